@@ -1,0 +1,1 @@
+"""The contract that every package shares: scenes, trajectories, clips, shards, errors, strict configs."""

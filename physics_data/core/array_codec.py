@@ -1,0 +1,98 @@
+"""Arrays as bytes: zstd for pixels and labels, npz for tables. Equal arrays give equal bytes."""
+
+import io
+from typing import Any
+
+import numpy as np
+import zstandard
+
+from physics_data.core.errors import DataError
+
+_LEVEL = 3
+_SKY = 65535
+_LOG_LEVELS = 65533
+
+
+def pack_array(array: np.ndarray) -> tuple[bytes, dict[str, Any]]:
+    """Compress an array; returns its bytes and the record (shape, dtype) that ``unpack_array`` needs."""
+    record = {"dtype": array.dtype.str, "shape": list(array.shape)}
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(np.ascontiguousarray(array).tobytes()), record
+
+
+def unpack_array(data: bytes, record: dict[str, Any]) -> np.ndarray:
+    """Undo ``pack_array``.
+
+    Raises:
+        DataError: the bytes are not a zstd frame, or of another size than the record says.
+    """
+    shape, dtype = tuple(record["shape"]), np.dtype(record["dtype"])
+    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=max(expected, 1))
+    except zstandard.ZstdError as error:
+        raise DataError(f"a stored array cannot be decompressed ({error}); build this shard again.") from error
+    if len(raw) != expected:
+        raise DataError(f"a stored array has {len(raw)} bytes, its record says {expected}; build this shard again.")
+    return np.frombuffer(raw, dtype=dtype).reshape(shape)
+
+
+def pack_mask(mask: np.ndarray) -> tuple[bytes, dict[str, Any]]:
+    """Compress a boolean array at one bit per element."""
+    data, _ = pack_array(np.packbits(mask))
+    return data, {"shape": list(mask.shape)}
+
+
+def unpack_mask(data: bytes, record: dict[str, Any]) -> np.ndarray:
+    """Undo ``pack_mask``."""
+    count = int(np.prod(record["shape"], dtype=np.int64))
+    bits = unpack_array(data, {"dtype": "|u1", "shape": [(count + 7) // 8]})
+    return np.unpackbits(bits, count=count).astype(bool).reshape(record["shape"])
+
+
+def pack_depth(depth_map: np.ndarray) -> tuple[bytes, dict[str, Any]]:
+    """Compress depth to 16 bits, evenly spaced in log depth; +inf (sky) has a code of its own.
+
+    The relative error is at most half a level: ln(farthest / nearest) / 131066, i.e. 7e-5 for 0.1 m to 1 km.
+
+    Units:
+        depth_map:  m, positive or +inf
+    """
+    hit = np.isfinite(depth_map)
+    finite = depth_map[hit].astype(np.float64)
+    if finite.size and finite.min() <= 0:
+        raise DataError(f"depth_map holds {finite.min():g} m; depths are positive or +inf.")
+    near, far = (float(finite.min()), float(finite.max())) if finite.size else (1.0, 1.0)
+    span = max(np.log(far / near), 1e-12)
+    codes = np.full(depth_map.shape, _SKY, dtype=np.uint16)
+    codes[hit] = np.rint(np.log(finite / near) / span * _LOG_LEVELS).astype(np.uint16)
+    data, record = pack_array(codes)
+    return data, {**record, "near": near, "far": far}
+
+
+def unpack_depth(data: bytes, record: dict[str, Any]) -> np.ndarray:
+    """Undo ``pack_depth``; returns float32 metres."""
+    codes = unpack_array(data, record)
+    span = max(np.log(record["far"] / record["near"]), 1e-12)
+    levels = record["near"] * np.exp(np.arange(_SKY + 1) / _LOG_LEVELS * span)
+    levels[_SKY] = np.inf
+    return levels.astype(np.float32)[codes]
+
+
+def pack_table(arrays: dict[str, np.ndarray]) -> bytes:
+    """Store named arrays as an uncompressed npz."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def unpack_table(data: bytes) -> dict[str, np.ndarray]:
+    """Undo ``pack_table``; pickled content is refused.
+
+    Raises:
+        DataError: the bytes are not an npz file.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (ValueError, OSError, EOFError, KeyError) as error:
+        raise DataError(f"a stored table cannot be read ({error}); build this shard again.") from error

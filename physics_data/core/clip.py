@@ -1,0 +1,123 @@
+"""``Clip``: a video with everything that is known about it; physics clips know all, footage knows pixels."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from pydantic import Field
+
+from physics_data.core.config import StrictModel
+from physics_data.core.conventions import CLIP_FORMAT, DOMAIN_PHYSICS, DOMAIN_REAL
+from physics_data.core.errors import DataError
+from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import Trajectory
+
+
+class Event(StrictModel):
+    """Something that happens at a frame: ``contact``, ``hidden`` (no pixel visible any more) or ``revealed``.
+
+    bodies names one body, or two for a contact; impulse is in N s and only given for contacts.
+    """
+
+    kind: Literal["contact", "hidden", "revealed"]
+    frame_index: Annotated[int, Field(ge=0)]
+    bodies: tuple[str, ...]
+    impulse: float | None = None
+
+
+class FootageOrigin(StrictModel):
+    """Where a real clip was cut from. ``licence`` is what the side-car said, or "unknown"."""
+
+    file: str
+    sha256: str
+    start_seconds: float
+    licence: str = "unknown"
+
+
+class ClipMeta(StrictModel):
+    """The JSON part of a clip.
+
+    residuals maps a law's name to how far the clip is from it (unit in the name); empty for footage.
+    """
+
+    format: Literal["worldsim.clip/1"] = CLIP_FORMAT
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    source: Literal["physics", "footage"]
+    split: Literal["train", "test"]
+    caption: str
+    frame_rate: float
+    num_frames: int
+    height: int
+    width: int
+    spec: SceneSpec | None = None
+    engine: str | None = None
+    engine_version: str | None = None
+    renderer: str | None = None
+    events: tuple[Event, ...] = ()
+    residuals: dict[str, float] = {}
+    origin: FootageOrigin | None = None
+
+    @property
+    def domain(self) -> int:
+        """The domain token: physics or real."""
+        return DOMAIN_PHYSICS if self.source == "physics" else DOMAIN_REAL
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a renderer draws of one scene and trajectory. Axis o: the scene's instances, id - 1.
+
+    Units:
+        rgb:           sRGB
+        instance_ids:  0 = background, i = ``SceneSpec.instances[i - 1]``; the nearest surface at the pixel centre
+        depth_map:     m along the optical axis; +inf where nothing is hit
+        amodal_masks:  True = the instance covers the pixel centre, whether or not something is in front
+    """
+
+    rgb: UInt8[np.ndarray, "t h w 3"]
+    instance_ids: UInt8[np.ndarray, "t h w"]
+    depth_map: Float[np.ndarray, "t h w"]
+    amodal_masks: Bool[np.ndarray, "t o h w"]
+
+    def visible_fraction(self) -> np.ndarray:
+        """Return float [t o]: visible pixels / amodal pixels inside the image; 0 where the instance is outside it."""
+        ids = np.arange(1, self.amodal_masks.shape[1] + 1, dtype=np.uint8)
+        visible = (self.instance_ids[:, None] == ids[None, :, None, None]).sum(axis=(2, 3))
+        amodal = self.amodal_masks.sum(axis=(2, 3))
+        return visible / np.maximum(amodal, 1)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video and its labels. Labels that are absent are None; absent is never zero.
+
+    rgb is uint8 sRGB [t h w 3]; ``rendering`` (which then holds the same rgb) and ``trajectory`` are there for
+    physics clips and absent for footage.
+    """
+
+    meta: ClipMeta
+    rgb: UInt8[np.ndarray, "t h w 3"]
+    rendering: Rendering | None = None
+    trajectory: Trajectory | None = None
+
+    def __post_init__(self) -> None:
+        expected = (self.meta.num_frames, self.meta.height, self.meta.width, 3)
+        if self.rgb.shape != expected:
+            raise DataError(f"clip '{self.meta.key}' has rgb of shape {self.rgb.shape}, its record says {expected}.")
+        if self.meta.source == "physics" and not (self.rendering and self.trajectory and self.meta.spec):
+            raise DataError(f"physics clip '{self.meta.key}' lacks its spec, rendering or trajectory; build it again.")
+
+    @property
+    def labelled(self) -> tuple[SceneSpec, Rendering, Trajectory]:
+        """The spec, rendering and trajectory of a physics clip.
+
+        Raises:
+            DataError: the clip is footage and has none.
+        """
+        if self.meta.spec is None or self.rendering is None or self.trajectory is None:
+            raise DataError(
+                f"clip '{self.meta.key}' is real footage without physics labels; give a dataset made by "
+                "'python -m physics_data build'."
+            )
+        return self.meta.spec, self.rendering, self.trajectory

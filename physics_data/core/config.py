@@ -1,0 +1,125 @@
+"""Strict YAML configs: unknown keys are refused with the nearest known one, values can be overridden."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from physics_data.core.errors import ConfigError, suggest
+
+
+class StrictModel(BaseModel):
+    """Base of every config and stored record: frozen, unknown keys refused, NaN and infinity refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def load_config(schema: type[M], path: Path, overrides: Sequence[str] = ()) -> M:
+    """Read a YAML file, apply ``a.b=value`` overrides, and validate it against the schema.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, a key is unknown, or a value does not fit.
+    """
+    if not path.is_file():
+        here = suggest(path.name, (p.name for p in path.parent.glob("*.yaml"))) if path.parent.is_dir() else ""
+        raise ConfigError(f"no config file {path}. In {path.parent}: {here or 'no such folder.'}")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} holds {type(raw).__name__}, but a config is a mapping of keys to values.")
+    return validate_config(schema, apply_overrides(raw, overrides), source=str(path))
+
+
+def apply_overrides(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of ``raw`` with each ``a.b=value`` set; values are parsed as YAML."""
+    result: dict[str, Any] = json.loads(json.dumps(raw))
+    for override in overrides:
+        dotted, separator, text = override.partition("=")
+        if not separator or not dotted:
+            raise ConfigError(f"--set {override!r} has no '='; write --set section.key=value, e.g. --set seed=1.")
+        *parents, leaf = dotted.split(".")
+        node: Any = result
+        for key in parents:
+            node = _child(node, key, dotted)
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {override!r}: the value is not YAML: {error}") from error
+        if isinstance(node, list):
+            _child(node, leaf, dotted)
+            node[int(leaf)] = value
+        else:
+            node[leaf] = value
+    return result
+
+
+def _child(node: Any, key: str, dotted: str) -> Any:
+    if isinstance(node, list):
+        if not key.isdigit() or int(key) >= len(node):
+            raise ConfigError(f"--set {dotted}: '{key}' must be an index from 0 to {len(node) - 1}.")
+        return node[int(key)]
+    child = node.setdefault(key, {})
+    if not isinstance(child, dict | list):
+        raise ConfigError(f"--set {dotted}: '{key}' is the value {child!r}, it has no fields.")
+    return child
+
+
+def validate_config(schema: type[M], raw: Any, *, source: str) -> M:
+    """Validate plain data, with one readable line per mistake."""
+    try:
+        return schema.model_validate(raw)
+    except ValidationError as error:
+        lines = [_explain(schema, dict(item)) for item in error.errors()]
+        raise ConfigError(f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in lines)) from error
+
+
+def _explain(schema: type[BaseModel], item: dict[str, Any]) -> str:
+    location = [str(part) for part in item["loc"]]
+    dotted = ".".join(location) or "(top)"
+    if item["type"] == "extra_forbidden":
+        fields = _fields_at(schema, location[:-1])
+        return f"{dotted}: no such key; {suggest(location[-1], fields)}"
+    if item["type"] == "missing":
+        return f"{dotted}: this key is needed and is not there."
+    return f"{dotted}: given {_short(item.get('input'))}; {item['msg']}."
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _fields_at(schema: type[BaseModel], location: Sequence[str]) -> list[str]:
+    """Return the names of the fields of the (possibly nested, optional or union) model at a location."""
+    models: list[Any] = [schema]
+    for part in location:
+        found = [field.annotation for m in models if (field := m.model_fields.get(part)) is not None]
+        # A part that is no field is a list index, a mapping key or a union tag: stay on the same candidates.
+        models = [model for annotation in found for model in _models_in(annotation)] or models
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _models_in(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]
+
+
+def dump_yaml(model: BaseModel) -> str:
+    """Return the config as YAML, every default written out."""
+    return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def fingerprint(model: BaseModel) -> str:
+    """Return 16 hex digits that two configs share exactly when all their values are equal."""
+    canonical = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,0 +1,24 @@
+"""Conventions of the whole project, stated once.
+
+Units are SI (m, kg, s, rad). The world is right-handed with z up. Quaternions are wxyz and rotate body
+vectors into the world (``world_from_body``). Cameras look along +z with x right and y down; pixel (0, 0)
+is the top-left one and pixel centres lie at +0.5. ``depth_map`` is the z coordinate in the camera frame
+in metres, not the length of the ray. Instance id 0 is the background. Numpy video is ``t h w c`` uint8
+sRGB; torch video is ``b c t h w`` in [-1, 1]; latents are ``b c t h w``. In masks True means keep.
+"""
+
+STANDARD_GRAVITY = 9.81
+"""Magnitude of gravity used by the scenarios, m/s²."""
+
+BACKGROUND_ID = 0
+"""Instance id of everything that is not an instance: sky and planes."""
+
+SCENE_FORMAT = "worldsim.scene/1"
+CLIP_FORMAT = "worldsim.clip/1"
+DATASET_FORMAT = "worldsim.dataset/1"
+"""Versions of the stored formats. A reader refuses a version it does not know."""
+
+DOMAIN_ABSENT = 0
+DOMAIN_PHYSICS = 1
+DOMAIN_REAL = 2
+"""Which world a clip comes from, as the generator is told it; 0 means it is not told."""

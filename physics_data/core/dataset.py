@@ -1,0 +1,100 @@
+"""A dataset folder: ``dataset.yaml``, ``index.parquet`` and ``shards/*.tar``; random access by position or key."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from physics_data.core.atomic import atomic_path
+from physics_data.core.clip import Clip
+from physics_data.core.conventions import DATASET_FORMAT
+from physics_data.core.errors import DataError, UnknownNameError, suggest
+from physics_data.core.shards import IndexRow, read_clip
+
+RECORD_NAME = "dataset.yaml"
+INDEX_NAME = "index.parquet"
+_INDEX_SCHEMA = pa.schema(
+    [
+        pa.field(name, {"int": pa.int64(), "float": pa.float64()}.get(kind, pa.string()))
+        for name, kind in (
+            (name, getattr(field.annotation, "__name__", "str") if name != "root_seed" else "int")
+            for name, field in IndexRow.model_fields.items()
+        )
+    ]
+)
+
+
+def write_index(folder: Path, rows: Sequence[IndexRow]) -> None:
+    """Write the Parquet index of a dataset. It is written last, so its presence means the dataset is complete."""
+    table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=_INDEX_SCHEMA)
+    with atomic_path(folder / INDEX_NAME) as partial:
+        pq.write_table(table, partial)
+
+
+class ShardDataset:
+    """Random access to the clips of a finished dataset folder, physics or footage."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the index.
+
+        Raises:
+            DataError: no dataset, an unfinished one, or one of another format version.
+        """
+        self.folder = Path(folder)
+        record = self.folder / RECORD_NAME
+        if not record.is_file():
+            raise DataError(
+                f"{self.folder} is not a dataset: it has no {RECORD_NAME}. Make one with 'python -m physics_data build "
+                "--config configs/data_demo.yaml --out DIR', or from videos with 'python -m worldsim ingest'."
+            )
+        version = (yaml.safe_load(record.read_text(encoding="utf-8")) or {}).get("format")
+        if version != DATASET_FORMAT:
+            raise DataError(f"{record} has format '{version}', this version reads '{DATASET_FORMAT}'; build it again.")
+        if not (self.folder / INDEX_NAME).is_file():
+            raise DataError(f"{self.folder} is unfinished: {INDEX_NAME} is not there; run its build command again.")
+        try:
+            table = pq.read_table(self.folder / INDEX_NAME)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{self.folder / INDEX_NAME} cannot be read ({error}); run the build again.") from error
+        self.rows = [IndexRow(**row) for row in table.to_pylist()]
+        self._positions = {row.key: position for position, row in enumerate(self.rows)}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def load(self, position: int) -> Clip:
+        """Read and verify one clip.
+
+        Raises:
+            DataError: the shard is missing, truncated or differs from its checksum.
+        """
+        return read_clip(self.folder, self.rows[position])
+
+    def find(self, key: str) -> int:
+        """Return the position of a clip by its key.
+
+        Raises:
+            UnknownNameError: no clip of that key.
+        """
+        if key not in self._positions:
+            near = [k for k in self._positions if k.rpartition("-")[0] == key.rpartition("-")[0]] or self._positions
+            raise UnknownNameError(f"no clip '{key}' in {self.folder}: {suggest(key, list(near)[:5])}")
+        return self._positions[key]
+
+    def select(self, **conditions: str | None) -> list[int]:
+        """Return the positions of the clips whose index columns equal the given values; None selects all.
+
+        Raises:
+            UnknownNameError: no such column.
+        """
+        for column in conditions:
+            if column not in IndexRow.model_fields:
+                raise UnknownNameError(f"unknown index column '{column}': {suggest(column, IndexRow.model_fields)}")
+        wanted = {column: value for column, value in conditions.items() if value is not None}
+        return [
+            position
+            for position, row in enumerate(self.rows)
+            if all(getattr(row, column) == value for column, value in wanted.items())
+        ]

@@ -1,0 +1,91 @@
+"""Rotations, the camera, and the way between pixels and metres."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from physics_data.core.scene import Camera
+
+
+def rotation_matrix(orientation: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3 3"]:
+    """Return the world_from_body rotation of unit quaternions.
+
+    Units:
+        orientation:  unit quaternion wxyz
+    """
+    w, x, y, z = np.moveaxis(np.asarray(orientation, dtype=np.float64), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+@dataclass(frozen=True)
+class PinholeView:
+    """A camera placed in the world, for one image size.
+
+    origin:             m, world frame
+    world_from_camera:  rotation; columns are the camera's x (right), y (down), z (forward) axes in the world
+    focal:              pixels, the same for x and y
+    center:             pixels, (x, y) of the optical axis
+    """
+
+    origin: Float[np.ndarray, "3"]
+    world_from_camera: Float[np.ndarray, "3 3"]
+    focal: float
+    center: tuple[float, float]
+
+    def project(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+        """Project world points to (x pixel, y pixel, z depth in m).
+
+        Units:
+            points:  m, world frame
+        """
+        local = (np.asarray(points) - self.origin) @ self.world_from_camera
+        depth = local[..., 2:3]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pixel = local[..., :2] / depth * self.focal + np.array(self.center)
+        return np.concatenate([pixel, depth], axis=-1)
+
+    def ray_directions(self, pixel: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 3"]:
+        """Return world directions through pixel positions, scaled so that the camera-frame z component is 1.
+
+        Units:
+            pixel:  (x, y), pixels; the centre of the top-left pixel is (0.5, 0.5)
+        """
+        local = (np.asarray(pixel, dtype=np.float64) - np.array(self.center)) / self.focal
+        local = np.concatenate([local, np.ones_like(local[..., :1])], axis=-1)
+        return local @ self.world_from_camera.T
+
+    def unproject_to_plane(
+        self,
+        pixel: Float[np.ndarray, "*batch 2"],
+        point: Float[np.ndarray, "3"],
+        normal: Float[np.ndarray, "3"],
+    ) -> Float[np.ndarray, "*batch 3"]:
+        """Intersect the rays of pixels with a world plane; rays that miss it give non-finite values.
+
+        Units:
+            pixel:   (x, y), pixels
+            point:   m, any point of the plane
+            normal:  unit vector of the plane
+        """
+        directions = self.ray_directions(pixel)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distance = ((point - self.origin) @ normal) / (directions @ normal)
+        return self.origin + directions * distance[..., None]
+
+
+def view_of(camera: Camera, width: int, height: int) -> PinholeView:
+    """Place a camera for an image of ``width`` × ``height`` pixels."""
+    origin = np.array(camera.position, dtype=np.float64)
+    forward = np.array(camera.target, dtype=np.float64) - origin
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, (0.0, 0.0, 1.0))
+    right /= np.linalg.norm(right)
+    down = np.cross(forward, right)
+    focal = 0.5 * height / np.tan(np.radians(camera.fov_y) / 2)
+    return PinholeView(origin, np.stack([right, down, forward], axis=1), float(focal), (width / 2, height / 2))

@@ -1,0 +1,47 @@
+"""Families of interchangeable parts as explicit tables: name → "module:Class"."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from physics_data.core.errors import UnknownNameError, suggest
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """A read-only table of one family. Nothing is imported until a member is asked for."""
+
+    def __init__(self, family: str, table: Mapping[str, str]) -> None:
+        self.family = family
+        self._table = dict(table)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._table))
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table
+
+    def get(self, name: str) -> type[T]:
+        """Import and return the member class.
+
+        Raises:
+            UnknownNameError: no such member; the message names the nearest one.
+        """
+        self.check(name)
+        module_name, _, class_name = self._table[name].partition(":")
+        member: Any = getattr(importlib.import_module(module_name), class_name)
+        return member
+
+    def check(self, name: str) -> str:
+        """Return the name if it is known, without importing anything."""
+        if name not in self._table:
+            raise UnknownNameError(f"unknown {self.family} '{name}': {suggest(name, self._table)}")
+        return name
+
+    def summaries(self) -> dict[str, str]:
+        """Return name → first line of the member's docstring, for ``list`` commands."""
+        return {name: (self.get(name).__doc__ or "").strip().split("\n")[0] for name in self}

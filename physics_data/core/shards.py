@@ -1,0 +1,171 @@
+"""Shards: plain tar files of clips that the webdataset library reads, with a byte range for each clip."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from physics_data.core.array_codec import (
+    pack_array,
+    pack_depth,
+    pack_mask,
+    pack_table,
+    unpack_array,
+    unpack_depth,
+    unpack_mask,
+    unpack_table,
+)
+from physics_data.core.atomic import atomic_path
+from physics_data.core.clip import Clip, ClipMeta, Rendering
+from physics_data.core.config import StrictModel, validate_config
+from physics_data.core.conventions import CLIP_FORMAT
+from physics_data.core.errors import ConfigError, DataError
+from physics_data.core.trajectory import Trajectory
+
+
+class IndexRow(StrictModel):
+    """One line of the index: where a clip lies and what it is.
+
+    offset and length are the bytes of all members of the clip inside the tar; sha256 is theirs.
+    """
+
+    key: str
+    shard: str
+    offset: int
+    length: int
+    sha256: str
+    source: str
+    split: str
+    scenario: str | None
+    engine: str | None
+    root_seed: int | None
+    twin_id: str | None
+    caption: str
+    num_frames: int
+    frame_rate: float
+    height: int
+    width: int
+
+
+def encode_clip(clip: Clip) -> dict[str, bytes]:
+    """Return the members of a clip: suffix → bytes, in the order in which they are stored."""
+    members: dict[str, bytes] = {}
+    arrays: dict[str, Any] = {}
+    members["rgb.zst"], arrays["rgb"] = pack_array(clip.rgb)
+    if clip.rendering is not None:
+        members["instance_ids.zst"], arrays["instance_ids"] = pack_array(clip.rendering.instance_ids)
+        members["depth_map.zst"], arrays["depth_map"] = pack_depth(clip.rendering.depth_map)
+        members["amodal_masks.zst"], arrays["amodal_masks"] = pack_mask(clip.rendering.amodal_masks)
+    if clip.trajectory is not None:
+        members["trajectory.npz"] = pack_table(clip.trajectory.to_arrays())
+    record = {"meta": clip.meta.model_dump(mode="json"), "arrays": arrays}
+    return {"json": json.dumps(record, ensure_ascii=False).encode(), **members}
+
+
+def decode_clip(members: dict[str, bytes]) -> Clip:
+    """Rebuild a clip from its members.
+
+    Raises:
+        DataError: a member is missing or damaged, or the clip has another format version.
+    """
+    try:
+        record = json.loads(members["json"])
+        version = record["meta"].get("format")
+        if version != CLIP_FORMAT:
+            raise DataError(f"the clip has format '{version}', this version reads '{CLIP_FORMAT}'; build it again.")
+        meta = validate_config(ClipMeta, record["meta"], source="the clip's record")
+        arrays = record["arrays"]
+        rgb = unpack_array(members["rgb.zst"], arrays["rgb"])
+        rendering = trajectory = None
+        if "instance_ids" in arrays:
+            rendering = Rendering(
+                rgb=rgb,
+                instance_ids=unpack_array(members["instance_ids.zst"], arrays["instance_ids"]),
+                depth_map=unpack_depth(members["depth_map.zst"], arrays["depth_map"]),
+                amodal_masks=unpack_mask(members["amodal_masks.zst"], arrays["amodal_masks"]),
+            )
+        if "trajectory.npz" in members:
+            trajectory = Trajectory.from_arrays(unpack_table(members["trajectory.npz"]))
+    except (KeyError, UnicodeDecodeError, json.JSONDecodeError, ConfigError) as error:
+        raise DataError(f"a clip record is damaged ({error!r}); build this shard again.") from error
+    return Clip(meta, rgb, rendering, trajectory)
+
+
+def write_shard(path: Path, clips: Iterable[Clip]) -> list[IndexRow]:
+    """Write clips one after the other into a tar file, atomically; equal clips give equal bytes.
+
+    Raises:
+        StorageError: the disk refused; no shard is left.
+    """
+    rows: list[IndexRow] = []
+    with atomic_path(path) as partial, open(partial, "wb") as file:
+        for clip in clips:
+            block = _tar_block(clip.meta.key, encode_clip(clip))
+            rows.append(_index_row(clip.meta, f"{path.parent.name}/{path.name}", file.tell(), block))
+            file.write(block)
+        file.write(b"\0" * 1024)  # the two empty records that end a tar
+    return rows
+
+
+def read_clip(folder: Path, row: IndexRow) -> Clip:
+    """Read one clip of a dataset folder by its byte range.
+
+    Raises:
+        DataError: the shard is missing, truncated, or differs from its checksum.
+    """
+    path = folder / row.shard
+    where = f"clip '{row.key}' in {path}"
+    try:
+        with open(path, "rb") as file:
+            file.seek(row.offset)
+            block = file.read(row.length)
+    except OSError as error:
+        raise DataError(f"cannot read {where}: {error.strerror}; build the dataset again.") from error
+    if len(block) != row.length:
+        raise DataError(
+            f"{where} is truncated: {len(block)} of {row.length} bytes are there; delete the shard and its .json "
+            "and run the build command again, which makes only what is missing."
+        )
+    if hashlib.sha256(block).hexdigest() != row.sha256:
+        raise DataError(
+            f"{where} differs from its checksum {row.sha256[:12]}…: the file was changed after it was written; "
+            "delete the shard and its .json and run the build command again."
+        )
+    with tarfile.open(fileobj=io.BytesIO(block)) as tar:
+        members = {info.name.partition(".")[2]: file.read() for info in tar if (file := tar.extractfile(info))}
+    return decode_clip(members)
+
+
+def _tar_block(key: str, members: dict[str, bytes]) -> bytes:
+    parts: list[bytes] = []
+    for suffix, data in members.items():
+        info = tarfile.TarInfo(f"{key}.{suffix}")
+        info.size = len(data)
+        info.mode = 0o644
+        padding = -len(data) % tarfile.BLOCKSIZE
+        parts += [info.tobuf(tarfile.USTAR_FORMAT), data, b"\0" * padding]
+    return b"".join(parts)
+
+
+def _index_row(meta: ClipMeta, shard: str, offset: int, block: bytes) -> IndexRow:
+    return IndexRow(
+        key=meta.key,
+        shard=shard,
+        offset=offset,
+        length=len(block),
+        sha256=hashlib.sha256(block).hexdigest(),
+        source=meta.source,
+        split=meta.split,
+        scenario=meta.spec.scenario if meta.spec else None,
+        engine=meta.engine,
+        root_seed=meta.spec.root_seed if meta.spec else None,
+        twin_id=None,
+        caption=meta.caption,
+        num_frames=meta.num_frames,
+        frame_rate=meta.frame_rate,
+        height=meta.height,
+        width=meta.width,
+    )
