@@ -88,6 +88,19 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def remove_partials(folder: Path) -> None:
-    """Delete what killed writers left in a folder."""
+    """Delete what killed writers left in a folder; files of writers still alive stay."""
     for path in folder.glob(f".*{_PARTIAL}-*"):
+        process = path.name.rpartition(f"{_PARTIAL}-")[2].partition(".")[0]
+        if process.isdigit() and _is_alive(int(process)):
+            continue
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,42 @@
+# Two commands do everything: `make demo` (the main job) and `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+FOOTAGE ?=
+OUT ?= $(if $(FOOTAGE),runs/demo_footage,runs/demo)
+
+.PHONY: help setup demo test test-slow lint bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed ## Make .venv with the pinned versions
+
+# PyTorch is installed first and by its pinned version alone, which takes the small CPU build where there is one.
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; worldsim needs Python 3.11 (PyBullet has no wheel above it). Install it, or say: make PYTHON=path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_FLAGS) "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup ## Run the whole chain: data, training, generation, scores, report (FOOTAGE=folder adds real videos)
+	$(BIN)/python -m benchmarks demo --out $(OUT) $(if $(FOOTAGE),--footage "$(FOOTAGE)")
+
+lint: setup ## Check style, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+test: lint ## Lint, then run the tests
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: setup ## Run the long tests too
+	$(BIN)/python -m pytest -n 2
+
+bench: setup ## Measure speed against named peers
+	$(BIN)/python -m benchmarks speed --json
+
+clean: ## Delete what the demo made
+	rm -rf runs/demo runs/demo_footage

@@ -1,0 +1,71 @@
+"""What the four command-line programs share: the error panel, exit codes, progress bars, listings."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from physics_data.core.errors import WorldsimError
+
+messages = Console(stderr=True)
+"""Everything meant for a person goes to stderr; stdout is for results and ``--json``."""
+
+
+def make_app(help_text: str) -> typer.Typer:
+    """Return an application with the settings all programs share."""
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def run(app: typer.Typer) -> None:
+    """Run an application: a user's mistake becomes one panel and exit code 1, Ctrl-C exit code 130."""
+    try:
+        app(standalone_mode=True)
+    except WorldsimError as error:
+        messages.print(Panel(escape(str(error)), title=type(error).__name__, title_align="left", border_style="red"))
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        messages.print("\n[yellow]Stopped. Finished parts are kept; the same command goes on from here.[/yellow]")
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # the reader of our output has gone, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+
+
+def progress_bar() -> Progress:
+    """Return a progress bar with counts, elapsed and remaining time, on stderr."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=messages,
+    )
+
+
+def print_listing(families: Mapping[str, Mapping[str, str]], as_json: bool) -> None:
+    """Print family → name → one line, as tables or as one JSON object on stdout."""
+    if as_json:
+        typer.echo(json.dumps({family: dict(members) for family, members in families.items()}, indent=2))
+        return
+    console = Console()
+    for family, members in families.items():
+        table = Table("name", "what it is", title=family, title_justify="left", title_style="bold")
+        for name, line in members.items():
+            table.add_row(name, line)
+        console.print(table)

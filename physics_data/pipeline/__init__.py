@@ -1,0 +1,1 @@
+"""From scenarios to shards: generate, annotate, check, build."""
