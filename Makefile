@@ -26,7 +26,7 @@ demo: setup ## Run the whole chain: data, training, generation, scores, report (
 lint: setup ## Check style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 test: lint ## Lint, then run the tests

@@ -46,7 +46,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield partial
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         raise _refuse(path, error) from error
@@ -67,7 +67,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
         if path.exists():
             shutil.rmtree(path)
-        os.replace(partial, path)
+        partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         raise _refuse(path, error) from error

@@ -9,8 +9,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from physics_data.core.errors import WorldsimError
 
@@ -44,8 +54,15 @@ def run(app: typer.Typer) -> None:
         raise SystemExit(141) from None
 
 
+class _NoteColumn(ProgressColumn):
+    """Shows the field ``note`` of a task, where it has one."""
+
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields.get("note", "")))
+
+
 def progress_bar() -> Progress:
-    """Return a progress bar with counts, elapsed and remaining time, on stderr."""
+    """Return a progress bar with counts, elapsed and remaining time, and each task's ``note``, on stderr."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -53,7 +70,7 @@ def progress_bar() -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        _NoteColumn(),
         console=messages,
     )
 

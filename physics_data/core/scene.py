@@ -81,7 +81,7 @@ class Appearance(StrictModel):
 class Body(StrictModel):
     """One rigid body and its initial state in the world frame (m, m/s, rad/s; quaternion wxyz).
 
-    role says what a benchmark expects of it: an ``object`` is tracked, an ``occluder`` hides others, ``ground`` carries them.
+    role says what a benchmark expects: an ``object`` is tracked, an ``occluder`` hides others, ``ground`` carries them.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

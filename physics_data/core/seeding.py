@@ -8,7 +8,7 @@ import numpy as np
 def clip_generator(root_seed: int, scenario: str, index: int) -> np.random.Generator:
     """Return the generator of one clip; equal arguments give equal draws on every worker.
 
-    The scenario enters through its CRC-32, so adding a scenario to a config leaves the clips of the others as they were.
+    The scenario enters through its CRC-32, so adding one to a config leaves the clips of the others as they were.
     """
     return np.random.default_rng(np.random.SeedSequence(root_seed, spawn_key=(zlib.crc32(scenario.encode()), index)))
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import av
+import av.error
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from jaxtyping import Float, UInt8
 from PIL import Image
 
@@ -50,6 +52,7 @@ def iterate_frames(path: Path) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3
             stream.thread_type = "AUTO"
             declared, count, first, last = stream.frames, 0, 0.0, 0.0
             interval = 1 / float(stream.average_rate or 25)
+            reformatter = VideoReformatter()  # kept: setting one up costs more than converting a small frame
             for frame in container.decode(stream):
                 seconds = frame.time
                 if count == 0:
@@ -58,7 +61,7 @@ def iterate_frames(path: Path) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3
                     seconds = last + interval
                 last = first if count == 0 else seconds
                 count += 1
-                yield last - first, _upright(frame)
+                yield last - first, _upright(frame, reformatter)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"cannot read {path} as a video ({reason}); give a whole file ({_suffixes()}).") from error
@@ -119,7 +122,8 @@ def write_video(
     with atomic_path(path) as partial:
         try:
             with av.open(str(partial), "w") as container:
-                stream = container.add_stream(codec, rate=Fraction(frame_rate).limit_denominator(1001), options=options)
+                rate = Fraction(frame_rate).limit_denominator(1001)
+                stream = cast(av.VideoStream, container.add_stream(codec, rate=rate, options=options))
                 stream.width, stream.height, stream.pix_fmt = width, height, chosen
                 stream.codec_context.thread_count = 1
                 for picture in rgb:
@@ -145,8 +149,8 @@ def _write_gif(path: Path, rgb: np.ndarray, frame_rate: float) -> None:
         pictures[0].save(partial, save_all=True, append_images=pictures[1:], duration=1000 / frame_rate, loop=0)
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    rgb = frame.to_ndarray(format="rgb24")
+def _upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+    rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     quarter_turns = round((frame.rotation or 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb
 

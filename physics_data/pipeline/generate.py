@@ -1,6 +1,7 @@
 """One clip, from a draw to a labelled video: the data half of the picture, as code."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.errors import ClipRejectedError
@@ -28,7 +29,7 @@ class ClipTask:
     index: int
 
     @property
-    def split(self) -> str:
+    def split(self) -> Literal["train", "test"]:
         """The split the index belongs to."""
         return "test" if self.index >= FIRST_TEST_INDEX else "train"
 

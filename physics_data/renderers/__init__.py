@@ -1,0 +1,13 @@
+"""Renderers: a scene and a trajectory in, pixels and their labels out."""
+
+from physics_data.core.registry import Registry
+from physics_data.renderers.base import Renderer
+
+RENDERERS: Registry[Renderer] = Registry(
+    "renderer",
+    {
+        "raycast": "physics_data.renderers.raycast:RaycastRenderer",
+        "mujoco_rays": "physics_data.renderers.reference:MujocoRayRenderer",
+    },
+)
+"""Every renderer; a new one is one file and one line here."""

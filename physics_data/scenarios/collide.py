@@ -1,0 +1,99 @@
+"""Two balls meet head-on on a smooth floor."""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from physics_data.core.mechanics import momentum
+from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import Trajectory
+from physics_data.scenarios.base import ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.laws import first_contact
+from physics_data.variation.appearance import sample_colors
+
+FLOOR, STRIKER, TARGET = 0, 1, 2
+
+
+class Collide:
+    """A rolling ball hits another that rests or comes towards it; equal or different size and mass."""
+
+    info: ClassVar[ScenarioInfo] = ScenarioInfo(
+        name="collide",
+        law="conservation of momentum, and Newton's law of restitution along the line of centres",
+        quantity="v1' = v1 - J / m1, v2' = v2 + J / m2 with J = (1 + e) (v1 - v2) m1 m2 / (m1 + m2), for equal radii",
+        summary="Two balls meet head-on on a smooth floor.",
+    )
+    # No horizontal force acts from outside, so momentum is exact up to the engines' solvers. Balls of different size
+    # meet along a slanted line: the larger one hops by some millimetres, and until the next frame gravity takes up to
+    # 0.02 of the separation speed along that line. For equal radii the error is below 0.002.
+    tolerances: ClassVar[dict[str, float]] = {"momentum_relative_error": 1e-4, "restitution_error": 0.03}
+
+    def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
+        """Draw two balls that touch near the middle of the picture in the middle third of the clip."""
+        colors = sample_colors(rng, settings.palette, 2)
+        radii = [float(radius) for radius in rng.uniform(*settings.radius, size=2)]
+        if rng.random() < 0.5:
+            radii[1] = radii[0]
+        restitution = float(rng.uniform(0.85, 1.0))
+        side = -1.0 if rng.random() < 0.5 else 1.0
+        meeting = float(rng.uniform(0.4, 0.6)) * settings.duration
+        place = float(rng.uniform(-0.15, 0.15))
+        travels = [float(rng.uniform(0.7, 1.0)), 0.0]
+        if rng.random() < 0.4:
+            travels[1] = float(rng.uniform(0.4, 0.7))
+        half_gap = math.sqrt(radii[0] * radii[1])  # half the horizontal distance of the centres as they touch
+        balls = []
+        for name, radius, color, travel, direction in zip(
+            ("striker", "target"), radii, colors, travels, (side, -side), strict=True
+        ):
+            speed = direction * travel / meeting
+            balls.append(
+                make_ball(
+                    name,
+                    radius,
+                    color,
+                    restitution=restitution,
+                    position=(place - direction * (half_gap + travel), 0.0, radius),
+                    linear_velocity=(speed, 0.0, 0.0),
+                    angular_velocity=(0.0, speed / radius, 0.0),
+                )
+            )
+        return make_scene(self.info, rng, settings, root_seed, index, tuple(balls), floor_restitution=0.0)
+
+    def caption(self, spec: SceneSpec) -> str:
+        """Return for example "a green ball rolls into a yellow ball"."""
+        striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
+        if target.linear_velocity[0] == 0.0:
+            return f"{describe(striker)} rolls into {describe(target)}"
+        return f"{describe(striker)} and {describe(target)} roll into each other"
+
+    def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
+        """Return the total momentum in kg m/s, and for equal radii the velocities after the impact in m/s."""
+        striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
+        m1, m2, v1, v2 = striker.mass, target.mass, striker.linear_velocity[0], target.linear_velocity[0]
+        truth = {"momentum": m1 * v1 + m2 * v2}
+        if ball_radius(striker) == ball_radius(target):
+            impulse = (1.0 + striker.surface.restitution) * (v1 - v2) * m1 * m2 / (m1 + m2)
+            truth |= {"striker_velocity_after": v1 - impulse / m1, "target_velocity_after": v2 + impulse / m2}
+        return truth
+
+    def residuals(self, spec: SceneSpec, trajectory: Trajectory) -> dict[str, float]:
+        """Return the errors of momentum along x, relative to the sum of m |v|, and of the measured restitution."""
+        along = momentum(spec, trajectory)[:, 0]
+        scale = sum(body.mass * abs(body.linear_velocity[0]) for body in spec.bodies)
+        return {
+            "momentum_relative_error": float(np.abs(along - along[0]).max() / scale),
+            "restitution_error": abs(_measured_restitution(trajectory) - spec.bodies[STRIKER].surface.restitution),
+        }
+
+
+def _measured_restitution(trajectory: Trajectory) -> float:
+    """Return the ratio of the separation to the approach speed along the line of centres at the impact."""
+    contact = first_contact(trajectory, STRIKER, TARGET)
+    if contact is None:
+        return math.nan
+    row = (trajectory.contacts.frame_index == contact) & (trajectory.contacts.body_a == STRIKER)
+    normal = trajectory.contacts.normal[row & (trajectory.contacts.body_b == TARGET)][0]
+    relative = trajectory.linear_velocity[:, TARGET] - trajectory.linear_velocity[:, STRIKER]
+    return float(-(relative[contact] @ normal) / (relative[contact - 1] @ normal))

@@ -1,0 +1,69 @@
+"""A ball is thrown sideways and up."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import Trajectory
+from physics_data.scenarios.base import ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.laws import gravity_relative_error
+from physics_data.variation.appearance import sample_colors
+
+FLOOR, BALL = 0, 1
+
+
+class Projectile:
+    """A ball thrown to the left or right flies a parabola."""
+
+    info: ClassVar[ScenarioInfo] = ScenarioInfo(
+        name="projectile",
+        law="independence of the axes: x is uniform, z falls with g",
+        quantity="apex_height = z0 + vz² / (2 g), apex_seconds = vz / g, range = |vx| (vz + sqrt(vz² + 2 g h)) / g",
+        summary="A ball is thrown sideways and up.",
+    )
+    # Free flight is exact up to rounding in both engines, and the frictionless floor leaves vx alone.
+    tolerances: ClassVar[dict[str, float]] = {
+        "gravity_relative_error": 1e-6,
+        "horizontal_velocity_relative_error": 1e-6,
+    }
+
+    def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
+        """Draw a throw that starts near one side of the picture and ends near the other after about a second."""
+        side = -1.0 if rng.random() < 0.5 else 1.0
+        radius = float(rng.uniform(*settings.radius))
+        ball = make_ball(
+            "ball",
+            radius,
+            sample_colors(rng, settings.palette, 1)[0],
+            restitution=float(rng.uniform(0.5, 0.85)),
+            position=(-side * float(rng.uniform(1.1, 1.5)), 0.0, float(rng.uniform(0.7, 1.4))),
+            linear_velocity=(side * float(rng.uniform(1.8, 2.6)), 0.0, float(rng.uniform(3.0, 4.4))),
+        )
+        return make_scene(self.info, rng, settings, root_seed, index, (ball,), floor_restitution=1.0)
+
+    def caption(self, spec: SceneSpec) -> str:
+        """Return for example "a blue ball is thrown to the right"."""
+        ball = spec.bodies[BALL]
+        return f"{describe(ball)} is thrown to the {'right' if ball.linear_velocity[0] > 0 else 'left'}"
+
+    def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
+        """Return the height in m and time in s of the apex, and the horizontal distance to the landing in m."""
+        ball, gravity = spec.bodies[BALL], -spec.gravity[2]
+        vx, _, vz = ball.linear_velocity
+        above_floor = ball.position[2] - ball_radius(ball)
+        landing = (vz + float(np.sqrt(vz * vz + 2.0 * gravity * above_floor))) / gravity
+        return {
+            "apex_height": ball.position[2] + vz * vz / (2.0 * gravity),
+            "apex_seconds": vz / gravity,
+            "range": abs(vx) * landing,
+        }
+
+    def residuals(self, spec: SceneSpec, trajectory: Trajectory) -> dict[str, float]:
+        """Return the relative errors of the fitted gravity and of the horizontal velocity over all frames."""
+        thrown = spec.bodies[BALL].linear_velocity[0]
+        error = float(np.abs(trajectory.linear_velocity[:, BALL, 0] - thrown).max() / abs(thrown))
+        return {
+            "gravity_relative_error": gravity_relative_error(spec, trajectory, BALL, FLOOR),
+            "horizontal_velocity_relative_error": error,
+        }

@@ -1,0 +1,151 @@
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from physics_data.cli import app
+from physics_data.core.config import dump_yaml
+from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import DataError
+from physics_data.pipeline.build import build, is_complete
+from physics_data.pipeline.build_config import BuildConfig, SplitSizes
+from physics_data.pipeline.generate import FIRST_TEST_INDEX
+from physics_data.pipeline.regenerate import differing_parts
+from physics_data.scenarios.base import SceneSettings
+
+CONFIG = BuildConfig(
+    seed=5,
+    scenarios=("free_drop", "occluder_pass"),
+    scenes_per_scenario=SplitSizes(train=6, test=2),
+    clips_per_shard=3,
+    settings=SceneSettings(width=32, height=32),
+)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((folder / "shards").glob("*.tar"))}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("data") / "built"
+    build(CONFIG, out, workers=1)
+    return out
+
+
+def test_what_was_asked_for_is_there(built):
+    dataset = ShardDataset(built)
+    assert len(dataset) == 16
+    assert len(dataset.select(split="test", scenario="free_drop")) == 2
+    engines = [row.engine for row in dataset.rows if row.scenario == "free_drop"]
+    assert engines.count("mujoco") == engines.count("bullet") == 4
+    spec, rendering, trajectory = dataset.load(0).labelled
+    assert rendering.amodal_masks.shape == (17, 1, 32, 32)
+    assert trajectory.position.shape == (17, len(spec.bodies), 3)
+    assert all(row.key.endswith(str(FIRST_TEST_INDEX + 1)) for row in dataset.rows[-2:])
+    assert yaml.safe_load((built / "dataset.yaml").read_text())["config"]["seed"] == 5
+
+
+def test_workers_never_change_a_byte(built, tmp_path):
+    build(CONFIG, tmp_path / "many", workers=4)
+    assert digests(tmp_path / "many") == digests(built)
+    assert (tmp_path / "many" / "index.parquet").read_bytes() == (built / "index.parquet").read_bytes()
+
+
+def test_killed_build_is_resumed_to_the_same_bytes(built, tmp_path):
+    out, config = tmp_path / "killed", tmp_path / "config.yaml"
+    config.write_text(dump_yaml(CONFIG))
+    command = [sys.executable, "-m", "physics_data", "build", "--config", str(config), "--out", str(out), "--workers", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (out / "shards" / "train-00000.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not is_complete(out)
+    with pytest.raises(DataError, match="is unfinished"):
+        ShardDataset(out)
+    first = (out / "shards" / "train-00000.tar").stat().st_mtime_ns
+    summary = build(CONFIG, out)
+    assert summary.reused >= 3
+    assert (out / "shards" / "train-00000.tar").stat().st_mtime_ns == first
+    assert digests(out) == digests(built)
+    assert [path for path in (out / "shards").iterdir() if "partial" in path.name] == []
+
+
+def test_truncated_shard_is_made_again(built, tmp_path):
+    out = tmp_path / "copy"
+    build(CONFIG, out)
+    shard = out / "shards" / "train-00001.tar"
+    shard.write_bytes(shard.read_bytes()[:-5000])
+    assert build(CONFIG, out).reused == 13
+    assert digests(out) == digests(built)
+
+
+def test_another_config_in_the_same_folder_is_refused(built):
+    other = CONFIG.model_copy(update={"settings": SceneSettings(width=32, height=40)})
+    with pytest.raises(DataError, match=r"settings.height: 32 there, 40 now\nWrite to another --out, or .*--fresh"):
+        build(other, built)
+
+
+def test_a_folder_of_other_things_is_not_touched(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(DataError, match="is not empty and holds no dataset"):
+        build(CONFIG, tmp_path, fresh=True)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_more_training_scenes_leave_all_others_as_they_were(built, tmp_path):
+    larger = CONFIG.model_copy(update={"scenes_per_scenario": SplitSizes(train=8, test=2), "scenarios": ("occluder_pass",)})
+    build(larger, tmp_path / "larger")
+    before = {row.key: row.sha256 for row in ShardDataset(built).rows if row.scenario == "occluder_pass"}
+    after = {row.key: row.sha256 for row in ShardDataset(tmp_path / "larger").rows}
+    assert before.items() <= after.items()
+
+
+def test_every_clip_can_be_made_again_from_its_scene(built):
+    dataset = ShardDataset(built)
+    for position in (0, 3, len(dataset) - 1):
+        assert differing_parts(dataset.load(position)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "scenarios=[free_dop]"], "Did you mean 'free_drop'"),
+        (["--set", "engines=[mujco]"], "Did you mean 'mujoco'"),
+        (["--set", "setings.width=3"], "Did you mean 'settings'"),
+        (["--set", "settings.physics_rate=100"], "not a multiple of frame_rate"),
+    ],
+)
+def test_config_mistakes_are_named(tmp_path, arguments, message):
+    config = tmp_path / "config.yaml"
+    config.write_text(dump_yaml(CONFIG))
+    result = CliRunner().invoke(app, ["build", "--config", str(config), "--out", str(tmp_path / "out"), *arguments])
+    assert result.exit_code != 0
+    assert message in str(result.exception)
+
+
+def test_commands_work_on_a_dataset(built, tmp_path):
+    runner = CliRunner()
+    config = tmp_path / "config.yaml"
+    config.write_text(dump_yaml(CONFIG))
+    dry = runner.invoke(app, ["build", "--config", str(config), "--out", str(tmp_path / "dry"), "--dry-run"])
+    assert yaml.safe_load(dry.stdout)["clips_per_shard"] == 3
+    assert not (tmp_path / "dry").exists()
+    assert runner.invoke(app, ["check", str(built)]).exit_code == 0
+    key = ShardDataset(built).rows[0].key
+    assert runner.invoke(app, ["regenerate", str(built), key]).exit_code == 0
+    picture = tmp_path / "preview.png"
+    assert runner.invoke(app, ["preview", str(built), "--out", str(picture), "--labels", "--count", "3"]).exit_code == 0
+    assert picture.stat().st_size > 1000
+    listed = runner.invoke(app, ["list", "--json"])
+    assert '"occluder_pass"' in listed.stdout
+    assert "SceneSpec" in runner.invoke(app, ["schema"]).stdout
