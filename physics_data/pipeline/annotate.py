@@ -39,8 +39,8 @@ def _contact_events(spec: SceneSpec, trajectory: Trajectory) -> list[Event]:
 
 
 def _visibility_events(spec: SceneSpec, rendering: Rendering) -> list[Event]:
-    visible = np.greater(rendering.visible_fraction(), 0)
-    inside = rendering.amodal_masks.any(axis=(2, 3))
+    visible = np.asarray(rendering.visible_fraction() > 0)
+    inside = np.asarray(rendering.amodal_masks.any(axis=(2, 3)))
     found = []
     for instance, body in enumerate(spec.instances):
         is_hidden = False

@@ -213,7 +213,6 @@ _ticks: Any = None
 def _start_worker(ticks: Any) -> None:
     global _ticks
     _ticks = ticks
-    os.environ["NUMBA_NUM_THREADS"] = "1"  # one process per core already; read when Numba is first imported
 
 
 def _work(config: BuildConfig, out: Path, name: str, tasks: list[ClipTask]) -> dict[str, Any]:

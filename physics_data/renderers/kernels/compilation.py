@@ -26,8 +26,17 @@ def scalar(function: Callable[..., Any]) -> Any:
 
 
 def driver(function: Callable[..., Any]) -> Any:
-    """Compile a loop over pixels; the machine code is kept beside the source (or in NUMBA_CACHE_DIR)."""
-    return _njit(cache=True, **_RULES)(_bare(function))
+    """Compile a loop over pixels on its first call, and keep the machine code.
+
+    It is kept beside the source, or in the user's cache folder where that is read-only, or in NUMBA_CACHE_DIR. Where
+    none of them can be written, every process compiles for itself.
+    """
+    try:
+        return _njit(cache=True, **_RULES)(_bare(function))
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return _njit(**_RULES)(_bare(function))
 
 
 def _bare(function: Callable[..., Any]) -> Callable[..., Any]:

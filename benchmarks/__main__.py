@@ -1,0 +1,13 @@
+"""``python -m benchmarks``: the demo run, pinned baselines, speed."""
+
+from benchmarks.cli import app
+from physics_data.core.program import run
+
+
+def main() -> None:
+    """Run the program."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Baselines that draw the reference's scene with another course of events."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import UInt8
+
+from physics_data.core.clip import Clip
+from physics_data.core.errors import DataError
+from physics_data.core.scene import SceneSpec
+from physics_data.renderers.base import Renderer
+
+
+class ObjectRemoved:
+    """The reference until half time; then its first moving object is gone, shadow and all."""
+
+    def make(self, clip: Clip, renderer: Renderer) -> UInt8[np.ndarray, "t h w 3"]:
+        """Return the clip with the object removed from half time on.
+
+        Raises:
+            DataError: nothing in the scene moves.
+        """
+        spec, _, trajectory = clip.labelled
+        name = _moving(spec, clip.meta.key)[0]
+        empty = renderer.render(spec.without(name), trajectory.without(spec.body_index(name))).rgb
+        half = (len(clip.rgb) + 1) // 2
+        return np.concatenate([clip.rgb[:half], empty[half:]])
+
+
+class ConstantVelocity:
+    """Every object goes on in a straight line with its first velocity: no gravity, no contact."""
+
+    def make(self, clip: Clip, renderer: Renderer) -> UInt8[np.ndarray, "t h w 3"]:
+        """Return the scene drawn with straight motions."""
+        spec, _, trajectory = clip.labelled
+        seconds = np.array(spec.seconds)[:, None, None]
+        straight = trajectory.position[:1] + seconds * trajectory.linear_velocity[:1]
+        return renderer.render(spec, replace(trajectory, position=straight)).rgb
+
+
+def _moving(spec: SceneSpec, key: str) -> list[str]:
+    names = [body.name for body in spec.instances if body.role == "object" and not body.is_static]
+    if not names:
+        raise DataError(f"clip '{key}' has no moving object that could be removed.")
+    return names

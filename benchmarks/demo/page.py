@@ -1,0 +1,140 @@
+"""The demo's page: what was generated beside the truth, the scores, the curves, the times."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, select_autoescape
+from PIL import Image
+
+from benchmarks.demo.pictures import curves, moving_picture, still_picture
+from benchmarks.demo.run import StepRecord
+from benchmarks.demo.steps import NUM_GIVEN, PROMPTS, DemoFolders
+from physics_data.core.atomic import atomic_path, write_text
+from physics_data.core.dataset import ShardDataset
+from physics_data.core.provenance import git_commit, hardware, package_versions
+from physics_data.core.sheets import contact_sheet
+from physics_data.core.video import read_video
+
+SHOWN_PER_SCENARIO = 2
+HEADLINE = ("object_permanence", "motion_realism", "overall")
+MODEL = "demo_model"
+SYSTEM_MEANING = {
+    "simulator": "the simulator's own videos: the ceiling",
+    MODEL: f"the demo model, given the first {NUM_GIVEN} frames",
+    "frozen_first_frame": "dummy: nothing ever moves",
+    "given_then_frozen": "dummy: the given frames, then nothing moves",
+    "object_removed": "dummy: the object vanishes half way",
+    "reversed": "dummy: the truth backwards",
+    "constant_velocity": "dummy: every object keeps its first velocity",
+}
+
+
+def write_page(folders: DemoFolders, records: list[StepRecord], footage: Path | None) -> Path:
+    """Write ``report/index.html``, self-contained, and the contact sheets as PNG beside it.
+
+    Raises:
+        DataError, VideoError: an output of the steps cannot be read.
+    """
+    prompted = _prompted(folders)
+    continued = _continued(folders)
+    summary = json.loads((folders.scores / "summary.json").read_text(encoding="utf-8"))
+    environment = Environment(loader=PackageLoader("benchmarks.demo"), autoescape=select_autoescape(default=True))
+    environment.filters["estimate"] = _estimate
+    html = environment.get_template("page.html.j2").render(
+        prompted=prompted,
+        continued=continued,
+        prompted_sheet=still_picture(folders.report / "prompted.png"),
+        continued_sheet=still_picture(folders.report / "continued.png"),
+        systems=summary["systems"],
+        meaning=SYSTEM_MEANING,
+        model=MODEL,
+        headline=HEADLINE,
+        num_given=NUM_GIVEN,
+        curves=[_run_curves(folders.vae, "video VAE"), _run_curves(folders.dit, "diffusion transformer")],
+        reconstruction=_newest_picture(folders.vae),
+        records=records,
+        total_seconds=sum(record.seconds for record in records),
+        peak_memory=max(record.peak_memory for record in records),
+        data=_data_facts(folders, footage),
+        hardware=hardware(),
+        commit=git_commit(),
+        versions=package_versions(),
+    )
+    page = folders.report / "index.html"
+    write_text(page, html)
+    return page
+
+
+def _prompted(folders: DemoFolders) -> list[dict[str, str]]:
+    videos = {prompt: read_video(folders.prompted / f"{name}.mp4") for name, prompt in PROMPTS.items()}
+    _save_sheet(folders.report / "prompted.png", [video.rgb for video in videos.values()], list(videos))
+    return [
+        {"prompt": prompt, "picture": moving_picture(video.rgb, video.frame_rate)} for prompt, video in videos.items()
+    ]
+
+
+def _continued(folders: DemoFolders) -> list[dict[str, str]]:
+    dataset = ShardDataset(folders.physics)
+    scenarios = sorted({str(row.scenario) for row in dataset.rows})
+    shown: list[dict[str, str]] = []
+    rows, captions = [], []
+    for scenario in scenarios:
+        for position in dataset.select(split="test", scenario=scenario)[:SHOWN_PER_SCENARIO]:
+            clip = dataset.load(position)
+            made = read_video(folders.systems / MODEL / f"{clip.meta.key}.mp4")
+            shown.append(
+                {
+                    "caption": clip.meta.caption,
+                    "truth": moving_picture(clip.rgb, clip.meta.frame_rate),
+                    "made": moving_picture(made.rgb, made.frame_rate),
+                }
+            )
+            rows += [clip.rgb, made.rgb]
+            captions += [f"simulated: {clip.meta.caption}", f"generated from its first {NUM_GIVEN} frames"]
+    _save_sheet(folders.report / "continued.png", rows, captions)
+    return shown
+
+
+def _save_sheet(path: Path, videos: list[Any], captions: list[str]) -> None:
+    with atomic_path(path) as partial:
+        Image.fromarray(contact_sheet(videos, captions, columns=9, cell_height=96)).save(partial)
+
+
+def _run_curves(run: Path, title: str) -> str:
+    text = (run / "metrics.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    names = [name for name in lines[-1] if name.startswith(("loss", "psnr", "object_psnr"))]
+    return curves(lines, names[:4], title)
+
+
+def _newest_picture(run: Path) -> str | None:
+    pictures = sorted((run / "pictures").glob("*.png"), key=lambda path: path.stem.rpartition("-")[2])
+    return still_picture(pictures[-1]) if pictures else None
+
+
+def _data_facts(folders: DemoFolders, footage: Path | None) -> dict[str, Any]:
+    physics = ShardDataset(folders.physics)
+    row = physics.rows[0]
+    facts: dict[str, Any] = {
+        "clips": len(physics.select(split="train")),
+        "test_clips": len(physics.select(split="test")),
+        "frames": row.num_frames,
+        "height": row.height,
+        "width": row.width,
+        "frame_rate": row.frame_rate,
+        "scenarios": sorted({str(r.scenario) for r in physics.rows}),
+        "settings": yaml.safe_load((folders.physics / "dataset.yaml").read_text(encoding="utf-8"))["config"]["settings"],
+    }
+    if footage is not None:
+        facts["footage_clips"] = len(ShardDataset(folders.footage).select(split="train"))
+    return facts
+
+
+def _estimate(estimate: dict[str, Any]) -> str:
+    if estimate["mean"] is None:
+        return "–"
+    if estimate["low"] is None:
+        return f"{estimate['mean']:.2f}"
+    return f"{estimate['mean']:.2f} [{estimate['low']:.2f}, {estimate['high']:.2f}]"

@@ -1,0 +1,125 @@
+"""The commands of ``python -m eval``. Heavy parts are imported by the command that needs them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from physics_data.core.program import make_app, messages, print_listing, progress_bar
+
+if TYPE_CHECKING:
+    from eval.report.table import Summary
+
+app = make_app("Score folders of videos, from any model, against simulated reference scenes.")
+
+
+@app.command()
+def score(
+    videos: Annotated[
+        Path, typer.Argument(help="Folder with one video per reference clip, named <key>.mp4; or a folder of such folders.")
+    ],
+    reference: Annotated[Path, typer.Option(help="Physics dataset whose clips the videos continue.")],
+    out: Annotated[Path, typer.Option(help="Folder for scenes.csv, summary.json, report.html, gallery/.")],
+    split: Annotated[str, typer.Option(help="Split of the reference: train or test.")] = "test",
+    name: Annotated[str | None, typer.Option(help="Name of a single system; default: its folder's name.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the permutation tests.")] = 0,
+    gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json on stdout.")] = False,
+) -> None:
+    """Track the objects in videos and score object permanence and motion realism, with 95 % intervals.
+
+    Videos are compared with the reference in seconds and at its size; missing or unreadable ones get the worst score.
+
+    Example: `python -m eval score runs/demo/systems --reference runs/demo/physics --out runs/demo/scores`
+    """
+    from eval.inputs import find_systems
+    from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, write_bundle
+    from eval.report.gallery import write_gallery
+    from eval.report.page import write_page
+    from eval.report.table import Summary
+    from eval.scoring import reference_positions, score_systems
+    from physics_data.core.dataset import ShardDataset
+
+    dataset = ShardDataset(reference)
+    positions = reference_positions(dataset, split)
+    systems = find_systems(videos, {dataset.rows[position].key for position in positions}, name)
+    rows = []
+    with progress_bar() as progress:
+        bar = progress.add_task("scoring scenes", total=len(positions), note=f"{len(systems)} systems")
+        for found in score_systems(dataset, positions, systems, workers):
+            rows += found
+            progress.advance(bar)
+    facts = {
+        "reference": str(reference),
+        "split": split,
+        "strangers": {system.name: list(system.strangers) for system in systems if system.strangers},
+    }
+    record = write_bundle(out, rows, seed, facts)
+    entries = write_gallery(out / GALLERY_NAME, dataset, systems, rows, gallery)
+    summary = Summary(**{field: record[field] for field in Summary.model_fields})
+    stored, record = read_bundle(out)
+    shown = {key: value for key, value in record.items() if key not in Summary.model_fields}
+    write_page(out / PAGE_NAME, summary, stored, shown, [(out / GALLERY_NAME / e.file, e.caption) for e in entries])
+    for system in systems:
+        if system.strangers:
+            some = ", ".join(system.strangers[:3])
+            messages.print(f"[yellow]{system.name}[/yellow]: {len(system.strangers)} files match no clip ({some} …)")
+    if as_json:
+        typer.echo(json.dumps(record, indent=1))
+    messages.print(summary_table(summary))
+    messages.print(f"Open [bold]{out / PAGE_NAME}[/bold]; one row per scene in {out / 'scenes.csv'}")
+
+
+@app.command()
+def report(
+    bundles: Annotated[list[Path], typer.Argument(help="Folders that 'score' wrote, on the same reference.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the permutation tests.")] = 0,
+) -> None:
+    """Join score bundles into one page; all aggregates are recomputed from the per-scene rows.
+
+    Example: `python -m eval report runs/a/scores runs/b/scores --out runs/comparison.html`
+    """
+    from eval.report.bundle import GALLERY_NAME, read_bundle
+    from eval.report.page import write_page
+    from eval.report.table import summarise
+
+    rows, facts, pictures = [], {}, []
+    for folder in bundles:
+        found, record = read_bundle(folder)
+        rows += found
+        facts[str(folder)] = f"{record['command']} (commit {record['commit']})"
+        pictures += [(p, p.stem.replace("--", ", ")) for p in sorted((folder / GALLERY_NAME).glob("*.png"))]
+    summary = summarise(rows, seed)
+    write_page(out, summary, rows, facts, pictures)
+    messages.print(summary_table(summary))
+    messages.print(f"Open [bold]{out}[/bold]")
+
+
+@app.command("list")
+def list_members(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """List the metrics with their direction and one line each.
+
+    Example: `python -m eval list --json`
+    """
+    from eval.report.table import metric_lines
+
+    print_listing({"metrics": metric_lines()}, as_json)
+
+
+def summary_table(summary: "Summary") -> Table:
+    """Return the score table for the terminal."""
+    from eval.report.page import show_estimate
+    from eval.report.table import HEADLINE
+
+    table = Table("system", *(metric.replace("_", " ") for metric in HEADLINE), "scenes", "not whole", show_lines=True)
+    for system in summary.systems:
+        broken = system.missing + system.unreadable + system.short
+        estimates = (show_estimate(system.metrics[metric]).replace(" ", "\n", 1) for metric in HEADLINE)
+        table.add_row(system.name, *estimates, str(system.scenes), str(broken) if broken else "–")
+    return table

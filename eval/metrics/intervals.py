@@ -1,0 +1,110 @@
+"""Stretches of a reference clip in which a law of motion can be tested, and straight or ballistic fits to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from eval.perception.tracks import Track
+from eval.reference import Reference
+from physics_data.core.errors import TrackTooShortError
+from physics_data.core.scene import Plane
+
+MIN_FRAMES = 5
+"""Frames that a stretch of the reference needs; the tracked part of it needs one more than the fit has unknowns."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames of one object in which a law holds and the reference shows the object whole."""
+
+    name: str
+    frames: Int[np.ndarray, "n"]
+
+
+@dataclass(frozen=True)
+class PolynomialFit:
+    """A least-squares polynomial path.
+
+    coefficients:  lowest power first; m, m/s, m/s² / 2
+    residual:      root mean square distance from the fit, m
+    """
+
+    coefficients: Float[np.ndarray, "p"]
+    residual: float
+
+
+def fit_polynomial(position: Float[np.ndarray, "n"], seconds: Float[np.ndarray, "n"], degree: int) -> PolynomialFit:
+    """Fit one coordinate of a path: degree 1 keeps its velocity, degree 2 its acceleration.
+
+    Units:
+        position:  m
+        seconds:   s
+
+    Raises:
+        TrackTooShortError: fewer than degree + 2 different times, which any such path fits exactly.
+    """
+    times = len(np.unique(seconds))
+    if times < degree + 2:
+        raise TrackTooShortError(f"{times} tracked times, a fit of degree {degree} needs {degree + 2}.")
+    centered = seconds - seconds.mean()
+    powers = np.vander(centered, degree + 1, increasing=True)
+    coefficients, *_ = np.linalg.lstsq(powers, position, rcond=None)
+    residual = float(np.sqrt(np.mean((powers @ coefficients - position) ** 2)))
+    return PolynomialFit(coefficients, residual)
+
+
+def flights(reference: Reference) -> list[Stretch]:
+    """Return every stretch of free flight: the object touches nothing and is seen whole."""
+    spec, _, trajectory = reference.clip.labelled
+    airborne = trajectory.airborne()
+    found = []
+    for number, name in _moving(reference).items():
+        clear = reference.clear(number)
+        for run in _runs(airborne[:, spec.body_index(name)]):
+            frames = run[clear[run]]
+            if len(frames) >= MIN_FRAMES:
+                found.append(Stretch(name, frames))
+    return found
+
+
+def glides(reference: Reference) -> list[Stretch]:
+    """Return every stretch between two collisions; contact with the ground does not end one."""
+    spec, _, trajectory = reference.clip.labelled
+    contacts = trajectory.contacts
+    flat = np.array([isinstance(body.shape, Plane) for body in spec.bodies])
+    found = []
+    for number, name in _moving(reference).items():
+        body = spec.body_index(name)
+        touches = ((contacts.body_a == body) & ~flat[contacts.body_b]) | ((contacts.body_b == body) & ~flat[contacts.body_a])
+        hits = np.unique(contacts.frame_index[touches])  # hit k lies between frames k - 1 and k
+        clear = reference.clear(number)
+        for piece in np.split(np.arange(trajectory.num_frames), hits):
+            frames = piece[clear[piece]]
+            if len(frames) >= MIN_FRAMES:
+                found.append(Stretch(name, frames))
+    return found
+
+
+def tracked_path(
+    reference: Reference, stretch: Stretch, track: Track, seconds: Float[np.ndarray, "t"], axis: int
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"], float]:
+    """Return the tracked (position m, seconds) along an axis (0 right, 1 up) and the share of the frames it covers.
+
+    Frames in which the object is missing or cut off by the image border have no position.
+    """
+    frames = stretch.frames[track.whole[stretch.frames]]
+    position = reference.lift(stretch.name, track.centroid[frames])[:, axis]
+    usable = np.isfinite(position)
+    return position[usable], seconds[frames][usable], float(usable.sum()) / len(stretch.frames)
+
+
+def _moving(reference: Reference) -> dict[int, str]:
+    spec, _, _ = reference.clip.labelled
+    return {i: n for i, n in reference.present_at_start.items() if not spec.bodies[spec.body_index(n)].is_static}
+
+
+def _runs(flags: Bool[np.ndarray, "t"]) -> list[Int[np.ndarray, "n"]]:
+    """Split the frames where a flag is set into runs of neighbours."""
+    frames = np.flatnonzero(flags)
+    return [run for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(run)]

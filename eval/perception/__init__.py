@@ -1,0 +1,1 @@
+"""From pixels to tracks, without learned weights."""

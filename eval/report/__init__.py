@@ -1,0 +1,1 @@
+"""The score bundle (CSV, JSON) and the HTML page made from it."""

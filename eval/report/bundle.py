@@ -1,0 +1,75 @@
+"""The score bundle: a folder from which anybody can check the numbers."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.report.table import Summary, read_rows, summarise, write_rows
+from eval.scoring import SceneScore
+from physics_data.core.atomic import write_text
+from physics_data.core.errors import DataError
+from physics_data.core.provenance import git_commit, hardware, package_versions
+
+FORMAT = "worldsim.score/1"
+ROWS_NAME, SUMMARY_NAME, PAGE_NAME, GALLERY_NAME = "scenes.csv", "summary.json", "report.html", "gallery"
+
+
+def write_bundle(folder: Path, rows: Sequence[SceneScore], seed: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write ``scenes.csv`` and, recomputed from what was written, ``summary.json``; return the latter.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    write_rows(folder / ROWS_NAME, rows)
+    summary = summarise(read_rows(folder / ROWS_NAME), seed)
+    record = {
+        "format": FORMAT,
+        **summary.model_dump(mode="json"),
+        **facts,
+        "command": " ".join(["python -m eval", *sys.argv[1:]]),
+        "commit": git_commit(),
+        "versions": package_versions(),
+        "hardware": hardware(),
+    }
+    write_text(folder / SUMMARY_NAME, json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def read_bundle(folder: Path) -> tuple[list[SceneScore], dict[str, Any]]:
+    """Read a bundle; its stored aggregates must be those of its rows.
+
+    Raises:
+        DataError: missing, of another format, or the aggregates were changed by hand.
+    """
+    rows = read_rows(folder / ROWS_NAME)
+    try:
+        record: dict[str, Any] = json.loads((folder / SUMMARY_NAME).read_text(encoding="utf-8"))
+        version, seed = record["format"], int(record["seed"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / SUMMARY_NAME} cannot be read ({error!r}); score the videos again.") from error
+    if version != FORMAT:
+        raise DataError(f"{folder} has format '{version}', this version reads '{FORMAT}'; score the videos again.")
+    again = summarise(rows, seed).model_dump(mode="json")
+    changed = [name for name in again if not _equal(again[name], record.get(name))]
+    if changed:
+        raise DataError(
+            f"{folder / SUMMARY_NAME} is not what its {ROWS_NAME} gives ({', '.join(changed)} differ); "
+            "one of the two was changed. Score the videos again."
+        )
+    return rows, record
+
+
+def _equal(first: Any, second: Any) -> bool:
+    """Compare JSON values; numbers may differ by rounding between versions of the numerical libraries."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(_equal(first[key], second[key]) for key in first)
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(_equal(a, b) for a, b in zip(first, second, strict=True))
+    if isinstance(first, float) and isinstance(second, float | int):
+        return abs(first - second) <= 1e-6 * max(1.0, abs(first))
+    return bool(first == second)
+
+
+__all__ = ["GALLERY_NAME", "PAGE_NAME", "ROWS_NAME", "SUMMARY_NAME", "Summary", "read_bundle", "write_bundle"]

@@ -1,0 +1,120 @@
+"""From videos to one row per system and scene."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from math import isfinite
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+from eval.inputs import AlignedVideo, System, load_aligned
+from eval.metrics import METRICS
+from eval.metrics.base import Metric
+from eval.perception.tracker import track_objects
+from eval.perception.tracks import Tracks
+from eval.reference import Reference
+from physics_data.core.clip import Clip
+from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import DataError, VideoError
+
+Status = Literal["ok", "short", "missing", "unreadable"]
+
+
+@dataclass(frozen=True)
+class SceneScore:
+    """One system on one scene; None = the metric does not apply to the scene, for any system.
+
+    reason says what is wrong with the video, empty where nothing is; sha256 is the video file's, empty where none is.
+    """
+
+    system: str
+    key: str
+    scenario: str
+    engine: str
+    status: Status
+    reason: str
+    sha256: str
+    values: dict[str, float | None]
+
+
+def metric_table() -> dict[str, Metric]:
+    """Return an instance of every metric by name."""
+    return {name: METRICS.get(name)() for name in METRICS}
+
+
+def reference_positions(dataset: ShardDataset, split: str | None) -> list[int]:
+    """Return the positions of the physics clips that are the reference.
+
+    Raises:
+        DataError: there is none.
+    """
+    positions = dataset.select(split=split, source="physics")
+    if not positions:
+        splits = sorted({row.split for row in dataset.rows if row.source == "physics"})
+        raise DataError(
+            f"{dataset.folder} has no physics clip of split '{split}'; "
+            + (f"it has the splits {', '.join(splits)}." if splits else "give one made by 'python -m physics_data build'.")
+        )
+    return positions
+
+
+def track_video(reference: Reference, video: AlignedVideo) -> Tracks:
+    """Track the reference's objects in a video."""
+    return track_objects(video.rgb, video.seconds, video.covered, reference.first_frame)
+
+
+def load_for(clip: Clip, path: Path) -> AlignedVideo:
+    """Read a video onto the frames and size of a clip."""
+    meta = clip.meta
+    return load_aligned(path, meta.num_frames, meta.frame_rate, meta.height, meta.width)
+
+
+def score_clip(clip: Clip, systems: Sequence[System]) -> list[SceneScore]:
+    """Score every system's video of one reference clip; a video that is missing or unreadable gets the worst values."""
+    reference, metrics = Reference(clip), metric_table()
+    applies = {name: metric.refuses(reference) is None for name, metric in metrics.items()}
+    return [_score_one(reference, system, metrics, applies) for system in systems]
+
+
+def _score_one(
+    reference: Reference, system: System, metrics: dict[str, Metric], applies: dict[str, bool]
+) -> SceneScore:
+    clip = reference.clip
+    spec, _, _ = clip.labelled
+    worst = {name: metric.info.worst if applies[name] else None for name, metric in metrics.items()}
+    row = partial(SceneScore, system.name, clip.meta.key, spec.scenario, clip.meta.engine or "")
+    path = system.files.get(clip.meta.key)
+    if path is None:
+        return row("missing", f"no video {clip.meta.key}.* in {system.folder}", "", worst)
+    try:
+        video = load_for(clip, path)
+    except VideoError as error:
+        return row("unreadable", str(error), "", worst)
+    tracks = track_video(reference, video)
+    values: dict[str, float | None] = {}
+    for name, metric in metrics.items():
+        value = float(metric.score(reference, tracks)) if applies[name] else None
+        values[name] = worst[name] if value is not None and not isfinite(value) else value
+    missing = int((~video.covered).sum())
+    if missing:
+        reason = f"shows {clip.meta.num_frames - missing} of {clip.meta.num_frames} reference frames; the others count as worst"
+        return row("short", reason, video.sha256, values)
+    return row("ok", "", video.sha256, values)
+
+
+def _score_position(folder: Path, systems: Sequence[System], position: int) -> list[SceneScore]:
+    return score_clip(ShardDataset(folder).load(position), systems)
+
+
+def score_systems(
+    dataset: ShardDataset, positions: Sequence[int], systems: Sequence[System], workers: int = 1
+) -> Iterator[list[SceneScore]]:
+    """Yield the rows of each reference clip in order; the rows do not depend on the number of workers."""
+    if workers == 1:
+        for position in positions:
+            yield score_clip(dataset.load(position), systems)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(partial(_score_position, dataset.folder, systems), positions, chunksize=4)

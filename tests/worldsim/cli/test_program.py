@@ -1,0 +1,104 @@
+"""The command line as a user meets it, in processes of its own where exit codes and imports matter."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from physics_data.core.dataset import ShardDataset
+from physics_data.core.video import write_video
+
+ROOT = Path(__file__).parents[3]
+
+
+def worldsim(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "worldsim", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def noise_video(path: Path, num_frames: int = 40) -> Path:
+    rng = np.random.default_rng(0)
+    still = rng.integers(0, 255, (1, 48, 64, 3), dtype=np.uint8)
+    video = np.concatenate([np.roll(still, number, axis=2) for number in range(num_frames)])
+    write_video(path, video, 16.0)
+    return path
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "ingest", "list"])
+def test_help_shows_an_example_and_is_quick(command: str) -> None:
+    started = time.monotonic()
+    done = worldsim(command, "--help")
+    assert time.monotonic() - started < 5  # half a second on an idle machine
+    assert done.returncode == 0
+    assert f"python -m worldsim {command}" in " ".join(done.stdout.split())
+
+
+def test_help_does_not_import_torch() -> None:
+    code = "import sys, worldsim.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["sample", "--out", "x.mp4"],
+        ["sample", "--out", "x.txt", "--prompt", "a"],
+        ["sample", "--out", "x", "--reference", "d", "--prompt", "a"],
+        ["sample", "--out", "x.mp4", "--prompt", "a", "--num-given", "5"],
+        ["train"],
+    ],
+)
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    assert worldsim(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--config", "configs/vae_dmo.yaml"], ["no config file", "Did you mean 'vae_demo.yaml'"]),
+        (
+            ["train", "--config", "configs/vae_demo.yaml", "--set", "num_step=3"],
+            ["num_step", "Did you mean 'num_steps'"],
+        ),
+        (["train", "--config", "configs/vae_demo.yaml", "--set", "data.hight=3"], ["Did you mean 'height'"]),
+        (["train", "--config", "configs/vae_demo.yaml", "--set", "task=vea"], ["unknown task 'vea'", "'vae'"]),
+        (["train", "--config", "configs/data_demo.yaml"], ["names no stage"]),
+        (["sample", "--out", "x.mp4", "--prompt", "a", "--model", "nowhere"], ["no model in nowhere"]),
+        (["ingest", "nowhere", "--out", "x"], ["nowhere is no folder"]),
+    ],
+)
+def test_mistakes_end_in_one_panel_and_exit_code_1(arguments: list[str], words: list[str]) -> None:
+    done = worldsim(*arguments)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    shown = " ".join(done.stderr.replace("│", " ").split())
+    assert all(word in shown for word in words), shown
+
+
+def test_the_list_is_json_when_asked() -> None:
+    listing = json.loads(worldsim("list", "--json").stdout)
+    assert {"vae", "dit"} == set(listing["tasks"])
+    assert {"configs/vae_demo.yaml", "configs/dit_demo.yaml"} <= set(listing["presets"])
+    for members in listing.values():
+        assert members
+        assert all(line.strip() for line in members.values())
+
+
+def test_ingest_says_what_became_of_every_file(tmp_path: Path) -> None:
+    noise_video(tmp_path / "in" / "good.mp4")
+    (tmp_path / "in" / "bad.mp4").write_text("no video")
+    done = worldsim("ingest", tmp_path / "in", "--out", tmp_path / "out", "--height", 32, "--width", 32)
+    assert done.returncode == 0, done.stderr
+    assert "bad.mp4: skipped" in done.stderr and "good.mp4: 2 clips" in done.stderr
+    assert "2 clips from 1 videos, 1 files skipped" in done.stdout
+    assert len(ShardDataset(tmp_path / "out")) == 2
+    assert "num_frames: given 0" in worldsim(
+        "ingest", tmp_path / "in", "--out", tmp_path / "other", "--num-frames", 0
+    ).stderr.replace("│", " ")

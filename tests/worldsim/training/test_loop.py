@@ -1,0 +1,156 @@
+"""Resuming, stopping and what is left on disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from physics_data.core.errors import CheckpointError
+from tests.worldsim.training.conftest import Train
+from tests.worldsim.training.toy_task import ToyTask
+from worldsim.cards import load_tensors
+from worldsim.training.checkpoint import list_checkpoints
+from worldsim.training.journal import read_metrics
+from worldsim.training.loop import DivergedError, InterruptedTrainingError
+
+
+def same_tensors(one: Path, other: Path) -> bool:
+    first, second = load_tensors(one), load_tensors(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def without_times(run: Path) -> list[dict[str, float]]:
+    timed = ("seconds", "samples_per_second")
+    return [{name: value for name, value in line.items() if name not in timed} for line in read_metrics(run)]
+
+
+@pytest.mark.parametrize("stop_at", [3, 5])
+def test_an_interrupted_run_ends_with_the_same_weights(
+    tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    train_toy(tmp_path / "straight")
+    monkeypatch.setattr(ToyTask, "stop_at", stop_at)
+    with pytest.raises(InterruptedTrainingError, match="goes on from the checkpoint of step 3"):
+        train_toy(tmp_path / "broken")
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    assert [path.name for path in list_checkpoints(tmp_path / "broken")] == ["00000003"]
+    summary = train_toy(tmp_path / "broken")
+    assert (summary.step, summary.complete) == (6, True)
+    for name in ("checkpoints/00000006/weights", "checkpoints/00000006/average", "model/weights"):
+        file_name = f"{name}.safetensors"
+        assert same_tensors(tmp_path / "straight" / file_name, tmp_path / "broken" / file_name)
+    assert without_times(tmp_path / "straight") == without_times(tmp_path / "broken")
+    assert [line["step"] for line in read_metrics(tmp_path / "broken")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_it_learns_and_leaves_its_record(tmp_path: Path, train_toy: Train) -> None:
+    summary = train_toy(tmp_path, num_steps=400, ema_decay=0.9, report={"log_every": 10, "checkpoint_every": 100})
+    lines = read_metrics(tmp_path)
+    assert lines[-1]["loss"] < 0.2 * lines[0]["loss"]
+    assert {"loss", "seconds", "samples_per_second", "gradient_norm"} <= lines[-1].keys()
+    assert summary.metrics["finished"] == 1.0
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["00000300", "00000400"]  # the newest two
+    for name in ("config.yaml", "provenance.yaml", "pictures/black-000200.png", "model/card.json"):
+        assert (tmp_path / name).is_file()
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_finished_run_is_not_done_again(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train_toy(tmp_path)
+    monkeypatch.setattr(ToyTask, "prepare", lambda self, progress: pytest.fail("prepared again"))
+    assert train_toy(tmp_path).metrics == first.metrics
+
+
+def test_another_config_is_refused_with_the_difference(tmp_path: Path, train_toy: Train) -> None:
+    train_toy(tmp_path)
+    with pytest.raises(CheckpointError) as refusal:
+        train_toy(tmp_path, slope=3.0, seed=1)
+    message = str(refusal.value)
+    assert "config.slope: 2.0 → 3.0" in message and "config.seed: 0 → 1" in message
+    assert "batch_size" not in message
+    assert "--out" in message and "--set" in message
+
+
+def test_reports_may_change_when_a_run_goes_on(
+    tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToyTask, "stop_at", 4)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path)
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    assert train_toy(tmp_path, report={"log_every": 2, "checkpoint_every": 2}).complete
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "average.safetensors", "optimizer.pt"])
+def test_a_truncated_checkpoint_is_refused(
+    tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(ToyTask, "stop_at", 4)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path)
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    path = list_checkpoints(tmp_path)[-1] / name
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(CheckpointError, match=f"{name} is damaged.*starts from step 0"):
+        train_toy(tmp_path)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=f"{name} is missing"):
+        train_toy(tmp_path)
+
+
+def test_minutes_end_a_run_that_can_go_on(tmp_path: Path, train_toy: Train) -> None:
+    limited = {"log_every": 1, "checkpoint_every": 3, "max_minutes": 1e-9}
+    first = train_toy(tmp_path, report=limited)
+    assert (first.step, first.complete) == (0, False)
+    assert json.loads((tmp_path / "model" / "card.json").read_text())["step"] == first.step
+    assert train_toy(tmp_path).complete
+
+
+def test_no_number_is_never_saved(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyTask, "poison_at", 4)
+    with pytest.raises(DivergedError, match=r"loss.*at step 5.*learning_rate"):
+        train_toy(tmp_path)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["00000003"]
+
+
+KILLED = """
+import os, signal, sys, torch
+from pathlib import Path
+from rich.progress import Progress
+from physics_data.core.config import validate_config
+from physics_data.core.registry import Registry
+from tests.worldsim.training.toy_task import ToyConfig
+from worldsim.training import checkpoint, loop
+loop.TASKS = Registry("task", {"toy": "tests.worldsim.training.toy_task:ToyTask"})
+original, calls = torch.save, 0
+def dying_save(value, path):
+    global calls
+    calls += 1
+    if calls == 2:
+        Path(path).write_bytes(b"half of a file")
+        os.kill(os.getpid(), signal.SIGKILL)
+    original(value, path)
+checkpoint.torch.save = dying_save
+with Progress(disable=True) as progress:
+    loop.train(validate_config(ToyConfig, __import__("json").loads(sys.argv[1]), source="test"), progress)
+"""
+
+
+def test_a_kill_while_saving_leaves_the_last_checkpoint(tmp_path: Path, train_toy: Train, toy_config) -> None:
+    config = toy_config(tmp_path / "killed").model_dump_json()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, "-c", KILLED, config], env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    folder = tmp_path / "killed" / "checkpoints"
+    assert [path.name for path in list_checkpoints(tmp_path / "killed")] == ["00000003"]
+    assert len(list(folder.iterdir())) == 2  # and a partial one
+    train_toy(tmp_path / "killed")
+    train_toy(tmp_path / "straight")
+    final = "checkpoints/00000006/weights.safetensors"
+    assert same_tensors(tmp_path / "killed" / final, tmp_path / "straight" / final)
+    assert not list(folder.glob(".*"))

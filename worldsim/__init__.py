@@ -1,0 +1,1 @@
+"""The video generator: data, VAE, diffusion transformer, training and sampling."""

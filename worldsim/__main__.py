@@ -1,0 +1,22 @@
+"""``python -m worldsim``: train, sample, ingest videos, list what there is."""
+
+from physics_data.core.program import make_app, run
+from worldsim.cli.ingest import ingest
+from worldsim.cli.listing import list_parts
+from worldsim.cli.sample import sample
+from worldsim.cli.train import train
+
+app = make_app("Train video generators on physics clips and footage, and sample from them.")
+app.command()(train)
+app.command()(sample)
+app.command()(ingest)
+app.command("list")(list_parts)
+
+
+def main() -> None:
+    """Run the program."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

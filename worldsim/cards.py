@@ -1,0 +1,70 @@
+"""Folders of tensors with a ``card.json`` that says what they are and holds their digests."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from physics_data.core.errors import CheckpointError
+
+CARD_NAME = "card.json"
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Write tensors as safetensors."""
+    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, str(path))
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read safetensors.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        return load_file(str(path))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); it is missing or damaged.") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_card(folder: Path, expected_format: str) -> dict[str, Any]:
+    """Read ``card.json``.
+
+    Raises:
+        CheckpointError: it is missing, not JSON, or of another format version.
+    """
+    path = folder / CARD_NAME
+    if not path.is_file():
+        raise CheckpointError(f"no model in {folder}: it has no {CARD_NAME}; train one or give another folder.")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        version = card.get("format")
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}).") from error
+    if version != expected_format:
+        raise CheckpointError(f"{path} has format '{version}', needed here is '{expected_format}'.")
+    return card
+
+
+def check_files(folder: Path, card: dict[str, Any], *, advice: str) -> None:
+    """Compare the files of a folder with the digests in its card.
+
+    Raises:
+        CheckpointError: a file is missing, truncated or changed; ``advice`` ends the message.
+    """
+    for name, digest in card["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing. {advice}")
+        if sha256_of(path) != digest:
+            raise CheckpointError(f"{path} is damaged: it is truncated or was changed after it was written. {advice}")

@@ -1,0 +1,1 @@
+"""``python -m worldsim``: one file for each command."""

@@ -1,0 +1,36 @@
+"""``python -m worldsim list``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physics_data.core.program import print_listing
+
+
+def list_parts(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    configs: Annotated[Path, typer.Option(help="Folder with configs to list as presets.")] = Path("configs"),
+) -> None:
+    """List the stages, losses, solvers and presets there are, with one line each.
+
+    Example: `python -m worldsim list --json`
+    """
+    from worldsim.diffusion import SOLVERS
+    from worldsim.losses import LOSSES
+    from worldsim.training.tasks import TASKS
+
+    families = {"tasks": TASKS, "losses": LOSSES, "solvers": SOLVERS}
+    listing = {name: registry.summaries() for name, registry in families.items()}
+    print_listing({**listing, "presets": _presets(configs)}, as_json)
+
+
+def _presets(folder: Path) -> dict[str, str]:
+    """Return path → first comment line of every config of this program."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if any(line.startswith("task:") for line in lines):
+            first = next((line for line in lines if line.startswith("#")), "")
+            found[path.as_posix()] = first.lstrip("# ")
+    return found

@@ -1,0 +1,115 @@
+"""``python -m worldsim sample``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physics_data.core.program import messages, progress_bar
+
+RUNS = Path("runs/demo")
+
+
+def sample(
+    out: Annotated[Path, typer.Option(help="Video file to write; with --reference a folder.")],
+    prompt: Annotated[str | None, typer.Option(help="What happens, in words.")] = None,
+    first_frames: Annotated[Path | None, typer.Option(help="Video whose first frames are continued.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Dataset whose clips are continued, one video each.")] = None,
+    split: Annotated[str, typer.Option(help="Split of the --reference dataset.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many clips of the --reference dataset.")] = None,
+    num_given: Annotated[
+        int | None, typer.Option(min=0, help="Frames that are given, 4 k + 1; 5 if a video or dataset is given.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Run or model folder; the newest in runs/demo if left out.")
+    ] = None,
+    num_frames: Annotated[int | None, typer.Option(min=1, help="Frames to make, 4 k + 1.")] = None,
+    height: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
+    num_steps: Annotated[int, typer.Option(min=1, help="Solver steps.")] = 20,
+    solver: Annotated[str, typer.Option(help="euler or heun.")] = "euler",
+    shift: Annotated[float, typer.Option(help="Above 1: more of the solver's steps at high noise.")] = 1.0,
+    guidance_weight: Annotated[float, typer.Option(help="Weight of the prompt; 1 is no guidance.")] = 1.5,
+    batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference.")] = 8,
+) -> None:
+    """Make a video from a prompt, from given first frames, or one for each clip of a dataset.
+
+    Examples: `python -m worldsim sample --prompt "a red ball falls" --out ball.mp4`,
+    `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-given 5`
+    """
+    if reference is None and prompt is None and first_frames is None:
+        raise typer.BadParameter("give --prompt, --first-frames or --reference.")
+    if reference is not None and (prompt is not None or first_frames is not None):
+        raise typer.BadParameter("--reference takes prompts and first frames from its clips; leave the others out.")
+    if num_given and reference is None and first_frames is None:
+        raise typer.BadParameter("--num-given needs --first-frames or --reference.")
+    from physics_data.core.video import VIDEO_SUFFIXES
+
+    if reference is None and out.suffix.lower() not in VIDEO_SUFFIXES:
+        raise typer.BadParameter(f"--out {out} needs a video suffix: {', '.join(sorted(VIDEO_SUFFIXES))}.")
+    from worldsim.videos import SampleConfig, Sampler
+    from worldsim.weights import find_generator
+
+    given = 5 if num_given is None else num_given
+    chosen = model or find_generator(RUNS)
+    config = SampleConfig(
+        num_frames=num_frames,
+        height=height,
+        width=width,
+        seed=seed,
+        num_steps=num_steps,
+        guidance_weight=guidance_weight,
+        shift=shift,
+        solver=solver,
+    )
+    sampler = Sampler.load(chosen, config)
+    if reference is not None:
+        _continue_all(sampler, reference, split, limit, out, given, batch_size)
+    else:
+        _make_one(sampler, prompt or "", first_frames, given, out)
+
+
+def _make_one(sampler, prompt: str, first_frames: Path | None, num_given: int, out: Path) -> None:
+    from physics_data.core.video import write_video
+    from worldsim.videos import read_first_frames
+
+    _, height, width = sampler.geometry
+    frames = None
+    if first_frames is not None and num_given:
+        frames = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)[None]
+    video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames)[0]
+    write_video(out, video, sampler.frame_rate)
+    typer.echo(f"{out}: {len(video)} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
+
+
+def _continue_all(
+    sampler,
+    reference: Path,
+    split: str,
+    limit: int | None,
+    out: Path,
+    num_given: int,
+    batch_size: int,
+) -> None:
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import DataError
+    from worldsim.videos import continue_dataset
+
+    dataset = ShardDataset(reference)
+    positions = dataset.select(split=split)[:limit]
+    if not positions:
+        raise DataError(f"{reference} has no clip in split '{split}'.")
+    with progress_bar() as progress:
+        bar = progress.add_task("sample", total=len(positions), note="")
+        made = continue_dataset(
+            sampler,
+            dataset,
+            positions,
+            out,
+            num_given=num_given,
+            batch_size=batch_size,
+            on_video=lambda: progress.advance(bar),
+        )
+    messages.print(f"{len(positions) - made} videos were there before.")
+    typer.echo(f"{out}: {len(positions)} videos")

@@ -1,0 +1,44 @@
+"""``python -m worldsim train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physics_data.core.program import messages, progress_bar
+
+
+def train(
+    config: Annotated[Path, typer.Option(help="YAML file, e.g. configs/vae_demo.yaml.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; replaces `out` of the config.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value; may be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check config, data and model, then stop.")] = False,
+) -> None:
+    """Train a VAE or a diffusion transformer; the same command goes on with an interrupted run.
+
+    Example: `python -m worldsim train --config configs/vae_demo.yaml --set num_steps=600`
+    """
+    from worldsim.training.stages import load_train_config
+
+    given = list(overrides or []) + ([f"out={out}"] if out is not None else [])
+    resolved = load_train_config(config, given)
+    if dry_run:
+        from worldsim.training.stages import describe
+
+        for line in describe(resolved):
+            typer.echo(line)
+        return
+    from worldsim.training.loop import InterruptedTrainingError
+    from worldsim.training.loop import train as run_training
+
+    try:
+        with progress_bar() as progress:
+            summary = run_training(resolved, progress)
+    except InterruptedTrainingError as stop:
+        messages.print(f"[yellow]{stop}[/yellow]")
+        raise typer.Exit(130) from None
+    how = "" if summary.complete else " (report.max_minutes ended it; a larger value goes on)"
+    typer.echo(f"{summary.run / 'model'}: {summary.step} steps in {summary.seconds:.0f} s{how}")
+    typer.echo(", ".join(f"{name} {value:.4g}" for name, value in summary.metrics.items()))

@@ -1,0 +1,218 @@
+"""The configs of training runs: one schema for each stage, read from ``configs/*.yaml``."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from physics_data.core.config import StrictModel
+from worldsim.diffusion import SOLVERS
+from worldsim.losses.objectives import DiTObjective, VAEObjective
+from worldsim.model import DiTConfig
+from worldsim.prompt import WordTokenizer
+from worldsim.vae import VideoVAEConfig
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class SourceConfig(StrictModel):
+    """One dataset folder of a mixture.
+
+    weight:  relative share of the clips of a run that come from here
+    name:    what logs and pictures call it; the folder's name if not given
+    """
+
+    path: Path
+    weight: Positive = 1.0
+    name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, or the folder's name."""
+        return self.name or self.path.name
+
+
+class CropConfig(StrictModel):
+    """Training on random parts of the clips.
+
+    centre_share:  share of the crops of labelled clips that are placed around a random pixel of a random instance
+    """
+
+    num_frames: Count
+    height: Count
+    width: Count
+    centre_share: Share = 0.0
+
+
+class DataConfig(StrictModel):
+    """What is trained on. Every clip must have this size and rate; of longer clips random stretches are taken.
+
+    Units:
+        frame_rate:  Hz
+    """
+
+    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    split: Literal["train", "test"] = "train"
+    num_frames: Count = 17
+    height: Count = 64
+    width: Count = 64
+    frame_rate: Positive = 16.0
+    in_memory: bool = True
+    flip_probability: Share = 0.0
+    crop: CropConfig | None = None
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "DataConfig":
+        for side in ("num_frames", "height", "width"):
+            if self.crop is not None and getattr(self.crop, side) > getattr(self, side):
+                raise ValueError(f"crop.{side} {getattr(self.crop, side)} is more than {side} {getattr(self, side)}")
+        return self
+
+
+class OptimizerConfig(StrictModel):
+    """How weights are updated.
+
+    learning_rate:        peak of AdamW
+    muon_learning_rate:   peak of Muon, for ``name: muon``
+    adamw_for:            names of weights (how they begin) that AdamW keeps, for ``name: muon``
+    final_fraction:       learning rate of the last step / peak
+    max_gradient_norm:    longer gradients are scaled down to this norm
+    """
+
+    name: Literal["adamw", "muon"] = "adamw"
+    learning_rate: Positive = 1e-3
+    muon_learning_rate: Positive = 1e-2
+    adamw_for: tuple[str, ...] = ()
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    final_fraction: Share = 0.05
+    max_gradient_norm: Positive = 1.0
+
+
+class HardwareConfig(StrictModel):
+    """Where a run computes; never changes what is learned, apart from rounding.
+
+    device:     ``auto`` takes an accelerator if there is one
+    threads:    CPU threads; 0 leaves the choice to torch
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class ReportConfig(StrictModel):
+    """What a run writes and when it stops early; never changes what is learned. Intervals are in steps.
+
+    max_minutes:       stop after this training time, summed over resumed parts, even if steps are left
+    keep_checkpoints:  older ones are deleted
+    """
+
+    log_every: Count = 10
+    picture_every: Count = 200
+    checkpoint_every: Count = 200
+    keep_checkpoints: Count = 2
+    max_minutes: Positive | None = None
+
+    @model_validator(mode="after")
+    def _checkpoints_at_log_lines(self) -> "ReportConfig":
+        if self.checkpoint_every % self.log_every:
+            raise ValueError(
+                f"checkpoint_every {self.checkpoint_every} must be a multiple of log_every {self.log_every}, so that a "
+                f"resumed run logs the same lines; write {-(-self.checkpoint_every // self.log_every) * self.log_every}"
+            )
+        return self
+
+
+class TrainConfig(StrictModel):
+    """What every stage has. ``out`` is the run's folder."""
+
+    UNTRACKED: ClassVar[frozenset[str]] = frozenset({"out", "hardware", "report"})
+    """Sections that may change when a run is resumed."""
+
+    task: str
+    out: Path
+    seed: Annotated[int, Field(ge=0)] = 0
+    num_steps: Count
+    batch_size: Count = 8
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    data: DataConfig
+    optimizer: OptimizerConfig = OptimizerConfig()
+    hardware: HardwareConfig = HardwareConfig()
+    report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> "TrainConfig":
+        if self.optimizer.warmup_steps >= self.num_steps:
+            raise ValueError(
+                f"optimizer.warmup_steps {self.optimizer.warmup_steps} must be less than num_steps {self.num_steps}"
+            )
+        return self
+
+
+class TokenizerConfig(StrictModel):
+    """How captions become numbers: words are hashed into buckets; a caption has at most ``max_words``."""
+
+    max_words: Count = 24
+    num_buckets: Count = 512
+
+    def build(self) -> WordTokenizer:
+        """Return the tokenizer."""
+        return WordTokenizer(self.max_words, self.num_buckets)
+
+
+class PictureConfig(StrictModel):
+    """The videos that a training run samples to show where it stands: for prompts, and as continuations.
+
+    num_given:      first frames that are given to a continuation, 4 k + 1
+    num_continued:  held-out clips of each source that are continued
+    domain:         1 = physics, 2 = real
+    """
+
+    prompts: Annotated[tuple[str, ...], Field(min_length=1)]
+    num_steps: Count = 12
+    guidance_weight: float = 1.5
+    shift: Positive = 1.0
+    solver: str = "euler"
+    num_given: Count = 5
+    num_continued: Count = 2
+    domain: Literal[1, 2] = 1
+
+    @field_validator("solver")
+    @classmethod
+    def _known_solver(cls, name: str) -> str:
+        return SOLVERS.check(name)
+
+
+class VAETrainConfig(TrainConfig):
+    """Training of the video VAE."""
+
+    task: Literal["vae"]
+    model: VideoVAEConfig = VideoVAEConfig()
+    loss: VAEObjective = VAEObjective()
+
+
+class DiTTrainConfig(TrainConfig):
+    """Training of the diffusion transformer. ``vae`` is the run or model folder of the VAE whose latents it learns."""
+
+    task: Literal["dit"]
+    vae: Path
+    model: DiTConfig = DiTConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    loss: DiTObjective = DiTObjective()
+    samples: PictureConfig
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "DiTTrainConfig":
+        if self.model.text_buckets != self.tokenizer.num_buckets:
+            raise ValueError(
+                f"model.text_buckets {self.model.text_buckets} must equal tokenizer.num_buckets "
+                f"{self.tokenizer.num_buckets}"
+            )
+        if self.data.crop is not None or self.data.flip_probability:
+            raise ValueError("data.crop and data.flip_probability are for task vae; latents are made of whole clips")
+        return self

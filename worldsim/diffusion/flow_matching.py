@@ -1,0 +1,42 @@
+"""The straight path between data and noise, and what is predicted along it.
+
+x_t = (1 - t) x0 + t noise, so t = 0 is data and t = 1 is noise; v = d x_t / d t = noise - x0. Every latent frame may be
+at its own t.
+
+Source: Lipman et al. (2023), Flow matching for generative modeling; Liu et al. (2023), Flow straight and fast.
+"""
+
+import torch
+from jaxtyping import Float
+
+Latents = Float[torch.Tensor, "b c t h w"]
+FrameTimes = Float[torch.Tensor, "b t"]
+
+
+def over_latents(t: FrameTimes) -> Float[torch.Tensor, "b 1 t 1 1"]:
+    """Return one value for each latent frame in the shape that multiplies latents."""
+    return t[:, None, :, None, None]
+
+
+def interpolate(x0: Latents, noise: Latents, t: FrameTimes) -> Latents:
+    """Return x_t."""
+    share = over_latents(t)
+    return (1 - share) * x0 + share * noise
+
+
+def v_target(x0: Latents, noise: Latents) -> Latents:
+    """Return the v that a network should predict everywhere on the path."""
+    return noise - x0
+
+
+def x0_from_v(x_t: Latents, v: Latents, t: FrameTimes) -> Latents:
+    """Return the data that a v at x_t points to."""
+    return x_t - over_latents(t) * v
+
+
+def v_from_x0(x_t: Latents, x0: Latents, t: FrameTimes, *, least_t: float) -> Latents:
+    """Return the v that leads from x_t to x0; ``least_t`` keeps the division away from 0.
+
+    Source: Salimans and Ho (2022), Progressive distillation, for the equivalence of the predictions.
+    """
+    return (x_t - x0) / over_latents(t).clamp_min(least_t)

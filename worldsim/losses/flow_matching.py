@@ -1,0 +1,27 @@
+"""How far a predicted v is from the true one."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+
+from worldsim.losses.base import LossInfo, Scalar
+
+
+class FlowMatching:
+    """Mean square error of v over the latent frames that are not given."""
+
+    info: ClassVar[LossInfo] = LossInfo(
+        needs=("v_pred", "v_target", "frame_weight"),
+        source="Lipman et al. (2023), Flow matching for generative modeling",
+    )
+
+    def __call__(
+        self,
+        v_pred: Float[torch.Tensor, "b c t h w"],
+        v_target: Float[torch.Tensor, "b c t h w"],
+        frame_weight: Float[torch.Tensor, "b t"],
+    ) -> Scalar:
+        """Return the weighted mean; a latent frame of weight 0 does not count at all."""
+        by_frame = (v_pred - v_target).square().mean(dim=(1, 3, 4))
+        return (by_frame * frame_weight).sum() / frame_weight.sum()

@@ -1,0 +1,73 @@
+"""The shape of a diffusion transformer, and the usual sizes."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from physics_data.core.config import StrictModel
+from physics_data.core.errors import UnknownNameError, suggest
+
+Count = Annotated[int, Field(ge=1)]
+
+SIZES: dict[str, dict[str, int]] = {
+    "S": {"depth": 12, "width": 384, "num_heads": 6},
+    "B": {"depth": 12, "width": 768, "num_heads": 12},
+    "L": {"depth": 24, "width": 1024, "num_heads": 16},
+    "XL": {"depth": 28, "width": 1152, "num_heads": 16},
+}
+"""Source: Peebles and Xie (2023), Scalable diffusion models with transformers, table 1."""
+
+
+class DiTConfig(StrictModel):
+    """A diffusion transformer over video latents.
+
+    latent_channels:   channels of the latents
+    temporal_factor:   video frames between two latent frames, as in the VAE; places latent frames in seconds
+    patch_size:        latent positions along each side that become one token; a token never spans latent frames
+    depth:             blocks
+    width:             channels of a token
+    num_heads:         attention heads
+    mlp_ratio:         hidden channels of a block's feed-forward part / width, before gating
+    text_buckets:      ids of the tokenizer
+    text_every:        every so many blocks read the prompt, the first one included
+    prediction:        what the last layer gives: ``x0``, the clean latents, or ``v``. ``forward`` returns v in any case
+    least_t:           ``x0`` only: v is (x_t - x0) / max(t, least_t)
+    """
+
+    latent_channels: Count = 16
+    temporal_factor: Count = 4
+    patch_size: Count = 2
+    depth: Count = 12
+    width: Count = 384
+    num_heads: Count = 6
+    mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
+    text_buckets: Annotated[int, Field(ge=2)] = 512
+    text_every: Count = 1
+    prediction: Literal["x0", "v"] = "x0"
+    least_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "DiTConfig":
+        if self.width % (self.num_heads * 8):
+            raise ValueError(
+                f"width {self.width} must be a multiple of 8 * num_heads = {8 * self.num_heads}, so that a head's "
+                f"channels can be shared among time, height and width; nearest is "
+                f"{max(round(self.width / (8 * self.num_heads)), 1) * 8 * self.num_heads}"
+            )
+        return self
+
+    @property
+    def head_width(self) -> int:
+        """Channels of one head."""
+        return self.width // self.num_heads
+
+
+def named_size(name: str, **others: Any) -> DiTConfig:
+    """Return the config of size S, B, L or XL; other fields may be given.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    if name not in SIZES:
+        raise UnknownNameError(f"no DiT size '{name}': {suggest(name, SIZES)}")
+    return DiTConfig(**SIZES[name], **others)

@@ -1,0 +1,5 @@
+"""Prompts as numbers."""
+
+from worldsim.prompt.tokenizer import PromptError, WordTokenizer
+
+__all__ = ["PromptError", "WordTokenizer"]

@@ -1,0 +1,5 @@
+"""From prompts to videos."""
+
+from worldsim.sampling.generate import generate
+
+__all__ = ["generate"]

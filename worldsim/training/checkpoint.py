@@ -1,0 +1,118 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped.
+
+A checkpoint is a folder ``checkpoints/STEP`` with ``weights.safetensors``, ``average.safetensors``, ``optimizer.pt``
+and ``card.json``, which holds the config, the identity of the data and the digest of each file. It appears whole or
+not at all.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from physics_data.core.atomic import atomic_folder, remove_partials, write_text
+from physics_data.core.errors import CheckpointError
+from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors, sha256_of
+from worldsim.config import TrainConfig
+from worldsim.differences import differences
+from worldsim.training.ema import WeightAverage
+from worldsim.training.optimizer import Optimizers
+
+_FORMAT = "worldsim.checkpoint/1"
+_WEIGHTS, _AVERAGE, _OPTIMIZER = "weights.safetensors", "average.safetensors", "optimizer.pt"
+
+
+@dataclass
+class TrainingState:
+    """What changes during training. ``step`` counts the updates done, ``seconds`` the time they took."""
+
+    model: nn.Module
+    average: WeightAverage
+    optimizers: Optimizers
+    step: int = 0
+    seconds: float = 0.0
+
+
+def identity(config: TrainConfig, data: dict[str, str]) -> dict[str, Any]:
+    """Return what must be equal for a run to go on from a checkpoint: the config and the data, without paths."""
+    tracked = config.model_dump(mode="json", exclude=set(config.UNTRACKED))
+    for source in tracked["data"]["sources"]:
+        source.pop("path")
+    return {"config": tracked, "data": data}
+
+
+def run_fingerprint(config: TrainConfig, data: dict[str, str]) -> str:
+    """Return 16 hex digits that two runs share exactly when one may go on from the other's checkpoint."""
+    canonical = json.dumps(identity(config, data), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def save_checkpoint(run: Path, state: TrainingState, config: TrainConfig, data: dict[str, str], keep: int) -> Path:
+    """Write ``checkpoints/STEP`` and delete all but the newest ``keep``.
+
+    Raises:
+        StorageError: the disk refused; older checkpoints stay as they were.
+    """
+    path = run / "checkpoints" / f"{state.step:08d}"
+    with atomic_folder(path) as folder:
+        save_tensors(folder / _WEIGHTS, state.model.state_dict())
+        save_tensors(folder / _AVERAGE, state.average.model.state_dict())
+        torch.save([optimizer.state_dict() for optimizer in state.optimizers], folder / _OPTIMIZER)
+        card = {
+            "format": _FORMAT,
+            "step": state.step,
+            "seconds": state.seconds,
+            "identity": identity(config, data),
+            "files": {name: sha256_of(folder / name) for name in (_WEIGHTS, _AVERAGE, _OPTIMIZER)},
+        }
+        write_text(folder / CARD_NAME, json.dumps(card, indent=1))
+    for old in list_checkpoints(run)[:-keep]:
+        shutil.rmtree(old)
+    return path
+
+
+def list_checkpoints(run: Path) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
+    folder = run / "checkpoints"
+    return sorted(p for p in folder.iterdir() if p.name.isdigit()) if folder.is_dir() else []
+
+
+def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str, str]) -> bool:
+    """Load the newest checkpoint of a run into ``state``; False if there is none.
+
+    Raises:
+        CheckpointError: it belongs to another config or other data, or a file of it is missing or damaged.
+    """
+    remove_partials(run / "checkpoints")
+    found = list_checkpoints(run)
+    if not found:
+        return False
+    path = found[-1]
+    card = read_card(path, _FORMAT)
+    differing = differences(card["identity"], identity(config, data))
+    if differing:
+        raise CheckpointError(
+            f"{path} belongs to another run (there → now):\n"
+            + "\n".join(f"  {line}" for line in differing)
+            + "\nTrain into another folder with --out, or set the old values back with --set KEY=VALUE."
+        )
+    check_files(path, card, advice=_how_to_go_on(run, path))
+    state.model.load_state_dict(load_tensors(path / _WEIGHTS))
+    state.average.model.load_state_dict(load_tensors(path / _AVERAGE))
+    stored = torch.load(path / _OPTIMIZER, weights_only=True, map_location="cpu")
+    for optimizer, values in zip(state.optimizers, stored, strict=True):
+        optimizer.load_state_dict(values)
+    state.step, state.seconds = card["step"], card["seconds"]
+    return True
+
+
+def _how_to_go_on(run: Path, damaged: Path) -> str:
+    others = [path.name for path in list_checkpoints(run) if path != damaged]
+    if others:
+        return f"Delete {damaged} and run the command again: it goes on from step {int(others[-1])}."
+    return f"Delete {damaged} and run the command again: it starts from step 0."

@@ -1,0 +1,56 @@
+"""The record of a run: ``metrics.jsonl``, tensorboard events and pictures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from physics_data.core.atomic import atomic_path, write_text
+
+METRICS_NAME = "metrics.jsonl"
+
+
+class Journal:
+    """Writes scalars and pictures of one run. One line of ``metrics.jsonl`` is one JSON object with its "step"."""
+
+    def __init__(self, run: Path, first_step: int) -> None:
+        """Open the record; what an interrupted run wrote after the step it goes on from is dropped."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._pictures = run / "pictures"
+        self._path = run / METRICS_NAME
+        kept = [line for line in read_metrics(run) if line["step"] <= first_step]
+        write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._events = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Record named numbers."""
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+
+    def last(self) -> dict[str, float]:
+        """Return the newest line without its step; empty if there is none."""
+        lines = read_metrics(self._path.parent)
+        return {name: value for name, value in lines[-1].items() if name != "step"} if lines else {}
+
+    def picture(self, step: int, name: str, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Record a picture, as ``pictures/NAME-STEP.png`` and in tensorboard."""
+        with atomic_path(self._pictures / f"{name}-{step:06d}.png") as partial:
+            Image.fromarray(rgb).save(partial)
+        self._events.add_image(name, rgb, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Flush everything to disk."""
+        self._events.close()
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's ``metrics.jsonl``; a last line cut off by a kill is left out."""
+    path = run / METRICS_NAME
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]

@@ -1,0 +1,67 @@
+"""Muon: momentum whose matrix update has all singular values near one."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_ADAM_SIZE = 0.2
+
+
+def orthogonalise(matrices: Float[torch.Tensor, "n rows columns"], num_iterations: int) -> Float[torch.Tensor, "..."]:
+    """Move all singular values of each matrix towards one and keep its singular vectors.
+
+    Source: Jordan et al. (2024), Muon: an optimizer for hidden layers in neural networks (quintic Newton-Schulz).
+    """
+    a, b, c = _COEFFICIENTS
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(num_iterations):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon in the precision of the weights, with equal shapes done together; kernels are matrices of out x the rest.
+
+    Against ``torch.optim.Muon`` it takes convolutions, and it does not round to bfloat16, which most CPUs emulate. The
+    update has the root mean square of AdamW's (0.2), so learning rates and decay carry over.
+
+    Source: Jordan et al. (2024), Muon; Liu et al. (2025), Muon is scalable for LLM training (size of the update).
+    """
+
+    def __init__(
+        self, weights: Iterable[nn.Parameter], lr: float, *, weight_decay: float = 0.0, momentum: float = 0.95
+    ) -> None:
+        """Take weights of two or more dimensions."""
+        super().__init__(weights, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "iterations": 5})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update the weights."""
+        for group in self.param_groups:
+            alike: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    alike[weight.flatten(1).shape].append(weight)
+            for weights in alike.values():
+                self._update(weights, group)
+
+    def _update(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
+        directions = []
+        for weight in weights:
+            assert weight.grad is not None
+            buffer = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+            buffer.lerp_(weight.grad, 1 - group["momentum"])
+            directions.append(weight.grad.lerp(buffer, group["momentum"]).flatten(1))
+        updates = orthogonalise(torch.stack(directions), group["iterations"])
+        size = _ADAM_SIZE * max(updates.shape[-2:]) ** 0.5
+        for weight, update in zip(weights, updates, strict=True):
+            weight.mul_(1 - group["lr"] * group["weight_decay"])
+            weight.add_(update.view_as(weight), alpha=-group["lr"] * size)

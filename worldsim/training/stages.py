@@ -1,0 +1,51 @@
+"""From a YAML file to a checked config of the right stage, and a dry run of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from physics_data.core.config import apply_overrides, load_config
+from physics_data.core.errors import ConfigError
+from worldsim.config import TrainConfig
+from worldsim.training.tasks import TASKS
+
+
+def load_train_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read the config of a run; its key ``task`` chooses the schema.
+
+    Raises:
+        ConfigError: missing, not YAML, without a task, or a key or value does not fit.
+        UnknownNameError: no such task.
+    """
+    name = _task_of(path, overrides)
+    return load_config(TASKS.get(name).config_schema, path, overrides)
+
+
+def describe(config: TrainConfig) -> list[str]:
+    """Check that the data and model of a run fit together, and say in a few lines what it would do."""
+    task = TASKS.get(config.task)(config, torch.device("cpu"))
+    weights = sum(weight.numel() for weight in task.model.parameters())
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in task.shares(config.num_steps).items())
+    return [
+        f"task {config.task}: {weights / 1e6:.2f} M weights",
+        f"{config.num_steps} steps of {config.batch_size} clips: {shares}",
+        f"clips of {config.data.num_frames} frames of {config.data.width}x{config.data.height} at "
+        f"{config.data.frame_rate:g} Hz",
+        f"would write to {config.out}",
+    ]
+
+
+def _task_of(path: Path, overrides: Sequence[str]) -> str:
+    if not path.is_file():
+        load_config(TrainConfig, path)  # words the error
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable YAML: {error}") from error
+    chosen = apply_overrides(raw, [o for o in overrides if o.startswith("task=")]) if isinstance(raw, dict) else {}
+    if not isinstance(chosen.get("task"), str):
+        raise ConfigError(f"{path} names no stage; write a line 'task: NAME' with one of {', '.join(TASKS)}.")
+    return chosen["task"]

@@ -1,0 +1,12 @@
+"""The stages that can be trained: name → task."""
+
+from physics_data.core.registry import Registry
+from worldsim.training.tasks.base import Task
+
+TASKS: Registry[Task] = Registry(
+    "task",
+    {
+        "vae": "worldsim.training.tasks.vae:VAETask",
+        "dit": "worldsim.training.tasks.dit:DiTTask",
+    },
+)

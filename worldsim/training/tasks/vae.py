@@ -1,0 +1,120 @@
+"""Training of the video VAE."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from rich.progress import Progress
+from torch import nn
+
+from physics_data.core.sheets import contact_sheet
+from worldsim.config import TrainConfig, VAETrainConfig
+from worldsim.data.collate import VideoBatch, to_rgb, to_tensor
+from worldsim.data.loading import crop_of, held_out, load_all, open_mixture, spread, video_batch
+from worldsim.losses.objectives import vae_objective
+from worldsim.training.latents import channel_statistics, encode_source
+from worldsim.vae import VideoVAE
+from worldsim.weights import save_vae
+
+_NUM_PICTURED = 4
+_NUM_MEASURED = 256
+
+
+class VAETask:
+    """Video to latents and back."""
+
+    name: ClassVar[str] = "vae"
+    config_schema: ClassVar[type[TrainConfig]] = VAETrainConfig
+
+    def __init__(self, config: VAETrainConfig, device: torch.device) -> None:
+        """Build the VAE and check that clips and crops fit it.
+
+        Raises:
+            DataError: a clip has another size or rate than the config.
+        """
+        self.config = config
+        self.device = device
+        self.vae = VideoVAE(config.model)
+        self.model: nn.Module = self.vae
+        data = config.data
+        self.vae.latent_shape(data.num_frames, data.height, data.width)
+        part = crop_of(data)
+        self.vae.latent_shape(part.num_frames, part.height, part.width)
+        self.mixture = open_mixture(data, seed=config.seed)
+
+    def prepare(self, progress: Progress) -> None:
+        """Decode the clips."""
+        if self.config.data.in_memory:
+            load_all(self.mixture, progress)
+
+    def data_identity(self) -> dict[str, str]:
+        """Return source name → digest of all its clips."""
+        return {source.name: source.identity() for source in self.mixture.sources}
+
+    def shares(self, num_steps: int) -> dict[str, float]:
+        """Return source name → share of the clips of the first ``num_steps`` batches."""
+        return self.mixture.seen_shares(num_steps, self.config.batch_size)
+
+    def batch(self, step: int) -> VideoBatch:
+        """Return the crops of a step."""
+        batch = video_batch(self.mixture, self.config.data, step, self.config.batch_size, seed=self.config.seed)
+        return batch.to(self.device)
+
+    def loss(self, model: VideoVAE, batch: VideoBatch, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the loss of the reconstruction and its parts."""
+        return vae_objective(model, batch.video, batch.instance_ids, batch.labelled, generator, self.config.loss)
+
+    @torch.no_grad()
+    def pictures(self, model: VideoVAE, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+        """Return clips above their reconstructions, for each source."""
+        sheets = {}
+        for source in held_out(self.config.data) or self.mixture.sources:
+            clips = spread(source, _NUM_PICTURED)
+            truth = np.stack([clip.rgb[: self.config.data.num_frames] for clip in clips])
+            again = to_rgb(self._reconstruct(model, to_tensor(truth)))
+            rows = [video for pair in zip(truth, again, strict=True) for video in pair]
+            captions = [line for clip in clips for line in (clip.meta.key, "reconstruction")]
+            sheets[f"reconstruction_{source.name}"] = contact_sheet(rows, captions)
+        return sheets
+
+    @torch.no_grad()
+    def finish(self, model: VideoVAE, progress: Progress) -> dict[str, float]:
+        """Store mean and deviation of the latents in the VAE; return how well clips it never saw are reconstructed.
+
+        The figures are peak signal to noise ratios in dB, over all pixels and over those of the instances.
+        """
+        latents = []
+        for source in self.mixture.sources:
+            count = min(len(source), _NUM_MEASURED)
+            positions = np.linspace(0, len(source) - 1, count).astype(int).tolist()
+            bar = progress.add_task(f"latents of {source.name}", total=count, note="")
+            advance = partial(progress.advance, bar)
+            latents.append(encode_source(model, source, positions, self.config.data.num_frames, self.device, advance))
+        model.set_latent_statistics(*channel_statistics(torch.cat(latents)))
+        return self._fidelity(model)
+
+    def export(self, model: VideoVAE, folder: Path, training: dict[str, Any]) -> None:
+        """Write the folder that ``load_vae`` reads."""
+        save_vae(folder, model, self.config.model, training)
+
+    def _reconstruct(self, model: VideoVAE, video: torch.Tensor) -> torch.Tensor:
+        return model.decode(model.encode(video.to(self.device)).mode()).cpu()
+
+    def _fidelity(self, model: nn.Module) -> dict[str, float]:
+        figures = {}
+        for source in held_out(self.config.data):
+            every, instances = [], []
+            for clip in spread(source, _NUM_MEASURED // 8):
+                truth = to_tensor(clip.rgb[None, : self.config.data.num_frames])
+                error = (self._reconstruct(model, truth).clamp(-1, 1) - truth).square().mean(dim=1)[0] / 4
+                every.append(float(error.mean()))
+                if clip.instance_ids is not None:
+                    inside = torch.from_numpy(clip.instance_ids[: self.config.data.num_frames] > 0)
+                    instances += [float(error[inside].mean())] if inside.any() else []
+            figures[f"psnr_{source.name}"] = -10 * float(np.log10(np.mean(every)))
+            if instances:
+                figures[f"instance_psnr_{source.name}"] = -10 * float(np.log10(np.mean(instances)))
+        return figures

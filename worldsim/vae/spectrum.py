@@ -1,0 +1,62 @@
+"""The lowest spatiotemporal frequencies of a block of pixels, as a fixed linear code."""
+
+import math
+from itertools import product
+
+import torch
+from jaxtyping import Float
+
+from worldsim.vae.config import Stride
+
+_COLOURS = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 2.0, -1.0]])
+"""Brightness, red against blue, and green against both, as in opponent colour vision."""
+
+_COLOUR_COST = 1.0
+"""Brightness of one frequency more comes before colour of one frequency less."""
+
+_CONTRAST = 4.0
+"""Gain of everything but the mean, which in pictures has by far the largest variance."""
+
+
+def cosines(length: int) -> Float[torch.Tensor, "frequency length"]:
+    """Return the orthonormal cosine basis, lowest frequency first.
+
+    Source: Ahmed, Natarajan and Rao (1974), Discrete cosine transform.
+    """
+    frequency = torch.arange(length, dtype=torch.float64)[:, None]
+    place = torch.arange(length, dtype=torch.float64)[None] + 0.5
+    basis = torch.cos(math.pi * place * frequency / length) * math.sqrt(2 / length)
+    basis[0] /= math.sqrt(2)
+    return basis.float()
+
+
+def low_frequencies(block: Stride, count: int) -> Float[torch.Tensor, "count block_values"]:
+    """Return orthonormal rows that take a folded block of pixels to its ``count`` lowest frequencies."""
+    colours = _COLOURS / _COLOURS.norm(dim=1, keepdim=True)
+    in_time, in_space = cosines(block.frames), cosines(block.size)
+    choices = product(range(block.frames), range(block.size), range(block.size), range(3))
+    ranked = sorted(choices, key=_rank)[:count]
+    rows = [torch.einsum("t,h,w,c->thwc", in_time[k], in_space[i], in_space[j], colours[c]) for k, i, j, c in ranked]
+    return torch.stack([row.flatten() for row in rows])
+
+
+def spectral_code(
+    block: Stride, count: int
+) -> tuple[Float[torch.Tensor, "count block_values"], Float[torch.Tensor, "block_values count"]]:
+    """Return analysis and synthesis matrices; the code of pixels in [-1, 1] has channels of similar size.
+
+    Synthesis after analysis is the projection on the lowest frequencies.
+    """
+    rows = low_frequencies(block, count)
+    gain = torch.full((count, 1), _CONTRAST / math.sqrt(rows.shape[1] / 3))
+    gain[:3] /= _CONTRAST
+    gain *= 4.0
+    return rows * gain, (rows / gain).T.contiguous()
+
+
+def _rank(choice: tuple[int, int, int, int]) -> tuple[float, ...]:
+    in_time, down, across, colour = choice
+    frequency = in_time + down + across
+    if frequency == 0:
+        return (-1.0, 0, 0, 0, colour)
+    return (frequency + _COLOUR_COST * (colour > 0), colour, in_time, down, across)

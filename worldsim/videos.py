@@ -1,0 +1,175 @@
+"""Generated videos as files: from a prompt, from the first frames of a video, and for every clip of a dataset."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from physics_data.core.atomic import remove_partials
+from physics_data.core.clip import Clip
+from physics_data.core.config import StrictModel
+from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import DataError, VideoError
+from physics_data.core.provenance import write_provenance
+from physics_data.core.seeding import step_seed
+from physics_data.core.video import iterate_frames, write_video
+from worldsim.data.collate import to_rgb, to_tensor
+from worldsim.data.framing import crop, scale_to_cover
+from worldsim.data.windows import cut_windows
+from worldsim.sampling import generate
+from worldsim.weights import Generator, load_generator, model_folder
+
+
+class SampleConfig(StrictModel):
+    """How videos are drawn from a model. Sizes that are None are those it was trained on."""
+
+    num_frames: int | None = None
+    height: int | None = None
+    width: int | None = None
+    seed: int = 0
+    num_steps: int = 20
+    guidance_weight: float = 1.5
+    shift: float = 1.0
+    solver: str = "euler"
+    domain: int = 1
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A loaded model and how to draw from it."""
+
+    model: Generator
+    config: SampleConfig
+    device: torch.device
+
+    @classmethod
+    def load(cls, model: Path, config: SampleConfig) -> "Sampler":
+        """Load a model folder, or the model of a run folder.
+
+        Raises:
+            CheckpointError: no model there, or a damaged one.
+        """
+        loaded = load_generator(model_folder(model))
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        loaded.dit.to(device)
+        loaded.vae.to(device)
+        return cls(loaded, config, device)
+
+    @property
+    def geometry(self) -> tuple[int, int, int]:
+        """Frames, height and width of the videos."""
+        trained = self.model.card["clip"]
+        given = self.config
+        return (
+            given.num_frames or trained["num_frames"],
+            given.height or trained["height"],
+            given.width or trained["width"],
+        )
+
+    @property
+    def frame_rate(self) -> float:
+        """Hz."""
+        return float(self.model.card["clip"]["frame_rate"])
+
+    def draw(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        domains: Sequence[int],
+        first_frames: UInt8[np.ndarray, "b k h w 3"] | None = None,
+    ) -> UInt8[np.ndarray, "b t h w 3"]:
+        """Generate one video for each prompt. A video depends on its own seed, not on those beside it."""
+        num_frames, height, width = self.geometry
+        video = generate(
+            self.model.dit,
+            self.model.vae,
+            self.model.tokenizer,
+            list(prompts),
+            num_frames,
+            height,
+            width,
+            self.frame_rate,
+            generator=[torch.Generator(self.device).manual_seed(seed) for seed in seeds],
+            num_steps=self.config.num_steps,
+            guidance_weight=self.config.guidance_weight,
+            first_frames=None if first_frames is None else to_tensor(first_frames).to(self.device),
+            domain=torch.tensor(domains, device=self.device),
+            shift=self.config.shift,
+            solver=self.config.solver,
+        )
+        return to_rgb(video)
+
+
+def read_first_frames(
+    path: Path, num_given: int, height: int, width: int, frame_rate: float
+) -> UInt8[np.ndarray, "k h w 3"]:
+    """Read the first frames of any video at the size and rate of a model: centre part, nearest frames by time.
+
+    Raises:
+        VideoError: not a video, or too short.
+        DataError: its picture is smaller than asked.
+    """
+    covering = ((0, seconds, scale_to_cover(rgb, height, width)) for seconds, rgb in iterate_frames(path))
+    window = next(cut_windows(covering, num_given, frame_rate), None)
+    if window is None:
+        raise VideoError(f"{path} is shorter than {num_given} frames at {frame_rate:g} Hz; use a smaller --num-given.")
+    return crop(window.rgb, height, width, across=0.5, down=0.5)
+
+
+def continue_dataset(
+    sampler: Sampler,
+    dataset: ShardDataset,
+    positions: Sequence[int],
+    out: Path,
+    *,
+    num_given: int,
+    batch_size: int,
+    on_video: Callable[[], None] = lambda: None,
+) -> int:
+    """Write ``out/KEY.mp4`` for each clip: its caption as prompt, its first frames given. Existing files are kept.
+
+    Returns:
+        How many were made now.
+
+    Raises:
+        DataError: a clip has another size or rate than the videos.
+        StorageError: the disk refused; whole files stay.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    remove_partials(out)
+    write_provenance(out / "provenance.yaml", sampler.config, model=sampler.model.card, num_given=num_given)
+    waiting = [position for position in positions if not (out / f"{dataset.rows[position].key}.mp4").is_file()]
+    for _ in range(len(positions) - len(waiting)):
+        on_video()
+    for chunk in _chunks(waiting, batch_size):
+        clips = [dataset.load(position) for position in chunk]
+        given = np.stack([_given(clip, num_given, sampler) for clip in clips]) if num_given else None
+        seeds = [step_seed(sampler.config.seed, clip.meta.key, 0) for clip in clips]
+        domains = [clip.meta.domain for clip in clips]
+        videos = sampler.draw([clip.meta.caption for clip in clips], seeds, domains, given)
+        for clip, video in zip(clips, videos, strict=True):
+            write_video(out / f"{clip.meta.key}.mp4", video, sampler.frame_rate)
+            on_video()
+    return len(waiting)
+
+
+def _given(clip: Clip, num_given: int, sampler: Sampler) -> np.ndarray:
+    _, height, width = sampler.geometry
+    if (clip.meta.height, clip.meta.width, clip.meta.frame_rate) != (height, width, sampler.frame_rate):
+        raise DataError(
+            f"clip '{clip.meta.key}' is {clip.meta.width}x{clip.meta.height} at {clip.meta.frame_rate:g} Hz, the model "
+            f"makes {width}x{height} at {sampler.frame_rate:g} Hz; give a dataset of that size."
+        )
+    if num_given > clip.meta.num_frames:
+        raise DataError(
+            f"clip '{clip.meta.key}' has {clip.meta.num_frames} frames, --num-given asks for {num_given} of them."
+        )
+    return clip.rgb[:num_given]
+
+
+def _chunks(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(positions), size):
+        yield positions[start : start + size]

@@ -1,0 +1,128 @@
+"""Finished models as folders: ``weights.safetensors`` and ``card.json``. Sampling needs nothing else of training."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from physics_data.core.atomic import atomic_folder, write_text
+from physics_data.core.config import validate_config
+from physics_data.core.errors import CheckpointError, ConfigError
+from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors, sha256_of
+from worldsim.config import TokenizerConfig
+from worldsim.model import DiT, DiTConfig
+from worldsim.prompt import WordTokenizer
+from worldsim.vae import VideoVAE, VideoVAEConfig
+
+MODEL_FORMAT = "worldsim.model/1"
+_WEIGHTS = "weights.safetensors"
+_VAE_FOLDER = "vae"
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Everything that makes videos: the transformer, the VAE whose latents it learned, and its word tokenizer.
+
+    card holds the training figures and the clip geometry: ``card["clip"]`` has num_frames, height, width, frame_rate.
+    """
+
+    dit: DiT
+    vae: VideoVAE
+    tokenizer: WordTokenizer
+    card: dict[str, Any]
+
+
+def save_vae(folder: Path, vae: VideoVAE, config: VideoVAEConfig, facts: dict[str, Any]) -> None:
+    """Write a VAE, atomically; ``facts`` go into its card."""
+    with atomic_folder(folder) as partial:
+        _write(partial, vae, {"kind": "vae", "config": config.model_dump(mode="json"), **facts})
+
+
+def save_generator(
+    folder: Path, dit: DiT, config: DiTConfig, tokenizer: TokenizerConfig, vae_folder: Path, facts: dict[str, Any]
+) -> None:
+    """Write a transformer together with a copy of its VAE, atomically; ``facts`` go into its card."""
+    with atomic_folder(folder) as partial:
+        words = tokenizer.model_dump(mode="json")
+        _write(partial, dit, {"kind": "dit", "config": config.model_dump(mode="json"), "tokenizer": words, **facts})
+        (partial / _VAE_FOLDER).mkdir()
+        for name in (CARD_NAME, _WEIGHTS):
+            (partial / _VAE_FOLDER / name).write_bytes((vae_folder / name).read_bytes())
+
+
+def load_vae(folder: Path) -> VideoVAE:
+    """Load a VAE for use: in evaluation mode, without gradients, on the CPU.
+
+    Raises:
+        CheckpointError: no model there, one of another kind, or a damaged one.
+    """
+    card = _open(folder, "vae")
+    return _load(VideoVAE(_config(VideoVAEConfig, card, folder)), folder)
+
+
+def load_generator(folder: Path) -> Generator:
+    """Load a transformer and its VAE for sampling: in evaluation mode, without gradients, on the CPU.
+
+    Raises:
+        CheckpointError: no model there, one of another kind, or a damaged one.
+    """
+    card = _open(folder, "dit")
+    words = TokenizerConfig(**card["tokenizer"])
+    dit = _load(DiT(_config(DiTConfig, card, folder)), folder)
+    return Generator(dit, load_vae(folder / _VAE_FOLDER), words.build(), card)
+
+
+def find_generator(root: Path) -> Path:
+    """Return the newest trained transformer in a folder of runs.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found = [card.parent for card in root.glob(f"**/{CARD_NAME}") if _kind(card) == "dit"]
+    if not found:
+        raise CheckpointError(f"no trained model in {root}; run 'make demo' or give one with --model RUN_FOLDER.")
+    return max(found, key=lambda folder: (folder / CARD_NAME).stat().st_mtime)
+
+
+def model_folder(given: Path) -> Path:
+    """Return the folder that holds the card: ``given`` itself, or its ``model`` folder if it is a run."""
+    return given if (given / CARD_NAME).is_file() else given / "model"
+
+
+def _write(folder: Path, module: nn.Module, card: dict[str, Any]) -> None:
+    save_tensors(folder / _WEIGHTS, module.state_dict())
+    record = {"format": MODEL_FORMAT, **card, "files": {_WEIGHTS: sha256_of(folder / _WEIGHTS)}}
+    write_text(folder / CARD_NAME, json.dumps(record, indent=1))
+
+
+def _open(folder: Path, kind: str) -> dict[str, Any]:
+    card = read_card(folder, MODEL_FORMAT)
+    if card["kind"] != kind:
+        raise CheckpointError(f"{folder} holds a '{card['kind']}', needed here is a '{kind}'.")
+    check_files(folder, card, advice="Train it again, or restore the folder.")
+    return card
+
+
+def _load(module: Any, folder: Path) -> Any:
+    try:
+        module.load_state_dict(load_tensors(folder / _WEIGHTS))
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder} does not fit this version of the model: {error}") from error
+    return module.eval().requires_grad_(False)
+
+
+def _config(schema: Any, card: dict[str, Any], folder: Path) -> Any:
+    try:
+        return validate_config(schema, card["config"], source=str(folder / CARD_NAME))
+    except ConfigError as error:
+        raise CheckpointError(f"{folder} was made by another version of the model. {error}") from error
+
+
+def _kind(card: Path) -> str | None:
+    try:
+        record = json.loads(card.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return record.get("kind") if record.get("format") == MODEL_FORMAT else None
