@@ -18,7 +18,8 @@ app = make_app("Score folders of videos, from any model, against simulated refer
 @app.command()
 def score(
     videos: Annotated[
-        Path, typer.Argument(help="Folder with one video per reference clip, named <key>.mp4; or a folder of such folders.")
+        Path,
+        typer.Argument(help="Folder with one video per reference clip, named <key>.mp4; or a folder of such folders."),
     ],
     reference: Annotated[Path, typer.Option(help="Physics dataset whose clips the videos continue.")],
     out: Annotated[Path, typer.Option(help="Folder for scenes.csv, summary.json, report.html, gallery/.")],

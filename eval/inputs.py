@@ -53,12 +53,16 @@ def find_systems(folder: Path, keys: Collection[str], name: str | None = None) -
     if not inner:
         raise DataError(f"{folder} holds no video and no folder of videos ({', '.join(sorted(VIDEO_SUFFIXES))}).")
     if name is not None:
-        raise DataError(f"--name {name} was given, but {folder} holds {len(inner)} systems; each takes its folder's name.")
+        raise DataError(
+            f"--name {name} was given, but {folder} holds {len(inner)} systems; each takes its folder's name."
+        )
     return [_system(path, path.name, keys) for path in inner]
 
 
 def _videos(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != ".")
+    return sorted(
+        p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != "."
+    )
 
 
 def _system(folder: Path, name: str, keys: Collection[str]) -> System:
@@ -68,7 +72,9 @@ def _system(folder: Path, name: str, keys: Collection[str]) -> System:
         if path.stem not in keys:
             strangers.append(path.name)
         elif path.stem in files:
-            raise DataError(f"{folder} has two videos of '{path.stem}': {files[path.stem].name}, {path.name}; keep one.")
+            raise DataError(
+                f"{folder} has two videos of '{path.stem}': {files[path.stem].name}, {path.name}; keep one."
+            )
         else:
             files[path.stem] = path
     if not files:

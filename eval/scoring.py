@@ -55,7 +55,11 @@ def reference_positions(dataset: ShardDataset, split: str | None) -> list[int]:
         splits = sorted({row.split for row in dataset.rows if row.source == "physics"})
         raise DataError(
             f"{dataset.folder} has no physics clip of split '{split}'; "
-            + (f"it has the splits {', '.join(splits)}." if splits else "give one made by 'python -m physics_data build'.")
+            + (
+                f"it has the splits {', '.join(splits)}."
+                if splits
+                else "give one made by 'python -m physics_data build'."
+            )
         )
     return positions
 

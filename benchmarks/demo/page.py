@@ -125,7 +125,9 @@ def _data_facts(folders: DemoFolders, footage: Path | None) -> dict[str, Any]:
         "width": row.width,
         "frame_rate": row.frame_rate,
         "scenarios": sorted({str(r.scenario) for r in physics.rows}),
-        "settings": yaml.safe_load((folders.physics / "dataset.yaml").read_text(encoding="utf-8"))["config"]["settings"],
+        "settings": yaml.safe_load((folders.physics / "dataset.yaml").read_text(encoding="utf-8"))["config"][
+            "settings"
+        ],
     }
     if footage is not None:
         facts["footage_clips"] = len(ShardDataset(folders.footage).select(split="train"))

@@ -9,12 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.demo.steps import Step
 from physics_data.core.atomic import write_text
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import WorldsimError
 from physics_data.core.program import messages
-
-from benchmarks.demo.steps import Step
 
 
 class StepFailedError(WorldsimError):

@@ -76,7 +76,9 @@ def glides(reference: Reference) -> list[Stretch]:
     found = []
     for number, name in _moving(reference).items():
         body = spec.body_index(name)
-        touches = ((contacts.body_a == body) & ~flat[contacts.body_b]) | ((contacts.body_b == body) & ~flat[contacts.body_a])
+        touches = ((contacts.body_a == body) & ~flat[contacts.body_b]) | (
+            (contacts.body_b == body) & ~flat[contacts.body_a]
+        )
         hits = np.unique(contacts.frame_index[touches])  # hit k lies between frames k - 1 and k
         clear = reference.clear(number)
         for piece in np.split(np.arange(trajectory.num_frames), hits):

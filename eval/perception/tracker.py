@@ -114,7 +114,9 @@ def track_objects(
         groups = color_groups(palettes)
         for place, frame in enumerate(np.flatnonzero(covered)):
             blobs = _blobs(background, place, palettes, groups)
-            claims, foreign = _associate(blobs, memories, groups, float(seconds[frame]), width, first_look=bool(frame == 0))
+            claims, foreign = _associate(
+                blobs, memories, groups, float(seconds[frame]), width, first_look=bool(frame == 0)
+            )
             for index, blob in claims.items():
                 memories[index].update(blob.centroid, float(seconds[frame]))
                 presence[index, frame], centroid[index, frame], area[index, frame] = True, blob.centroid, blob.area

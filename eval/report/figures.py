@@ -37,7 +37,7 @@ def scenario_bars(systems: Sequence[SystemSummary], metric: str) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _bar(axes, x: float, width: float, estimate: Estimate, color: str) -> None:  # noqa: ANN001
+def _bar(axes, x: float, width: float, estimate: Estimate, color: str) -> None:
     if estimate.mean is None:
         axes.plot(x, 0.02, marker="x", color=color, markersize=4)
         return

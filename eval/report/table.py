@@ -182,4 +182,7 @@ def _compare(systems: list[SystemSummary], rows: dict[str, dict[str, SceneScore]
 def metric_lines() -> dict[str, str]:
     """Return metric → unit, direction and meaning, in one line."""
     infos = {name: metric.info for name, metric in metric_table().items()}
-    return {name: f"{i.summary} ({i.direction} is better, {i.worst:g} worst to {i.best:g} best)" for name, i in infos.items()}
+    return {
+        name: f"{i.summary} ({i.direction} is better, {i.worst:g} worst to {i.best:g} best)"
+        for name, i in infos.items()
+    }

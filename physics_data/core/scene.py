@@ -147,6 +147,24 @@ class Lighting(StrictModel):
     casts_shadows: bool = True
 
 
+def check_rates(physics_rate: float, frame_rate: float) -> None:
+    """Refuse rates for which a frame would fall between two engine steps.
+
+    Units:
+        physics_rate:  Hz
+        frame_rate:    Hz
+
+    Raises:
+        ValueError: physics_rate is no whole multiple of frame_rate; the message holds the nearest one that is.
+    """
+    ratio = physics_rate / frame_rate
+    if abs(ratio - round(ratio)) > 1e-9 or ratio < 1:
+        raise ValueError(
+            f"physics_rate={physics_rate} Hz is not a multiple of frame_rate={frame_rate} Hz, "
+            f"so frames would fall between engine steps; use {max(1, round(ratio)) * frame_rate:g} Hz"
+        )
+
+
 class SceneSpec(StrictModel):
     """A whole scene: bodies, camera, light, rates, and the draw it came from.
 
@@ -177,13 +195,7 @@ class SceneSpec(StrictModel):
             raise ValueError(f"the body names {twice} occur twice; every body needs its own name")
         if len(self.instances) > 255:
             raise ValueError(f"{len(self.instances)} bodies are not planes, but instance ids are uint8: at most 255")
-        ratio = self.physics_rate / self.frame_rate
-        if abs(ratio - round(ratio)) > 1e-9 or ratio < 1:
-            nearest = max(1, round(ratio)) * self.frame_rate
-            raise ValueError(
-                f"physics_rate={self.physics_rate} Hz is not a multiple of frame_rate={self.frame_rate} Hz, "
-                f"so frames would fall between engine steps; use {nearest:g} Hz"
-            )
+        check_rates(self.physics_rate, self.frame_rate)
         return self
 
     @property

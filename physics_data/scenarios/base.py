@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
 from physics_data.core.scene import (
@@ -17,6 +17,7 @@ from physics_data.core.scene import (
     Sphere,
     Surface,
     Vector3,
+    check_rates,
 )
 from physics_data.core.trajectory import Trajectory
 from physics_data.variation.appearance import sample_floor, sample_lighting
@@ -66,6 +67,11 @@ class SceneSettings(StrictModel):
     camera_target_height: Positive = 1.45
     camera_fov_y: Annotated[float, Field(gt=1, lt=170)] = 40.0
     camera_jitter: NonNegative = 0.05
+
+    @model_validator(mode="after")
+    def _rates_fit(self) -> "SceneSettings":
+        check_rates(self.physics_rate, self.frame_rate)
+        return self
 
     @property
     def duration(self) -> float:

@@ -36,7 +36,7 @@ LADDERS = [
     ("gravity_error", "free_fall", GRAVITY_LADDER),
     ("gravity_error", "projectile", GRAVITY_LADDER),
     ("velocity_error", "projectile", SPEED_LADDER),
-    ("velocity_error", "occluder_pass", SPEED_LADDER),
+    ("velocity_error", "collide", SPEED_LADDER),
     ("motion_realism", "free_fall", GRAVITY_LADDER),
     ("motion_realism", "projectile", GRAVITY_LADDER),
     ("motion_realism", "projectile", SPEED_LADDER),

@@ -48,7 +48,9 @@ def test_accuracy(toy, scenario, kind, tmp_path):
     """Every sighting found, no ghost, no birth, no swapped identity; centroids within 0.5 px on average at 64 x 64."""
     for index in range(3):
         reference = toy(scenario, index)
-        missed, ghosts, errors, births = errors_of(reference, follow(reference, degrade(reference.clip.rgb, kind, tmp_path)))
+        missed, ghosts, errors, births = errors_of(
+            reference, follow(reference, degrade(reference.clip.rgb, kind, tmp_path))
+        )
         assert (missed, ghosts, births) == (0, 0, 0)
         assert errors.mean() < 0.5
         assert errors.max() < 1.0  # an identity switch would be 6 px
@@ -57,7 +59,9 @@ def test_accuracy(toy, scenario, kind, tmp_path):
 @pytest.mark.parametrize("scenario", ["collide_same", "occluder_pass"])
 def test_accuracy_at_four_times_the_size(toy, scenario, tmp_path):
     reference = toy(scenario, 0, 256)
-    missed, ghosts, errors, births = errors_of(reference, follow(reference, degrade(reference.clip.rgb, "all", tmp_path)))
+    missed, ghosts, errors, births = errors_of(
+        reference, follow(reference, degrade(reference.clip.rgb, "all", tmp_path))
+    )
     assert (missed, ghosts, births) == (0, 0, 0)
     assert errors.mean() < 1.5
 

@@ -62,7 +62,18 @@ def test_workers_never_change_a_byte(built, tmp_path):
 def test_killed_build_is_resumed_to_the_same_bytes(built, tmp_path):
     out, config = tmp_path / "killed", tmp_path / "config.yaml"
     config.write_text(dump_yaml(CONFIG))
-    command = [sys.executable, "-m", "physics_data", "build", "--config", str(config), "--out", str(out), "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "physics_data",
+        "build",
+        "--config",
+        str(config),
+        "--out",
+        str(out),
+        "--workers",
+        "1",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not (out / "shards" / "train-00000.json").exists() and time.monotonic() < deadline:
@@ -103,7 +114,9 @@ def test_a_folder_of_other_things_is_not_touched(tmp_path):
 
 
 def test_more_training_scenes_leave_all_others_as_they_were(built, tmp_path):
-    larger = CONFIG.model_copy(update={"scenes_per_scenario": SplitSizes(train=8, test=2), "scenarios": ("occluder_pass",)})
+    larger = CONFIG.model_copy(
+        update={"scenes_per_scenario": SplitSizes(train=8, test=2), "scenarios": ("occluder_pass",)}
+    )
     build(larger, tmp_path / "larger")
     before = {row.key: row.sha256 for row in ShardDataset(built).rows if row.scenario == "occluder_pass"}
     after = {row.key: row.sha256 for row in ShardDataset(tmp_path / "larger").rows}

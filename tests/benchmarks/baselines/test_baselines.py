@@ -1,0 +1,88 @@
+"""The pinned baselines on simulated scenes: the dummies stay clearly below the simulator."""
+
+import numpy as np
+import pytest
+
+from benchmarks.baselines import BASELINES, write_baselines
+from eval.inputs import find_systems
+from eval.report.table import summarise
+from eval.scoring import reference_positions, score_systems
+from physics_data.core.conventions import DATASET_FORMAT
+from physics_data.core.dataset import RECORD_NAME, ShardDataset, write_index
+from physics_data.core.errors import DataError, UnknownNameError
+from physics_data.core.shards import write_shard
+from physics_data.core.video import read_video
+from physics_data.pipeline.generate import FIRST_TEST_INDEX, ClipTask, generate_clip
+from physics_data.scenarios import SCENARIOS
+from physics_data.scenarios.base import SceneSettings
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """A small dataset, its baselines, and their scores by system name."""
+    root = tmp_path_factory.mktemp("baselines")
+    (root / "data" / "shards").mkdir(parents=True)
+    (root / "data" / RECORD_NAME).write_text(f"format: {DATASET_FORMAT}\n")
+    tasks = [
+        ClipTask(scenario, engine, FIRST_TEST_INDEX + index)
+        for scenario in SCENARIOS
+        for index, engine in enumerate(("mujoco", "bullet", "mujoco"))
+    ]
+    clips = [generate_clip(task, SceneSettings(), 0, "raycast").clip for task in tasks]
+    write_index(root / "data", write_shard(root / "data" / "shards" / "test-000000.tar", clips))
+    dataset = ShardDataset(root / "data")
+    assert write_baselines(dataset, root / "systems") == len(BASELINES) * len(clips)
+    systems = find_systems(root / "systems", {row.key for row in dataset.rows})
+    rows = [row for found in score_systems(dataset, reference_positions(dataset, "test"), systems) for row in found]
+    summary = {system.name: system for system in summarise(rows, 0).systems}
+    return root, dataset, summary
+
+
+def test_the_simulator_is_the_ceiling(scored):
+    metrics = scored[2]["simulator"].metrics
+    assert metrics["object_permanence"].mean > 0.98
+    assert metrics["motion_realism"].mean > 0.95
+    assert metrics["overall"].coverage == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("frozen_first_frame", 0.02),
+        ("reversed", 0.40),
+        ("given_then_frozen", 0.50),
+        ("constant_velocity", 0.65),
+        ("object_removed", 0.75),
+    ],
+)
+def test_dummies_stay_below(scored, name, most):
+    summary = scored[2]
+    assert summary[name].metrics["overall"].mean < most
+    assert summary[name].metrics["overall"].high < summary["simulator"].metrics["overall"].low
+
+
+def test_dummies_fail_where_they_should(scored):
+    summary = scored[2]
+    assert summary["frozen_first_frame"].metrics["object_permanence"].mean > 0.95
+    assert summary["frozen_first_frame"].metrics["motion_realism"].mean < 0.02
+    assert summary["object_removed"].metrics["object_permanence"].mean < 0.75
+    assert summary["constant_velocity"].scenarios["occluder_pass"]["overall"].mean > 0.95
+    assert summary["constant_velocity"].scenarios["free_drop"]["motion_realism"].mean < 0.05
+
+
+def test_removed_object_takes_its_shadow_along(scored):
+    root, dataset, _ = scored
+    row = next(row for row in dataset.rows if row.scenario == "free_drop")
+    clip = dataset.load(dataset.find(row.key))
+    video = read_video(root / "systems" / "object_removed" / f"{row.key}.mp4").rgb
+    assert np.abs(video[:9].astype(int) - clip.rgb[:9]).mean() < 1.5
+    assert np.ptp(video[9:].astype(int), axis=0).max() < 12  # nothing moves any more
+
+
+def test_choices_are_checked(scored, tmp_path):
+    _, dataset, _ = scored
+    with pytest.raises(UnknownNameError, match="Did you mean 'reversed'"):
+        write_baselines(dataset, tmp_path, names=["revers"])
+    with pytest.raises(DataError, match="no physics clip of split 'train'"):
+        write_baselines(dataset, tmp_path, split="train")
+    assert write_baselines(dataset, tmp_path, limit=2, names=["reversed"]) == 2
