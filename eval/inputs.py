@@ -87,8 +87,8 @@ def load_aligned(path: Path, num_frames: int, frame_rate: float, height: int, wi
     """Read a video and put it on the reference's frames, in seconds, and on its size.
 
     A reference frame is covered when a picture lies within 3/4 of a reference interval (GIF times are rounded) or half
-    an interval of a slower video, but never further away than one reference interval. Pictures keep their own time, so a video of another rate is not
-    mistaken for jerky motion.
+    an interval of a slower video, but never further than one reference interval. Pictures keep their own time, so a
+    video of another rate is not mistaken for jerky motion.
 
     Units:
         num_frames, frame_rate, height, width:  the reference's; Hz, pixels
@@ -101,8 +101,8 @@ def load_aligned(path: Path, num_frames: int, frame_rate: float, height: int, wi
     given_height, given_width = video.rgb.shape[1:3]
     if abs(given_width * height - given_height * width) > max(given_width, given_height, width, height):
         raise VideoError(
-            f"{path} has {given_width}x{given_height} pixels, another aspect ratio than the reference's {width}x{height}; "
-            "crop or pad it so that the reference's view is kept."
+            f"{path} has {given_width}x{given_height} pixels, another aspect ratio than the reference's "
+            f"{width}x{height}; crop or pad it so that the reference's view is kept."
         )
     wanted = np.arange(num_frames) / frame_rate
     nearest = np.abs(video.seconds[:, None] - wanted).argmin(0)

@@ -103,7 +103,8 @@ def _score_one(
         values[name] = worst[name] if value is not None and not isfinite(value) else value
     missing = int((~video.covered).sum())
     if missing:
-        reason = f"shows {clip.meta.num_frames - missing} of {clip.meta.num_frames} reference frames; the others count as worst"
+        total = clip.meta.num_frames
+        reason = f"shows {total - missing} of {total} reference frames; the others count as worst"
         return row("short", reason, video.sha256, values)
     return row("ok", "", video.sha256, values)
 

@@ -73,7 +73,7 @@ def gravity_errors(reference: Reference, tracks: Tracks) -> list[LawError]:
 
 @lru_cache(maxsize=4)
 def velocity_stretches(reference: Reference) -> list[tuple[Stretch, float]]:
-    """Return the stretches with a steady horizontal velocity across at least 6 % of the image, and that velocity, m/s."""
+    """Return the stretches with a steady horizontal velocity over 6 % of the image or more, and the velocity, m/s."""
     spec, _, trajectory = reference.clip.labelled
     seconds, found = np.array(spec.seconds), []
     for stretch in glides(reference):

@@ -13,8 +13,8 @@ class ObjectPermanence:
     """Share of the object sightings due that are there, with uncalled-for objects counted against it.
 
     TP / (TP + FN + FP): a cell is one object in one frame in which the reference shows it; TP cells have the object,
-    FN cells lack it, FP are blobs that match no object (less the objects that enter the reference later). Cells in which
-    the reference hides the object ask for nothing. Vanishing, blinking, splitting, a changed colour and a late
+    FN cells lack it, FP are blobs that match no object (less the objects that enter the reference later). Cells in
+    which the reference hides the object ask for nothing. Vanishing, blinking, splitting, a changed colour and a late
     return each lower it; where objects are does not matter here.
 
     Source: Jaccard (1912) index over object cells; the events are those of Baillargeon, Spelke, Wasserman (1985).

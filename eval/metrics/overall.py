@@ -13,8 +13,8 @@ from eval.reference import Reference
 class Overall:
     """Geometric mean of object permanence and motion realism: zero when either is zero.
 
-    A frozen picture keeps its objects but does not move; a video whose object vanishes may have moved it well until then.
-    Neither may be called good, which an arithmetic mean would do.
+    A frozen picture keeps its objects but does not move; a video whose object vanishes may have moved it well until
+    then. Neither may be called good, which an arithmetic mean would do.
 
     Source: this project.
     """

@@ -21,7 +21,7 @@ def palette_of(first: Float[np.ndarray, "h w 3"], mask: np.ndarray) -> Float[np.
         first:  grey levels 0..255
         mask:   bool [h w], at least one pixel
     """
-    core = ndimage.binary_erosion(mask)
+    core = np.asarray(ndimage.binary_erosion(mask), dtype=bool)
     pixels = first[core if core.sum() >= 4 else mask].astype(np.float64)
     distinct = np.unique(pixels.round(), axis=0)
     if len(distinct) <= _COLORS:

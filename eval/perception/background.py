@@ -42,8 +42,12 @@ def fill(picture: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> 
     """Fill the masked pixels with the nearest pixel outside the mask."""
     if not mask.any() or mask.all():
         return picture
-    rows, columns = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
-    return picture[rows, columns]
+    nearest = np.asarray(ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True))
+    return picture[nearest[0], nearest[1]]
+
+
+def _grow(mask: Bool[np.ndarray, "h w"], pixels: int) -> Bool[np.ndarray, "h w"]:
+    return np.asarray(ndimage.binary_dilation(mask, iterations=pixels), dtype=bool)
 
 
 def model_background(
@@ -65,7 +69,7 @@ def model_background(
     """
     height = first.shape[0]
     wide = max(1, round(height / 64))
-    covered = ndimage.binary_dilation(masks.any(0), iterations=wide)
+    covered = _grow(np.logical_or.reduce(masks, axis=0), wide)
     filled = fill(first, covered)
     offset = np.clip(np.median((video - filled)[:, ~covered], axis=1), -_MAX_OFFSET, _MAX_OFFSET)
     video = video - offset[:, None, None, :]
@@ -74,15 +78,15 @@ def model_background(
     low = ndimage.minimum_filter(filled, size=(window, window, 1))
     high = ndimage.maximum_filter(filled, size=(window, window, 1))
     for mask in masks:
-        zone = ndimage.binary_dilation(mask, iterations=wide)
-        ring = ndimage.binary_dilation(zone, iterations=3 * wide) & ~covered
+        zone = _grow(mask, wide)
+        ring = _grow(zone, 3 * wide) & ~covered
         if ring.any():
             low[zone], high[zone] = filled[ring].min(0), filled[ring].max(0)
     inside = (video >= low - _PLAIN_TOLERANCE) & (video <= high + _PLAIN_TOLERANCE)
     plain = inside[..., 0] & inside[..., 1] & inside[..., 2]
     plain |= shadow_residual(video, filled) < _SHADOW_TOLERANCE
     for mask, palette in zip(masks, palettes, strict=True):
-        zone = ndimage.binary_dilation(mask, iterations=2 * wide)
+        zone = _grow(mask, 2 * wide)
         pixels = video[:, zone]
         to_object = length(pixels[..., None, :] - palette).min(-1)
         to_plate = length(pixels - filled[zone])

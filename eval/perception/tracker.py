@@ -161,8 +161,9 @@ def _blobs(background: Background, place: int, palettes: list[np.ndarray], group
 
 def _connected(share: np.ndarray, core: np.ndarray, group: int) -> list[_Blob]:
     """Connected pieces of the core, each with the half-covered pixels around it."""
-    numbered, count = ndimage.label(core, structure=_EIGHT)
-    if count and group >= 0:
+    numbered = np.zeros(core.shape, dtype=np.int32)
+    ndimage.label(core, structure=_EIGHT, output=numbered)
+    if group >= 0 and core.any():
         grown = ndimage.grey_dilation(numbered, footprint=_EIGHT)
         numbered = np.where(numbered > 0, numbered, np.where(share > 0.08, grown, 0))
     blobs = []
@@ -186,8 +187,15 @@ def _associate(
         claims |= {members[i]: blob for i, blob in taken.items()}
         left += unclaimed
     smallest = min((memory.area for memory in memories), default=9.0)
-    births = [blob for blob in left if blob.area >= max(4.0 * (width / 64) ** 2, 0.3 * smallest)]
+    large = [blob for blob in left if blob.area >= max(4.0, 4.0 * (width / 64) ** 2, 0.3 * smallest)]
+    births = [blob for blob in large if not any(_clings(blob, own, memories[k]) for k, own in claims.items())]
     return claims, births
+
+
+def _clings(blob: _Blob, own: _Blob, memory: _Memory) -> bool:
+    """Whether a blob is a highlight, a rim or a dark side of an object rather than something of its own."""
+    near = float(np.linalg.norm(blob.centroid - own.centroid)) < 1.5 * memory.radius
+    return near and blob.area < 0.75 * memory.area
 
 
 def _assign(
@@ -228,8 +236,8 @@ def _share(blob: _Blob, rows: list[int], memories: list[_Memory], seconds: float
         nearest = distance.argmin(1)
         if len(set(nearest)) < len(rows):
             break
-        centers = np.array([blob.part(nearest == i).centroid for i in range(len(rows))])
-    return {row: part for i, row in enumerate(rows) if len((part := blob.part(nearest == i)).rows)}
+        centers = np.array([blob.part(np.equal(nearest, i)).centroid for i in range(len(rows))])
+    return {row: part for i, row in enumerate(rows) if len((part := blob.part(np.equal(nearest, i))).rows)}
 
 
 def _gather(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.report.table import Summary, read_rows, summarise, write_rows
+from eval.report.table import read_rows, summarise, write_rows
 from eval.scoring import SceneScore
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import DataError
@@ -70,6 +70,3 @@ def _equal(first: Any, second: Any) -> bool:
     if isinstance(first, float) and isinstance(second, float | int):
         return abs(first - second) <= 1e-6 * max(1.0, abs(first))
     return bool(first == second)
-
-
-__all__ = ["GALLERY_NAME", "PAGE_NAME", "ROWS_NAME", "SUMMARY_NAME", "Summary", "read_bundle", "write_bundle"]

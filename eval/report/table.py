@@ -4,11 +4,12 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
 from eval.metrics import METRICS
-from eval.scoring import SceneScore, metric_table
+from eval.scoring import SceneScore, Status, metric_table
 from eval.statistics import bootstrap_mean, holm, paired_difference
 from physics_data.core.atomic import write_text
 from physics_data.core.config import StrictModel
@@ -86,12 +87,17 @@ def read_rows(path: Path) -> list[SceneScore]:
         raise DataError(f"no score table {path}; give a folder that 'python -m eval score ... --out' wrote.")
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            return [
-                SceneScore(*(line[fact] for fact in _FACTS), {n: float(line[n]) if line[n] else None for n in METRICS})
-                for line in csv.DictReader(file)
-            ]
+            return [_row_of(line) for line in csv.DictReader(file)]
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is no score table of this version ({error!r}); score the videos again.") from error
+
+
+def _row_of(line: dict[str, str]) -> SceneScore:
+    if line["status"] not in get_args(Status):
+        raise ValueError(f"status '{line['status']}'")
+    values = {name: float(line[name]) if line[name] else None for name in METRICS}
+    facts: dict[str, Any] = {fact: line[fact] for fact in _FACTS}
+    return SceneScore(**facts, values=values)
 
 
 def summarise(rows: Sequence[SceneScore], seed: int) -> Summary:

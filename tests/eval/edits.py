@@ -37,9 +37,8 @@ def vanishing(clip: Clip, frames: list[int]) -> np.ndarray:
     """The first object is missing in the given frames."""
     spec, _, trajectory = clip.labelled
     name = first_object(clip)
-    empty = RENDERER.render(spec.without(name), trajectory.without(spec.body_index(name))).rgb
     rgb = clip.rgb.copy()
-    rgb[frames] = empty[frames]
+    rgb[frames] = _draw(spec.without(name), trajectory.without(spec.body_index(name)).position[frames])
     return rgb
 
 
@@ -49,9 +48,9 @@ def doubled(clip: Clip, frames: list[int]) -> np.ndarray:
     body = spec.bodies[spec.body_index(first_object(clip))]
     copy = body.model_copy(update={"name": "copy"})
     beside = np.tile([-1.2 * np.sign(body.position[0] or 1.0), 0.0, 2.4], (trajectory.num_frames, 1, 1))
-    crowd = _at(np.concatenate([trajectory.position, beside], axis=1))
+    crowd = np.concatenate([trajectory.position, beside], axis=1)
     rgb = clip.rgb.copy()
-    rgb[frames] = RENDERER.render(spec.model_copy(update={"bodies": (*spec.bodies, copy)}), crowd).rgb[frames]
+    rgb[frames] = _draw(spec.model_copy(update={"bodies": (*spec.bodies, copy)}), crowd[frames])
     return rgb
 
 
@@ -62,7 +61,7 @@ def recolored(clip: Clip, frames: list[int]) -> np.ndarray:
     look = Appearance(color_name="magenta", albedo=(0.7, 0.05, 0.7))
     bodies = tuple(b.model_copy(update={"appearance": look}) if b.name == name else b for b in spec.bodies)
     rgb = clip.rgb.copy()
-    rgb[frames] = RENDERER.render(spec.model_copy(update={"bodies": bodies}), trajectory).rgb[frames]
+    rgb[frames] = _draw(spec.model_copy(update={"bodies": bodies}), trajectory.position[frames])
     return rgb
 
 
@@ -77,7 +76,7 @@ def with_speed(clip: Clip, factor: float) -> np.ndarray:
     spec, _, trajectory = clip.labelled
     position = trajectory.position.copy()
     position[:, :, 0] = position[0, :, 0] + factor * (position[:, :, 0] - position[0, :, 0])
-    return RENDERER.render(spec, _at(position)).rgb
+    return _draw(spec, position)
 
 
 def _start(spec: SceneSpec) -> np.ndarray:
@@ -85,15 +84,15 @@ def _start(spec: SceneSpec) -> np.ndarray:
 
 
 def _flight(clip: Clip, start: np.ndarray, velocity: np.ndarray, factor: float) -> np.ndarray:
-    spec, _, trajectory = clip.labelled
+    spec, _, _ = clip.labelled
     seconds = np.array(spec.seconds)[:, None, None]
     position = start + seconds * velocity
     moving = np.array([not body.is_static for body in spec.bodies])
     position[:, moving, 2] -= factor * 0.5 * 9.81 * np.array(spec.seconds)[:, None] ** 2
-    return RENDERER.render(spec, _at(position)).rgb
+    return _draw(spec, position)
 
 
-def _at(position: np.ndarray) -> Trajectory:
+def _draw(spec: SceneSpec, position: np.ndarray) -> np.ndarray:
     upright = np.tile([1.0, 0.0, 0.0, 0.0], (*position.shape[:2], 1))
     still = np.zeros_like(position)
-    return Trajectory(position, upright, still, still, NO_CONTACTS)
+    return RENDERER.render(spec, Trajectory(position, upright, still, still, NO_CONTACTS)).rgb

@@ -111,5 +111,6 @@ def _continue_all(
             batch_size=batch_size,
             on_video=lambda: progress.advance(bar),
         )
-    messages.print(f"{len(positions) - made} videos were there before.")
+    if made < len(positions):
+        messages.print(f"{len(positions) - made} of the videos were there before and are kept.")
     typer.echo(f"{out}: {len(positions)} videos")

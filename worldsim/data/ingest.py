@@ -97,7 +97,13 @@ def ingest(
     rows: list[IndexRow] = []
     names_by_content: dict[str, str] = {}
     for path in paths:
-        video = _describe(path, folder, licences)
+        name = path.relative_to(folder).as_posix()
+        try:
+            video = _describe(path, name, licences)
+        except (OSError, UnicodeDecodeError) as error:
+            reports.append(FileReport(name, error=f"it or the caption beside it cannot be read: {error}"))
+            on_file(reports[-1])
+            continue
         twin = names_by_content.setdefault(video.sha256, video.name)
         if twin != video.name:
             report, made = FileReport(video.name, error=f"the same bytes as {twin}"), []
@@ -147,12 +153,12 @@ def _licences(folder: Path) -> dict[Path, str]:
     return found
 
 
-def _describe(path: Path, folder: Path, licences: dict[Path, str]) -> Video:
+def _describe(path: Path, name: str, licences: dict[Path, str]) -> Video:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     side_car = path.with_suffix(".txt")
     caption = " ".join(side_car.read_text(encoding="utf-8").split()) if side_car.is_file() else ""
-    return Video(path, path.relative_to(folder).as_posix(), digest, caption, licences.get(path, "unknown"))
+    return Video(path, name, digest, caption, licences.get(path, "unknown"))
 
 
 def _ingest_file(video: Video, out: Path, config: IngestConfig) -> tuple[FileReport, list[IndexRow]]:

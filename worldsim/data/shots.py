@@ -25,13 +25,15 @@ def split_shots(frames: Iterator[TimedFrame]) -> Iterator[tuple[int, float, UInt
 
     A cut is a frame whose pixels changed by more than 40 grey levels on average, or by more than 10 while the
     brightness histogram moved by more than 35 % of the pixels, and in both cases by four times more than the frames
-    before it did: fast motion and camera pans change every frame, a cut changes one. Fades are not found.
+    before it did: fast motion and camera pans change every frame, a cut changes one. A change of the picture size is a cut. Fades are not found.
     """
     shot, usual, before, histogram_before = 0, 0.0, None, None
     for seconds, rgb in frames:
         now = luma(rgb)
         histogram = np.histogram(now, bins=_BINS, range=(0, 256))[0] / now.size
-        if before is not None and histogram_before is not None:
+        if before is not None and before.shape != now.shape:
+            shot, usual = shot + 1, 0.0
+        elif before is not None and histogram_before is not None:
             change = float(np.abs(now - before).mean())
             moved = 0.5 * float(np.abs(histogram - histogram_before).sum())
             other_scene = change > _LUMA_CUT or (moved > _HISTOGRAM_CUT and change > _LUMA_CHANGE)

@@ -25,10 +25,10 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(width, width)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x: Tokens, angles: Float[torch.Tensor, "b n half"]) -> Tokens:
+    def forward(self, x: Tokens, turn: Float[torch.Tensor, "2 b n half"]) -> Tokens:
         """Return what each token read."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        q, k = rotate(self.norm_q(q), angles), rotate(self.norm_k(k), angles)
+        q, k = rotate(self.norm_q(q), turn), rotate(self.norm_k(k), turn)
         return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 

@@ -7,7 +7,12 @@ from torch.nn import functional as F
 
 from worldsim.model.attention import SelfAttention, TextAttention
 
-Tokens = Float[torch.Tensor, "b n d"]
+Tokens = Float[torch.Tensor, "b t s d"]
+"""Tokens of t latent frames with s places each."""
+
+Modulation = Float[torch.Tensor, "b t 1 d"]
+"""One value for all places of a latent frame."""
+
 NUM_MODULATIONS = 6
 
 
@@ -33,17 +38,21 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tokens,
-        shared: Float[torch.Tensor, "b n 6 d"],
-        angles: Float[torch.Tensor, "b n half"],
+        shared: Float[torch.Tensor, "b t 6 d"],
+        turn: Float[torch.Tensor, "2 b n half"],
         words: Float[torch.Tensor, "b l d"],
         mask: Bool[torch.Tensor, "b l"],
     ) -> Tokens:
         """Return the tokens after the block."""
-        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = (shared + self.modulation).unbind(dim=2)
-        x = x + gate_1 * self.attention(plain_norm(x) * (1 + scale_1) + shift_1, angles)
+        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = (shared + self.modulation).split(1, dim=2)
+        x = x + gate_1 * self._everywhere(self.attention, modulated_norm(x, shift_1, scale_1), turn)
         if self.text is not None:
-            x = x + self.text(plain_norm(x), words, mask)
-        return x + gate_2 * self.feed_forward(plain_norm(x) * (1 + scale_2) + shift_2)
+            x = x + self._everywhere(self.text, modulated_norm(x), words, mask)
+        return x + gate_2 * self.feed_forward(modulated_norm(x, shift_2, scale_2))
+
+    @staticmethod
+    def _everywhere(attend: nn.Module, x: Tokens, *read: torch.Tensor) -> Tokens:
+        return attend(x.flatten(1, 2), *read).view_as(x)
 
 
 class FeedForward(nn.Module):
@@ -66,6 +75,7 @@ class FeedForward(nn.Module):
         return self.leave(value * F.silu(gate))
 
 
-def plain_norm(x: Tokens) -> Tokens:
-    """Return tokens of mean 0 and variance 1; the modulation is the only gain."""
-    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
+def modulated_norm(x: Tokens, shift: Modulation | None = None, scale: Modulation | None = None) -> Tokens:
+    """Return tokens of mean 0 and variance 1, then scaled by 1 + scale and shifted."""
+    x = F.layer_norm(x, x.shape[-1:], eps=1e-6)
+    return x if shift is None or scale is None else torch.addcmul(shift, x, 1 + scale)

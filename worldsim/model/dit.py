@@ -5,12 +5,12 @@ from jaxtyping import Bool, Float, Int64
 from torch import nn
 
 from physics_data.core.errors import DataError
-from worldsim.diffusion import v_from_x0
-from worldsim.model.block import NUM_MODULATIONS, Block, plain_norm
+from worldsim.diffusion import v_from_balanced, v_from_x0
+from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
 from worldsim.model.conditioning import FrameCondition, Prompt
 from worldsim.model.config import DiTConfig
 from worldsim.model.patches import from_patches, to_patches
-from worldsim.model.positions import rotation_angles, token_positions, wave_features
+from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
 
 Latents = Float[torch.Tensor, "b c t h w"]
 
@@ -71,22 +71,21 @@ class DiT(nn.Module):
             )
         size = self.config.patch_size
         tokens = to_patches(latents, size)
-        grid = (latents.shape[2], latents.shape[3] // size, latents.shape[4] // size)
+        frames, rows, columns = grid = (latents.shape[2], latents.shape[3] // size, latents.shape[4] // size)
         positions = token_positions(grid, self.config.temporal_factor, frame_rate)
-        angles = rotation_angles(positions, self.config.head_width // 2)
+        turn = turn_by(rotation_angles(positions, self.config.head_width // 2))
         words, mask = self.prompt(text_ids, text_mask)
         condition = self.condition(t, domain, words, mask)
 
         x = self.enter(tokens) + self.place(wave_features(positions, self.config.width))
-        shared = _by_token(self.modulate(condition), grid).unflatten(-1, (NUM_MODULATIONS, -1))
+        x = x.unflatten(1, (frames, rows * columns))
+        shared = self.modulate(condition).unflatten(-1, (NUM_MODULATIONS, -1))
         for block in self.blocks:
-            x = block(x, shared, angles, words, mask)
-        shift, scale = _by_token(self.modulate_last(condition), grid).chunk(2, dim=-1)
-        output = from_patches(self.leave(plain_norm(x) * (1 + scale) + shift), grid, size)
+            x = block(x, shared, turn, words, mask)
+        shift, scale = self.modulate_last(condition)[:, :, None].chunk(2, dim=-1)
+        output = from_patches(self.leave(modulated_norm(x, shift, scale)).flatten(1, 2), grid, size)
         if self.config.prediction == "v":
             return output
+        if self.config.prediction == "balanced":
+            return v_from_balanced(latents, output, t)
         return v_from_x0(latents, output, t, least_t=self.config.least_t)
-
-
-def _by_token(by_frame: Float[torch.Tensor, "b t d"], grid: tuple[int, int, int]) -> Float[torch.Tensor, "b n d"]:
-    return by_frame.repeat_interleave(grid[1] * grid[2], dim=1)

@@ -57,9 +57,16 @@ def rotation_angles(positions: Positions, pairs: int) -> Float[torch.Tensor, "b 
     return torch.cat(parts, dim=-1)
 
 
-def rotate(x: Float[torch.Tensor, "b heads n d"], angles: Float[torch.Tensor, "b n half"]) -> torch.Tensor:
+def turn_by(angles: Float[torch.Tensor, "b n half"]) -> Float[torch.Tensor, "2 b n half"]:
+    """Return cosines and sines of the angles, once for all layers."""
+    return torch.stack([angles.cos(), angles.sin()])
+
+
+def rotate(
+    x: Float[torch.Tensor, "b heads n d"], turn: Float[torch.Tensor, "2 b n half"]
+) -> Float[torch.Tensor, "b heads n d"]:
     """Turn channel i together with channel i + d / 2 by angle i, so dot products see differences of positions only."""
-    cos, sin = angles.cos()[:, None], angles.sin()[:, None]
+    cos, sin = turn[:, :, None]
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
 

@@ -11,8 +11,9 @@ from worldsim.model import DiT
 from worldsim.prompt import WordTokenizer
 from worldsim.vae import VideoVAE
 
-Video = Float[torch.Tensor, "b 3 t h w"]
+Video = Float[torch.Tensor, "b 3 frames height width"]
 Latents = Float[torch.Tensor, "b c t h w"]
+GivenFrames = Float[torch.Tensor, "n 3 frames height width"]
 
 
 @torch.no_grad()
@@ -29,7 +30,7 @@ def generate(
     generator: torch.Generator | Sequence[torch.Generator],
     num_steps: int = 20,
     guidance_weight: float = 1.5,
-    first_frames: Float[torch.Tensor, "b 3 k h w"] | None = None,
+    first_frames: GivenFrames | None = None,
     domain: Int64[torch.Tensor, "b"] | int = 0,
     shift: float = 1.0,
     solver: str = "euler",
@@ -95,7 +96,7 @@ def _draw_noise(
 
 
 def _place_first_frames(
-    noise: Latents, vae: VideoVAE, first_frames: Video | None, num_frames: int, height: int, width: int
+    noise: Latents, vae: VideoVAE, first_frames: GivenFrames | None, num_frames: int, height: int, width: int
 ) -> tuple[Latents, Bool[torch.Tensor, "t"]]:
     """Return noise whose first latent frames are those of the given video, and True for them."""
     given = torch.zeros(noise.shape[2], dtype=torch.bool, device=noise.device)

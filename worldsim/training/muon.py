@@ -15,15 +15,24 @@ _ADAM_SIZE = 0.2
 def orthogonalise(matrices: Float[torch.Tensor, "n rows columns"], num_iterations: int) -> Float[torch.Tensor, "..."]:
     """Move all singular values of each matrix towards one and keep its singular vectors.
 
+    Every iteration multiplies x by a polynomial of x x^T. These polynomials commute and are small for long matrices, so
+    they are multiplied up first and meet x once: 2.5 times fewer operations for 192 x 1728.
+
     Source: Jordan et al. (2024), Muon: an optimizer for hidden layers in neural networks (quintic Newton-Schulz).
     """
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(num_iterations):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+    gram = x @ x.mT
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    product = identity
+    for iteration in range(num_iterations):
+        polynomial = a * identity + b * gram + c * gram @ gram
+        product = polynomial @ product
+        if iteration < num_iterations - 1:
+            gram = polynomial @ gram @ polynomial
+    x = product @ x
     return x.mT if tall else x
 
 

@@ -54,7 +54,7 @@ def spectral_code(
     return rows * gain, (rows / gain).T.contiguous()
 
 
-def _rank(choice: tuple[int, int, int, int]) -> tuple[float, ...]:
+def _rank(choice: tuple[int, int, int, int]) -> tuple[float | int, ...]:
     in_time, down, across, colour = choice
     frequency = in_time + down + across
     if frequency == 0:

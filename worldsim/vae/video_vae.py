@@ -12,7 +12,7 @@ from worldsim.vae.folding import fold, unfold
 from worldsim.vae.posterior import Latents, Posterior
 from worldsim.vae.spectrum import spectral_code
 
-Video = Float[torch.Tensor, "b 3 t h w"]
+Video = Float[torch.Tensor, "b 3 frames height width"]
 
 _LOG_VARIANCE_RANGE = (-14.0, 4.0)
 _FIRST_LOG_VARIANCE = -6.0
@@ -128,6 +128,7 @@ class _Encoder(nn.Module):
             self.leave.weight[config.latent_channels :] *= 0.01
             self.leave.bias[config.latent_channels :] = _FIRST_LOG_VARIANCE
         if config.spectral_start:
+            nn.init.zeros_(self.leave.weight)
             self.analysis = nn.Parameter(spectral_code(_whole_block(config), config.latent_channels)[0])
 
     def forward(self, pixels: Float[torch.Tensor, "b t h w 3"]) -> Float[torch.Tensor, "b ts hs ws c2"]:

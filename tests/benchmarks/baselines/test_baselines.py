@@ -26,7 +26,7 @@ def scored(tmp_path_factory):
     tasks = [
         ClipTask(scenario, engine, FIRST_TEST_INDEX + index)
         for scenario in SCENARIOS
-        for index, engine in enumerate(("mujoco", "bullet", "mujoco"))
+        for index, engine in enumerate(("mujoco", "bullet"))
     ]
     clips = [generate_clip(task, SceneSettings(), 0, "raycast").clip for task in tasks]
     write_index(root / "data", write_shard(root / "data" / "shards" / "test-000000.tar", clips))

@@ -64,6 +64,6 @@ def test_glides_are_split_by_collisions_only(toy):
 def test_lift_is_exact_in_the_plane(toy):
     """Points of the plane that faces the camera come back in metres."""
     reference = toy("projectile")
-    spec, _, trajectory = reference.clip.labelled
+    _, _, trajectory = reference.clip.labelled
     truth = trajectory.position[:, 1] - trajectory.position[0, 1]
     np.testing.assert_allclose(reference.true_path("blue"), truth[:, [0, 2]], atol=1e-9)

@@ -12,6 +12,7 @@ import pytest
 
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.video import write_video
+from worldsim.__main__ import main
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,8 +56,11 @@ def test_help_does_not_import_torch() -> None:
         ["train"],
     ],
 )
-def test_wrong_usage_exits_2(arguments: list[str]) -> None:
-    assert worldsim(*arguments).returncode == 2
+def test_wrong_usage_exits_2(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["worldsim", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
 
 
 @pytest.mark.parametrize(
@@ -74,11 +78,17 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
         (["ingest", "nowhere", "--out", "x"], ["nowhere is no folder"]),
     ],
 )
-def test_mistakes_end_in_one_panel_and_exit_code_1(arguments: list[str], words: list[str]) -> None:
-    done = worldsim(*arguments)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    shown = " ".join(done.stderr.replace("│", " ").split())
+def test_mistakes_end_in_one_panel_and_exit_code_1(
+    arguments: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", ["worldsim", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    shown = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "Traceback" not in shown
     assert all(word in shown for word in words), shown
 
 

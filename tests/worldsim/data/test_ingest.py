@@ -91,10 +91,17 @@ def test_broken_files_are_named_and_the_others_used(tmp_path: Path) -> None:
     (folder / "cut.mp4").write_bytes((folder / "deep" / "er" / "good.mp4").read_bytes()[:-3000])
     (folder / "text.mp4").write_text("this is no video")
     (folder / "empty.webm").write_bytes(b"")
+    write_video(folder / "odd_caption.mp4", ramp(24), 16.0)
+    (folder / "odd_caption.txt").write_bytes(b"caf\xe9")
     (folder / "notes.md").write_text("ignored")
     reports = by_file(ingest(folder, tmp_path / "out", CONFIG))
-    assert set(reports) == {"deep/er/good.mp4", "whole.mkv", "cut.mp4", "text.mp4", "empty.webm"}
-    assert {name for name, report in reports.items() if report.error} == {"cut.mp4", "text.mp4", "empty.webm"}
+    assert set(reports) == {"deep/er/good.mp4", "whole.mkv", "cut.mp4", "text.mp4", "empty.webm", "odd_caption.mp4"}
+    assert {name for name, report in reports.items() if report.error} == {
+        "cut.mp4",
+        "text.mp4",
+        "empty.webm",
+        "odd_caption.mp4",
+    }
     assert "text.mp4" in str(reports["text.mp4"].error)
     assert reports["deep/er/good.mp4"].windows == 2
     assert not list((tmp_path / "out" / "shards").glob("*partial*"))

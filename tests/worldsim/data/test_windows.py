@@ -56,6 +56,11 @@ def test_cuts_are_found_and_motion_is_not_a_cut() -> None:
     assert shots == [0] * 20 + [1] * 15 + [2] * 10
 
 
+def test_a_change_of_size_is_a_cut() -> None:
+    frames = [np.zeros((4, 4, 3), dtype=np.uint8)] * 3 + [np.zeros((4, 6, 3), dtype=np.uint8)] * 2
+    assert [shot for shot, _, _ in split_shots((float(n), frame) for n, frame in enumerate(frames))] == [0, 0, 0, 1, 1]
+
+
 def test_still_and_black_windows_are_flawed() -> None:
     rng = np.random.default_rng(0)
     still = np.repeat(rng.integers(0, 255, (1, 32, 32, 3), dtype=np.uint8), 5, axis=0)

@@ -20,7 +20,8 @@ from worldsim.vae import VideoVAE
 from worldsim.weights import save_vae
 
 _NUM_PICTURED = 4
-_NUM_MEASURED = 256
+_NUM_FOR_STATISTICS = 64
+_NUM_FOR_FIDELITY = 32
 
 
 class VAETask:
@@ -88,7 +89,7 @@ class VAETask:
         """
         latents = []
         for source in self.mixture.sources:
-            count = min(len(source), _NUM_MEASURED)
+            count = min(len(source), _NUM_FOR_STATISTICS)
             positions = np.linspace(0, len(source) - 1, count).astype(int).tolist()
             bar = progress.add_task(f"latents of {source.name}", total=count, note="")
             advance = partial(progress.advance, bar)
@@ -103,11 +104,11 @@ class VAETask:
     def _reconstruct(self, model: VideoVAE, video: torch.Tensor) -> torch.Tensor:
         return model.decode(model.encode(video.to(self.device)).mode()).cpu()
 
-    def _fidelity(self, model: nn.Module) -> dict[str, float]:
+    def _fidelity(self, model: VideoVAE) -> dict[str, float]:
         figures = {}
         for source in held_out(self.config.data):
             every, instances = [], []
-            for clip in spread(source, _NUM_MEASURED // 8):
+            for clip in spread(source, _NUM_FOR_FIDELITY):
                 truth = to_tensor(clip.rgb[None, : self.config.data.num_frames])
                 error = (self._reconstruct(model, truth).clamp(-1, 1) - truth).square().mean(dim=1)[0] / 4
                 every.append(float(error.mean()))

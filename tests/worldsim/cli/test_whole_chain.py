@@ -1,0 +1,141 @@
+"""Train both stages for two steps and sample, through the command line's functions, on a handful of tiny clips."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import CheckpointError, ConfigError, DataError
+from physics_data.core.video import read_video, write_video
+from worldsim.__main__ import app
+from worldsim.cards import load_tensors
+from worldsim.weights import load_generator, load_vae
+
+COMMON = {
+    "num_steps": 2,
+    "batch_size": 2,
+    "hardware": {"device": "cpu", "threads": 1},
+    "optimizer": {"name": "muon", "warmup_steps": 1},
+    "report": {"log_every": 1, "picture_every": 2, "checkpoint_every": 1},
+}
+VAE_MODEL = {
+    "latent_channels": 4,
+    "strides": [{"frames": 1, "size": 2}, {"frames": 4, "size": 2}],
+    "widths": [8, 16],
+    "encoder_blocks": [1, 1],
+    "decoder_blocks": [1, 1],
+}
+DIT_MODEL = {"latent_channels": 4, "depth": 2, "width": 32, "num_heads": 2, "text_buckets": 64}
+
+
+def run(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def configs(tmp_path: Path, make_dataset: Callable[..., Path]) -> dict[str, Path]:
+    """Configs of both stages over one physics and one footage dataset of 9 frames."""
+    data = {
+        "sources": [
+            {"path": str(make_dataset("physics", 4, num_frames=9)), "weight": 3.0},
+            {"path": str(make_dataset("footage", 3, "footage", num_frames=9)), "weight": 1.0},
+        ],
+        "num_frames": 9,
+        "height": 16,
+        "width": 16,
+    }
+    crop = {"num_frames": 5, "height": 8, "width": 8, "centre_share": 0.5}
+    vae = {**COMMON, "task": "vae", "out": str(tmp_path / "vae"), "data": {**data, "crop": crop}, "model": VAE_MODEL}
+    dit = {
+        **COMMON,
+        "task": "dit",
+        "out": str(tmp_path / "dit"),
+        "vae": str(tmp_path / "vae"),
+        "data": data,
+        "model": DIT_MODEL,
+        "tokenizer": {"max_words": 8, "num_buckets": 64},
+        "samples": {"prompts": ["a red ball falls"], "num_steps": 2},
+    }
+    paths = {}
+    for name, raw in (("vae", vae), ("dit", dit)):
+        paths[name] = tmp_path / f"{name}.yaml"
+        paths[name].write_text(yaml.safe_dump(raw))
+    return paths
+
+
+def test_train_both_stages_and_sample(tmp_path: Path, configs: dict[str, Path]) -> None:
+    assert "75%" in run("train", "--config", configs["vae"], "--dry-run").stdout
+    assert not (tmp_path / "vae").exists()
+    one_source = f"data.sources=[{{path: {tmp_path / 'footage'}, name: real}}]"
+    assert "real 100%" in run("train", "--config", configs["vae"], "--dry-run", "--set", one_source).stdout
+    run("train", "--config", configs["vae"])
+    vae = load_vae(tmp_path / "vae" / "model")
+    assert not np.allclose(vae.latent_std.numpy(), 1)
+    assert {path.name for path in (tmp_path / "vae" / "pictures").iterdir()} == {
+        "reconstruction_physics-000002.png",
+        "reconstruction_footage-000002.png",
+    }
+
+    run("train", "--config", configs["dit"])
+    generator = load_generator(tmp_path / "dit" / "model")
+    assert generator.card["clip"] == {"num_frames": 9, "height": 16, "width": 16, "frame_rate": 16.0}
+    assert generator.card["shares"] == {"physics": 0.75, "footage": 0.25}
+    stored = load_tensors(tmp_path / "dit" / "latents" / "physics.safetensors")["latents"]
+    assert stored.shape == (4, 4, 3, 4, 4)
+    copied = load_tensors(tmp_path / "dit" / "model" / "vae" / "weights.safetensors")
+    assert all((copied[name] == value).all() for name, value in vae.state_dict().items())
+
+    model = ("--model", tmp_path / "dit", "--num-steps", 2)
+    run("sample", "--prompt", "a ball", "--out", tmp_path / "a.mp4", *model)
+    assert read_video(tmp_path / "a.mp4").rgb.shape == (9, 16, 16, 3)
+    longer = ("--num-frames", 13, "--height", 24, "--width", 16)
+    run("sample", "--prompt", "a ball", "--out", tmp_path / "b.mp4", *longer, *model)
+    assert read_video(tmp_path / "b.mp4").rgb.shape == (13, 24, 16, 3)
+    write_video(tmp_path / "start.mp4", ShardDataset(tmp_path / "physics").load(0).rgb.repeat(2, 1).repeat(2, 2), 32.0)
+    run("sample", "--first-frames", tmp_path / "start.mp4", "--num-given", 1, "--out", tmp_path / "c.gif", *model)
+    assert read_video(tmp_path / "c.gif").rgb.shape == (9, 16, 16, 3)
+
+
+def test_continuing_a_dataset_does_not_depend_on_interruptions(tmp_path: Path, configs: dict[str, Path]) -> None:
+    run("train", "--config", configs["vae"])
+    run("train", "--config", configs["dit"])
+    common = ("--reference", tmp_path / "physics", "--split", "train", "--num-given", 5, "--num-steps", 2)
+    model = ("--model", tmp_path / "dit" / "model")
+    run("sample", *common, *model, "--out", tmp_path / "all", "--batch-size", 4)
+    keys = [row.key for row in ShardDataset(tmp_path / "physics").rows if row.split == "train"]
+    assert sorted(path.stem for path in (tmp_path / "all").glob("*.mp4")) == sorted(keys)
+    assert (tmp_path / "all" / "provenance.yaml").is_file()
+
+    run("sample", *common, *model, "--out", tmp_path / "parts", "--limit", 1)
+    kept = (tmp_path / "parts" / f"{keys[0]}.mp4").stat().st_mtime_ns
+    run("sample", *common, *model, "--out", tmp_path / "parts", "--batch-size", 3)
+    assert (tmp_path / "parts" / f"{keys[0]}.mp4").stat().st_mtime_ns == kept
+    for key in keys:
+        whole, part = (read_video(tmp_path / folder / f"{key}.mp4").rgb for folder in ("all", "parts"))
+        assert np.abs(whole.astype(int) - part.astype(int)).max() <= 2
+
+
+def test_what_does_not_fit_is_refused_before_training(tmp_path: Path, configs: dict[str, Path]) -> None:
+    with pytest.raises(CheckpointError, match="no model in"):
+        run("train", "--config", configs["dit"])
+    with pytest.raises(DataError, match="9 frames of 16x16, the config asks for 9 of 32x16"):
+        run("train", "--config", configs["vae"], "--set", "data.width=32")
+    with pytest.raises(DataError, match="use 5 or 9"):
+        run("train", "--config", configs["vae"], "--set", "data.num_frames=7")
+    run("train", "--config", configs["vae"])
+    with pytest.raises(ConfigError, match=r"latent_channels is 8, the VAE in .* has 4; write 4"):
+        run("train", "--config", configs["dit"], "--set", "model.latent_channels=8")
+    with pytest.raises(CheckpointError, match=r"config\.batch_size: 2 → 3"):
+        run("train", "--config", configs["vae"], "--set", "batch_size=3")
+    run("train", "--config", configs["dit"])
+    weights = tmp_path / "dit" / "model" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-5])
+    with pytest.raises(CheckpointError, match="truncated"):
+        run("sample", "--prompt", "a", "--out", tmp_path / "x.mp4", "--model", tmp_path / "dit")

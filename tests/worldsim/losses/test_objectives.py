@@ -1,0 +1,112 @@
+import pytest
+import torch
+from torch import nn
+
+from worldsim.diffusion import TimeSampling, v_target
+from worldsim.losses.objectives import DiTObjective, VAEObjective, dit_objective, draw_given, vae_objective
+from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
+
+TINY_VAE = VideoVAEConfig(
+    latent_channels=4,
+    strides=(Stride(frames=2, size=2),),
+    widths=(8,),
+    encoder_blocks=(1,),
+    decoder_blocks=(1,),
+)
+
+
+class Recorder(nn.Module):
+    """Stands for a transformer: keeps what it was called with and knows the answer."""
+
+    def __init__(self, x0: torch.Tensor) -> None:
+        super().__init__()
+        self.x0 = x0
+
+    def forward(self, latents, t, text_ids, text_mask, domain, frame_rate):  # type: ignore[no-untyped-def]
+        self.seen = {"latents": latents, "t": t, "text_mask": text_mask, "domain": domain}
+        share = t[:, None, :, None, None].clamp_min(1e-6)
+        return (latents - self.x0) / share
+
+
+def run(settings: DiTObjective, batch: int = 64) -> tuple[dict[str, torch.Tensor], Recorder]:
+    x0 = torch.randn(batch, 4, 5, 2, 2, generator=torch.Generator().manual_seed(0))
+    dit = Recorder(x0)
+    ids, mask = torch.ones(batch, 6, dtype=torch.int64), torch.ones(batch, 6, dtype=torch.bool)
+    domain, rate = torch.ones(batch, dtype=torch.int64), torch.full((batch,), 16.0)
+    return dit_objective(dit, x0, ids, mask, domain, rate, torch.Generator().manual_seed(1), settings), dit
+
+
+def test_a_perfect_transformer_has_no_loss() -> None:
+    loss, _ = run(DiTObjective(time=TimeSampling(mean=1.0), given_share=0.5))
+    assert loss["loss"].item() == pytest.approx(0, abs=1e-4)
+
+
+def test_given_frames_are_clean_and_first() -> None:
+    _, dit = run(DiTObjective(given_share=1.0, most_given=3))
+    t, latents = dit.seen["t"], dit.seen["latents"]
+    given = t == 0
+    assert set(given.sum(dim=1).tolist()) == {1, 2, 3}
+    assert (given[:, :-1] >= given[:, 1:]).all()
+    clean = given[:, None, :, None, None].expand_as(latents)
+    assert torch.equal(latents[clean], dit.x0[clean])
+    for row, kept in zip(t, given, strict=True):
+        assert len(row[~kept].unique()) == 1
+
+
+def test_shares_are_those_of_the_settings() -> None:
+    _, dit = run(DiTObjective(given_share=0.25, drop_prompt=0.1, drop_domain=0.3), batch=4096)
+    assert (dit.seen["t"][:, 0] == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
+    kept = dit.seen["text_mask"]
+    assert torch.equal(kept.any(dim=1), kept.all(dim=1))
+    assert (~kept[:, 0]).float().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert (dit.seen["domain"] == 0).float().mean().item() == pytest.approx(0.3, abs=0.03)
+
+
+def test_one_latent_frame_is_never_given() -> None:
+    given = draw_given(8, 1, torch.Generator().manual_seed(0), DiTObjective(given_share=1.0), torch.device("cpu"))
+    assert not given.any()
+
+
+def test_v_zero_costs_the_power_of_v() -> None:
+    class Silent(Recorder):
+        def forward(self, latents, *others):  # type: ignore[no-untyped-def]
+            return torch.zeros_like(latents)
+
+    x0 = torch.zeros(512, 4, 2, 2, 2)
+    ids, mask = torch.ones(512, 1, dtype=torch.int64), torch.ones(512, 1, dtype=torch.bool)
+    settings = DiTObjective(given_share=0.0)
+    generator = torch.Generator().manual_seed(0)
+    loss = dit_objective(Silent(x0), x0, ids, mask, ids[:, 0], torch.full((512,), 16.0), generator, settings)
+    assert loss["loss"].item() == pytest.approx(v_target(x0, torch.ones_like(x0)).square().mean().item(), rel=0.05)
+
+
+def test_vae_objective_adds_its_parts_and_follows_the_generator() -> None:
+    torch.manual_seed(0)
+    vae, video = VideoVAE(TINY_VAE), torch.rand(2, 3, 5, 8, 8) * 2 - 1
+    settings = VAEObjective(charbonnier=1.0, gradient=0.5, kl=0.01, instance_gain=3.0)
+    labelled = torch.tensor([False, False])
+    first, again = (
+        vae_objective(vae, video, None, labelled, torch.Generator().manual_seed(5), settings) for _ in range(2)
+    )
+    assert first == again
+    assert first["loss"].item() == pytest.approx(
+        (first["charbonnier"] + 0.5 * first["gradient"] + 0.01 * first["kl"]).item(), rel=1e-5
+    )
+
+
+def test_a_vae_learns_a_moving_square() -> None:
+    torch.manual_seed(0)
+    vae = VideoVAE(TINY_VAE)
+    video = torch.zeros(1, 3, 5, 16, 16)
+    for frame in range(5):
+        video[0, 0, frame, 4:8, frame + 2 : frame + 6] = 1.0
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-2)
+    generator, settings = torch.Generator().manual_seed(0), VAEObjective(kl=1e-6)
+    losses = []
+    for _ in range(60):
+        loss = vae_objective(vae, video, None, torch.tensor([False]), generator, settings)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.35 * losses[0]
