@@ -25,7 +25,8 @@ def split_shots(frames: Iterator[TimedFrame]) -> Iterator[tuple[int, float, UInt
 
     A cut is a frame whose pixels changed by more than 40 grey levels on average, or by more than 10 while the
     brightness histogram moved by more than 35 % of the pixels, and in both cases by four times more than the frames
-    before it did: fast motion and camera pans change every frame, a cut changes one. A change of the picture size is a cut. Fades are not found.
+    before it did: fast motion and camera pans change every frame, a cut changes one. A change of the picture size is
+    a cut. Fades are not found.
     """
     shot, usual, before, histogram_before = 0, 0.0, None, None
     for seconds, rgb in frames:

@@ -1,6 +1,6 @@
 """What each stage of training minimises: the losses, put together."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
@@ -48,14 +48,17 @@ class DiTObjective(StrictModel):
 
 
 def vae_objective(
-    vae: nn.Module,
+    vae: Any,
     video: Float[torch.Tensor, "b 3 t h w"],
     instance_ids: UInt8[torch.Tensor, "b t h w"] | None,
     labelled: Bool[torch.Tensor, "b"],
     generator: torch.Generator,
     settings: VAEObjective,
 ) -> dict[str, Float[torch.Tensor, ""]]:
-    """Encode, draw latents, decode, compare. "loss" is what to minimise, the others are its unweighted parts."""
+    """Encode, draw latents, decode, compare: ``vae`` has the ``encode`` and ``decode`` of ``VideoVAE``.
+
+    "loss" is what to minimise, the others are its unweighted parts.
+    """
     posterior = vae.encode(video)
     again = vae.decode(posterior.sample(generator))
     weight = pixel_weight(video, instance_ids, labelled, settings.instance_gain)

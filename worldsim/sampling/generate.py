@@ -13,7 +13,7 @@ from worldsim.vae import VideoVAE
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
 Latents = Float[torch.Tensor, "b c t h w"]
-GivenFrames = Float[torch.Tensor, "n 3 frames height width"]
+GivenFrames = Float[torch.Tensor, "n 3 given given_height given_width"]
 
 
 @torch.no_grad()

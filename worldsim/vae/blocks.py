@@ -18,8 +18,10 @@ class SpatialConv(nn.Module):
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(width_in, width_out, kernel_size=3, padding=1)
-        self.conv.to(memory_format=torch.channels_last)
-        nn.init.zeros_(self.conv.bias)
+        with torch.no_grad():
+            self.conv.weight.data = self.conv.weight.contiguous(memory_format=torch.channels_last)
+            assert self.conv.bias is not None
+            self.conv.bias.zero_()
 
     def forward(self, x: Features) -> Float[torch.Tensor, "b t h w d"]:
         """Return features of the same frames."""
