@@ -1,11 +1,13 @@
 """Generated videos as files: from a prompt, from the first frames of a video, and for every clip of a dataset."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from jaxtyping import UInt8
 
 from physics_data.core.atomic import remove_partials
@@ -31,7 +33,7 @@ class SampleConfig(StrictModel):
     width: int | None = None
     seed: int = 0
     num_steps: int = 20
-    guidance_weight: float = 1.5
+    guidance_weight: float = 2.5
     shift: float = 1.0
     solver: str = "euler"
     domain: int = 1
@@ -135,11 +137,12 @@ def continue_dataset(
         How many were made now.
 
     Raises:
-        DataError: a clip has another size or rate than the videos.
+        DataError: a clip has another size or rate than the videos, or ``out`` holds videos made another way.
         StorageError: the disk refused; whole files stay.
     """
     out.mkdir(parents=True, exist_ok=True)
     remove_partials(out)
+    _check_same_system(out / "provenance.yaml", sampler, num_given)
     write_provenance(out / "provenance.yaml", sampler.config, model=sampler.model.card, num_given=num_given)
     waiting = [position for position in positions if not (out / f"{dataset.rows[position].key}.mp4").is_file()]
     for _ in range(len(positions) - len(waiting)):
@@ -154,6 +157,20 @@ def continue_dataset(
             write_video(out / f"{clip.meta.key}.mp4", video, sampler.frame_rate)
             on_video()
     return len(waiting)
+
+
+def _check_same_system(record: Path, sampler: Sampler, num_given: int) -> None:
+    """Refuse to mix videos of two models, or drawn in two ways, in one folder."""
+    if not record.is_file():
+        return
+    before = yaml.safe_load(record.read_text(encoding="utf-8"))
+    now = {"config": sampler.config.model_dump(mode="json"), "model": sampler.model.card, "num_given": num_given}
+    differing = [name for name, value in now.items() if json.loads(json.dumps(value)) != before.get(name)]
+    if differing:
+        raise DataError(
+            f"{record.parent} holds videos made with another {', '.join(differing)} (see {record.name} in it); "
+            "give another --out, or delete that folder to make them again."
+        )
 
 
 def _given(clip: Clip, num_given: int, sampler: Sampler) -> np.ndarray:

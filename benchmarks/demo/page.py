@@ -10,16 +10,16 @@ from PIL import Image
 
 from benchmarks.demo.pictures import curves, moving_picture, still_picture
 from benchmarks.demo.run import StepRecord
-from benchmarks.demo.steps import NUM_GIVEN, PROMPTS, DemoFolders
+from benchmarks.demo.steps import MODEL, NUM_GIVEN, PROMPTS, DemoFolders
 from physics_data.core.atomic import atomic_path, write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.provenance import git_commit, hardware, package_versions
 from physics_data.core.sheets import contact_sheet
 from physics_data.core.video import read_video
+from worldsim.cli.sample import file_name
 
 SHOWN_PER_SCENARIO = 2
 HEADLINE = ("object_permanence", "motion_realism", "overall")
-MODEL = "demo_model"
 SYSTEM_MEANING = {
     "simulator": "the simulator's own videos: the ceiling",
     MODEL: f"the demo model, given the first {NUM_GIVEN} frames",
@@ -68,7 +68,7 @@ def write_page(folders: DemoFolders, records: list[StepRecord], footage: Path | 
 
 
 def _prompted(folders: DemoFolders) -> list[dict[str, str]]:
-    videos = {prompt: read_video(folders.prompted / f"{name}.mp4") for name, prompt in PROMPTS.items()}
+    videos = {prompt: read_video(folders.prompted / f"{file_name(prompt)}.mp4") for prompt in PROMPTS}
     _save_sheet(folders.report / "prompted.png", [video.rgb for video in videos.values()], list(videos))
     return [
         {"prompt": prompt, "picture": moving_picture(video.rgb, video.frame_rate)} for prompt, video in videos.items()

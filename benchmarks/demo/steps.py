@@ -3,15 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from physics_data.core.config import load_config
+from physics_data.pipeline.build_config import BuildConfig
+
 CONFIGS = Path("configs")
 
-PROMPTS = {
-    "red_ball_falls": "a red ball falls onto the floor",
-    "blue_ball_falls": "a blue ball falls onto the floor",
-    "green_ball_thrown": "a green ball is thrown to the right",
-    "yellow_ball_behind_screen": "a yellow ball passes behind a grey screen",
-}
-"""File name → prompt of the videos made from text alone."""
+PROMPTS = (
+    "a red ball falls onto the floor",
+    "a blue ball falls onto the floor",
+    "a green ball is thrown to the right",
+    "a yellow ball passes behind a grey screen",
+)
+"""What the videos made from text alone shall show."""
+
+MODEL = "demo_model"
+"""What the trained model is called beside the baselines."""
 
 NUM_GIVEN = 5
 """Frames of each test clip that the generator is given to continue."""
@@ -83,13 +89,8 @@ class DemoFolders:
 
 def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
     """Return the commands of the demo, in order."""
-    data = ("--set", f"data.sources.0.path={folders.physics}")
-    if footage is not None:
-        source = f"{{path: {folders.footage}, weight: {FOOTAGE_SHARE}}}"
-        data = (
-            "--set",
-            f"data.sources=[{{path: {folders.physics}, weight: {1 - FOOTAGE_SHARE}}}, {source}]",
-        )
+    settings = load_config(BuildConfig, CONFIGS / "data_demo.yaml").settings
+    sources = [f"{{path: {folders.physics}, weight: {1 if footage is None else 1 - FOOTAGE_SHARE}}}"]
     steps = [
         Step(
             "physics clips",
@@ -98,14 +99,19 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
         )
     ]
     if footage is not None:
+        sources.append(f"{{path: {folders.footage}, weight: {FOOTAGE_SHARE}}}")
+        size = ("--num-frames", str(settings.num_frames), "--frame-rate", f"{settings.frame_rate:g}")
+        size += ("--height", str(settings.height), "--width", str(settings.width))
         steps.append(
             Step(
                 "real footage",
                 "cut and resample your videos into clips of the same shape",
-                ("worldsim", "ingest", str(footage), "--out", str(folders.footage)),
+                ("worldsim", "ingest", str(footage), "--out", str(folders.footage), *size),
             )
         )
-    steps += [
+    data = ("--set", f"data.sources=[{', '.join(sources)}]")
+    return [
+        *steps,
         Step(
             "video VAE",
             "learn to compress video into latents",
@@ -116,26 +122,23 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
             "learn to generate latents from a prompt or first frames",
             (
                 *("worldsim", "train", "--config", str(CONFIGS / "dit_demo.yaml"), "--out", str(folders.dit), *data),
-                *("--set", f"task.vae={folders.vae}"),
+                *("--set", f"vae={folders.vae}"),
             ),
         ),
-        *(
-            Step(
-                f"sample: {prompt}",
-                "generate a video from text alone",
-                (
-                    *("worldsim", "sample", "--model", str(folders.dit), "--prompt", prompt),
-                    *("--out", str(folders.prompted / f"{name}.mp4")),
-                ),
-            )
-            for name, prompt in PROMPTS.items()
+        Step(
+            "prompts",
+            "generate videos from text alone",
+            (
+                *("worldsim", "sample", "--model", str(folders.dit), "--out", str(folders.prompted)),
+                *(part for prompt in PROMPTS for part in ("--prompt", prompt)),
+            ),
         ),
         Step(
             "continuations",
             f"continue the first {NUM_GIVEN} frames of every test clip",
             (
                 *("worldsim", "sample", "--model", str(folders.dit), "--reference", str(folders.physics)),
-                *("--split", "test", "--num-given", str(NUM_GIVEN), "--out", str(folders.systems / "demo_model")),
+                *("--split", "test", "--num-given", str(NUM_GIVEN), "--out", str(folders.systems / MODEL)),
             ),
         ),
         Step(
@@ -152,4 +155,3 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
             ),
         ),
     ]
-    return steps

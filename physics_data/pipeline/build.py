@@ -22,6 +22,7 @@ from physics_data.core.clip import Clip
 from physics_data.core.config import fingerprint
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.dataset import INDEX_NAME, RECORD_NAME, write_index
+from physics_data.core.differences import differences
 from physics_data.core.errors import DataError, EngineError
 from physics_data.core.provenance import package_versions, write_provenance
 from physics_data.core.shards import IndexRow, write_shard
@@ -92,7 +93,7 @@ def _prepare(config: BuildConfig, out: Path, fresh: bool) -> None:
         differing = _differences(record, config, identity)
         if differing:
             raise DataError(
-                f"{out} holds a dataset made another way:\n"
+                f"{out} holds a dataset made another way (there → now):\n"
                 + "\n".join(f"  {line}" for line in differing)
                 + "\nWrite to another --out, or start over with --fresh (deletes that folder)."
             )
@@ -106,23 +107,13 @@ def _prepare(config: BuildConfig, out: Path, fresh: bool) -> None:
 
 def _differences(record: dict[str, Any], config: BuildConfig, identity: dict[str, str]) -> list[str]:
     old_identity = record.get("identity", {})
-    lines = [
-        f"{name}: {old_identity.get(name)} there, {value} now"
-        for name, value in identity.items()
-        if name != "config" and old_identity.get(name) != value
-    ]
+    lines = differences(
+        {name: version for name, version in old_identity.items() if name != "config"},
+        {name: version for name, version in identity.items() if name != "config"},
+    )
     if old_identity.get("config") != identity["config"]:
-        lines += _config_differences(record.get("config", {}), config.model_dump(mode="json")) or [
-            "config: damaged record"
-        ]
+        lines += differences(record.get("config", {}), config.model_dump(mode="json")) or ["config: damaged record"]
     return lines
-
-
-def _config_differences(old: Any, new: Any, prefix: str = "") -> list[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted(old.keys() | new.keys())
-        return [line for key in keys for line in _config_differences(old.get(key), new.get(key), f"{prefix}{key}.")]
-    return [] if old == new else [f"{prefix.rstrip('.')}: {old!r} there, {new!r} now"]
 
 
 def _shard_path(out: Path, name: str) -> Path:

@@ -1,18 +1,24 @@
 """``python -m worldsim sample``."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from physics_data.core.program import messages, progress_bar
 
+if TYPE_CHECKING:
+    from worldsim.videos import Sampler
+
 RUNS = Path("runs/demo")
 
 
 def sample(
-    out: Annotated[Path, typer.Option(help="Video file to write; with --reference a folder.")],
-    prompt: Annotated[str | None, typer.Option(help="What happens, in words.")] = None,
+    out: Annotated[Path, typer.Option(help="Video file to write; with --reference or several --prompt a folder.")],
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="What happens, in words; may be given several times.")
+    ] = None,
     first_frames: Annotated[Path | None, typer.Option(help="Video whose first frames are continued.")] = None,
     reference: Annotated[Path | None, typer.Option(help="Dataset whose clips are continued, one video each.")] = None,
     split: Annotated[str, typer.Option(help="Split of the --reference dataset.")] = "test",
@@ -30,7 +36,7 @@ def sample(
     num_steps: Annotated[int, typer.Option(min=1, help="Solver steps.")] = 20,
     solver: Annotated[str, typer.Option(help="euler or heun.")] = "euler",
     shift: Annotated[float, typer.Option(help="Above 1: more of the solver's steps at high noise.")] = 1.0,
-    guidance_weight: Annotated[float, typer.Option(help="Weight of the prompt; 1 is no guidance.")] = 1.5,
+    guidance_weight: Annotated[float, typer.Option(help="Weight of the prompt; 1 is no guidance.")] = 2.5,
     batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference.")] = 8,
 ) -> None:
     """Make a video from a prompt, from given first frames, or one for each clip of a dataset.
@@ -38,16 +44,20 @@ def sample(
     Examples: `python -m worldsim sample --prompt "a red ball falls" --out ball.mp4`,
     `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-given 5`
     """
-    if reference is None and prompt is None and first_frames is None:
+    prompts = prompt or []
+    if reference is None and not prompts and first_frames is None:
         raise typer.BadParameter("give --prompt, --first-frames or --reference.")
-    if reference is not None and (prompt is not None or first_frames is not None):
+    if reference is not None and (prompts or first_frames is not None):
         raise typer.BadParameter("--reference takes prompts and first frames from its clips; leave the others out.")
     if num_given and reference is None and first_frames is None:
         raise typer.BadParameter("--num-given needs --first-frames or --reference.")
     from physics_data.core.video import VIDEO_SUFFIXES
 
-    if reference is None and out.suffix.lower() not in VIDEO_SUFFIXES:
+    one_file = reference is None and len(prompts) < 2
+    if one_file and out.suffix.lower() not in VIDEO_SUFFIXES:
         raise typer.BadParameter(f"--out {out} needs a video suffix: {', '.join(sorted(VIDEO_SUFFIXES))}.")
+    if not one_file and out.suffix.lower() in VIDEO_SUFFIXES:
+        raise typer.BadParameter(f"--out {out} is one file, but several videos are made; give a folder.")
     from worldsim.videos import SampleConfig, Sampler
     from worldsim.weights import find_generator
 
@@ -67,10 +77,23 @@ def sample(
     if reference is not None:
         _continue_all(sampler, reference, split, limit, out, given, batch_size)
     else:
-        _make_one(sampler, prompt or "", first_frames, given, out)
+        files = [out] if one_file else [out / f"{file_name(words)}.mp4" for words in prompts]
+        _make(sampler, prompts or [""], first_frames, given, files)
 
 
-def _make_one(sampler, prompt: str, first_frames: Path | None, num_given: int, out: Path) -> None:
+def file_name(prompt: str) -> str:
+    """Return a prompt as a file name: its words, joined by underscores.
+
+    Raises:
+        typer.BadParameter: the prompt has no word.
+    """
+    words = re.findall(r"[a-z0-9]+", prompt.lower())
+    if not words:
+        raise typer.BadParameter(f"the prompt {prompt!r} has no word to name a file after; give one in words.")
+    return "_".join(words)[:80]
+
+
+def _make(sampler: "Sampler", prompts: list[str], first_frames: Path | None, num_given: int, files: list[Path]) -> None:
     from physics_data.core.video import write_video
     from worldsim.videos import read_first_frames
 
@@ -78,13 +101,14 @@ def _make_one(sampler, prompt: str, first_frames: Path | None, num_given: int, o
     frames = None
     if first_frames is not None and num_given:
         frames = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)[None]
-    video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames)[0]
-    write_video(out, video, sampler.frame_rate)
-    typer.echo(f"{out}: {len(video)} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
+    for prompt, file in zip(prompts, files, strict=True):
+        video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames)[0]
+        write_video(file, video, sampler.frame_rate)
+        typer.echo(f"{file}: {len(video)} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
 
 
 def _continue_all(
-    sampler,
+    sampler: "Sampler",
     reference: Path,
     split: str,
     limit: int | None,

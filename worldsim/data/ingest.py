@@ -19,6 +19,7 @@ from physics_data.core.clip import Clip, ClipMeta, FootageOrigin
 from physics_data.core.config import StrictModel
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.dataset import RECORD_NAME, write_index
+from physics_data.core.differences import differences
 from physics_data.core.errors import DataError, VideoError
 from physics_data.core.provenance import write_provenance
 from physics_data.core.shards import IndexRow, write_shard
@@ -26,7 +27,6 @@ from physics_data.core.video import VIDEO_SUFFIXES, iterate_frames
 from worldsim.data.framing import crop, scale_to_cover
 from worldsim.data.shots import split_shots
 from worldsim.data.windows import Window, cut_windows
-from worldsim.differences import differences
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -16,10 +16,10 @@ import torch
 from torch import nn
 
 from physics_data.core.atomic import atomic_folder, remove_partials, write_text
+from physics_data.core.differences import differences
 from physics_data.core.errors import CheckpointError
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors, sha256_of
 from worldsim.config import TrainConfig
-from worldsim.differences import differences
 from worldsim.training.ema import WeightAverage
 from worldsim.training.optimizer import Optimizers
 

@@ -102,7 +102,7 @@ def test_truncated_shard_is_made_again(built, tmp_path):
 
 def test_another_config_in_the_same_folder_is_refused(built):
     other = CONFIG.model_copy(update={"settings": SceneSettings(width=32, height=40)})
-    with pytest.raises(DataError, match=r"settings.height: 32 there, 40 now\nWrite to another --out, or .*--fresh"):
+    with pytest.raises(DataError, match=r"settings.height: 32 → 40\nWrite to another --out, or .*--fresh"):
         build(other, built)
 
 
