@@ -163,8 +163,9 @@ class _TinyRenderer:
     """PyBullet's software rasteriser with shadows on: rgb, depth and ids of the same poses."""
 
     def __init__(self, spec: SceneSpec, motion: Trajectory) -> None:
-        import pybullet
+        from physics_data.engines.bullet_library import load_pybullet
 
+        pybullet = load_pybullet()
         self._bullet = pybullet
         self._client = pybullet.connect(pybullet.DIRECT)
         self._spec, self._motion = spec, motion

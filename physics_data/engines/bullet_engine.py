@@ -5,14 +5,15 @@ import importlib.metadata
 from collections.abc import Iterator
 from typing import ClassVar
 
-import pybullet
-
 from physics_data.core.errors import EngineError
 from physics_data.core.mechanics import solid_inertia
 from physics_data.core.scene import Body, Box, Cylinder, Plane, Quaternion, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
+from physics_data.engines.bullet_library import load_pybullet
 from physics_data.engines.pair_rules import friction_factors, restitution_factors
 from physics_data.engines.recorder import Touch, TrajectoryRecorder
+
+pybullet = load_pybullet()
 
 _PARAMETERS = {
     "numSubSteps": 0,

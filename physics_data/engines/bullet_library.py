@@ -1,0 +1,20 @@
+"""PyBullet, imported without a word: its banner would otherwise stand in front of what a program prints."""
+
+import os
+import sys
+from types import ModuleType
+
+
+def load_pybullet() -> ModuleType:
+    """Import PyBullet with its "build time" line sent to nowhere; it is written below Python, so the descriptor moves."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        import pybullet
+
+        return pybullet
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
