@@ -1,5 +1,11 @@
 """Shared pieces of the tests."""
 
+import os
+
+# Before anything imports torch: spinning threads of two test processes on two cores would wait for each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 

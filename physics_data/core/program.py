@@ -46,7 +46,9 @@ def run(app: typer.Typer) -> None:
     except WorldsimError as error:
         messages.print(Panel(escape(str(error)), title=type(error).__name__, title_align="left", border_style="red"))
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
+    except (SystemExit, KeyboardInterrupt) as stop:  # typer turns Ctrl-C into exit code 130
+        if isinstance(stop, SystemExit) and stop.code != 130:
+            raise
         messages.print("\n[yellow]Stopped. Finished parts are kept; the same command goes on from here.[/yellow]")
         raise SystemExit(130) from None
     except BrokenPipeError:  # the reader of our output has gone, e.g. `| head`

@@ -6,7 +6,7 @@ from types import ModuleType
 
 
 def load_pybullet() -> ModuleType:
-    """Import PyBullet with its "build time" line sent to nowhere; it is written below Python, so the descriptor moves."""
+    """Import PyBullet with its "build time" line sent nowhere; C code writes it, so the descriptor itself is moved."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:
