@@ -20,6 +20,7 @@ from worldsim.cli.sample import file_name
 
 SHOWN_PER_SCENARIO = 2
 HEADLINE = ("object_permanence", "motion_realism", "overall")
+CURVES = ("loss", "charbonnier", "kl", "gradient_norm")
 SYSTEM_MEANING = {
     "simulator": "the simulator's own videos: the ceiling",
     MODEL: f"the demo model, given the first {NUM_GIVEN} frames",
@@ -105,8 +106,7 @@ def _save_sheet(path: Path, videos: list[Any], captions: list[str]) -> None:
 def _run_curves(run: Path, title: str) -> str:
     text = (run / "metrics.jsonl").read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
-    names = [name for name in lines[-1] if name.startswith(("loss", "psnr", "object_psnr"))]
-    return curves(lines, names[:4], title)
+    return curves(lines, CURVES, title)
 
 
 def _newest_picture(run: Path) -> str | None:
