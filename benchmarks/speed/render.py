@@ -177,16 +177,15 @@ class _TinyRenderer:
         bullet, shape = self._bullet, body.shape
         color = (*body.appearance.albedo, 1.0)
         if isinstance(shape, Sphere):
-            visual = bullet.createVisualShape(bullet.GEOM_SPHERE, radius=shape.radius, rgbaColor=color)
+            form = {"shapeType": bullet.GEOM_SPHERE, "radius": shape.radius}
         elif isinstance(shape, Box):
-            visual = bullet.createVisualShape(bullet.GEOM_BOX, halfExtents=shape.half_extents, rgbaColor=color)
+            form = {"shapeType": bullet.GEOM_BOX, "halfExtents": shape.half_extents}
         elif isinstance(shape, Cylinder):
-            length = 2 * shape.half_height
-            visual = bullet.createVisualShape(bullet.GEOM_CYLINDER, radius=shape.radius, length=length, rgbaColor=color)
+            form = {"shapeType": bullet.GEOM_CYLINDER, "radius": shape.radius, "length": 2 * shape.half_height}
         else:
-            visual = bullet.createVisualShape(
-                bullet.GEOM_BOX, halfExtents=(20, 20, 0.5), rgbaColor=color, visualFramePosition=(0, 0, -0.5)
-            )
+            slab = {"halfExtents": (20, 20, 0.5), "visualFramePosition": (0, 0, -0.5)}
+            form = {"shapeType": bullet.GEOM_BOX, **slab}
+        visual = bullet.createVisualShape(**form, rgbaColor=color, physicsClientId=self._client)
         return bullet.createMultiBody(baseVisualShapeIndex=visual, physicsClientId=self._client)
 
     def render(self) -> None:
@@ -196,7 +195,7 @@ class _TinyRenderer:
                 w, x, y, z = self._motion.orientation[frame, index]
                 position = self._motion.position[frame, index]
                 bullet.resetBasePositionAndOrientation(body, position, (x, y, z, w), physicsClientId=self._client)
-            bullet.getCameraImage(
+            picture = bullet.getCameraImage(
                 spec.width,
                 spec.height,
                 self._view,
@@ -206,6 +205,8 @@ class _TinyRenderer:
                 renderer=bullet.ER_TINY_RENDERER,
                 physicsClientId=self._client,
             )
+        seen = len(np.unique(picture[4]))
+        assert seen > 2, f"the peer draws {seen} bodies, so its speed would mean nothing"
 
     def close(self) -> None:
         self._bullet.disconnect(self._client)
