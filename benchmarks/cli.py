@@ -31,7 +31,7 @@ def demo(
     steps = demo_steps(folders, footage)
     if dry_run:
         for step in steps:
-            typer.echo("python -m " + " ".join(step.arguments))
+            typer.echo(step.command)
         return
     if footage is None:
         messages.print("No --footage folder is given: training sees physics clips alone. (make demo FOOTAGE=folder)")

@@ -37,10 +37,10 @@ def score(
     Example: `python -m eval score runs/demo/systems --reference runs/demo/physics --out runs/demo/scores`
     """
     from eval.inputs import find_systems
-    from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, write_bundle
+    from eval.report.bundle import GALLERY_NAME, PAGE_NAME, ROWS_NAME, write_bundle
     from eval.report.gallery import write_gallery
     from eval.report.page import write_page
-    from eval.report.table import Summary
+    from eval.report.table import Summary, read_rows
     from eval.scoring import reference_positions, score_systems
     from physics_data.core.dataset import ShardDataset
 
@@ -61,7 +61,7 @@ def score(
     record = write_bundle(out, rows, seed, facts)
     entries = write_gallery(out / GALLERY_NAME, dataset, systems, rows, gallery)
     summary = Summary(**{field: record[field] for field in Summary.model_fields})
-    stored, record = read_bundle(out)
+    stored = read_rows(out / ROWS_NAME)
     shown = {key: value for key, value in record.items() if key not in Summary.model_fields}
     write_page(out / PAGE_NAME, summary, stored, shown, [(out / GALLERY_NAME / e.file, e.caption) for e in entries])
     for system in systems:

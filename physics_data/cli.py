@@ -35,8 +35,8 @@ def build(
     Example: `python -m physics_data build --config configs/data_demo.yaml --out runs/demo/physics`
     """
     from physics_data.core.config import dump_yaml, load_config
+    from physics_data.core.provenance import num_cores
     from physics_data.pipeline.build import build as build_dataset
-    from physics_data.pipeline.build import default_workers
     from physics_data.pipeline.build_config import BuildConfig
 
     resolved = load_config(BuildConfig, config, overrides or ())
@@ -50,7 +50,7 @@ def build(
         summary = build_dataset(
             resolved,
             out,
-            workers=workers or default_workers(),
+            workers=workers or num_cores(),
             fresh=fresh,
             on_clips=lambda count: progress.advance(bar, count),
         )

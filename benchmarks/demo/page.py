@@ -11,15 +11,18 @@ from PIL import Image
 from benchmarks.demo.pictures import curves, moving_picture, still_picture
 from benchmarks.demo.run import StepRecord
 from benchmarks.demo.steps import MODEL, NUM_GIVEN, PROMPTS, DemoFolders
+from eval.report.bundle import SUMMARY_NAME
+from eval.report.page import show_estimate
+from eval.report.table import HEADLINE, Summary
 from physics_data.core.atomic import atomic_path, write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.provenance import git_commit, hardware, package_versions
 from physics_data.core.sheets import contact_sheet
 from physics_data.core.video import read_video
 from worldsim.cli.sample import file_name
+from worldsim.training.journal import read_metrics
 
 SHOWN_PER_SCENARIO = 2
-HEADLINE = ("object_permanence", "motion_realism", "overall")
 CURVES = ("loss", "charbonnier", "kl", "gradient_norm")
 SYSTEM_MEANING = {
     "simulator": "the simulator's own videos: the ceiling",
@@ -40,15 +43,16 @@ def write_page(folders: DemoFolders, records: list[StepRecord], footage: Path | 
     """
     prompted = _prompted(folders)
     continued = _continued(folders)
-    summary = json.loads((folders.scores / "summary.json").read_text(encoding="utf-8"))
+    scored = json.loads((folders.scores / SUMMARY_NAME).read_text(encoding="utf-8"))
+    summary = Summary(**{name: scored[name] for name in Summary.model_fields})
     environment = Environment(loader=PackageLoader("benchmarks.demo"), autoescape=select_autoescape(default=True))
-    environment.filters["estimate"] = _estimate
+    environment.filters["estimate"] = show_estimate
     html = environment.get_template("page.html.j2").render(
         prompted=prompted,
         continued=continued,
         prompted_sheet=still_picture(folders.report / "prompted.png"),
         continued_sheet=still_picture(folders.report / "continued.png"),
-        systems=summary["systems"],
+        systems=summary.systems,
         meaning=SYSTEM_MEANING,
         model=MODEL,
         headline=HEADLINE,
@@ -104,9 +108,7 @@ def _save_sheet(path: Path, videos: list[Any], captions: list[str]) -> None:
 
 
 def _run_curves(run: Path, title: str) -> str:
-    text = (run / "metrics.jsonl").read_text(encoding="utf-8")
-    lines = [json.loads(line) for line in text.splitlines()]
-    return curves(lines, CURVES, title)
+    return curves(read_metrics(run), CURVES, title)
 
 
 def _newest_picture(run: Path) -> str | None:
@@ -132,11 +134,3 @@ def _data_facts(folders: DemoFolders, footage: Path | None) -> dict[str, Any]:
     if footage is not None:
         facts["footage_clips"] = len(ShardDataset(folders.footage).select(split="train"))
     return facts
-
-
-def _estimate(estimate: dict[str, Any]) -> str:
-    if estimate["mean"] is None:
-        return "–"
-    if estimate["low"] is None:
-        return f"{estimate['mean']:.2f}"
-    return f"{estimate['mean']:.2f} [{estimate['low']:.2f}, {estimate['high']:.2f}]"

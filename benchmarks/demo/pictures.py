@@ -31,12 +31,16 @@ def moving_picture(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> str:
     frames[0].save(
         buffer, "WEBP", save_all=True, append_images=frames[1:], duration=durations, loop=0, lossless=True, method=0
     )
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return _data_uri("webp", buffer.getvalue())
 
 
 def still_picture(path: Path) -> str:
     """Return a PNG file as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    return _data_uri("png", path.read_bytes())
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
 
 
 def curves(lines: Sequence[dict[str, float]], names: Sequence[str], title: str) -> str:

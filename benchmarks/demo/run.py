@@ -41,7 +41,7 @@ def run_steps(steps: list[Step], record_path: Path) -> list[StepRecord]:
     before = {record.command: record for record in read_records(record_path)}
     records: list[StepRecord] = []
     for number, step in enumerate(steps, start=1):
-        command = "python -m " + " ".join(_quoted(argument) for argument in step.arguments)
+        command = step.command
         messages.rule(f"[bold]{number}/{len(steps)}  {step.name}[/bold] – {step.purpose}", align="left")
         messages.print(f"[dim]$ {command}[/dim]", soft_wrap=True, highlight=False)
         seconds, peak_memory = _run(step)
@@ -85,7 +85,3 @@ def _run(step: Step) -> tuple[float, int]:
 
 def _bytes(usage: resource.struct_rusage) -> int:
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _quoted(argument: str) -> str:
-    return f'"{argument}"' if " " in argument else argument

@@ -1,5 +1,6 @@
 """The steps of the demo: the same commands a user would type, one after the other."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,11 @@ class Step:
     name: str
     purpose: str
     arguments: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command as it is typed in a shell."""
+        return shlex.join(["python", "-m", *self.arguments])
 
 
 @dataclass(frozen=True)

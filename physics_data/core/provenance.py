@@ -41,15 +41,19 @@ def _git(*arguments: str, folder: Path) -> str:
     return done.stdout.strip()
 
 
+def num_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def hardware() -> str:
     """Return one line that names the processor, its cores in use and the platform."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
-    return f"{model}, {cores} cores, {platform.system()}"
+    return f"{model}, {num_cores()} cores, {platform.system()}"
 
 
 def write_provenance(path: Path, config: BaseModel | None, **facts: object) -> None:

@@ -1,8 +1,6 @@
 """Whole datasets: shards made by workers in any order, equal to the byte whoever makes them, resumable."""
 
-import json
 import multiprocessing
-import os
 import queue
 import shutil
 import time
@@ -14,17 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from physics_data import __version__
-from physics_data.core.atomic import remove_partials, write_text
 from physics_data.core.clip import Clip
 from physics_data.core.config import fingerprint
-from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import INDEX_NAME, RECORD_NAME, write_index
-from physics_data.core.differences import differences
-from physics_data.core.errors import DataError, EngineError
-from physics_data.core.provenance import package_versions, write_provenance
+from physics_data.core.dataset import RECORD_NAME, write_index
+from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path, write_manifest
+from physics_data.core.errors import EngineError
+from physics_data.core.provenance import package_versions
 from physics_data.core.shards import IndexRow, write_shard
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
@@ -65,9 +59,9 @@ def build(
         StorageError: the disk refused; finished shards stay.
     """
     started = time.monotonic()
-    _prepare(config, out, fresh)
+    _claim(config, out, fresh)
     shards = config.shards()
-    finished = {name: manifest for name in shards if (manifest := _read_manifest(out, name)) is not None}
+    finished = {name: manifest for name in shards if (manifest := read_manifest(shard_path(out, name))) is not None}
     summary = BuildSummary(reused=sum(len(manifest["rows"]) for manifest in finished.values()))
     on_clips(summary.reused)
     waiting = {name: tasks for name, tasks in shards.items() if name not in finished}
@@ -82,52 +76,12 @@ def build(
     return summary
 
 
-def _prepare(config: BuildConfig, out: Path, fresh: bool) -> None:
-    record_path = out / RECORD_NAME
-    if fresh and record_path.is_file():
+def _claim(config: BuildConfig, out: Path, fresh: bool) -> None:
+    if fresh and (out / RECORD_NAME).is_file():
         shutil.rmtree(out)
     versions = {name: version for name, version in package_versions().items() if name in _VERSIONS_THAT_MATTER}
     identity = {"config": fingerprint(config), "worldsim": __version__, **versions}
-    if record_path.is_file():
-        record = yaml.safe_load(record_path.read_text(encoding="utf-8")) or {}
-        differing = _differences(record, config, identity)
-        if differing:
-            raise DataError(
-                f"{out} holds a dataset made another way (there → now):\n"
-                + "\n".join(f"  {line}" for line in differing)
-                + "\nWrite to another --out, or start over with --fresh (deletes that folder)."
-            )
-        remove_partials(out)
-        remove_partials(out / "shards")
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise DataError(f"{out} is not empty and holds no dataset; choose an empty or new folder with --out.")
-    write_provenance(record_path, config, format=DATASET_FORMAT, identity=identity)
-
-
-def _differences(record: dict[str, Any], config: BuildConfig, identity: dict[str, str]) -> list[str]:
-    old_identity = record.get("identity", {})
-    lines = differences(
-        {name: version for name, version in old_identity.items() if name != "config"},
-        {name: version for name, version in identity.items() if name != "config"},
-    )
-    if old_identity.get("config") != identity["config"]:
-        lines += differences(record.get("config", {}), config.model_dump(mode="json")) or ["config: damaged record"]
-    return lines
-
-
-def _shard_path(out: Path, name: str) -> Path:
-    return out / "shards" / f"{name}.tar"
-
-
-def _read_manifest(out: Path, name: str) -> dict[str, Any] | None:
-    """Return the manifest of a finished shard; None where the shard must be made (again)."""
-    tar = _shard_path(out, name)
-    path = tar.with_suffix(".json")
-    if not path.is_file() or not tar.is_file():
-        return None
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    return manifest if tar.stat().st_size == manifest["bytes"] else None
+    claim_folder(out, config, identity=identity, advice="start over with --fresh (deletes that folder)")
 
 
 def _make_shard(
@@ -143,16 +97,9 @@ def _make_shard(
             yield generated.clip
             on_clip()
 
-    path = _shard_path(out, name)
+    path = shard_path(out, name)
     rows = write_shard(path, clips())
-    manifest = {
-        "bytes": path.stat().st_size,
-        "rejections": dict(rejections),
-        "rows": [row.model_dump(mode="json") for row in rows],
-    }
-    # Written after the shard: a manifest on disk means that its shard is whole.
-    write_text(path.with_suffix(".json"), json.dumps(manifest, indent=1))
-    return manifest
+    return write_manifest(path, rows, rejections=dict(rejections))
 
 
 def _make_shards(
@@ -208,13 +155,3 @@ def _start_worker(ticks: Any) -> None:
 
 def _work(config: BuildConfig, out: Path, name: str, tasks: list[ClipTask]) -> dict[str, Any]:
     return _make_shard(config, out, name, tasks, lambda: _ticks.put(1))
-
-
-def is_complete(out: Path) -> bool:
-    """Return whether a folder holds a finished dataset."""
-    return (out / RECORD_NAME).is_file() and (out / INDEX_NAME).is_file()
-
-
-def default_workers() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,20 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-import yaml
 from pydantic import Field
 
-from physics_data.core.atomic import remove_partials, write_text
+from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip, ClipMeta, FootageOrigin
 from physics_data.core.config import StrictModel
-from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import RECORD_NAME, write_index
-from physics_data.core.differences import differences
+from physics_data.core.dataset import write_index
+from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path, write_manifest
 from physics_data.core.errors import DataError, VideoError
-from physics_data.core.provenance import write_provenance
 from physics_data.core.shards import IndexRow, write_shard
 from physics_data.core.video import VIDEO_SUFFIXES, iterate_frames
 from worldsim.data.framing import crop, scale_to_cover
@@ -91,7 +88,7 @@ def ingest(
     if not paths:
         known = ", ".join(sorted(VIDEO_SUFFIXES))
         raise DataError(f"no video in {folder} or its subfolders; give a folder with files {known}.")
-    _prepare(out, config)
+    claim_folder(out, config, advice="delete that folder")
     licences = _licences(folder)
     reports: list[FileReport] = []
     rows: list[IndexRow] = []
@@ -121,24 +118,6 @@ def ingest(
     return reports
 
 
-def _prepare(out: Path, config: IngestConfig) -> None:
-    record_path = out / RECORD_NAME
-    if record_path.is_file():
-        there = (yaml.safe_load(record_path.read_text(encoding="utf-8")) or {}).get("config")
-        differing = differences(there, config.model_dump(mode="json"))
-        if differing:
-            raise DataError(
-                f"{out} holds a dataset made another way (there → now):\n"
-                + "\n".join(f"  {line}" for line in differing)
-                + "\nWrite to another --out, or delete that folder."
-            )
-        remove_partials(out / "shards")
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise DataError(f"{out} is not empty and holds no dataset; choose an empty or new folder with --out.")
-    write_provenance(record_path, config, format=DATASET_FORMAT)
-
-
 def _licences(folder: Path) -> dict[Path, str]:
     """Return path of a video → its licence, from every manifest below the folder."""
     found: dict[Path, str] = {}
@@ -162,30 +141,18 @@ def _describe(path: Path, name: str, licences: dict[Path, str]) -> Video:
 
 
 def _ingest_file(video: Video, out: Path, config: IngestConfig) -> tuple[FileReport, list[IndexRow]]:
-    tar = out / "shards" / f"footage-{video.sha256[:16]}.tar"
-    manifest_path = tar.with_suffix(".json")
+    tar = shard_path(out, f"footage-{video.sha256[:16]}")
     about = {"file": video.name, "sha256": video.sha256, "caption": video.caption, "licence": video.licence}
-    manifest = _finished(manifest_path, tar, about)
-    if manifest is None:
+    manifest = read_manifest(tar)
+    if manifest is None or manifest["about"] != about:
         dropped: Counter[str] = Counter()
         try:
             rows = write_shard(tar, _clips(video, config, dropped))
         except (VideoError, DataError) as error:
             return FileReport(video.name, error=str(error)), []
-        stored = [row.model_dump(mode="json") for row in rows]
-        manifest = {"about": about, "bytes": tar.stat().st_size, "dropped": dict(dropped), "rows": stored}
-        # Written after the shard: a manifest on disk means that its shard is whole.
-        write_text(manifest_path, json.dumps(manifest, indent=1, ensure_ascii=False))
+        manifest = write_manifest(tar, rows, about=about, dropped=dict(dropped))
     rows = [IndexRow(**row) for row in manifest["rows"]]
     return FileReport(video.name, windows=len(rows), dropped=manifest["dropped"]), rows
-
-
-def _finished(manifest_path: Path, tar: Path, about: dict[str, str]) -> dict[str, Any] | None:
-    if not manifest_path.is_file() or not tar.is_file():
-        return None
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    whole = manifest["about"] == about and manifest["bytes"] == tar.stat().st_size
-    return manifest if whole else None
 
 
 def _clips(video: Video, config: IngestConfig, dropped: Counter[str]) -> Iterator[Clip]:

@@ -1,0 +1,72 @@
+"""Writing a dataset folder so that an interrupted run can be finished: who may write, and which shards are whole."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from physics_data.core.atomic import remove_partials, write_text
+from physics_data.core.conventions import DATASET_FORMAT
+from physics_data.core.dataset import RECORD_NAME
+from physics_data.core.differences import differences
+from physics_data.core.errors import DataError
+from physics_data.core.provenance import write_provenance
+from physics_data.core.shards import IndexRow
+
+
+def claim_folder(folder: Path, config: BaseModel, *, identity: Mapping[str, str] | None = None, advice: str) -> None:
+    """Make a folder this config's dataset, or go on with the one that this very config began there.
+
+    Args:
+        folder: dataset folder
+        config: what is made; stored in the record
+        identity: what else must stay the same for equal bytes, e.g. library versions; None if nothing must
+        advice: how to start over, the end of the sentence "Write to another --out, or ..."
+
+    Raises:
+        DataError: the folder holds a dataset made another way, or other things.
+        StorageError: the disk refused.
+    """
+    record_path = folder / RECORD_NAME
+    if record_path.is_file():
+        record = yaml.safe_load(record_path.read_text(encoding="utf-8")) or {}
+        differing = differences(record.get("identity", {}), dict(identity or {}))
+        differing += differences(record.get("config"), config.model_dump(mode="json"))
+        if differing:
+            raise DataError(
+                f"{folder} holds a dataset made another way (there → now):\n"
+                + "\n".join(f"  {line}" for line in differing)
+                + f"\nWrite to another --out, or {advice}."
+            )
+        remove_partials(folder)
+        remove_partials(folder / "shards")
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise DataError(f"{folder} is not empty and holds no dataset; choose an empty or new folder with --out.")
+    facts = {} if identity is None else {"identity": dict(identity)}
+    write_provenance(record_path, config, format=DATASET_FORMAT, **facts)
+
+
+def shard_path(folder: Path, name: str) -> Path:
+    """Return where a shard of a dataset lies; its manifest lies beside it with the suffix .json."""
+    return folder / "shards" / f"{name}.tar"
+
+
+def write_manifest(tar: Path, rows: Sequence[IndexRow], **facts: Any) -> dict[str, Any]:
+    """Write the manifest of a shard and return it. Called after the shard: a manifest means that its shard is whole."""
+    stored = [row.model_dump(mode="json") for row in rows]
+    manifest = {"bytes": tar.stat().st_size, **facts, "rows": stored}
+    write_text(tar.with_suffix(".json"), json.dumps(manifest, indent=1, ensure_ascii=False))
+    return manifest
+
+
+def read_manifest(tar: Path) -> dict[str, Any] | None:
+    """Return the manifest of a finished shard; None where the shard must be made (again)."""
+    path = tar.with_suffix(".json")
+    if not path.is_file() or not tar.is_file():
+        return None
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    return manifest if manifest["bytes"] == tar.stat().st_size else None
