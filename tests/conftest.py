@@ -59,5 +59,8 @@ def closed_form_fall(falling_ball: SceneSpec) -> Trajectory:
         point=np.zeros((rows, 3)),
         normal=np.tile([0.0, 0.0, 1.0], (rows, 1)),
         impulse=np.full(rows, 9.81 / 16),
+        seconds=(landed - 1) / 16,
+        slip=np.zeros(rows),
+        depth=np.zeros(rows),
     )
     return Trajectory(position, orientation, linear_velocity, np.zeros((num_frames, num_bodies, 3)), contacts)

@@ -113,9 +113,7 @@ def bench_motion(spec: SceneSpec) -> Trajectory:
             orientation[frame, index] = (math.cos(half), *(math.sin(half) * axis))
             position[frame, index, 0] += 0.2 * math.sin(3 * seconds + index)
     still = np.zeros_like(position)
-    none = np.zeros(0, dtype=np.int64)
-    contacts = Contacts(none, none, none, np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
-    return Trajectory(position, orientation, still, still, contacts)
+    return Trajectory(position, orientation, still, still, Contacts.none())
 
 
 def _interleaved(contenders: dict[str, Callable[[], object]], num_frames: int, repeats: int) -> dict[str, list[float]]:

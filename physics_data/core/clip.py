@@ -26,6 +26,27 @@ class Event(StrictModel):
     impulse: float | None = None
 
 
+class TwinInfo(StrictModel):
+    """How a clip belongs to a set of twins, which differ in whether they can happen.
+
+    A pair is ``possible`` and ``impossible`` (with a lawful ``control`` where there is one). A quadruplet has two
+    possible worlds A and B, and is spliced while what differs is hidden: AA and BB can happen, AB and BA cannot.
+
+    severity:           how large the violation is, as the editor defines it; 0 for clips that can happen
+    violation_seconds:  from when to when it happens; None for clips that can happen
+    residuals:          how far the clip is from the laws, by law; unit in the name
+    """
+
+    set_id: str
+    editor: str
+    role: Literal["possible", "impossible", "control", "AA", "BB", "AB", "BA"]
+    is_possible: bool
+    is_hidden: bool
+    severity: float = 0.0
+    violation_seconds: tuple[float, float] | None = None
+    residuals: dict[str, float] = {}
+
+
 class FootageOrigin(StrictModel):
     """Where a real clip was cut from. ``licence`` is what the side-car said, or "unknown"."""
 
@@ -41,7 +62,7 @@ class ClipMeta(StrictModel):
     residuals maps a law's name to how far the clip is from it (unit in the name); empty for footage.
     """
 
-    format: Literal["worldsim.clip/1"] = CLIP_FORMAT
+    format: Literal["worldsim.clip/2"] = CLIP_FORMAT
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     source: Literal["physics", "footage"]
     split: Literal["train", "test"]
@@ -56,12 +77,19 @@ class ClipMeta(StrictModel):
     renderer: str | None = None
     events: tuple[Event, ...] = ()
     residuals: dict[str, float] = {}
+    twin: TwinInfo | None = None
     origin: FootageOrigin | None = None
 
     @property
     def domain(self) -> int:
         """The domain token: physics or real."""
         return DOMAIN_PHYSICS if self.source == "physics" else DOMAIN_REAL
+
+
+Stream = Literal["optical_flow", "backward_flow", "normal_map", "object_coordinates"]
+"""Labels a renderer draws only when asked; the two flows come with their visibility."""
+
+DEFAULT_STREAMS: frozenset[Stream] = frozenset({"optical_flow"})
 
 
 @dataclass(frozen=True)
@@ -73,12 +101,28 @@ class Rendering:
         instance_ids:  0 = background, i = ``SceneSpec.instances[i - 1]``; the nearest surface at the pixel centre
         depth_map:     m along the optical axis; +inf where nothing is hit
         amodal_masks:  True = the instance covers the pixel centre, whether or not something is in front
+
+    The streams below are None where they were not asked for. Flow belongs to the pair of frames k and k + 1, so it
+    has one frame less; the sky moves as what is infinitely far away.
+
+        optical_flow:        pixels (x, y): where the surface at a pixel of frame k is in frame k + 1, minus the pixel
+        optical_flow_seen:   True = that surface point is inside the image and visible in frame k + 1
+        backward_flow:       the same from frame k + 1 to frame k, at the pixels of frame k + 1
+        backward_flow_seen:  True = the point is visible in frame k
+        normal_map:          outward unit normal, world frame; 0 for the sky
+        object_coordinates:  m, the surface point in the frame of its body (planes too); NaN for the sky
     """
 
     rgb: UInt8[np.ndarray, "t h w 3"]
     instance_ids: UInt8[np.ndarray, "t h w"]
     depth_map: Float[np.ndarray, "t h w"]
     amodal_masks: Bool[np.ndarray, "t o h w"]
+    optical_flow: Float[np.ndarray, "p h w 2"] | None = None
+    optical_flow_seen: Bool[np.ndarray, "p h w"] | None = None
+    backward_flow: Float[np.ndarray, "p h w 2"] | None = None
+    backward_flow_seen: Bool[np.ndarray, "p h w"] | None = None
+    normal_map: Float[np.ndarray, "t h w 3"] | None = None
+    object_coordinates: Float[np.ndarray, "t h w 3"] | None = None
 
     def visible_fraction(self) -> np.ndarray:
         """Return float [t o]: visible pixels / amodal pixels inside the image; 0 where the instance is outside it."""

@@ -1,10 +1,11 @@
 """Conventions of the whole project, stated once.
 
-Units are SI (m, kg, s, rad). The world is right-handed with z up. Quaternions are wxyz and rotate body
-vectors into the world (``world_from_body``). Cameras look along +z with x right and y down; pixel (0, 0)
-is the top-left one and pixel centres lie at +0.5. ``depth_map`` is the z coordinate in the camera frame
-in metres, not the length of the ray. Instance id 0 is the background. Numpy video is ``t h w c`` uint8
-sRGB; torch video is ``b c t h w`` in [-1, 1]; latents are ``b c t h w``. In masks True means keep.
+Units are SI (m, kg, s, rad). The world is right-handed with z up. Quaternions are wxyz and rotate body vectors
+into the world (``world_from_body``). Cameras look along +z with x right and y down; pixel (0, 0) is the
+top-left one and pixel centres lie at +0.5. ``depth_map`` is the z coordinate in the camera frame in metres, not the
+length of the ray. ``optical_flow`` is the motion field of the visible surface in pixels per frame (x right, y
+down); shadows and mirror images have none of their own. Instance id 0 is the background. Numpy video is ``t h w
+c`` uint8 sRGB; torch video is ``b c t h w`` in [-1, 1]; latents are ``b c t h w``. In masks True means keep.
 """
 
 STANDARD_GRAVITY = 9.81
@@ -13,8 +14,8 @@ STANDARD_GRAVITY = 9.81
 BACKGROUND_ID = 0
 """Instance id of everything that is not an instance: sky and planes."""
 
-SCENE_FORMAT = "worldsim.scene/1"
-CLIP_FORMAT = "worldsim.clip/1"
+SCENE_FORMAT = "worldsim.scene/2"
+CLIP_FORMAT = "worldsim.clip/2"
 DATASET_FORMAT = "worldsim.dataset/1"
 """Versions of the stored formats. A reader refuses a version it does not know."""
 

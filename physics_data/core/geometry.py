@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
-from physics_data.core.scene import Camera
+from physics_data.core.paths import camera_at, shake_at
+from physics_data.core.scene import Camera, SceneSpec
 
 
 def rotation_matrix(orientation: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3 3"]:
@@ -79,13 +81,33 @@ class PinholeView:
         return self.origin + directions * distance[..., None]
 
 
+def views_of(spec: SceneSpec, delay: float = 0.0) -> list[PinholeView]:
+    """Place the camera for every frame of a scene, ``delay`` seconds after the frame's time."""
+    return views_at(spec.camera, np.array(spec.seconds) + delay, spec.width, spec.height)
+
+
+def views_at(camera: Camera, seconds: Float[np.ndarray, "t"], width: int, height: int) -> list[PinholeView]:
+    """Place a camera at some times, for an image of ``width`` × ``height`` pixels.
+
+    Units:
+        seconds:  s from the first frame
+    """
+    positions, targets = camera_at(camera, seconds)
+    focal = float(0.5 * height / np.tan(np.radians(camera.fov_y) / 2))
+    turns = np.zeros((len(seconds), 3)) if camera.shake is None else shake_at(camera.shake, seconds)
+    views = []
+    for origin, target, turn in zip(positions, targets, turns, strict=True):
+        forward = target - origin
+        forward = forward / np.linalg.norm(forward)
+        right = np.cross(forward, (0.0, 0.0, 1.0))
+        right /= np.linalg.norm(right)
+        axes = np.stack([right, np.cross(forward, right), forward], axis=1)
+        if camera.shake is not None:
+            axes = axes @ Rotation.from_rotvec(turn).as_matrix()
+        views.append(PinholeView(np.array(origin, dtype=np.float64), axes, focal, (width / 2, height / 2)))
+    return views
+
+
 def view_of(camera: Camera, width: int, height: int) -> PinholeView:
-    """Place a camera for an image of ``width`` × ``height`` pixels."""
-    origin = np.array(camera.position, dtype=np.float64)
-    forward = np.array(camera.target, dtype=np.float64) - origin
-    forward /= np.linalg.norm(forward)
-    right = np.cross(forward, (0.0, 0.0, 1.0))
-    right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
-    focal = 0.5 * height / np.tan(np.radians(camera.fov_y) / 2)
-    return PinholeView(origin, np.stack([right, down, forward], axis=1), float(focal), (width / 2, height / 2))
+    """Place a camera as it is in the first frame."""
+    return views_at(camera, np.zeros(1), width, height)[0]

@@ -37,11 +37,11 @@ def solid_inertia(body: Body) -> Vector3:
 def colliding_pairs(spec: SceneSpec) -> list[tuple[int, int]]:
     """Return all pairs (a < b) of positions in ``spec.bodies`` of which one or both can move."""
     pairs = itertools.combinations(range(len(spec.bodies)), 2)
-    return [(a, b) for a, b in pairs if not (spec.bodies[a].is_static and spec.bodies[b].is_static)]
+    return [(a, b) for a, b in pairs if spec.bodies[a].is_dynamic or spec.bodies[b].is_dynamic]
 
 
 def _dynamic(spec: SceneSpec) -> list[int]:
-    return [index for index, body in enumerate(spec.bodies) if not body.is_static]
+    return [index for index, body in enumerate(spec.bodies) if body.is_dynamic]
 
 
 def momentum(spec: SceneSpec, trajectory: Trajectory) -> Float[np.ndarray, "t 3"]:

@@ -4,6 +4,7 @@ A scene says what is there and how it starts. It never says which engine moves i
 it, so one scene can be run on both engines and drawn with many looks.
 """
 
+import itertools
 import math
 from typing import Annotated, Literal
 
@@ -44,13 +45,84 @@ class Cylinder(StrictModel):
     half_height: Positive
 
 
+class Capsule(StrictModel):
+    """A cylinder along the body's z axis with a half ball on each end. Radius and half height of the cylinder, m."""
+
+    kind: Literal["capsule"] = "capsule"
+    radius: Positive
+    half_height: Positive
+
+
+class Ellipsoid(StrictModel):
+    """An ellipsoid around the body origin. Half axes along x, y, z in m."""
+
+    kind: Literal["ellipsoid"] = "ellipsoid"
+    half_axes: tuple[Positive, Positive, Positive]
+
+
+class Mesh(StrictModel):
+    """A closed triangle mesh; corners run counter-clockwise seen from outside. Engines collide its convex hull.
+
+    vertices:   m, body frame; the origin is the centre of mass
+    triangles:  positions in ``vertices``
+    """
+
+    kind: Literal["mesh"] = "mesh"
+    vertices: Annotated[tuple[Vector3, ...], Field(min_length=4)]
+    triangles: Annotated[tuple[tuple[int, int, int], ...], Field(min_length=4)]
+
+    @model_validator(mode="after")
+    def _check(self) -> "Mesh":
+        lowest, highest = min(min(t) for t in self.triangles), max(max(t) for t in self.triangles)
+        if lowest < 0 or highest >= len(self.vertices):
+            raise ValueError(
+                f"the triangles name vertices {lowest} to {highest}, the mesh has 0 to {len(self.vertices) - 1}"
+            )
+        return self
+
+
+Primitive = Annotated[Sphere | Box | Cylinder | Capsule | Ellipsoid, Field(discriminator="kind")]
+
+
+class Part(StrictModel):
+    """A solid fixed inside a compound: its pose in the body frame (m; unit quaternion wxyz)."""
+
+    shape: Primitive
+    position: Vector3 = (0.0, 0.0, 0.0)
+    orientation: Quaternion = (1.0, 0.0, 0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Part":
+        _check_rotation("a part", self.orientation)
+        return self
+
+
+class Compound(StrictModel):
+    """Several solids as one rigid body and one instance: a cup, a table, an L. Parts have one density.
+
+    The body origin is the centre of mass; ``core.mechanics.centred`` moves parts so that it is.
+    """
+
+    kind: Literal["compound"] = "compound"
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+
+
 class Plane(StrictModel):
     """The infinite plane z = 0 of the body frame; solid below. Planes are static and count as background."""
 
     kind: Literal["plane"] = "plane"
 
 
-Shape = Annotated[Sphere | Box | Cylinder | Plane, Field(discriminator="kind")]
+Shape = Annotated[Sphere | Box | Cylinder | Capsule | Ellipsoid | Mesh | Compound | Plane, Field(discriminator="kind")]
+
+
+def _check_rotation(what: str, orientation: Quaternion) -> None:
+    norm = math.sqrt(sum(q * q for q in orientation))
+    if abs(norm - 1.0) > 1e-6:
+        raise ValueError(
+            f"{what}: orientation {orientation} has norm {norm:.6g}, a rotation needs norm 1; "
+            "divide by the norm (order w, x, y, z)"
+        )
 
 
 class Surface(StrictModel):
@@ -58,30 +130,77 @@ class Surface(StrictModel):
 
     friction:     Coulomb coefficient of sliding, 1; a pair slides with the geometric mean of its two values
     restitution:  speed after / speed before a head-on impact, 1; a pair uses the smaller of its two values
+    belt_velocity:  m/s, body frame; how fast the surface itself runs, as a conveyor's belt does
     """
 
     friction: NonNegative = 0.5
     restitution: Fraction = 0.5
+    belt_velocity: Vector3 = (0.0, 0.0, 0.0)
+
+
+class ImageTexture(StrictModel):
+    """A picture file used as a texture. ``sha256`` (hex) makes sure that a scene is drawn with the same one again."""
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+Pattern = Literal["plain", "checker", "stripes", "dots", "wood", "marble", "noise", "image"]
 
 
 class Appearance(StrictModel):
     """How a body looks; never read by an engine.
 
-    pattern_scale is the length of one pattern period in m.
+    pattern_scale:  length of one pattern period, m
+    specular:       strength of the highlight of a smooth coat
+    roughness:      width of that highlight: 0 = polished, 1 = chalk
+    metallic:       share of the light that is mirrored in the colour of the albedo (one bounce)
+    transparency:   share of the light that passes straight through, as through a thin glass wall
+    image:          the texture of the pattern "image"
     """
 
     color_name: str
     albedo: Color
     second_albedo: Color = (1.0, 1.0, 1.0)
-    pattern: Literal["plain", "checker", "stripes"] = "plain"
+    pattern: Pattern = "plain"
     pattern_scale: Positive = 0.5
     specular: Fraction = 0.15
+    roughness: Fraction = 0.35
+    metallic: Fraction = 0.0
+    transparency: Fraction = 0.0
+    image: ImageTexture | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Appearance":
+        if (self.pattern == "image") != (self.image is not None):
+            raise ValueError(f"pattern '{self.pattern}' and image={self.image}: give an image with pattern: image only")
+        return self
+
+
+class PoseKey(StrictModel):
+    """Where a scripted body is at one time (s from the first frame; m; unit quaternion wxyz).
+
+    ease says how it comes here from the key before: at constant speed, or starting and ending at rest.
+    """
+
+    seconds: NonNegative
+    position: Vector3
+    orientation: Quaternion = (1.0, 0.0, 0.0, 0.0)
+    ease: Literal["linear", "smooth"] = "smooth"
+
+    @model_validator(mode="after")
+    def _check(self) -> "PoseKey":
+        _check_rotation(f"the key at {self.seconds:g} s", self.orientation)
+        return self
 
 
 class Body(StrictModel):
     """One rigid body and its initial state in the world frame (m, m/s, rad/s; quaternion wxyz).
 
     role says what a benchmark expects: an ``object`` is tracked, an ``occluder`` hides others, ``ground`` carries them.
+
+    A body is static, dynamic, or scripted: one with a ``path`` moves as its keys say (``core.paths``), whatever it
+    meets; it stands still before the first key and after the last one.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -96,20 +215,35 @@ class Body(StrictModel):
     orientation: Quaternion = (1.0, 0.0, 0.0, 0.0)
     linear_velocity: Vector3 = (0.0, 0.0, 0.0)
     angular_velocity: Vector3 = (0.0, 0.0, 0.0)
+    path: tuple[PoseKey, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> "Body":
-        norm = math.sqrt(sum(q * q for q in self.orientation))
-        if abs(norm - 1.0) > 1e-6:
-            raise ValueError(
-                f"body '{self.name}': orientation {self.orientation} has norm {norm:.6g}, a rotation needs norm 1; "
-                "divide by the norm (order w, x, y, z)"
-            )
+        _check_rotation(f"body '{self.name}'", self.orientation)
         if isinstance(self.shape, Plane) and not self.is_static:
             raise ValueError(f"body '{self.name}' is a plane and dynamic; set is_static: true or choose another shape")
-        if self.is_static and any(self.linear_velocity + self.angular_velocity):
-            raise ValueError(f"body '{self.name}' is static but has an initial velocity; set the velocity to 0")
+        if not self.is_dynamic and any(self.linear_velocity + self.angular_velocity):
+            raise ValueError(
+                f"body '{self.name}' is static or scripted but has an initial velocity; set the velocity to 0"
+            )
+        if self.is_static and self.path:
+            raise ValueError(f"body '{self.name}' is static and has a path; leave out one of the two")
+        seconds = [key.seconds for key in self.path]
+        if any(later <= earlier for earlier, later in itertools.pairwise(seconds)):
+            raise ValueError(f"body '{self.name}': the keys of its path lie at {seconds} s; write them in rising order")
+        if self.path and (self.path[0].position, self.path[0].orientation) != (self.position, self.orientation):
+            raise ValueError(f"body '{self.name}': its first key and its own pose differ; give both the same")
         return self
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether the body moves as its path says."""
+        return bool(self.path)
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether forces move the body."""
+        return not self.is_static and not self.path
 
     @property
     def is_instance(self) -> bool:
@@ -117,34 +251,145 @@ class Body(StrictModel):
         return not isinstance(self.shape, Plane)
 
 
-class Camera(StrictModel):
-    """A fixed pinhole camera with square pixels. Position and target in m; vertical field of view in degrees."""
+class Hinge(StrictModel):
+    """Lets ``body`` turn about one axis that is fixed in ``parent`` (None = the world).
 
-    kind: Literal["fixed"] = "fixed"
-    position: Vector3
-    target: Vector3
-    fov_y: Annotated[float, Field(gt=1, lt=170)] = 40.0
+    anchor:  m, world frame at the start; a point of the axis
+    axis:    world frame at the start; any length but 0
+    """
+
+    kind: Literal["hinge"] = "hinge"
+    body: str
+    parent: str | None = None
+    anchor: Vector3
+    axis: Vector3
 
     @model_validator(mode="after")
-    def _check(self) -> "Camera":
-        horizontal = math.hypot(self.target[0] - self.position[0], self.target[1] - self.position[1])
-        if horizontal < 1e-9:
-            raise ValueError(
-                f"camera at {self.position} looks at {self.target}: it must not look straight up or down; "
-                "move position or target sideways"
-            )
+    def _check(self) -> "Hinge":
+        if not any(self.axis):
+            raise ValueError(f"the hinge of '{self.body}' has axis (0, 0, 0), which points nowhere")
         return self
 
 
+class BallJoint(StrictModel):
+    """Holds one point of ``body`` at one point of ``parent`` (None = the world), as a rod on a pivot or a taut string.
+
+    anchor:  m, world frame at the start
+    """
+
+    kind: Literal["ball"] = "ball"
+    body: str
+    parent: str | None = None
+    anchor: Vector3
+
+
+Joint = Annotated[Hinge | BallJoint, Field(discriminator="kind")]
+
+
+class CameraKey(StrictModel):
+    """Where a camera is and what it looks at, at one time (s from the first frame; m)."""
+
+    seconds: NonNegative
+    position: Vector3
+    target: Vector3
+
+
+class Shake(StrictModel):
+    """A hand-held camera's unrest: smooth turns about all three axes. Root mean square in degrees; Hz."""
+
+    amplitude: NonNegative
+    frequency: Positive = 2.0
+    seed: int = 0
+
+
+class Camera(StrictModel):
+    """A pinhole camera with square pixels. Position and target in m; vertical field of view in degrees.
+
+    With a ``path`` it moves smoothly through the keys, standing still before the first and after the last.
+    """
+
+    position: Vector3
+    target: Vector3
+    fov_y: Annotated[float, Field(gt=1, lt=170)] = 40.0
+    path: tuple[CameraKey, ...] = ()
+    shake: Shake | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Camera":
+        for position, target in ((self.position, self.target), *((key.position, key.target) for key in self.path)):
+            if math.hypot(target[0] - position[0], target[1] - position[1]) < 1e-9:
+                raise ValueError(
+                    f"camera at {position} looks at {target}: it must not look straight up or down; "
+                    "move position or target sideways"
+                )
+        seconds = [key.seconds for key in self.path]
+        if any(later <= earlier for earlier, later in itertools.pairwise(seconds)):
+            raise ValueError(f"the keys of the camera's path lie at {seconds} s; write them in rising order")
+        if self.path and (self.path[0].position, self.path[0].target) != (self.position, self.target):
+            raise ValueError("the camera's first key and its own position and target differ; give both the same")
+        return self
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether two frames may be seen from different places."""
+        return len(self.path) > 1 or self.shake is not None
+
+
+class Lamp(StrictModel):
+    """A ball of light. Position and radius in m; the radius makes shadows soft.
+
+    intensity:  radiance factor that a surface facing it from 1 m away gets; falls with the square of the distance
+    """
+
+    position: Vector3
+    color: Color = (1.0, 1.0, 1.0)
+    intensity: NonNegative = 1.0
+    radius: NonNegative = 0.1
+
+
 class Lighting(StrictModel):
-    """One sun and a sky. ``sun_direction`` points from the scene to the sun; intensities are radiance factors."""
+    """Sun, sky and lamps. ``sun_direction`` points from the scene to the sun; intensities are radiance factors.
+
+    sun_angle:    half angle under which the sun is seen, degrees; wide for soft shadows (the real one is 0.27)
+    environment:  picture of all directions (longitude × latitude, the horizon at half height) in place of the sky
+    backdrop:     picture that fills the image behind everything, however the camera moves
+    """
 
     sun_direction: Vector3 = (0.4, -0.5, 1.0)
     sun_intensity: NonNegative = 0.9
+    sun_angle: Annotated[float, Field(ge=0, le=20)] = 1.7
     ambient_intensity: NonNegative = 0.35
     sky_zenith: Color = (0.35, 0.55, 0.85)
     sky_horizon: Color = (0.80, 0.87, 0.95)
     casts_shadows: bool = True
+    lamps: Annotated[tuple[Lamp, ...], Field(max_length=8)] = ()
+    environment: ImageTexture | None = None
+    backdrop: ImageTexture | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Lighting":
+        if self.environment is not None and self.backdrop is not None:
+            raise ValueError("environment and backdrop both fill what is behind the scene; leave out one of the two")
+        return self
+
+
+class Sensor(StrictModel):
+    """What the camera's lens and sensor do to rgb. Labels never change with it.
+
+    exposure:        stops; +1 doubles the light
+    grain:           standard deviation of the noise, in sRGB bytes
+    shutter:         share of the frame interval, after the frame's time, that is open: motion blur
+    aperture:        diameter of the lens, m; blurs what is out of focus
+    focus_distance:  m along the optical axis; None = at the camera's target
+    seed:            of the grain
+    """
+
+    exposure: Annotated[float, Field(ge=-5, le=5)] = 0.0
+    grain: NonNegative = 0.0
+    shutter: Fraction = 0.0
+    aperture: NonNegative = 0.0
+    focus_distance: Positive | None = None
+    seed: int = 0
 
 
 def check_rates(physics_rate: float, frame_rate: float) -> None:
@@ -173,7 +418,7 @@ class SceneSpec(StrictModel):
     width, height: pixels
     """
 
-    format: Literal["worldsim.scene/1"] = SCENE_FORMAT
+    format: Literal["worldsim.scene/2"] = SCENE_FORMAT
     scenario: str
     root_seed: int
     index: Annotated[int, Field(ge=0)]
@@ -184,8 +429,10 @@ class SceneSpec(StrictModel):
     width: Annotated[int, Field(ge=8, le=4096)] = 64
     height: Annotated[int, Field(ge=8, le=4096)] = 64
     bodies: Annotated[tuple[Body, ...], Field(min_length=1)]
+    joints: tuple[Joint, ...] = ()
     camera: Camera
     lighting: Lighting = Lighting()
+    sensor: Sensor = Sensor()
 
     @model_validator(mode="after")
     def _check(self) -> "SceneSpec":
@@ -196,6 +443,12 @@ class SceneSpec(StrictModel):
         if len(self.instances) > 255:
             raise ValueError(f"{len(self.instances)} bodies are not planes, but instance ids are uint8: at most 255")
         check_rates(self.physics_rate, self.frame_rate)
+        for joint in self.joints:
+            for name in (joint.body, joint.parent):
+                if name is not None and name not in names:
+                    raise ValueError(f"a joint holds '{name}', the scene has {', '.join(names)}")
+            if joint.body == joint.parent:
+                raise ValueError(f"a joint holds '{joint.body}' to itself; give it another parent, or none")
         return self
 
     @property
@@ -225,6 +478,7 @@ class SceneSpec(StrictModel):
         raise SceneSpecError(f"no body '{name}' in the scene; it has {', '.join(b.name for b in self.bodies)}.")
 
     def without(self, name: str) -> "SceneSpec":
-        """Return the scene without one body."""
+        """Return the scene without one body, and without its joints."""
         index = self.body_index(name)
-        return self.model_copy(update={"bodies": self.bodies[:index] + self.bodies[index + 1 :]})
+        joints = tuple(joint for joint in self.joints if name not in (joint.body, joint.parent))
+        return self.model_copy(update={"bodies": self.bodies[:index] + self.bodies[index + 1 :], "joints": joints})

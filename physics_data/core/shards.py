@@ -11,10 +11,12 @@ from typing import Any
 from physics_data.core.array_codec import (
     pack_array,
     pack_depth,
+    pack_flow,
     pack_mask,
     pack_table,
     unpack_array,
     unpack_depth,
+    unpack_flow,
     unpack_mask,
     unpack_table,
 )
@@ -50,6 +52,17 @@ class IndexRow(StrictModel):
     width: int
 
 
+_STREAMS = {
+    "optical_flow": (pack_flow, unpack_flow),
+    "optical_flow_seen": (pack_mask, unpack_mask),
+    "backward_flow": (pack_flow, unpack_flow),
+    "backward_flow_seen": (pack_mask, unpack_mask),
+    "normal_map": (pack_array, unpack_array),
+    "object_coordinates": (pack_array, unpack_array),
+}
+"""How the optional fields of a ``Rendering`` are stored."""
+
+
 def encode_clip(clip: Clip) -> dict[str, bytes]:
     """Return the members of a clip: suffix → bytes, in the order in which they are stored."""
     members: dict[str, bytes] = {}
@@ -59,6 +72,9 @@ def encode_clip(clip: Clip) -> dict[str, bytes]:
         members["instance_ids.zst"], arrays["instance_ids"] = pack_array(clip.rendering.instance_ids)
         members["depth_map.zst"], arrays["depth_map"] = pack_depth(clip.rendering.depth_map)
         members["amodal_masks.zst"], arrays["amodal_masks"] = pack_mask(clip.rendering.amodal_masks)
+        for name, (pack, _) in _STREAMS.items():
+            if (stream := getattr(clip.rendering, name)) is not None:
+                members[f"{name}.zst"], arrays[name] = pack(stream)
     if clip.trajectory is not None:
         members["trajectory.npz"] = pack_table(clip.trajectory.to_arrays())
     record = {"meta": clip.meta.model_dump(mode="json"), "arrays": arrays}
@@ -86,6 +102,11 @@ def decode_clip(members: dict[str, bytes]) -> Clip:
                 instance_ids=unpack_array(members["instance_ids.zst"], arrays["instance_ids"]),
                 depth_map=unpack_depth(members["depth_map.zst"], arrays["depth_map"]),
                 amodal_masks=unpack_mask(members["amodal_masks.zst"], arrays["amodal_masks"]),
+                **{
+                    name: unpack(members[f"{name}.zst"], arrays[name])
+                    for name, (_, unpack) in _STREAMS.items()
+                    if name in arrays
+                },
             )
         if "trajectory.npz" in members:
             trajectory = Trajectory.from_arrays(unpack_table(members["trajectory.npz"]))
@@ -162,7 +183,7 @@ def _index_row(meta: ClipMeta, shard: str, offset: int, block: bytes) -> IndexRo
         scenario=meta.spec.scenario if meta.spec else None,
         engine=meta.engine,
         root_seed=meta.spec.root_seed if meta.spec else None,
-        twin_id=None,
+        twin_id=meta.twin.set_id if meta.twin else None,
         caption=meta.caption,
         num_frames=meta.num_frames,
         frame_rate=meta.frame_rate,

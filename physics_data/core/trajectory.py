@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from physics_data.core.errors import DataError
 from physics_data.core.scene import SceneSpec
@@ -20,6 +20,9 @@ class Contacts:
         point:    m, world frame, mean of the touching points weighted by impulse
         normal:   unit vector from body_a towards body_b
         impulse:  N s, normal impulse over the interval, >= 0
+        seconds:  s, when the pair first pushed in this interval (a resolution of one engine step)
+        slip:     m/s, largest tangential speed of the two surfaces at the touching points
+        depth:    m, deepest overlap, >= 0
     """
 
     frame_index: Int[np.ndarray, "n"]
@@ -28,9 +31,21 @@ class Contacts:
     point: Float[np.ndarray, "n 3"]
     normal: Float[np.ndarray, "n 3"]
     impulse: Float[np.ndarray, "n"]
+    seconds: Float[np.ndarray, "n"]
+    slip: Float[np.ndarray, "n"]
+    depth: Float[np.ndarray, "n"]
+
+    @classmethod
+    def none(cls) -> "Contacts":
+        """Return no contacts."""
+        index, vector, scalar = np.zeros(0, dtype=np.int64), np.zeros((0, 3)), np.zeros(0)
+        return cls(index, index, index, vector, vector, scalar, scalar, scalar, scalar)
 
     def __len__(self) -> int:
         return len(self.frame_index)
+
+
+_STATES = ("position", "orientation", "linear_velocity", "angular_velocity")
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,8 @@ class Trajectory:
         orientation:       world_from_body, unit quaternion wxyz
         linear_velocity:   m/s, world frame
         angular_velocity:  rad/s, world frame
+        present:           False = the body is nowhere in this frame, which no engine does but an editor may;
+                           None = all are there always
     """
 
     position: Float[np.ndarray, "t o 3"]
@@ -51,6 +68,7 @@ class Trajectory:
     linear_velocity: Float[np.ndarray, "t o 3"]
     angular_velocity: Float[np.ndarray, "t o 3"]
     contacts: Contacts
+    present: Bool[np.ndarray, "t o"] | None = None
 
     @property
     def num_frames(self) -> int:
@@ -82,6 +100,7 @@ class Trajectory:
             self.linear_velocity[:, keep],
             self.angular_velocity[:, keep],
             Contacts(**kept),
+            None if self.present is None else self.present[:, keep],
         )
 
     def check_fits(self, spec: SceneSpec) -> None:
@@ -96,13 +115,15 @@ class Trajectory:
                 f"the trajectory has (frames, bodies) = {self.position.shape[:2]}, the scene needs {expected}; "
                 "simulate this scene again."
             )
-        for name in ("position", "orientation", "linear_velocity", "angular_velocity"):
+        for name in _STATES:
             if not np.isfinite(getattr(self, name)).all():
                 raise DataError(f"{name} of the trajectory holds values that are not finite; simulate the scene again.")
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return flat named arrays for storage."""
-        arrays = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "contacts"}
+        arrays = {name: getattr(self, name) for name in _STATES}
+        if self.present is not None:
+            arrays["present"] = self.present
         return arrays | {f"contact_{field.name}": getattr(self.contacts, field.name) for field in fields(Contacts)}
 
     @classmethod
@@ -114,7 +135,7 @@ class Trajectory:
         """
         try:
             contacts = Contacts(**{field.name: arrays[f"contact_{field.name}"] for field in fields(Contacts)})
-            own = {field.name: arrays[field.name] for field in fields(cls) if field.name != "contacts"}
+            own = {name: arrays[name] for name in _STATES}
         except KeyError as error:
             raise DataError(f"the stored trajectory has no array {error}; build the clip again.") from error
-        return cls(**own, contacts=contacts)
+        return cls(**own, contacts=contacts, present=arrays.get("present"))

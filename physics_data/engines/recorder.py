@@ -11,13 +11,18 @@ from physics_data.core.trajectory import Contacts, Trajectory
 
 
 class Touch(NamedTuple):
-    """One contact point in one engine step. point in m, normal unit and from a towards b, impulse in N s."""
+    """One contact point in one engine step.
+
+    point in m; normal unit, from a towards b; impulse in N s; slip (tangential speed) in m/s; depth of overlap in m.
+    """
 
     body_a: int
     body_b: int
     point: tuple[float, float, float]
     normal: tuple[float, float, float]
     impulse: float
+    slip: float = 0.0
+    depth: float = 0.0
 
 
 class TrajectoryRecorder:
@@ -33,7 +38,7 @@ class TrajectoryRecorder:
         for index, body in enumerate(spec.bodies):
             self.position[:, index] = body.position
             self.orientation[:, index] = body.orientation
-        self._dynamic = np.array([not body.is_static for body in spec.bodies])
+        self._dynamic = np.array([body.is_dynamic for body in spec.bodies])
         self._half_kick = np.array(spec.gravity) * (0.5 / spec.physics_rate)
         self._sums: dict[tuple[int, int, int], list[float]] = {}
 
@@ -45,11 +50,14 @@ class TrajectoryRecorder:
                 continue
             sign = 1.0 if touch.body_a < touch.body_b else -1.0
             pair = (touch.body_a, touch.body_b) if sign > 0 else (touch.body_b, touch.body_a)
-            sums = self._sums.setdefault((frame, *pair), [0.0] * 7)
+            seconds = step_index / self._spec.physics_rate
+            sums = self._sums.setdefault((frame, *pair), [0.0] * 7 + [seconds, 0.0, 0.0])
             sums[0] += touch.impulse
             for axis in range(3):
                 sums[1 + axis] += touch.impulse * touch.point[axis]
                 sums[4 + axis] += touch.impulse * sign * touch.normal[axis]
+            sums[8] = max(sums[8], touch.slip)
+            sums[9] = max(sums[9], touch.depth)
 
     def synchronise_velocity(self, frame: int, touching: Iterable[int]) -> None:
         """Move the half-step velocities of a frame to the frame's time, for bodies in free flight.
@@ -77,10 +85,11 @@ class TrajectoryRecorder:
     def _contacts(self) -> Contacts:
         # A frame beyond the last one comes from the step that synchronises the last frame's velocities.
         keys = sorted(key for key in self._sums if key[0] < self._spec.num_frames)
-        sums = np.array([self._sums[key] for key in keys]).reshape(-1, 7)
+        sums = np.array([self._sums[key] for key in keys]).reshape(-1, 10)
         index = np.array(keys, dtype=np.int64).reshape(-1, 3)
         impulse, point, normal = sums[:, 0], sums[:, 1:4] / sums[:, :1], sums[:, 4:7]
         length = np.linalg.norm(normal, axis=1, keepdims=True)
         # Opposite pushes of equal size (a body squeezed into a notch) leave no direction; the sum is then kept.
         normal = np.divide(normal, length, out=normal.copy(), where=length > 0)
-        return Contacts(index[:, 0], index[:, 1], index[:, 2], point, normal, impulse.copy())
+        rest = [sums[:, column].copy() for column in (7, 8, 9)]
+        return Contacts(index[:, 0], index[:, 1], index[:, 2], point, normal, impulse.copy(), *rest)

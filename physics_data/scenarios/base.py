@@ -1,6 +1,7 @@
 """What a scenario is, the settings all share, and the parts their scenes are made of."""
 
-from typing import Annotated, ClassVar, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -45,12 +46,37 @@ class ScenarioInfo(StrictModel):
     summary: str
 
 
+@dataclass(frozen=True)
+class Range:
+    """A number that a scenario draws: where training draws it from, and where held-out scenes do.
+
+    held_out lists intervals outside ``[low, high]``; empty means that the number is not held out.
+    """
+
+    low: float
+    high: float
+    unit: str
+    held_out: tuple[tuple[float, float], ...] = ()
+
+    def draw(self, rng: np.random.Generator, settings: "SceneSettings") -> float:
+        """Draw uniformly from the range that the settings ask for."""
+        if settings.ranges == "held_out" and self.held_out:
+            low, high = self.held_out[int(rng.integers(len(self.held_out)))]
+            return float(rng.uniform(low, high))
+        return float(rng.uniform(self.low, self.high))
+
+
 class SceneSettings(StrictModel):
     """What the scenes of a dataset have in common. The defaults are those of the demo: 1 s at 64 × 64.
 
     physics_rate:      engine steps, Hz
     palette, floors:   names from ``variation.appearance``
     radius:            smallest and largest ball, m
+    ranges:            "held_out" draws every range that has a held-out part from there, and nothing from training's
+    looks:             "plain": named colours, one highlight; "varied" and "held_out": textures, materials, lights and
+                       sensors from two sets that have nothing in common (``variation.looks``)
+    camera_motion:     what the camera does, see ``variation.cameras``
+    distractors:       fewest and most bodies that lie about at rest, outside of what happens
     camera_*:          see ``variation.cameras``; m and degrees. The defaults show about 4 m × 4 m of the plane y = 0.
     """
 
@@ -62,6 +88,10 @@ class SceneSettings(StrictModel):
     palette: tuple[str, ...] = ("red", "blue", "green", "yellow", "purple", "orange")
     floors: tuple[str, ...] = ("grey", "sand", "slate")
     radius: tuple[Positive, Positive] = (0.25, 0.35)
+    ranges: Literal["train", "held_out"] = "train"
+    looks: Literal["plain", "varied", "held_out"] = "plain"
+    camera_motion: Literal["fixed", "orbit", "pan", "look_away", "handheld"] = "fixed"
+    distractors: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]] = (0, 0)
     camera_distance: Positive = 5.5
     camera_height: Positive = 1.8
     camera_target_height: Positive = 1.45
@@ -83,11 +113,14 @@ class SceneSettings(StrictModel):
 class Scenario(Protocol):
     """A family of scenes that follow one law. It describes scenes and never runs them.
 
-    tolerances has the keys of ``residuals``: the largest value a stored clip may have.
+    tolerances has the keys of ``residuals``: the largest value a stored clip may have. ranges names the numbers it
+    draws; engines those that can run it.
     """
 
     info: ClassVar[ScenarioInfo]
     tolerances: ClassVar[dict[str, float]]
+    ranges: ClassVar[dict[str, Range]]
+    engines: ClassVar[tuple[str, ...]]
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw a scene; every random number comes from ``rng``. ``root_seed`` and ``index`` are recorded in it."""

@@ -8,7 +8,7 @@ import numpy as np
 from physics_data.core.mechanics import momentum
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
 from physics_data.scenarios.laws import first_contact
 from physics_data.variation.appearance import sample_colors
 
@@ -28,6 +28,8 @@ class Collide:
     # meet along a slanted line: the larger one hops by some millimetres, and until the next frame gravity takes up to
     # 0.02 of the separation speed along that line. For equal radii the error is below 0.002.
     tolerances: ClassVar[dict[str, float]] = {"momentum_relative_error": 1e-4, "restitution_error": 0.03}
+    ranges: ClassVar[dict[str, Range]] = {}
+    engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw two balls that touch near the middle of the picture in the middle third of the clip."""

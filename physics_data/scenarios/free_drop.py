@@ -7,7 +7,7 @@ import numpy as np
 
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
 from physics_data.scenarios.laws import gravity_relative_error, restitution_on_floor
 from physics_data.variation.appearance import sample_colors
 
@@ -26,6 +26,8 @@ class FreeDrop:
     # Free flight is exact up to rounding in both engines. The bounce is up to one engine step late, which at
     # 960 Hz and the lowest drop changes the measured restitution by less than 0.005.
     tolerances: ClassVar[dict[str, float]] = {"gravity_relative_error": 1e-6, "restitution_error": 0.01}
+    ranges: ClassVar[dict[str, Range]] = {}
+    engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw a drop of the centre from 1.6 to 3 m: 8 to 11 frames of fall at 16 Hz, then a bounce."""

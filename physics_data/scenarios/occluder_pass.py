@@ -6,7 +6,7 @@ import numpy as np
 
 from physics_data.core.scene import Body, Box, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import ScenarioInfo, SceneSettings, describe, make_ball, make_scene
+from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
 from physics_data.variation.appearance import SCREEN, sample_colors
 
 FLOOR, BALL, OCCLUDER = 0, 1, 2
@@ -26,6 +26,8 @@ class OccluderPass:
     )
     # Nothing acts on the ball along its path. It settles on the floor by a few micrometres in its first steps.
     tolerances: ClassVar[dict[str, float]] = {"velocity_relative_error": 1e-4}
+    ranges: ClassVar[dict[str, Range]] = {}
+    engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw a crossing that hides the whole ball for 2 to 4 frames near the middle of the clip."""

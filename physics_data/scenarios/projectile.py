@@ -6,7 +6,7 @@ import numpy as np
 
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
 from physics_data.scenarios.laws import gravity_relative_error
 from physics_data.variation.appearance import sample_colors
 
@@ -27,6 +27,8 @@ class Projectile:
         "gravity_relative_error": 1e-6,
         "horizontal_velocity_relative_error": 1e-6,
     }
+    ranges: ClassVar[dict[str, Range]] = {}
+    engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw a throw that starts near one side of the picture and ends near the other after about a second."""

@@ -22,7 +22,7 @@ GROUND = Body(
     appearance=Appearance(color_name="tan", albedo=(0.5,) * 3),
 )
 SUN = np.array([0.4, -0.5, 1.0]) / np.linalg.norm([0.4, -0.5, 1.0])
-NO_CONTACTS = Contacts(*(np.zeros(0, int) for _ in range(3)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
+NO_CONTACTS = Contacts.none()
 
 
 def ball(name: str, color: tuple[float, float, float], position: tuple, velocity: tuple, radius: float = 0.3) -> Body:

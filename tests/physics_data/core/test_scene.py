@@ -55,7 +55,7 @@ def test_bodies_need_different_names(falling_ball):
     [
         ({"orientation": (2.0, 0, 0, 0)}, "norm 2"),
         ({"shape": Plane()}, "is a plane and dynamic"),
-        ({"is_static": True, "linear_velocity": (1.0, 0, 0)}, "static but has an initial velocity"),
+        ({"is_static": True, "linear_velocity": (1.0, 0, 0)}, "has an initial velocity"),
         ({"mass": 0.0}, "greater than 0"),
     ],
 )

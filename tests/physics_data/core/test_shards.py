@@ -132,7 +132,7 @@ def test_folders_that_are_no_finished_dataset_are_refused(dataset, tmp_path):
 
 def test_unknown_clip_version_is_refused(clip):
     members = encode_clip(clip)
-    members["json"] = members["json"].replace(b"worldsim.clip/1", b"worldsim.clip/7")
+    members["json"] = members["json"].replace(b"worldsim.clip/2", b"worldsim.clip/7")
     with pytest.raises(DataError, match="format 'worldsim.clip/7'"):
         decode_clip(members)
 

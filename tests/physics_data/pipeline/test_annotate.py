@@ -12,7 +12,8 @@ def contacts(*rows) -> Contacts:
     """Build contacts from (frame, a, b, impulse)."""
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
     frame, a, b = table[:, :3].astype(np.int64).T
-    return Contacts(frame, a, b, np.zeros((len(table), 3)), np.tile([0.0, 0.0, 1.0], (len(table), 1)), table[:, 3])
+    up, zero = np.tile([0.0, 0.0, 1.0], (len(table), 1)), np.zeros(len(table))
+    return Contacts(frame, a, b, np.zeros((len(table), 3)), up, table[:, 3], zero, zero, zero)
 
 
 @pytest.fixture

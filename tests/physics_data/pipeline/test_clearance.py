@@ -14,7 +14,7 @@ def gap_of(*bodies):
     spec = on_floor(*bodies, num_frames=1)
     position = np.array([[each.position for each in spec.bodies]])
     orientation = np.array([[each.orientation for each in spec.bodies]])
-    none = Contacts(*[np.zeros(0, np.int64)] * 3, *[np.zeros((0, 3))] * 2, np.zeros(0))
+    none = Contacts.none()
     trajectory = Trajectory(position, orientation, np.zeros_like(position), np.zeros_like(position), none)
     pair = (1, 2) if len(bodies) == 2 else (0, 1)
     forward, backward = gap(spec, trajectory, *pair), gap(spec, trajectory, *pair[::-1])

@@ -49,10 +49,8 @@ def solid(name: str, shape: Shape, position: tuple[float, ...], orientation: Qua
 
 
 def without_contacts(position: np.ndarray, orientation: np.ndarray) -> Trajectory:
-    none = np.zeros(0, dtype=np.int64)
-    contacts = Contacts(none, none, none, np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
     still = np.zeros_like(position)
-    return Trajectory(position, orientation, still, still, contacts)
+    return Trajectory(position, orientation, still, still, Contacts.none())
 
 
 def at_rest(spec: SceneSpec) -> Trajectory:
