@@ -59,7 +59,7 @@ def flights(reference: Reference) -> list[Stretch]:
     spec, _, trajectory = reference.clip.labelled
     airborne = trajectory.airborne()
     found = []
-    for number, name in _moving(reference).items():
+    for number, name in _free(reference).items():
         clear = reference.clear(number)
         for run in _runs(airborne[:, spec.body_index(name)]):
             frames = run[clear[run]]
@@ -74,7 +74,7 @@ def glides(reference: Reference) -> list[Stretch]:
     contacts = trajectory.contacts
     flat = np.array([isinstance(body.shape, Plane) for body in spec.bodies])
     found = []
-    for number, name in _moving(reference).items():
+    for number, name in _free(reference).items():
         body = spec.body_index(name)
         touches = ((contacts.body_a == body) & ~flat[contacts.body_b]) | (
             (contacts.body_b == body) & ~flat[contacts.body_a]
@@ -101,9 +101,12 @@ def tracked_path(
     return position[usable], seconds[frames][usable], float(usable.sum()) / len(stretch.frames)
 
 
-def _moving(reference: Reference) -> dict[int, str]:
+def _free(reference: Reference) -> dict[int, str]:
+    """Return the objects that forces move and no joint holds."""
     spec, _, _ = reference.clip.labelled
-    return {i: n for i, n in reference.present_at_start.items() if not spec.bodies[spec.body_index(n)].is_static}
+    held = {name for joint in spec.joints for name in (joint.body, joint.parent)}
+    names = {body.name for body in spec.bodies if body.is_dynamic} - held
+    return {number: name for number, name in reference.present_at_start.items() if name in names}
 
 
 def _runs(flags: Bool[np.ndarray, "t"]) -> list[Int[np.ndarray, "n"]]:

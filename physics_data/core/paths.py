@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
-from physics_data.core.scene import Body, Camera, Shake
+from physics_data.core.scene import Body, Camera, PoseKey, Shake
 
 _SHAKE_WAVES = 5
 
@@ -67,7 +67,7 @@ def _turn(before: tuple[float, ...], after: tuple[float, ...]) -> Float[np.ndarr
     return (end * start.inv()).as_rotvec()
 
 
-def _segment(body: Body, seconds: float):
+def _segment(body: Body, seconds: float) -> tuple[PoseKey, PoseKey, float, float]:
     """Return the keys around a time, the share of the way between them, and that share's rate, 1/s."""
     path = body.path
     place = bisect.bisect_right([key.seconds for key in path], seconds)

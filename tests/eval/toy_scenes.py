@@ -125,6 +125,9 @@ def closed_form(spec: SceneSpec, kind: str) -> Trajectory:
         point=np.zeros((n, 3)),
         normal=np.tile((0.0, 0.0, 1.0), (n, 1)),
         impulse=np.ones(n),
+        seconds=(rows[:, 0] - 0.5) / spec.frame_rate,
+        slip=np.zeros(n),
+        depth=np.zeros(n),
     )
     orientation = np.zeros((*position.shape[:2], 4))
     orientation[..., 0] = 1

@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError, SceneSpecError
-from physics_data.core.scene import Appearance, Body, Camera, Plane, SceneSpec, Sphere
+from physics_data.core.scene import Appearance, Body, Camera, Mesh, Plane, SceneSpec, Sphere
 
 
 def test_json_round_trip_is_exact(falling_ball):
@@ -76,3 +76,28 @@ def test_instances_are_the_bodies_that_are_not_planes(falling_ball):
     assert [body.name for body in falling_ball.without("screen").bodies] == ["floor", "ball"]
     with pytest.raises(SceneSpecError, match="no body 'bal'.*floor, screen, ball"):
         falling_ball.without("bal")
+
+
+def test_joints_hold_bodies_that_exist(falling_ball):
+    joint = {"kind": "ball", "body": "bell", "anchor": (0, 0, 3)}
+    with pytest.raises(ValidationError, match="a joint holds 'bell', the scene has floor"):
+        SceneSpec.model_validate(falling_ball.model_dump() | {"joints": [joint]})
+
+
+def test_a_scene_without_a_body_loses_its_joints(falling_ball):
+    joint = {"kind": "hinge", "body": "ball", "anchor": (0, 0, 3), "axis": (0, 1, 0)}
+    hung = SceneSpec.model_validate(falling_ball.model_dump() | {"joints": [joint]})
+    assert hung.without("ball").joints == ()
+
+
+def test_an_image_belongs_to_the_image_pattern():
+    with pytest.raises(ValidationError, match="give an image with pattern: image only"):
+        Appearance(color_name="red", albedo=(1, 0, 0), pattern="image")
+
+
+def test_a_mesh_names_only_vertices_it_has():
+    with pytest.raises(ValidationError, match="the mesh has 0 to 3"):
+        Mesh(
+            vertices=((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)),
+            triangles=((0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 4)),
+        )

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from physics_data.core.array_codec import pack_depth, unpack_depth
+from physics_data.core.array_codec import pack_depth, pack_flow, unpack_depth, unpack_flow
 from physics_data.core.clip import Clip, ClipMeta, Rendering
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.dataset import ShardDataset, write_index
@@ -150,3 +150,15 @@ def test_visible_fraction_counts_visible_over_amodal_pixels():
     ids[0, :2], ids[0, 2] = 1, 2
     rendering = Rendering(np.zeros((1, 4, 4, 3), np.uint8), ids, np.ones((1, 4, 4), np.float32), amodal)
     np.testing.assert_array_equal(rendering.visible_fraction(), [[1.0, 0.5]])
+
+
+@pytest.mark.parametrize("largest", [3.0, 1000.0])
+def test_flow_is_kept_to_half_a_step(largest):
+    flow = np.random.default_rng(0).uniform(-largest, largest, size=(2, 5, 7, 2)).astype(np.float32)
+    again = unpack_flow(*pack_flow(flow))
+    assert np.abs(again - flow).max() <= 0.5 * max(1 / 128, largest / 32767) * 1.001
+
+
+def test_flow_that_is_not_finite_is_refused():
+    with pytest.raises(DataError, match="not finite"):
+        pack_flow(np.full((1, 2, 2, 2), np.nan))
