@@ -19,8 +19,8 @@ from physics_data.core.provenance import write_provenance
 from physics_data.core.seeding import step_seed
 from physics_data.core.video import iterate_frames, write_video
 from worldsim.data.collate import to_rgb, to_tensor
-from worldsim.data.framing import crop, scale_to_cover
-from worldsim.data.windows import cut_windows
+from worldsim.data.footage.framing import crop, scale_to_cover
+from worldsim.data.footage.windows import cut_windows
 from worldsim.sampling import generate
 from worldsim.weights import Generator, load_generator, model_folder
 

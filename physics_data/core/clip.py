@@ -56,6 +56,23 @@ class FootageOrigin(StrictModel):
     licence: str = "unknown"
 
 
+class FootageMeasures(StrictModel):
+    """What was measured on a piece of footage, from its stored pixels.
+
+    motion:         mean length of the optical flow, image heights per second
+    camera_motion:  median speed of the picture as a whole, image heights per second
+    camera_shake:   root mean square change of that speed from frame to frame, image heights per frame
+    text_share:     share of the picture under lettering that stays in place, 1
+    bars_share:     share of its rows or columns in black bars, 1
+    """
+
+    motion: float
+    camera_motion: float
+    camera_shake: float
+    text_share: float
+    bars_share: float
+
+
 class ClipMeta(StrictModel):
     """The JSON part of a clip.
 
@@ -79,6 +96,7 @@ class ClipMeta(StrictModel):
     residuals: dict[str, float] = {}
     twin: TwinInfo | None = None
     origin: FootageOrigin | None = None
+    measures: FootageMeasures | None = None
 
     @property
     def domain(self) -> int:

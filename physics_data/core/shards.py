@@ -6,7 +6,7 @@ import json
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from physics_data.core.array_codec import (
     pack_array,
@@ -24,8 +24,9 @@ from physics_data.core.atomic import atomic_path
 from physics_data.core.clip import Clip, ClipMeta, Rendering
 from physics_data.core.config import StrictModel, validate_config
 from physics_data.core.conventions import CLIP_FORMAT
-from physics_data.core.errors import ConfigError, DataError
+from physics_data.core.errors import ConfigError, DataError, VideoError
 from physics_data.core.trajectory import Trajectory
+from physics_data.core.video import decode_video, encode_video
 
 
 class IndexRow(StrictModel):
@@ -63,11 +64,18 @@ _STREAMS = {
 """How the optional fields of a ``Rendering`` are stored."""
 
 
-def encode_clip(clip: Clip) -> dict[str, bytes]:
+RgbCodec = Literal["zstd", "h264"]
+"""How pixels are stored: zstd keeps every byte and decodes fastest; h264 (4:4:4, crf 12) is for real footage."""
+
+
+def encode_clip(clip: Clip, rgb_codec: RgbCodec = "zstd") -> dict[str, bytes]:
     """Return the members of a clip: suffix → bytes, in the order in which they are stored."""
     members: dict[str, bytes] = {}
     arrays: dict[str, Any] = {}
-    members["rgb.zst"], arrays["rgb"] = pack_array(clip.rgb)
+    if rgb_codec == "h264":
+        members["rgb.mp4"] = encode_video(clip.rgb, clip.meta.frame_rate)
+    else:
+        members["rgb.zst"], arrays["rgb"] = pack_array(clip.rgb)
     if clip.rendering is not None:
         members["instance_ids.zst"], arrays["instance_ids"] = pack_array(clip.rendering.instance_ids)
         members["depth_map.zst"], arrays["depth_map"] = pack_depth(clip.rendering.depth_map)
@@ -94,7 +102,10 @@ def decode_clip(members: dict[str, bytes]) -> Clip:
             raise DataError(f"the clip has format '{version}', this version reads '{CLIP_FORMAT}'; build it again.")
         meta = validate_config(ClipMeta, record["meta"], source="the clip's record")
         arrays = record["arrays"]
-        rgb = unpack_array(members["rgb.zst"], arrays["rgb"])
+        if "rgb" in arrays:
+            rgb = unpack_array(members["rgb.zst"], arrays["rgb"])
+        else:
+            rgb = decode_video(members["rgb.mp4"], what=f"the pixels of clip '{meta.key}'")
         rendering = trajectory = None
         if "instance_ids" in arrays:
             rendering = Rendering(
@@ -110,12 +121,12 @@ def decode_clip(members: dict[str, bytes]) -> Clip:
             )
         if "trajectory.npz" in members:
             trajectory = Trajectory.from_arrays(unpack_table(members["trajectory.npz"]))
-    except (KeyError, UnicodeDecodeError, json.JSONDecodeError, ConfigError) as error:
+    except (KeyError, UnicodeDecodeError, json.JSONDecodeError, ConfigError, VideoError) as error:
         raise DataError(f"a clip record is damaged ({error!r}); build this shard again.") from error
     return Clip(meta, rgb, rendering, trajectory)
 
 
-def write_shard(path: Path, clips: Iterable[Clip]) -> list[IndexRow]:
+def write_shard(path: Path, clips: Iterable[Clip], rgb_codec: RgbCodec = "zstd") -> list[IndexRow]:
     """Write clips one after the other into a tar file, atomically; equal clips give equal bytes.
 
     Raises:
@@ -124,7 +135,7 @@ def write_shard(path: Path, clips: Iterable[Clip]) -> list[IndexRow]:
     rows: list[IndexRow] = []
     with atomic_path(path) as partial, open(partial, "wb") as file:
         for clip in clips:
-            block = _tar_block(clip.meta.key, encode_clip(clip))
+            block = _tar_block(clip.meta.key, encode_clip(clip, rgb_codec))
             rows.append(_index_row(clip.meta, f"{path.parent.name}/{path.name}", file.tell(), block))
             file.write(block)
         file.write(b"\0" * 1024)  # the two empty records that end a tar

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import pytest
 
 from physics_data.core.errors import DataError
-from worldsim.data.framing import crop, scale_to_cover
-from worldsim.data.shots import split_shots
-from worldsim.data.windows import Window, cut_windows
+from worldsim.data.footage.framing import crop, scale_to_cover
+from worldsim.data.footage.shots import split_shots
+from worldsim.data.footage.windows import Window, cut_windows
 
 
 def numbered(seconds: list[float], shot: list[int] | None = None) -> Iterator[tuple[int, float, np.ndarray]]:
@@ -44,8 +45,9 @@ def test_windows_follow_each_other_and_never_cross_a_shot() -> None:
 
 
 def scene(rng: np.random.Generator, brightness: float, num_frames: int) -> list[np.ndarray]:
-    """A textured picture that slides by one pixel a frame."""
-    wide = np.clip(rng.normal(brightness, 25, (48, 200, 3)), 0, 255).astype(np.uint8)
+    """A smooth texture that slides by one pixel a frame."""
+    texture = cv2.GaussianBlur(rng.normal(0, 1, (48, 200, 3)), (0, 0), 3)
+    wide = np.clip(brightness + 25 * texture / texture.std(), 0, 255).astype(np.uint8)
     return [wide[:, k : k + 48] for k in range(num_frames)]
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from worldsim.data.shots import luma
-
 _DARK = 16.0
 _STILL_LEVELS = 12.0
 _STILL_SHARE = 0.004
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Brightness of red, green and blue. Source: ITU-R BT.601."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,18 @@ class Window:
     rgb: UInt8[np.ndarray, "t h w 3"]
     repeats: int
 
-    def flaw(self, max_repeated_share: float) -> str | None:
-        """Return why the window teaches nothing, or None: ``slow_source``, ``black`` or ``still``.
+    def flaw(self, max_repeated_share: float, *, is_still: bool = False) -> str | None:
+        """Return why the window teaches nothing, or None: ``slow_source``, ``black`` or, for a video, ``still``.
 
         black: mean brightness under 16 of 255. still: fewer than 0.4 % of the pixels ever change by 12 grey levels.
         """
         if self.repeats > max_repeated_share * (len(self.rgb) - 1):
             return "slow_source"
-        brightness = luma(self.rgb)
+        brightness = self.rgb @ _LUMA
         if brightness.mean() < _DARK:
             return "black"
+        if is_still:
+            return None
         swing = brightness.max(axis=0) - brightness.min(axis=0)
         return "still" if (swing >= _STILL_LEVELS).mean() < _STILL_SHARE else None
 

@@ -12,11 +12,11 @@ from PIL import Image
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
-from worldsim.data import ingest as module
-from worldsim.data.ingest import FileReport, IngestConfig, ingest
+from worldsim.data.footage import media as module
+from worldsim.data.footage.ingest import FileReport, IngestConfig, ingest
 
 CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_share=0.0)
-FOOTAGE = Path(os.environ.get("WORLDSIM_FOOTAGE", Path(__file__).parents[4] / "shared" / "footage"))
+FOOTAGE = Path(os.environ.get("WORLDSIM_FOOTAGE", Path(__file__).parents[5] / "shared" / "footage"))
 
 
 def ramp(num_frames: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -40,7 +40,7 @@ def by_file(reports: list[FileReport]) -> dict[str, FileReport]:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi", ".webm", ".gif"])
 def test_every_container_is_resampled_by_seconds(tmp_path: Path, suffix: str) -> None:
     write_video(tmp_path / "in" / f"clip{suffix}", ramp(40), 20.0)
-    reports = ingest(tmp_path / "in", tmp_path / "out", CONFIG)
+    reports = ingest([tmp_path / "in"], tmp_path / "out", CONFIG)
     assert reports[0].error is None
     dataset = ShardDataset(tmp_path / "out")
     assert len(dataset) == 3  # 39 intervals of 1/20 s hold 16 grid points of 1/8 s: three windows of 5
@@ -67,7 +67,7 @@ def test_changing_frame_intervals_count_by_time(tmp_path: Path) -> None:
             frame.pts, frame.time_base = moment, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    ingest(tmp_path / "in", tmp_path / "out", CONFIG)
+    ingest([tmp_path / "in"], tmp_path / "out", CONFIG)
     clip = ShardDataset(tmp_path / "out").load(0)
     assert frame_numbers(clip.rgb) == pytest.approx([0, 3, 5, 7, 8], abs=0.5)
 
@@ -77,7 +77,7 @@ def test_gif_delays_of_their_own_are_kept(tmp_path: Path) -> None:
     pictures = [Image.fromarray(frame) for frame in ramp(len(delays))]
     (tmp_path / "in").mkdir()
     pictures[0].save(tmp_path / "in" / "a.gif", save_all=True, append_images=pictures[1:], duration=delays)
-    ingest(tmp_path / "in", tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "max_repeated_share": 1.0}))
+    ingest([tmp_path / "in"], tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "max_repeated_share": 1.0}))
     clip = ShardDataset(tmp_path / "out").load(0)
     moments = np.cumsum([0, *delays[:-1]]) / 1000
     expected = [int(np.abs(moments - n / 8).argmin()) for n in range(5)]
@@ -94,7 +94,7 @@ def test_broken_files_are_named_and_the_others_used(tmp_path: Path) -> None:
     write_video(folder / "odd_caption.mp4", ramp(24), 16.0)
     (folder / "odd_caption.txt").write_bytes(b"caf\xe9")
     (folder / "notes.md").write_text("ignored")
-    reports = by_file(ingest(folder, tmp_path / "out", CONFIG))
+    reports = by_file(ingest([folder], tmp_path / "out", CONFIG))
     assert set(reports) == {"deep/er/good.mp4", "whole.mkv", "cut.mp4", "text.mp4", "empty.webm", "odd_caption.mp4"}
     assert {name for name, report in reports.items() if report.error} == {
         "cut.mp4",
@@ -110,10 +110,10 @@ def test_broken_files_are_named_and_the_others_used(tmp_path: Path) -> None:
 def test_a_folder_of_broken_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(DataError, match="no video in"):
-        ingest(tmp_path / "in", tmp_path / "out", CONFIG)
+        ingest([tmp_path / "in"], tmp_path / "out", CONFIG)
     (tmp_path / "in" / "a.mp4").write_text("x")
     with pytest.raises(DataError, match=r"no clip could be cut out[^$]*a\.mp4"):
-        ingest(tmp_path / "in", tmp_path / "out", CONFIG)
+        ingest([tmp_path / "in"], tmp_path / "out", CONFIG)
 
 
 def test_flaws_are_counted(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_flaws_are_counted(tmp_path: Path) -> None:
     write_video(folder / "slow.mp4", ramp(8), 3.0)
     write_video(folder / "short.mp4", ramp(3), 8.0)
     write_video(folder / "good.mp4", ramp(22), 8.0)
-    reports = by_file(ingest(folder, tmp_path / "out", CONFIG))
+    reports = by_file(ingest([folder], tmp_path / "out", CONFIG))
     assert reports["black.mp4"].dropped == {"black": 2}
     assert reports["still.mp4"].dropped == {"still": 2}
     assert reports["slow.mp4"].dropped == {"slow_source": 3}
@@ -133,8 +133,8 @@ def test_flaws_are_counted(tmp_path: Path) -> None:
 
 def test_the_limit_keeps_windows_from_the_whole_file(tmp_path: Path) -> None:
     write_video(tmp_path / "in" / "long.mp4", np.tile(ramp(40), (3, 1, 1, 1)), 8.0)
-    limited = IngestConfig(**{**CONFIG.model_dump(), "max_windows_per_file": 4})
-    reports = ingest(tmp_path / "in", tmp_path / "out", limited)
+    limited = IngestConfig(**{**CONFIG.model_dump(), "max_windows_per_file": 4, "max_same_difference": -1})
+    reports = ingest([tmp_path / "in"], tmp_path / "out", limited)
     dataset = ShardDataset(tmp_path / "out")
     starts = [origin.start_seconds for p in range(4) if (origin := dataset.load(p).meta.origin)]
     assert len(dataset) == 4 and starts == sorted(set(starts))
@@ -148,7 +148,7 @@ def test_captions_and_licences_stand_beside_the_videos(tmp_path: Path) -> None:
     write_video(folder / "b.mp4", ramp(12)[4:], 8.0)
     (folder / "sub" / "a.txt").write_text("a bright\n  block slides\n")
     (folder / "sub" / "MANIFEST.csv").write_text("File,Licence\na.mp4,CC0-1.0\n")
-    ingest(folder, tmp_path / "out", CONFIG)
+    ingest([folder], tmp_path / "out", CONFIG)
     clips = [ShardDataset(tmp_path / "out").load(position) for position in range(2)]
     found = {clip.meta.origin.file: (clip.meta.caption, clip.meta.origin.licence) for clip in clips if clip.meta.origin}
     assert found == {"sub/a.mp4": ("a bright block slides", "CC0-1.0"), "b.mp4": ("", "unknown")}
@@ -167,7 +167,7 @@ def test_a_rotated_file_comes_out_upright(tmp_path: Path) -> None:
     clockwise = [0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30]
     data[matrix : matrix + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in clockwise)
     path.write_bytes(data)
-    ingest(tmp_path / "in", tmp_path / "out", CONFIG)
+    ingest([tmp_path / "in"], tmp_path / "out", CONFIG)
     rgb = ShardDataset(tmp_path / "out").load(0).rgb
     assert rgb[:, :8].mean() > 240 and rgb[:, -4:].mean() < 40
 
@@ -175,7 +175,7 @@ def test_a_rotated_file_comes_out_upright(tmp_path: Path) -> None:
 def test_a_second_run_makes_nothing_and_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         write_video(tmp_path / "in" / f"{number}.mp4", ramp(20 + number), 8.0)
-    ingest(tmp_path / "in", tmp_path / "once", CONFIG)
+    ingest([tmp_path / "in"], tmp_path / "once", CONFIG)
     calls = 0
     original = module.iterate_frames
 
@@ -188,20 +188,20 @@ def test_a_second_run_makes_nothing_and_gives_the_same_bytes(tmp_path: Path, mon
 
     monkeypatch.setattr(module, "iterate_frames", stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        ingest(tmp_path / "in", tmp_path / "twice", CONFIG)
+        ingest([tmp_path / "in"], tmp_path / "twice", CONFIG)
     assert len(list((tmp_path / "twice" / "shards").glob("*.tar"))) == 2
-    ingest(tmp_path / "in", tmp_path / "twice", CONFIG)
+    ingest([tmp_path / "in"], tmp_path / "twice", CONFIG)
     assert calls == 4  # only the third file was opened again
     for shard in (tmp_path / "once" / "shards").iterdir():
         assert (tmp_path / "twice" / "shards" / shard.name).read_bytes() == shard.read_bytes()
     with pytest.raises(DataError, match=r"frame_rate: 8\.0 → 4\.0"):
-        ingest(tmp_path / "in", tmp_path / "twice", IngestConfig(**{**CONFIG.model_dump(), "frame_rate": 4.0}))
+        ingest([tmp_path / "in"], tmp_path / "twice", IngestConfig(**{**CONFIG.model_dump(), "frame_rate": 4.0}))
 
 
 def test_files_are_split_by_their_content(tmp_path: Path) -> None:
     for number in range(6):
         write_video(tmp_path / "in" / f"{number}.mp4", ramp(12 + number), 8.0)
-    ingest(tmp_path / "in", tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "test_share": 0.5}))
+    ingest([tmp_path / "in"], tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "test_share": 0.5}))
     dataset = ShardDataset(tmp_path / "out")
     splits: dict[str, set[str]] = {}
     for row in dataset.rows:
@@ -213,7 +213,7 @@ def test_files_are_split_by_their_content(tmp_path: Path) -> None:
 def test_a_copy_of_a_file_is_used_once(tmp_path: Path) -> None:
     write_video(tmp_path / "in" / "a.mp4", ramp(12), 8.0)
     (tmp_path / "in" / "b.mp4").write_bytes((tmp_path / "in" / "a.mp4").read_bytes())
-    reports = by_file(ingest(tmp_path / "in", tmp_path / "out", CONFIG))
+    reports = by_file(ingest([tmp_path / "in"], tmp_path / "out", CONFIG))
     assert "same bytes as a.mp4" in str(reports["b.mp4"].error)
     assert len(ShardDataset(tmp_path / "out")) == reports["a.mp4"].windows
 
@@ -224,9 +224,68 @@ def test_real_footage(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("MANIFEST.tsv", "trflorian_ball.mp4", "intelprev_bolt-multi-size-detection.gif"):
         (folder / name).symlink_to(FOOTAGE / name)
-    reports = by_file(ingest(folder, tmp_path / "out", IngestConfig(test_share=0.0)))
+    reports = by_file(ingest([folder], tmp_path / "out", IngestConfig(test_share=0.0)))
     assert all(report.error is None and report.windows > 0 for report in reports.values())
     licences = {
         clip.meta.origin.licence for clip in map(ShardDataset(tmp_path / "out").load, range(3)) if clip.meta.origin
     }
     assert licences == {"MIT", "CC-BY-4.0"}
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    for number in range(4):
+        write_video(tmp_path / "in" / f"{number}.mp4", ramp(20 + number), 8.0)
+    (tmp_path / "in" / "broken.mp4").write_text("x")
+    reports = [ingest([tmp_path / "in"], tmp_path / f"out{n}", CONFIG, workers=n) for n in (1, 2)]
+    assert reports[0] == reports[1]
+    for path in sorted((tmp_path / "out1").rglob("*.tar")):
+        assert (tmp_path / "out2" / "shards" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_pictures_become_clips_of_one_frame_and_sequences_videos(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, frame in enumerate(ramp(24)):
+        Image.fromarray(frame).save(folder / f"run{number:02d}.png")
+    Image.fromarray(ramp(2)[1]).save(folder / "photo.png")
+    config = IngestConfig(**{**CONFIG.model_dump(), "sequence_rate": 16.0})
+    reports = by_file(ingest([folder], tmp_path / "out", config))
+    assert (reports["photo.png"].windows, reports["run#.png"].windows) == (1, 2)
+    rows = {row.num_frames for row in ShardDataset(tmp_path / "out").rows}
+    assert rows == {1, 5}
+
+
+def test_the_shape_of_the_source_can_be_kept(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "wide.mp4", ramp(12, height=72, width=128), 8.0)
+    write_video(tmp_path / "in" / "tall.mp4", ramp(14, height=128, width=72), 8.0)
+    config = IngestConfig(**{**CONFIG.model_dump(), "framing": "keep_shape", "height": 48, "width": 48})
+    ingest([tmp_path / "in"], tmp_path / "out", config)
+    shapes = {(row.height, row.width) for row in ShardDataset(tmp_path / "out").rows}
+    assert shapes == {(32, 64), (64, 32)}
+
+
+def test_h264_shards_are_smaller_and_nearly_equal(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mp4", ramp(24), 8.0)
+    clips = {}
+    for codec in ("zstd", "h264"):
+        ingest([tmp_path / "in"], tmp_path / codec, IngestConfig(**{**CONFIG.model_dump(), "codec": codec}))
+        clips[codec] = ShardDataset(tmp_path / codec).load(1)
+    assert clips["h264"].meta == clips["zstd"].meta
+    difference = np.abs(clips["h264"].rgb.astype(int) - clips["zstd"].rgb)
+    assert difference.mean() < 2.5
+
+
+def test_every_flaw_that_the_pixels_show_is_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    bars = ramp(10)
+    bars[:, :8] = bars[:, -8:] = 0
+    bars[:, 20:28, 4:12] = 255
+    for number in range(10):
+        bars[number, 30:36, 3 * number : 3 * number + 6] = 255
+    write_video(folder / "bars.mp4", bars, 8.0)
+    write_video(folder / "good.mp4", ramp(22), 8.0)
+    write_video(folder / "recoded.mkv", ramp(22)[:21], 8.0)
+    reports = by_file(ingest([folder], tmp_path / "out", CONFIG))
+    assert reports["bars.mp4"].dropped == {"letterbox": 2}
+    assert reports["good.mp4"].windows == 4
+    assert (reports["recoded.mkv"].windows, reports["recoded.mkv"].dropped) == (0, {"near_duplicate": 4})

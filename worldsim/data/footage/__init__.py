@@ -1,0 +1,1 @@
+"""Real footage: any folders of videos, image sequences and pictures to a dataset of the physics clips' format."""
