@@ -46,8 +46,22 @@ class CropConfig(StrictModel):
     centre_share: Share = 0.0
 
 
+class PackingConfig(StrictModel):
+    """Clips of any size, length and rate in one batch, several in a row of tokens that do not see each other.
+
+    row_tokens:    tokens of a row; the longest clip must fit
+    window_steps:  steps whose clips are packed together; more of them leave less padding
+    """
+
+    row_tokens: Count = 1024
+    window_steps: Count = 8
+
+
 class DataConfig(StrictModel):
     """What is trained on. Every clip must have this size and rate; of longer clips random stretches are taken.
+
+    With ``packing`` (task dit) clips may have any size, length and rate that the VAE takes; num_frames, height, width
+    and frame_rate are then those of the videos that a run samples to show where it stands.
 
     Units:
         frame_rate:  Hz
@@ -62,6 +76,7 @@ class DataConfig(StrictModel):
     in_memory: bool = True
     flip_probability: Share = 0.0
     crop: CropConfig | None = None
+    packing: PackingConfig | None = None
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "DataConfig":
@@ -194,6 +209,12 @@ class VAETrainConfig(TrainConfig):
     task: Literal["vae"]
     model: VideoVAEConfig = VideoVAEConfig()
     loss: VAEObjective = VAEObjective()
+
+    @model_validator(mode="after")
+    def _is_not_packed(self) -> "VAETrainConfig":
+        if self.data.packing is not None:
+            raise ValueError("data.packing is for task dit; a VAE is trained on crops of one size (data.crop)")
+        return self
 
 
 class DiTTrainConfig(TrainConfig):

@@ -12,14 +12,14 @@ from worldsim.data.sources import PixelClip, ShardSource
 
 
 def open_mixture(config: DataConfig, *, seed: int) -> Mixture:
-    """Open all sources and check from their indexes that every clip fits the config.
+    """Open all sources and check from their indexes that every clip fits the config, unless clips are packed.
 
     Raises:
         ConfigError: two sources of one name.
         DataError: a dataset is missing, unfinished, empty, or of another size or rate.
     """
     sources = [ShardSource(source.path, config.split, name=source.label) for source in config.sources]
-    for source in sources:
+    for source in sources if config.packing is None else []:
         source.require(
             num_frames=config.num_frames, height=config.height, width=config.width, frame_rate=config.frame_rate
         )

@@ -1,5 +1,6 @@
 """What each stage of training minimises: the losses, put together."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
@@ -95,6 +96,38 @@ def dit_objective(
     v_pred = dit(interpolate(latents, noise, t), t, text_ids, text_mask & told[:, None], domain * named, frame_rate)
     loss = FlowMatching()(v_pred, v_target(latents, noise), (~given).to(latents.dtype))
     return {"loss": loss}
+
+
+def packed_dit_objective(
+    dit: Any,
+    latents: Sequence[Float[torch.Tensor, "c _t _h _w"]],
+    text_ids: Int64[torch.Tensor, "b l"],
+    text_mask: Bool[torch.Tensor, "b l"],
+    domain: Int64[torch.Tensor, "b"],
+    frame_rate: Float[torch.Tensor, "b"],
+    rows: Sequence[Sequence[int]],
+    generator: torch.Generator,
+    settings: DiTObjective,
+) -> dict[str, Float[torch.Tensor, ""]]:
+    """Return what ``dit_objective`` does, for samples of any size packed into rows; each value counts the same."""
+    batch, device = len(latents), frame_rate.device
+    given = [draw_given(1, one.shape[1], generator, settings, device)[0] for one in latents]
+    levels = sample_t(batch, settings.time, generator, device)
+    t = [level.expand(len(kept)).masked_fill(kept, 0.0) for level, kept in zip(levels, given, strict=True)]
+    noise = [torch.randn(one.shape, generator=generator, device=device, dtype=one.dtype) for one in latents]
+    told = torch.rand(batch, generator=generator, device=device) >= settings.drop_prompt
+    named = torch.rand(batch, generator=generator, device=device) >= settings.drop_domain
+    noisy = [
+        interpolate(one[None], extra[None], level[None])[0] for one, extra, level in zip(latents, noise, t, strict=True)
+    ]
+    v_pred = dit.forward_packed(noisy, t, text_ids, text_mask & told[:, None], domain * named, frame_rate, rows)
+    loss = FlowMatching()
+    counts = torch.stack([(~kept).sum() * one[:, 0].numel() for kept, one in zip(given, latents, strict=True)])
+    losses = [
+        loss(v[None], v_target(one[None], extra[None]), (~kept).to(one.dtype)[None])
+        for v, one, extra, kept in zip(v_pred, latents, noise, given, strict=True)
+    ]
+    return {"loss": (torch.stack(losses) * counts).sum() / counts.sum()}
 
 
 def draw_given(

@@ -41,17 +41,18 @@ class Block(nn.Module):
         shared: Float[torch.Tensor, "b t 6 d"],
         turn: Float[torch.Tensor, "2 b n half"],
         words: Float[torch.Tensor, "b l d"],
-        mask: Bool[torch.Tensor, "b l"],
+        readable_words: Bool[torch.Tensor, "b _ l"],
+        readable: Bool[torch.Tensor, "b 1 n n"] | None,
     ) -> Tokens:
-        """Return the tokens after the block."""
+        """Return the tokens after the block; ``readable`` says which of them each may read, None = all."""
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = (shared + self.modulation).split(1, dim=2)
-        x = x + gate_1 * self._everywhere(self.attention, modulated_norm(x, shift_1, scale_1), turn)
+        x = x + gate_1 * self._everywhere(self.attention, modulated_norm(x, shift_1, scale_1), turn, readable)
         if self.text is not None:
-            x = x + self._everywhere(self.text, modulated_norm(x), words, mask)
+            x = x + self._everywhere(self.text, modulated_norm(x), words, readable_words)
         return x + gate_2 * self.feed_forward(modulated_norm(x, shift_2, scale_2))
 
     @staticmethod
-    def _everywhere(attend: nn.Module, x: Tokens, *read: torch.Tensor) -> Tokens:
+    def _everywhere(attend: nn.Module, x: Tokens, *read: torch.Tensor | None) -> Tokens:
         return attend(x.flatten(1, 2), *read).view_as(x)
 
 

@@ -1,8 +1,11 @@
 """The diffusion transformer over video latents."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 from physics_data.core.errors import DataError
 from worldsim.diffusion import v_from_balanced, v_from_x0
@@ -11,6 +14,7 @@ from worldsim.model.conditioning import FrameCondition, Prompt
 from worldsim.model.config import DiTConfig
 from worldsim.model.patches import from_patches, to_patches
 from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
+from worldsim.model.rows import Grid, Rows
 
 Latents = Float[torch.Tensor, "b c t h w"]
 
@@ -64,26 +68,112 @@ class DiT(nn.Module):
         Raises:
             DataError: other channels than the config's, or a size that does not divide into patches.
         """
+        grid = self._grid(latents)
+        positions = token_positions(grid, self.config.temporal_factor, frame_rate)
+        words, mask = self.prompt(text_ids, text_mask)
+        shared, last = self._modulations(self.condition(t, domain, words, mask))
+        tokens = to_patches(latents, self.config.patch_size)
+        output = self._transform(
+            tokens.unflatten(1, (grid[0], -1)), positions, shared, last[:, :, None], words, mask[:, None], None
+        )
+        return self._v(latents, output.flatten(1, 2), grid, t)
+
+    def forward_packed(
+        self,
+        latents: Sequence[Float[torch.Tensor, "c _t _h _w"]],
+        t: Sequence[Float[torch.Tensor, "_t"]],
+        text_ids: Int64[torch.Tensor, "b l"],
+        text_mask: Bool[torch.Tensor, "b l"],
+        domain: Int64[torch.Tensor, "b"],
+        frame_rate: Float[torch.Tensor, "b"],
+        rows: Sequence[Sequence[int]],
+    ) -> list[Float[torch.Tensor, "c _t _h _w"]]:
+        """Return v of samples of any size and length, several in a row of tokens; no sample reads another.
+
+        The values are those of ``forward`` on each sample alone.
+
+        Args:
+            latents: normalised and noisy, one for each sample
+            t: noise level of each latent frame of each sample
+            text_ids: words of each sample
+            text_mask: True = there is a word
+            domain: 0 = not told, 1 = physics, 2 = real
+            frame_rate: video frames per second, Hz
+            rows: the samples that share a row; each is in one
+
+        Raises:
+            DataError: as ``forward``, or a sample is not in one row.
+
+        Source: Dehghani et al. (2023), Patch n' Pack: NaViT, a vision transformer for any aspect ratio and resolution.
+        """
+        grids = [self._grid(one[None]) for one in latents]
+        layout = Rows.lay_out(grids, rows, frame_rate.device)
+        factor, size = self.config.temporal_factor, self.config.patch_size
+        places = [token_positions(grid, factor, rate[None])[0] for grid, rate in zip(grids, frame_rate, strict=True)]
+        words, mask = self.prompt(text_ids, text_mask)
+        levels = pad_sequence(list(t), batch_first=True)
+        shared, last = self._modulations(self.condition(levels, domain, words, mask))
+        of_place = (layout.sample.clamp_min(0), layout.frame)
+        row_words, readable_words = layout.words(words, mask)
+        tokens = layout.fill([to_patches(one[None], size)[0] for one in latents])
+        # Each place is its own "frame" with one place: its modulation may differ from its neighbour's.
+        output = self._transform(
+            tokens[:, :, None],
+            layout.fill(places),
+            shared[of_place],
+            last[of_place][:, :, None],
+            row_words,
+            readable_words,
+            layout.same_sample(),
+        )
+        pieces = layout.pick(output[:, :, 0])
+        return [
+            self._v(one[None], piece[None], grid, level[None])[0]
+            for one, piece, grid, level in zip(latents, pieces, grids, t, strict=True)
+        ]
+
+    def num_tokens(self, latent_shape: Sequence[int]) -> int:
+        """Return the tokens of latents of shape (channels, frames, height, width)."""
+        _, frames, height, width = latent_shape
+        return frames * (height // self.config.patch_size) * (width // self.config.patch_size)
+
+    def _grid(self, latents: Latents) -> Grid:
         if latents.shape[1] != self.config.latent_channels:
             raise DataError(
                 f"latents have {latents.shape[1]} channels, this transformer takes {self.config.latent_channels}; use "
                 "the VAE it was trained with."
             )
         size = self.config.patch_size
-        tokens = to_patches(latents, size)
-        frames, rows, columns = grid = (latents.shape[2], latents.shape[3] // size, latents.shape[4] // size)
-        positions = token_positions(grid, self.config.temporal_factor, frame_rate)
-        turn = turn_by(rotation_angles(positions, self.config.head_width // 2))
-        words, mask = self.prompt(text_ids, text_mask)
-        condition = self.condition(t, domain, words, mask)
+        return latents.shape[2], latents.shape[3] // size, latents.shape[4] // size
 
-        x = self.enter(tokens) + self.place(wave_features(positions, self.config.width))
-        x = x.unflatten(1, (frames, rows * columns))
-        shared = self.modulate(condition).unflatten(-1, (NUM_MODULATIONS, -1))
+    def _modulations(
+        self, condition: Float[torch.Tensor, "b t d"]
+    ) -> tuple[Float[torch.Tensor, "b t 6 d"], Float[torch.Tensor, "b t d2"]]:
+        """Return the modulations that all blocks share, and those of the last layer."""
+        return self.modulate(condition).unflatten(-1, (NUM_MODULATIONS, -1)), self.modulate_last(condition)
+
+    def _transform(
+        self,
+        tokens: Float[torch.Tensor, "b t s p"],
+        positions: Float[torch.Tensor, "b n 3"],
+        shared: Float[torch.Tensor, "b t 6 d"],
+        last: Float[torch.Tensor, "b t 1 d2"],
+        words: Float[torch.Tensor, "b l d"],
+        readable_words: Bool[torch.Tensor, "b _ l"],
+        readable: Bool[torch.Tensor, "b 1 n n"] | None,
+    ) -> Float[torch.Tensor, "b t s p"]:
+        """Run all layers on tokens that have one modulation for each index along t."""
+        turn = turn_by(rotation_angles(positions, self.config.head_width // 2))
+        x = self.enter(tokens) + self.place(wave_features(positions, self.config.width)).view(*tokens.shape[:3], -1)
         for block in self.blocks:
-            x = block(x, shared, turn, words, mask)
-        shift, scale = self.modulate_last(condition)[:, :, None].chunk(2, dim=-1)
-        output = from_patches(self.leave(modulated_norm(x, shift, scale)).flatten(1, 2), grid, size)
+            x = block(x, shared, turn, words, readable_words, readable)
+        shift, scale = last.chunk(2, dim=-1)
+        return self.leave(modulated_norm(x, shift, scale))
+
+    def _v(
+        self, latents: Latents, tokens: Float[torch.Tensor, "b n p"], grid: Grid, t: Float[torch.Tensor, "b t"]
+    ) -> Latents:
+        output = from_patches(tokens, grid, self.config.patch_size)
         if self.config.prediction == "v":
             return output
         if self.config.prediction == "balanced":

@@ -1,6 +1,8 @@
 """Clips as latents: encoded once, kept on disk beside the run that uses them."""
 
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ _CLIPS_AT_ONCE = 8
 
 @torch.no_grad()
 def encode_clips(
-    vae: VideoVAE, clips: Sequence[PixelClip], num_frames: int, device: torch.device
+    vae: VideoVAE, clips: Sequence[PixelClip], num_frames: int | None, device: torch.device
 ) -> Float[torch.Tensor, "b cz tz hz wz"]:
     """Return the raw mean latents of the first ``num_frames`` frames of each clip."""
     video = to_tensor(np.stack([clip.rgb[:num_frames] for clip in clips]))
@@ -30,17 +32,32 @@ def encode_source(
     vae: VideoVAE,
     source: ShardSource,
     positions: Sequence[int],
-    num_frames: int,
+    num_frames: int | None,
     device: torch.device,
     on_clip: Callable[[int], None] = lambda count: None,
-) -> Float[torch.Tensor, "n cz tz hz wz"]:
-    """Return the raw mean latents of some clips of a source, in their order, on the CPU."""
-    parts = []
-    for start in range(0, len(positions), _CLIPS_AT_ONCE):
-        clips = [source.load(position) for position in positions[start : start + _CLIPS_AT_ONCE]]
-        parts.append(encode_clips(vae, clips, num_frames, device).cpu())
+) -> list[Float[torch.Tensor, "cz _tz _hz _wz"]]:
+    """Return the raw mean latents of some clips of a source, in their order, on the CPU.
+
+    ``num_frames`` None takes whole clips, which may then differ in size and length.
+    """
+    latents: list[torch.Tensor] = []
+    for alike in _runs_of_one_shape(source, positions):
+        clips = [source.load(position) for position in alike]
+        latents += encode_clips(vae, clips, num_frames, device).cpu().unbind()
         on_clip(len(clips))
-    return torch.cat(parts)
+    return latents
+
+
+def _runs_of_one_shape(source: ShardSource, positions: Sequence[int]) -> Iterator[list[int]]:
+    """Yield neighbouring positions whose clips have one shape, a few at a time."""
+    rows = source.rows
+
+    def shape(position: int) -> tuple[int, int, int]:
+        return rows[position].num_frames, rows[position].height, rows[position].width
+
+    for _, run in itertools.groupby(positions, key=shape):
+        alike = list(run)
+        yield from (alike[start : start + _CLIPS_AT_ONCE] for start in range(0, len(alike), _CLIPS_AT_ONCE))
 
 
 def channel_statistics(
@@ -52,14 +69,20 @@ def channel_statistics(
 
 
 def cached(
-    path: Path, identity: str, make: Callable[[], Float[torch.Tensor, "n cz tz hz wz"]]
-) -> Float[torch.Tensor, "n cz tz hz wz"]:
+    path: Path, identity: str, make: Callable[[], list[Float[torch.Tensor, "cz _tz _hz _wz"]]]
+) -> list[Float[torch.Tensor, "cz _tz _hz _wz"]]:
     """Return the stored latents if they are of this identity (clips and VAE); otherwise make and store them."""
     if path.is_file():
         with safe_open(str(path), framework="pt") as file:
             if (file.metadata() or {}).get("identity") == identity:
-                return file.get_tensor("latents")
-    latents = make().contiguous()
+                shapes = file.get_tensor("shapes").tolist()
+                parts = file.get_tensor("latents").split([math.prod(shape) for shape in shapes])
+                return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+    latents = make()
+    stored = {
+        "latents": torch.cat([one.flatten() for one in latents]),
+        "shapes": torch.tensor([one.shape for one in latents]),
+    }
     with atomic_path(path) as partial:
-        save_file({"latents": latents}, str(partial), metadata={"identity": identity})
+        save_file(stored, str(partial), metadata={"identity": identity})
     return latents

@@ -107,7 +107,7 @@ def test_ingest_says_what_became_of_every_file(tmp_path: Path) -> None:
     done = worldsim("ingest", tmp_path / "in", "--out", tmp_path / "out", "--height", 32, "--width", 32)
     assert done.returncode == 0, done.stderr
     assert "bad.mp4: skipped" in done.stderr and "good.mp4: 2 clips" in done.stderr
-    assert "2 clips from 1 videos, 1 files skipped" in done.stdout
+    assert "2 clips from 1 files, 1 files skipped" in done.stdout
     assert len(ShardDataset(tmp_path / "out")) == 2
     assert "num_frames: given 0" in worldsim(
         "ingest", tmp_path / "in", "--out", tmp_path / "other", "--num-frames", 0

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import CheckpointError, ConfigError, DataError
 from physics_data.core.video import read_video, write_video
+from tests.worldsim.tiny_clips import footage_clip, write_dataset
 from worldsim.__main__ import app
 from worldsim.cards import load_tensors
 from worldsim.weights import load_generator, load_vae
@@ -87,8 +88,8 @@ def test_train_both_stages_and_sample(tmp_path: Path, configs: dict[str, Path]) 
     generator = load_generator(tmp_path / "dit" / "model")
     assert generator.card["clip"] == {"num_frames": 9, "height": 16, "width": 16, "frame_rate": 16.0}
     assert generator.card["shares"] == {"physics": 0.75, "footage": 0.25}
-    stored = load_tensors(tmp_path / "dit" / "latents" / "physics.safetensors")["latents"]
-    assert stored.shape == (4, 4, 3, 4, 4)
+    stored = load_tensors(tmp_path / "dit" / "latents" / "physics.safetensors")
+    assert stored["shapes"].tolist() == [[4, 3, 4, 4]] * 4
     copied = load_tensors(tmp_path / "dit" / "model" / "vae" / "weights.safetensors")
     assert all((copied[name] == value).all() for name, value in vae.state_dict().items())
 
@@ -139,3 +140,22 @@ def test_what_does_not_fit_is_refused_before_training(tmp_path: Path, configs: d
     weights.write_bytes(weights.read_bytes()[:-5])
     with pytest.raises(CheckpointError, match="truncated"):
         run("sample", "--prompt", "a", "--out", tmp_path / "x.mp4", "--model", tmp_path / "dit")
+
+
+def test_clips_of_any_size_are_trained_on_in_packed_rows(tmp_path: Path, configs: dict[str, Path]) -> None:
+    run("train", "--config", configs["vae"])
+    mixed = [footage_clip(i, num_frames=(1, 5, 13)[i % 3], size=(8, 16, 24)[i % 3]) for i in range(6)]
+    write_dataset(tmp_path / "mixed", mixed)
+    sources = f"data.sources=[{{path: {tmp_path / 'physics'}}}, {{path: {tmp_path / 'mixed'}}}]"
+    packed = ("--set", sources, "--set", "batch_size=4", "--set", "data.packing={row_tokens: 60, window_steps: 2}")
+    with pytest.raises(DataError, match="the config asks for 9 of 16x16"):
+        run("train", "--config", configs["dit"], "--set", f"data.sources=[{{path: {tmp_path / 'mixed'}}}]")
+    with pytest.raises(ConfigError, match=r"has 36 tokens, data.packing.row_tokens is 30"):
+        run("train", "--config", configs["dit"], *packed, "--set", "data.packing.row_tokens=30")
+    run("train", "--config", configs["dit"], *packed, "--set", "num_steps=4", "--set", f"out={tmp_path / 'once'}")
+
+    parts = ("--config", configs["dit"], *packed, "--set", "num_steps=4", "--set", f"out={tmp_path / 'twice'}")
+    run("train", *parts, "--set", "report.max_minutes=0.0000001")
+    run("train", *parts)
+    once, twice = (load_tensors(tmp_path / name / "model" / "weights.safetensors") for name in ("once", "twice"))
+    assert all((once[name] == value).all() for name, value in twice.items())

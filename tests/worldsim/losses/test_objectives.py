@@ -3,7 +3,14 @@ import torch
 from torch import nn
 
 from worldsim.diffusion import TimeSampling, v_target
-from worldsim.losses.objectives import DiTObjective, VAEObjective, dit_objective, draw_given, vae_objective
+from worldsim.losses.objectives import (
+    DiTObjective,
+    VAEObjective,
+    dit_objective,
+    draw_given,
+    packed_dit_objective,
+    vae_objective,
+)
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 
 TINY_VAE = VideoVAEConfig(
@@ -110,3 +117,32 @@ def test_a_vae_learns_a_moving_square() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.35 * losses[0]
+
+
+class PackedRecorder(Recorder):
+    """Knows the answer for each of several samples, plus a fault of its own size in each."""
+
+    def __init__(self, x0: list[torch.Tensor], faults: list[float]) -> None:
+        super().__init__(x0[0])
+        self.all, self.faults = x0, faults
+
+    def forward_packed(self, latents, t, text_ids, text_mask, domain, frame_rate, rows):  # type: ignore[no-untyped-def]
+        self.seen = {"t": t, "rows": rows, "latents": latents}
+        shares = [level[None, :, None, None].clamp_min(1e-6) for level in t]
+        return [(x - x0) / s + f for x, x0, s, f in zip(latents, self.all, shares, self.faults, strict=True)]
+
+
+def test_a_packed_loss_is_the_mean_over_all_values_that_are_not_given() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((4, 5, 2, 2), (4, 1, 4, 2), (4, 3, 2, 6))
+    x0 = [torch.randn(shape, generator=generator) for shape in shapes]
+    dit = PackedRecorder(x0, faults=[0.1, 0.2, 0.3])
+    ids, mask = torch.ones(3, 6, dtype=torch.int64), torch.ones(3, 6, dtype=torch.bool)
+    told = (ids, mask, torch.ones(3, dtype=torch.int64), torch.full((3,), 16.0))
+    settings = DiTObjective(time=TimeSampling(mean=1.0), given_share=1.0)
+    loss = packed_dit_objective(dit, x0, *told, [[0, 1], [2]], torch.Generator().manual_seed(1), settings)["loss"]
+    counted = [int((t > 0).sum()) * x[:, 0].numel() for t, x in zip(dit.seen["t"], x0, strict=True)]
+    assert counted[1] == x0[1].numel()  # a picture has nothing to continue from
+    expected = sum(n * f**2 for n, f in zip(counted, dit.faults, strict=True)) / sum(counted)
+    assert loss.item() == pytest.approx(expected, rel=1e-3)
+    assert dit.seen["rows"] == [[0, 1], [2]]

@@ -1,41 +1,31 @@
 """Training of the diffusion transformer on the latents of a trained VAE."""
 
-from dataclasses import dataclass
+import functools
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import UInt8
 from rich.progress import Progress
 from torch import nn
 
-from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.sheets import contact_sheet
 from worldsim.cards import read_card
 from worldsim.config import DiTTrainConfig, TrainConfig
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.loading import held_out, open_mixture, spread
+from worldsim.data.packing import balanced_rows, share_out
 from worldsim.data.sources import ShardSource
-from worldsim.losses.objectives import dit_objective
+from worldsim.losses.objectives import dit_objective, packed_dit_objective
 from worldsim.model import DiT
 from worldsim.sampling import generate
+from worldsim.training.latent_store import LatentBatch, LatentStore, PackedLatentBatch
 from worldsim.training.latents import cached, encode_source
 from worldsim.vae import VideoVAE
 from worldsim.weights import MODEL_FORMAT, load_vae, model_folder, save_generator
-
-
-@dataclass(frozen=True)
-class LatentBatch:
-    """One batch of normalised latents and what they are conditioned on; see ``DiT.forward``."""
-
-    latents: Float[torch.Tensor, "b cz tz hz wz"]
-    text_ids: Int64[torch.Tensor, "b l"]
-    text_mask: Bool[torch.Tensor, "b l"]
-    domain: Int64[torch.Tensor, "b"]
-    frame_rate: Float[torch.Tensor, "b"]
 
 
 class DiTTask:
@@ -62,28 +52,20 @@ class DiTTask:
         self.dit = DiT(config.model)
         self.model: nn.Module = self.dit
         self.mixture = open_mixture(data, seed=config.seed)
-        for source in self.mixture.sources:
-            longer = next((row for row in source.rows if row.num_frames != data.num_frames), None)
-            if longer is not None:
-                raise DataError(
-                    f"clip '{longer.key}' of {source.folder} has {longer.num_frames} frames, data.num_frames is "
-                    f"{data.num_frames}; latents are made of whole clips, so both must be equal."
-                )
-        self._stored: list[LatentBatch] = []
+        self._tokens = [self._check_clips(source) for source in self.mixture.sources]
+        self._store = LatentStore()
+        self._window = functools.lru_cache(maxsize=2)(self._packed_window)
         self._vae_digest = next(iter(read_card(self.vae_folder, MODEL_FORMAT)["files"].values()))
 
     def prepare(self, progress: Progress) -> None:
         """Encode all clips, or read the latents that an earlier run stored, and tokenise their captions."""
+        length = "whole" if self.config.data.packing else str(self.config.data.num_frames)
         for source in self.mixture.sources:
             encode = partial(self._encode, source, progress)
             path = self.config.out / "latents" / f"{source.name}.safetensors"
-            raw = cached(path, f"{self._vae_digest} {source.identity()} {self.config.data.num_frames}", encode)
-            rows = source.rows
-            ids, mask = self.tokenizer.encode([row.caption for row in rows])
-            domain = torch.tensor([DOMAIN_PHYSICS if row.source == "physics" else DOMAIN_REAL for row in rows])
-            rate = torch.tensor([row.frame_rate for row in rows])
-            columns = (self.vae.normalise(raw.to(self.device)), ids, mask, domain, rate)
-            self._stored.append(LatentBatch(*(column.to(self.device) for column in columns)))
+            raw = cached(path, f"{self._vae_digest} {source.identity()} {length}", encode)
+            latents = [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
+            self._store.add(latents, source.rows, self.tokenizer, self.device)
 
     def data_identity(self) -> dict[str, str]:
         """Return source name → digest of all its clips, and the digest of the VAE."""
@@ -93,45 +75,49 @@ class DiTTask:
         """Return source name → share of the clips of the first ``num_steps`` batches."""
         return self.mixture.seen_shares(num_steps, self.config.batch_size)
 
-    def batch(self, step: int) -> LatentBatch:
+    def batch(self, step: int) -> LatentBatch | PackedLatentBatch:
         """Return the latents of a step."""
-        parts: list[LatentBatch] = []
-        picks = self.mixture.batch(step, self.config.batch_size)
-        for number, stored in enumerate(self._stored):
-            chosen = torch.tensor([position for source, position in picks if source == number], device=self.device)
-            if len(chosen):
-                parts.append(LatentBatch(*(getattr(stored, name)[chosen] for name in LatentBatch.__dataclass_fields__)))
-        return LatentBatch(
-            *(torch.cat([getattr(part, name) for part in parts]) for name in LatentBatch.__dataclass_fields__)
-        )
+        packing = self.config.data.packing
+        if packing is None:
+            picks = self.mixture.batch(step, self.config.batch_size)
+            return self._store.batch(sorted(picks, key=lambda pick: pick[0]))
+        window, part = divmod(step, packing.window_steps)
+        picks, parts = self._window(window)
+        members = [sample for row in parts[part] for sample in row]
+        numbers = {sample: number for number, sample in enumerate(members)}
+        rows = [[numbers[sample] for sample in row] for row in parts[part]]
+        return self._store.packed([picks[sample] for sample in members], rows)
 
-    def loss(self, model: DiT, batch: LatentBatch, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def loss(
+        self, model: DiT, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
         """Return the flow matching loss and its parts."""
-        return dit_objective(
-            model,
-            batch.latents,
-            batch.text_ids,
-            batch.text_mask,
-            batch.domain,
-            batch.frame_rate,
-            generator,
-            self.config.loss,
-        )
+        told, settings = batch.conditions.columns, self.config.loss
+        if isinstance(batch, PackedLatentBatch):
+            return packed_dit_objective(model, batch.latents, *told, batch.rows, generator, settings)
+        return dit_objective(model, batch.latents, *told, generator, settings)
 
     @torch.no_grad()
     def pictures(self, model: DiT, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
         """Return videos sampled for the fixed prompts, and held-out clips above their continuations."""
-        shown = self.config.samples
-        made = self._sample(model, list(shown.prompts), [shown.domain] * len(shown.prompts), None)
+        shown, data = self.config.samples, self.config.data
+        domains = [shown.domain] * len(shown.prompts)
+        made = self._sample(
+            model, list(shown.prompts), domains, None, (data.num_frames, data.height, data.width), data.frame_rate
+        )
         sheets = {"prompts": contact_sheet(list(made), list(shown.prompts))}
-        for source in held_out(self.config.data):
-            clips = spread(source, shown.num_continued)
-            truth = np.stack([clip.rgb for clip in clips])
-            captions, domains = [clip.meta.caption for clip in clips], [clip.meta.domain for clip in clips]
-            made = self._sample(model, captions, domains, to_tensor(truth[:, : shown.num_given]))
-            rows = [video for pair in zip(truth, made, strict=True) for video in pair]
-            lines = [line for clip in clips for line in (clip.meta.caption or clip.meta.key, "continued")]
-            sheets[f"continued_{source.name}"] = contact_sheet(rows, lines)
+        for source in held_out(data):
+            clips = [clip for clip in spread(source, shown.num_continued) if len(clip.rgb) > shown.num_given]
+            rows, lines = [], []
+            for clip in clips:
+                given, captions = to_tensor(clip.rgb[None, : shown.num_given]), [clip.meta.caption]
+                made = self._sample(
+                    model, captions, [clip.meta.domain], given, clip.rgb.shape[:3], clip.meta.frame_rate
+                )
+                rows += [clip.rgb, made[0]]
+                lines += [clip.meta.caption or clip.meta.key, "continued"]
+            if rows:
+                sheets[f"continued_{source.name}"] = contact_sheet(rows, lines)
         return sheets
 
     def finish(self, model: DiT, progress: Progress) -> dict[str, float]:
@@ -146,25 +132,64 @@ class DiTTask:
             folder, model, self.config.model, self.config.tokenizer, self.vae_folder, {"clip": clip, **training}
         )
 
-    def _encode(self, source: ShardSource, progress: Progress) -> torch.Tensor:
+    def _check_clips(self, source: ShardSource) -> list[int]:
+        """Return the tokens of each clip of a source; all must fit the VAE, and be of one length if not packed."""
+        tokens = []
+        data = self.config.data
+        for row in source.rows:
+            if data.packing is None and row.num_frames != data.num_frames:
+                raise DataError(
+                    f"clip '{row.key}' of {source.folder} has {row.num_frames} frames, data.num_frames is "
+                    f"{data.num_frames}; latents are made of whole clips, so make both equal, or set data.packing."
+                )
+            try:
+                shape = self.vae.latent_shape(row.num_frames, row.height, row.width)
+            except DataError as error:
+                raise DataError(f"clip '{row.key}' of {source.folder}: {error}") from error
+            tokens.append(self.dit.num_tokens(shape))
+            if data.packing is not None and tokens[-1] > data.packing.row_tokens:
+                raise ConfigError(
+                    f"clip '{row.key}' of {source.folder} has {tokens[-1]} tokens, data.packing.row_tokens is "
+                    f"{data.packing.row_tokens}; write at least {tokens[-1]}, or leave the clip out."
+                )
+        return tokens
+
+    def _packed_window(self, window: int) -> tuple[list[tuple[int, int]], list[list[list[int]]]]:
+        """Return the picks of a window of steps, and the rows of each step."""
+        packing, size = self.config.data.packing, self.config.batch_size
+        assert packing is not None
+        picks = self.mixture.batch(window, size * packing.window_steps)
+        lengths = [self._tokens[source][position] for source, position in picks]
+        rows = balanced_rows(lengths, packing.row_tokens, least_rows=packing.window_steps)
+        return picks, share_out(rows, packing.window_steps)
+
+    def _encode(self, source: ShardSource, progress: Progress) -> list[torch.Tensor]:
         bar = progress.add_task(f"encode {source.name}", total=len(source), note="")
         advance = partial(progress.advance, bar)
-        positions = list(range(len(source)))
-        return encode_source(self.vae, source, positions, self.config.data.num_frames, self.device, advance)
+        data = self.config.data
+        length = None if data.packing else data.num_frames
+        return encode_source(self.vae, source, list(range(len(source))), length, self.device, advance)
 
     def _sample(
-        self, model: DiT, prompts: list[str], domains: list[int], first_frames: torch.Tensor | None
+        self,
+        model: DiT,
+        prompts: list[str],
+        domains: list[int],
+        first_frames: torch.Tensor | None,
+        shape: tuple[int, ...],
+        frame_rate: float,
     ) -> UInt8[np.ndarray, "b t h w 3"]:
-        data, shown = self.config.data, self.config.samples
+        shown = self.config.samples
+        num_frames, height, width = shape
         video = generate(
             model,
             self.vae,
             self.tokenizer,
             prompts,
-            data.num_frames,
-            data.height,
-            data.width,
-            data.frame_rate,
+            num_frames,
+            height,
+            width,
+            frame_rate,
             generator=torch.Generator(self.device).manual_seed(self.config.seed),
             num_steps=shown.num_steps,
             guidance_weight=shown.guidance_weight,

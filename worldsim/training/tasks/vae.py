@@ -93,8 +93,8 @@ class VAETask:
             positions = np.linspace(0, len(source) - 1, count).astype(int).tolist()
             bar = progress.add_task(f"latents of {source.name}", total=count, note="")
             advance = partial(progress.advance, bar)
-            latents.append(encode_source(model, source, positions, self.config.data.num_frames, self.device, advance))
-        model.set_latent_statistics(*channel_statistics(torch.cat(latents)))
+            latents += encode_source(model, source, positions, self.config.data.num_frames, self.device, advance)
+        model.set_latent_statistics(*channel_statistics(torch.stack(latents)))
         return self._fidelity(model)
 
     def export(self, model: VideoVAE, folder: Path, training: dict[str, Any]) -> None:
