@@ -18,20 +18,29 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class SourceConfig(StrictModel):
-    """One dataset folder of a mixture.
+    """One dataset folder of a mixture, or physics clips made on the fly.
 
-    weight:  relative share of the clips of a run that come from here
-    name:    what logs and pictures call it; the folder's name if not given
+    path:        dataset folder; or the YAML file of ``python -m physics_data build``, whose clips are then simulated
+                 and drawn when they are needed, and never stored (task vae)
+    weight:      relative share of the clips of a run that come from here
+    name:        what logs and pictures call it; the name of the folder or file if not given
+    workers:     processes that make clips on the fly
     """
 
     path: Path
     weight: Positive = 1.0
     name: str | None = None
+    workers: Annotated[int, Field(ge=0)] = 1
 
     @property
     def label(self) -> str:
-        """The name, or the folder's name."""
-        return self.name or self.path.name
+        """The name, or that of the folder or file."""
+        return self.name or (self.path.stem if self.on_the_fly else self.path.name)
+
+    @property
+    def on_the_fly(self) -> bool:
+        """Whether clips are made when they are needed."""
+        return self.path.suffix in (".yaml", ".yml")
 
 
 class CropConfig(StrictModel):
@@ -111,10 +120,12 @@ class OptimizerConfig(StrictModel):
 class HardwareConfig(StrictModel):
     """Where a run computes; never changes what is learned, apart from rounding.
 
+    prefetch:   batches made ahead while the model computes; 0 makes each when it is needed
     device:     ``auto`` takes an accelerator if there is one
     threads:    CPU threads; 0 leaves the choice to torch
     """
 
+    prefetch: Annotated[int, Field(ge=0)] = 2
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: Annotated[int, Field(ge=0)] = 0
@@ -234,6 +245,8 @@ class DiTTrainConfig(TrainConfig):
                 f"model.text_buckets {self.model.text_buckets} must equal tokenizer.num_buckets "
                 f"{self.tokenizer.num_buckets}"
             )
+        if any(source.on_the_fly for source in self.data.sources):
+            raise ValueError("data.sources made on the fly are for task vae; latents are made of stored clips")
         if self.data.crop is not None or self.data.flip_probability:
             raise ValueError("data.crop and data.flip_probability are for task vae; latents are made of whole clips")
         return self

@@ -5,10 +5,11 @@ from rich.progress import Progress
 
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.seeding import step_seed
-from worldsim.config import DataConfig
+from worldsim.config import DataConfig, SourceConfig
 from worldsim.data.collate import Crop, VideoBatch, collate
 from worldsim.data.mixture import Mixture
-from worldsim.data.sources import PixelClip, ShardSource
+from worldsim.data.physics_source import PhysicsSource
+from worldsim.data.sources import ClipSource, PixelClip, ShardSource, require_fit
 
 
 def open_mixture(config: DataConfig, *, seed: int) -> Mixture:
@@ -18,12 +19,18 @@ def open_mixture(config: DataConfig, *, seed: int) -> Mixture:
         ConfigError: two sources of one name.
         DataError: a dataset is missing, unfinished, empty, or of another size or rate.
     """
-    sources = [ShardSource(source.path, config.split, name=source.label) for source in config.sources]
+    sources = [_open(source, config.split) for source in config.sources]
     for source in sources if config.packing is None else []:
-        source.require(
-            num_frames=config.num_frames, height=config.height, width=config.width, frame_rate=config.frame_rate
+        require_fit(
+            source, num_frames=config.num_frames, height=config.height, width=config.width, frame_rate=config.frame_rate
         )
     return Mixture(sources, [source.weight for source in config.sources], seed=seed)
+
+
+def _open(source: SourceConfig, split: str) -> ClipSource:
+    if source.on_the_fly:
+        return PhysicsSource(source.path, split, name=source.label, workers=source.workers)
+    return ShardSource(source.path, split, name=source.label)
 
 
 def load_all(mixture: Mixture, progress: Progress) -> None:
@@ -40,16 +47,16 @@ def crop_of(config: DataConfig) -> Crop:
 
 
 def held_out(config: DataConfig) -> list[ShardSource]:
-    """Return the other split of every source that has one."""
+    """Return the other split of every stored source that has one."""
     other = "test" if config.split == "train" else "train"
     return [
         ShardSource(source.path, other, name=source.label)
         for source in config.sources
-        if ShardDataset(source.path).select(split=other)
+        if not source.on_the_fly and ShardDataset(source.path).select(split=other)
     ]
 
 
-def spread(source: ShardSource, count: int) -> list[PixelClip]:
+def spread(source: ClipSource, count: int) -> list[PixelClip]:
     """Return at most ``count`` clips, evenly spread over a source."""
     positions = np.unique(np.linspace(0, len(source) - 1, count).astype(int))
     return [source.load(int(position)) for position in positions]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from physics_data.core.errors import ConfigError
-from worldsim.data.sources import PixelClip, ShardSource
+from worldsim.data.sources import ClipSource, PixelClip
 
 
 class Mixture:
@@ -22,7 +22,7 @@ class Mixture:
     random order in every pass.
     """
 
-    def __init__(self, sources: Sequence[ShardSource], weights: Sequence[float], *, seed: int) -> None:
+    def __init__(self, sources: Sequence[ClipSource], weights: Sequence[float], *, seed: int) -> None:
         """Combine sources.
 
         Args:

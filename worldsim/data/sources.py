@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,6 +30,70 @@ class PixelClip:
     def of(cls, clip: Clip) -> "PixelClip":
         """Drop the depth, masks and trajectory of a clip."""
         return cls(clip.meta, clip.rgb, None if clip.rendering is None else clip.rendering.instance_ids)
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """Name, size, length and rate (Hz) of a clip, known without its pixels."""
+
+    key: str
+    num_frames: int
+    height: int
+    width: int
+    frame_rate: float
+
+
+@runtime_checkable
+class ClipSource(Protocol):
+    """Clips by position 0 to len - 1.
+
+    name:    what the source is called in logs and pictures
+    folder:  where it comes from, for messages
+    """
+
+    name: str
+    folder: Path
+
+    def __len__(self) -> int: ...
+
+    @property
+    def shapes(self) -> list[ClipShape]:
+        """The size and length of each clip."""
+        ...
+
+    def identity(self) -> str:
+        """Return 16 hex digits that two sources share exactly when their clips are equal."""
+        ...
+
+    def load(self, position: int) -> PixelClip:
+        """Return one clip."""
+        ...
+
+    def load_into_memory(self, on_clip: Callable[[], None] = ...) -> None:
+        """Get all clips ready; calls ``on_clip`` for each."""
+        ...
+
+
+def require_fit(
+    source: ClipSource, *, num_frames: int, height: int, width: int, frame_rate: float | None = None
+) -> None:
+    """Check before any clip is read that every one fits.
+
+    Raises:
+        DataError: a clip has another picture size, another rate, or too few frames; names the first one.
+    """
+    for shape in source.shapes:
+        if (shape.height, shape.width) != (height, width) or shape.num_frames < num_frames:
+            raise DataError(
+                f"clip '{shape.key}' of {source.folder} has {shape.num_frames} frames of {shape.width}x{shape.height}, "
+                f"the config asks for {num_frames} of {width}x{height} (data.num_frames, data.width, data.height); "
+                "change the config or make the dataset in that size."
+            )
+        if frame_rate is not None and shape.frame_rate != frame_rate:
+            raise DataError(
+                f"clip '{shape.key}' of {source.folder} runs at {shape.frame_rate:g} Hz, the config asks for "
+                f"{frame_rate:g} Hz (data.frame_rate); change the config or make the dataset at that rate."
+            )
 
 
 class ShardSource:
@@ -65,28 +130,14 @@ class ShardSource:
         """The index rows of the clips, in the order of their positions."""
         return [self._dataset.rows[position] for position in self._positions]
 
+    @property
+    def shapes(self) -> list[ClipShape]:
+        """The size and length of each clip, from the index."""
+        return [ClipShape(row.key, row.num_frames, row.height, row.width, row.frame_rate) for row in self.rows]
+
     def identity(self) -> str:
         """Return 16 hex digits that two sources share exactly when their clips are equal, byte for byte."""
         return hashlib.sha256("".join(row.sha256 for row in self.rows).encode()).hexdigest()[:16]
-
-    def require(self, *, num_frames: int, height: int, width: int, frame_rate: float | None = None) -> None:
-        """Check from the index alone that every clip fits.
-
-        Raises:
-            DataError: a clip has another picture size, another rate, or too few frames; names the first one.
-        """
-        for row in self.rows:
-            if (row.height, row.width) != (height, width) or row.num_frames < num_frames:
-                raise DataError(
-                    f"clip '{row.key}' of {self.folder} has {row.num_frames} frames of {row.width}x{row.height}, the "
-                    f"config asks for {num_frames} of {width}x{height} (data.num_frames, data.width, data.height); "
-                    "change the config or make the dataset in that size."
-                )
-            if frame_rate is not None and row.frame_rate != frame_rate:
-                raise DataError(
-                    f"clip '{row.key}' of {self.folder} runs at {row.frame_rate:g} Hz, the config asks for "
-                    f"{frame_rate:g} Hz (data.frame_rate); change the config or make the dataset at that rate."
-                )
 
     def load(self, position: int) -> PixelClip:
         """Return one clip.

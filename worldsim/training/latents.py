@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from physics_data.core.atomic import atomic_path
 from worldsim.data.collate import to_tensor
-from worldsim.data.sources import PixelClip, ShardSource
+from worldsim.data.sources import ClipSource, PixelClip
 from worldsim.vae import VideoVAE
 
 _CLIPS_AT_ONCE = 8
@@ -30,7 +30,7 @@ def encode_clips(
 
 def encode_source(
     vae: VideoVAE,
-    source: ShardSource,
+    source: ClipSource,
     positions: Sequence[int],
     num_frames: int | None,
     device: torch.device,
@@ -48,12 +48,12 @@ def encode_source(
     return latents
 
 
-def _runs_of_one_shape(source: ShardSource, positions: Sequence[int]) -> Iterator[list[int]]:
+def _runs_of_one_shape(source: ClipSource, positions: Sequence[int]) -> Iterator[list[int]]:
     """Yield neighbouring positions whose clips have one shape, a few at a time."""
-    rows = source.rows
+    shapes = source.shapes
 
     def shape(position: int) -> tuple[int, int, int]:
-        return rows[position].num_frames, rows[position].height, rows[position].width
+        return shapes[position].num_frames, shapes[position].height, shapes[position].width
 
     for _, run in itertools.groupby(positions, key=shape):
         alike = list(run)

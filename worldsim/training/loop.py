@@ -17,6 +17,7 @@ from physics_data.core.provenance import write_provenance
 from physics_data.core.seeding import step_seed
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
+from worldsim.data.prefetch import Prefetch
 from worldsim.training.checkpoint import TrainingState, resume, run_fingerprint, save_checkpoint
 from worldsim.training.ema import WeightAverage
 from worldsim.training.hardware import build_accelerator
@@ -94,37 +95,41 @@ def _run(
     bar = progress.add_task(f"train {config.task}", total=config.num_steps, completed=state.step, note="")
     report, window, metrics, clock = config.report, LossWindow(), journal.last(), Clock(state.seconds)
     ended = state.step == config.num_steps or clock.reached(report.max_minutes)
-    while not ended:
-        state.model.train()
-        values = _update(config, accelerator, task, state)
-        state.step += 1
-        state.seconds = clock.seconds
-        window.add(values)
-        ended = state.step == config.num_steps or clock.reached(report.max_minutes)
-        if state.step % report.log_every == 0 or ended:
-            metrics = window.means()
-            rate = window.count * config.batch_size / max(clock.lap(), 1e-9)
-            journal.scalars(state.step, {**metrics, "seconds": state.seconds, "samples_per_second": rate})
-            _require_numbers(metrics, state.step, config.out)
-            window = LossWindow()
-            progress.update(bar, note=f"loss {metrics['loss']:.4f}, {rate:.0f} clips/s")
-        if state.step % report.checkpoint_every == 0 or ended:
-            save_checkpoint(config.out, state, config, data, report.keep_checkpoints)
-        if state.step % report.picture_every == 0 or ended:
-            with clock.paused():
-                for name, picture in task.pictures(state.average.model, progress).items():
-                    journal.picture(state.step, name, picture)
-        progress.update(bar, completed=state.step)
+    ahead = 0 if ended else config.hardware.prefetch
+    with Prefetch(task.batch, state.step, config.num_steps, ahead) as batches:
+        while not ended:
+            state.model.train()
+            values = _update(config, accelerator, task, state, batches.take(state.step))
+            state.step += 1
+            state.seconds = clock.seconds
+            window.add(values)
+            ended = state.step == config.num_steps or clock.reached(report.max_minutes)
+            if state.step % report.log_every == 0 or ended:
+                metrics = window.means()
+                rate = window.count * config.batch_size / max(clock.lap(), 1e-9)
+                journal.scalars(state.step, {**metrics, "seconds": state.seconds, "samples_per_second": rate})
+                _require_numbers(metrics, state.step, config.out)
+                window = LossWindow()
+                progress.update(bar, note=f"loss {metrics['loss']:.4f}, {rate:.0f} clips/s")
+            if state.step % report.checkpoint_every == 0 or ended:
+                save_checkpoint(config.out, state, config, data, report.keep_checkpoints)
+            if state.step % report.picture_every == 0 or ended:
+                with clock.paused():
+                    for name, picture in task.pictures(state.average.model, progress).items():
+                        journal.picture(state.step, name, picture)
+            progress.update(bar, completed=state.step)
     return metrics
 
 
-def _update(config: TrainConfig, accelerator: Accelerator, task: Task, state: TrainingState) -> dict[str, torch.Tensor]:
+def _update(
+    config: TrainConfig, accelerator: Accelerator, task: Task, state: TrainingState, batch: Any
+) -> dict[str, torch.Tensor]:
     """Do one update of the weights and of their average; returns the losses and the norm of the gradient."""
     factor = learning_rate_factor(state.step, config.num_steps, config.optimizer)
     set_learning_rate(state.optimizers, factor)
     generator = torch.Generator(accelerator.device).manual_seed(step_seed(config.seed, "noise", state.step))
     with accelerator.autocast():
-        losses = task.loss(state.model, task.batch(state.step), generator)
+        losses = task.loss(state.model, batch, generator)
     accelerator.backward(losses["loss"])
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.optimizer.max_gradient_norm)
     for optimizer in state.optimizers:

@@ -8,7 +8,7 @@ import pytest
 
 from physics_data.core.errors import ConfigError, DataError
 from worldsim.data.mixture import Mixture
-from worldsim.data.sources import ShardSource
+from worldsim.data.sources import ShardSource, require_fit
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_memory_and_disk_give_the_same_clips(sources: list[ShardSource]) -> None
 
 def test_a_source_of_another_size_is_refused_from_the_index(sources: list[ShardSource]) -> None:
     with pytest.raises(DataError, match="5 frames of 16x16.*17 of 64x64"):
-        sources[0].require(num_frames=17, height=64, width=64)
+        require_fit(sources[0], num_frames=17, height=64, width=64)
 
 
 def test_an_empty_split_is_refused(make_dataset: Callable[..., Path]) -> None:

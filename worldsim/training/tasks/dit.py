@@ -52,7 +52,8 @@ class DiTTask:
         self.dit = DiT(config.model)
         self.model: nn.Module = self.dit
         self.mixture = open_mixture(data, seed=config.seed)
-        self._tokens = [self._check_clips(source) for source in self.mixture.sources]
+        self._sources = [source for source in self.mixture.sources if isinstance(source, ShardSource)]
+        self._tokens = [self._check_clips(source) for source in self._sources]
         self._store = LatentStore()
         self._window = functools.lru_cache(maxsize=2)(self._packed_window)
         self._vae_digest = next(iter(read_card(self.vae_folder, MODEL_FORMAT)["files"].values()))
@@ -60,7 +61,7 @@ class DiTTask:
     def prepare(self, progress: Progress) -> None:
         """Encode all clips, or read the latents that an earlier run stored, and tokenise their captions."""
         length = "whole" if self.config.data.packing else str(self.config.data.num_frames)
-        for source in self.mixture.sources:
+        for source in self._sources:
             encode = partial(self._encode, source, progress)
             path = self.config.out / "latents" / f"{source.name}.safetensors"
             raw = cached(path, f"{self._vae_digest} {source.identity()} {length}", encode)
@@ -136,7 +137,7 @@ class DiTTask:
         """Return the tokens of each clip of a source; all must fit the VAE, and be of one length if not packed."""
         tokens = []
         data = self.config.data
-        for row in source.rows:
+        for row in source.shapes:
             if data.packing is None and row.num_frames != data.num_frames:
                 raise DataError(
                     f"clip '{row.key}' of {source.folder} has {row.num_frames} frames, data.num_frames is "

@@ -1,0 +1,82 @@
+"""``PhysicsSource``: physics clips made on the fly, so that a run can see each scene once and store nothing."""
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from physics_data import __version__
+from physics_data.core.config import fingerprint, load_config
+from physics_data.core.errors import DataError
+from physics_data.pipeline.build_config import BuildConfig
+from physics_data.pipeline.generate import ClipTask, generate_clip
+from worldsim.data.sources import ClipShape, PixelClip
+
+
+class PhysicsSource:
+    """The clips of one split of a build config, simulated and drawn when they are loaded.
+
+    Clip by clip they are equal to those that ``python -m physics_data build`` stores from the same config.
+    """
+
+    def __init__(self, path: Path, split: str, *, name: str, workers: int = 1) -> None:
+        """Read a build config.
+
+        Args:
+            path: YAML file, as for the build command
+            split: "train" or "test"
+            name: what the source is called in logs and pictures
+            workers: processes that simulate and draw; 0 does it in the caller's
+
+        Raises:
+            ConfigError: the config is not one of a build.
+            DataError: it has no clip in this split.
+        """
+        self.name = name
+        self.folder = Path(path)
+        self._config = load_config(BuildConfig, self.folder)
+        shards = self._config.shards()
+        self._tasks: list[ClipTask] = [task for tasks in shards.values() for task in tasks if task.split == split]
+        if not self._tasks:
+            raise DataError(
+                f"the build config {path} has no clip in split '{split}'; raise scenes_per_scenario.{split}."
+            )
+        # spawn: a forked child would inherit the thread pools of torch and Numba in an undefined condition.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(workers, mp_context=context) if workers else None
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def shapes(self) -> list[ClipShape]:
+        """The size and length of each clip, known before it is made."""
+        settings = self._config.settings
+        size = (settings.num_frames, settings.height, settings.width, settings.frame_rate)
+        return [ClipShape(task.key, *size) for task in self._tasks]
+
+    def identity(self) -> str:
+        """Return 16 hex digits that two sources share exactly when config and version are equal."""
+        facts = {"config": fingerprint(self._config), "worldsim": __version__, "clips": len(self._tasks)}
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    def load(self, position: int) -> PixelClip:
+        """Make one clip.
+
+        Raises:
+            ClipRejectedError: every draw of it broke the quality limits.
+        """
+        if self._pool is None:
+            return _make(self._tasks[position], self._config)
+        return self._pool.submit(_make, self._tasks[position], self._config).result()
+
+    def load_into_memory(self, on_clip: Callable[[], None] = lambda: None) -> None:
+        """Nothing is kept: each clip is made when it is asked for."""
+        for _ in self._tasks:
+            on_clip()
+
+
+def _make(task: ClipTask, config: BuildConfig) -> PixelClip:
+    return PixelClip.of(generate_clip(task, config.settings, config.seed, config.renderer).clip)
