@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from jaxtyping import UInt8
 
 from physics_data.core.atomic import atomic_path
-from physics_data.core.clip import Clip
+from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.errors import DataError, UnknownNameError, suggest
-from physics_data.core.shards import IndexRow, read_clip
+from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members
 
 RECORD_NAME = "dataset.yaml"
 INDEX_NAME = "index.parquet"
@@ -71,6 +73,16 @@ class ShardDataset:
             DataError: the shard is missing, truncated or differs from its checksum.
         """
         return read_clip(self.folder, self.rows[position])
+
+    def load_pixels(
+        self, position: int
+    ) -> tuple[ClipMeta, UInt8[np.ndarray, "t h w 3"], UInt8[np.ndarray, "t h w"] | None]:
+        """Read and verify one clip's record, rgb and instance ids (None for footage): all that training needs.
+
+        Raises:
+            DataError: see ``load``.
+        """
+        return decode_pixels(read_members(self.folder, self.rows[position]))
 
     def find(self, key: str) -> int:
         """Return the position of a clip by its key.

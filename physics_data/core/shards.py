@@ -1,12 +1,16 @@
 """Shards: plain tar files of clips that the webdataset library reads, with a byte range for each clip."""
 
+import contextlib
 import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import UInt8
 
 from physics_data.core.array_codec import (
     pack_array,
@@ -95,17 +99,9 @@ def decode_clip(members: dict[str, bytes]) -> Clip:
     Raises:
         DataError: a member is missing or damaged, or the clip has another format version.
     """
-    try:
-        record = json.loads(members["json"])
-        version = record["meta"].get("format")
-        if version != CLIP_FORMAT:
-            raise DataError(f"the clip has format '{version}', this version reads '{CLIP_FORMAT}'; build it again.")
-        meta = validate_config(ClipMeta, record["meta"], source="the clip's record")
-        arrays = record["arrays"]
-        if "rgb" in arrays:
-            rgb = unpack_array(members["rgb.zst"], arrays["rgb"])
-        else:
-            rgb = decode_video(members["rgb.mp4"], what=f"the pixels of clip '{meta.key}'")
+    with _damage_as_data_error():
+        meta, arrays = _decode_record(members)
+        rgb = _decode_rgb(members, arrays, meta)
         rendering = trajectory = None
         if "instance_ids" in arrays:
             rendering = Rendering(
@@ -121,9 +117,43 @@ def decode_clip(members: dict[str, bytes]) -> Clip:
             )
         if "trajectory.npz" in members:
             trajectory = Trajectory.from_arrays(unpack_table(members["trajectory.npz"]))
+    return Clip(meta, rgb, rendering, trajectory)
+
+
+def decode_pixels(
+    members: dict[str, bytes],
+) -> tuple[ClipMeta, UInt8[np.ndarray, "t h w 3"], UInt8[np.ndarray, "t h w"] | None]:
+    """Return record, rgb and instance ids (None for footage) of a clip, and leave the other members packed.
+
+    Raises:
+        DataError: see ``decode_clip``.
+    """
+    with _damage_as_data_error():
+        meta, arrays = _decode_record(members)
+        ids = unpack_array(members["instance_ids.zst"], arrays["instance_ids"]) if "instance_ids" in arrays else None
+        return meta, _decode_rgb(members, arrays, meta), ids
+
+
+@contextlib.contextmanager
+def _damage_as_data_error() -> Iterator[None]:
+    try:
+        yield
     except (KeyError, UnicodeDecodeError, json.JSONDecodeError, ConfigError, VideoError) as error:
         raise DataError(f"a clip record is damaged ({error!r}); build this shard again.") from error
-    return Clip(meta, rgb, rendering, trajectory)
+
+
+def _decode_record(members: dict[str, bytes]) -> tuple[ClipMeta, dict[str, Any]]:
+    record = json.loads(members["json"])
+    version = record["meta"].get("format")
+    if version != CLIP_FORMAT:
+        raise DataError(f"the clip has format '{version}', this version reads '{CLIP_FORMAT}'; build it again.")
+    return validate_config(ClipMeta, record["meta"], source="the clip's record"), record["arrays"]
+
+
+def _decode_rgb(members: dict[str, bytes], arrays: dict[str, Any], meta: ClipMeta) -> UInt8[np.ndarray, "t h w 3"]:
+    if "rgb" in arrays:
+        return unpack_array(members["rgb.zst"], arrays["rgb"])
+    return decode_video(members["rgb.mp4"], what=f"the pixels of clip '{meta.key}'")
 
 
 def write_shard(path: Path, clips: Iterable[Clip], rgb_codec: RgbCodec = "zstd") -> list[IndexRow]:
@@ -148,6 +178,15 @@ def read_clip(folder: Path, row: IndexRow) -> Clip:
     Raises:
         DataError: the shard is missing, truncated, or differs from its checksum.
     """
+    return decode_clip(read_members(folder, row))
+
+
+def read_members(folder: Path, row: IndexRow) -> dict[str, bytes]:
+    """Read the members of one clip, suffix → bytes, by its byte range.
+
+    Raises:
+        DataError: see ``read_clip``.
+    """
     path = folder / row.shard
     where = f"clip '{row.key}' in {path}"
     try:
@@ -167,8 +206,7 @@ def read_clip(folder: Path, row: IndexRow) -> Clip:
             "delete the shard and its .json and run the build command again."
         )
     with tarfile.open(fileobj=io.BytesIO(block)) as tar:
-        members = {info.name.partition(".")[2]: file.read() for info in tar if (file := tar.extractfile(info))}
-    return decode_clip(members)
+        return {info.name.partition(".")[2]: file.read() for info in tar if (file := tar.extractfile(info))}
 
 
 def _tar_block(key: str, members: dict[str, bytes]) -> bytes:

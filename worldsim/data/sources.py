@@ -147,7 +147,7 @@ class ShardSource:
         """
         if self._memory is not None:
             return self._memory[position]
-        return PixelClip.of(self._dataset.load(self._positions[position]))
+        return PixelClip(*self._dataset.load_pixels(self._positions[position]))
 
     def load_into_memory(self, on_clip: Callable[[], None] = lambda: None) -> None:
         """Decode all clips, with threads: decompression and checksums release the interpreter lock."""
@@ -156,6 +156,6 @@ class ShardSource:
                 self._memory = list(self._each(pool, on_clip))
 
     def _each(self, pool: ThreadPoolExecutor, on_clip: Callable[[], None]) -> Iterator[PixelClip]:
-        for clip in pool.map(self._dataset.load, self._positions):
-            yield PixelClip.of(clip)
+        for parts in pool.map(self._dataset.load_pixels, self._positions):
+            yield PixelClip(*parts)
             on_clip()
