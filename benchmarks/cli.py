@@ -63,20 +63,46 @@ def baselines(
 
 @app.command()
 def speed(
+    what: Annotated[str | None, typer.Argument(help="One of 'list', e.g. render or data; default all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
     repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions; the median counts.")] = 5,
 ) -> None:
-    """Measure the renderer and the data pipeline against named peers, in one run on this machine.
+    """Measure rendering and data generation against named peers, in one run on this machine.
 
-    Example: `python -m benchmarks speed --json > speed.json`
+    Example: `python -m benchmarks speed data --json > data.json`
     """
     from benchmarks.speed import SPEED_BENCHMARKS, as_table
 
     rows: list[dict[str, object]] = []
     with progress_bar() as progress:
-        for name in progress.track(list(SPEED_BENCHMARKS), description="measuring"):
+        names = [SPEED_BENCHMARKS.check(what)] if what else list(SPEED_BENCHMARKS)
+        for name in progress.track(names, description="measuring"):
             rows += SPEED_BENCHMARKS.get(name)(repeats)
     typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+
+
+@app.command()
+def looks(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/looks.md.")] = Path("docs/images"),
+    costs: Annotated[bool, typer.Option("--costs", help="Measure what each look costs, and draw nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The costs as one JSON list of rows on stdout.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions of the costs; the median counts.")] = 5,
+) -> None:
+    """Draw the contact sheets of every look, next to MuJoCo's and PyBullet's renderers, or measure their costs.
+
+    Example: `python -m benchmarks looks --out docs/images`
+    """
+    if costs:
+        from benchmarks.looks.costs import measure_costs
+        from benchmarks.speed import as_table
+
+        rows = measure_costs(repeats)
+        typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+        return
+    from benchmarks.looks.pictures import write_pictures
+
+    for file in write_pictures(out, messages.print):
+        messages.print(f"{file}")
 
 
 @app.command("list")

@@ -11,7 +11,7 @@ SPEED_BENCHMARKS: Registry[Any] = Registry(
     "speed benchmark",
     {
         "render": "benchmarks.speed.render:measure_render",
-        "pipeline": "benchmarks.speed.pipeline:measure_pipeline",
+        "data": "benchmarks.speed.data:measure_data",
     },
 )
 """Functions (repeats) -> rows; a row has the keys name, value, unit, target, meets, peer, peer_value, ratio, spread,

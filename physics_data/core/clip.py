@@ -13,17 +13,50 @@ from physics_data.core.errors import DataError
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 
+EventKind = Literal[
+    "contact",
+    "bounce",
+    "rest",
+    "topple",
+    "contained",
+    "hidden",
+    "revealed",
+    "leaves_view",
+    "enters_view",
+]
+"""What can happen; ``pipeline.annotate`` says exactly when each does."""
+
 
 class Event(StrictModel):
-    """Something that happens at a frame: ``contact``, ``hidden`` (no pixel visible any more) or ``revealed``.
+    """Something that happens, between the frame before ``frame_index`` and that frame.
 
-    bodies names one body, or two for a contact; impulse is in N s and only given for contacts.
+    bodies names one body, or two: those of a contact or bounce (in the scene's order), or a body and its container.
+
+    seconds:      when, s from the first frame; finer than a frame
+    impulse:      N s, contacts only
+    is_first:     contacts only: the pair has not touched earlier in the clip
+    restitution:  bounces only: measured speed apart over speed together; None where frames do not let one measure it
     """
 
-    kind: Literal["contact", "hidden", "revealed"]
+    kind: EventKind
     frame_index: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0)]
     bodies: tuple[str, ...]
     impulse: float | None = None
+    is_first: bool | None = None
+    restitution: float | None = None
+
+
+class Captions(StrictModel):
+    """What a clip shows in three lengths: what it is about, what happens, and the setting with times."""
+
+    short: str
+    medium: str
+    long: str
+
+
+Split = Literal["train", "val", "test", "ood"]
+"""Which part of a dataset a clip belongs to; "ood" is what training never draws: held-out scenarios and ranges."""
 
 
 class TwinInfo(StrictModel):
@@ -76,14 +109,16 @@ class FootageMeasures(StrictModel):
 class ClipMeta(StrictModel):
     """The JSON part of a clip.
 
-    residuals maps a law's name to how far the clip is from it (unit in the name); empty for footage.
+    caption is the short one of ``captions``; footage has no other. residuals maps a law's name to how far the clip is
+    from it (unit in the name); empty for footage.
     """
 
     format: Literal["worldsim.clip/2"] = CLIP_FORMAT
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     source: Literal["physics", "footage"]
-    split: Literal["train", "test"]
+    split: Split
     caption: str
+    captions: Captions | None = None
     frame_rate: float
     num_frames: int
     height: int

@@ -13,7 +13,7 @@ from physics_data.core.atomic import atomic_path
 from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.errors import DataError, UnknownNameError, suggest
-from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members
+from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta
 
 RECORD_NAME = "dataset.yaml"
 INDEX_NAME = "index.parquet"
@@ -83,6 +83,14 @@ class ShardDataset:
             DataError: see ``load``.
         """
         return decode_pixels(read_members(self.folder, self.rows[position]))
+
+    def load_meta(self, position: int) -> ClipMeta:
+        """Read the record of one clip alone, without its arrays and without verifying its checksum.
+
+        Raises:
+            DataError: the shard is missing, truncated or damaged there.
+        """
+        return read_meta(self.folder, self.rows[position])
 
     def find(self, key: str) -> int:
         """Return the position of a clip by its key.

@@ -28,7 +28,14 @@ class EngineError(WorldsimError):
 
 
 class ClipRejectedError(WorldsimError):
-    """A simulated clip broke the quality limits and may not be stored."""
+    """A simulated clip broke the quality limits and may not be stored.
+
+    ``reason`` is a short name for tables: that of the residual over its limit, or of what is missing.
+    """
+
+    def __init__(self, message: str, reason: str = "other") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DataError(WorldsimError):

@@ -1,38 +1,54 @@
 """Where scripted bodies and moving cameras are at a time, from the keys in the scene."""
 
-import bisect
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
-from physics_data.core.scene import Body, Camera, PoseKey, Shake
+from physics_data.core.scene import Body, Camera, Shake
 
 _SHAKE_WAVES = 5
 
 
 def scripted_pose(body: Body, seconds: float) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
-    """Return position (m) and orientation (unit quaternion wxyz) of a scripted body at a time.
-
-    Between two keys the body turns the shorter way around.
-    """
-    before, after, share, _ = _segment(body, seconds)
-    position = np.array(before.position) + share * np.subtract(after.position, before.position)
-    start = Rotation.from_quat(before.orientation, scalar_first=True)
-    turned = Rotation.from_rotvec(share * _turn(before.orientation, after.orientation)) * start
-    return position, turned.as_quat(scalar_first=True)
+    """Return position (m) and orientation (unit quaternion wxyz) of a scripted body at a time."""
+    position, orientation = scripted_poses(body, np.array([seconds]))
+    return position[0], orientation[0]
 
 
 def scripted_velocity(body: Body, seconds: float) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Return linear (m/s) and angular velocity (rad/s) of a scripted body at a time, world frame.
+    """Return linear (m/s) and angular velocity (rad/s) of a scripted body at a time, world frame."""
+    linear, angular = scripted_velocities(body, np.array([seconds]))
+    return linear[0], angular[0]
+
+
+def scripted_poses(
+    body: Body, seconds: Float[np.ndarray, "t"]
+) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, "t 4"]]:
+    """Return positions (m) and orientations (unit quaternion wxyz) of a scripted body at some times.
+
+    Between two keys the body turns the shorter way around.
+    """
+    position, orientation = _keys(body)
+    before, after, share, _ = _segments(body, seconds)
+    start = Rotation.from_quat(orientation[before], scalar_first=True)
+    turned = Rotation.from_rotvec(share[:, None] * _turns(body)[before]) * start
+    placed = position[before] + share[:, None] * (position[after] - position[before])
+    return placed, turned.as_quat(scalar_first=True)
+
+
+def scripted_velocities(
+    body: Body, seconds: Float[np.ndarray, "t"]
+) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, "t 3"]]:
+    """Return linear (m/s) and angular velocities (rad/s) of a scripted body at some times, world frame.
 
     At a key it is that of the way that begins there.
     """
-    before, after, _, rate = _segment(body, seconds)
-    linear = rate * np.subtract(after.position, before.position)
-    return linear, rate * _turn(before.orientation, after.orientation)
+    position, _ = _keys(body)
+    before, after, _, rate = _segments(body, seconds)
+    return rate[:, None] * (position[after] - position[before]), rate[:, None] * _turns(body)[before]
 
 
 def camera_at(
@@ -61,22 +77,32 @@ def shake_at(shake: Shake, seconds: Float[np.ndarray, "t"]) -> Float[np.ndarray,
     return math.radians(shake.amplitude) * math.sqrt(2.0 / _SHAKE_WAVES) * waves.sum(axis=1)
 
 
-def _turn(before: tuple[float, ...], after: tuple[float, ...]) -> Float[np.ndarray, "3"]:
-    """Return the rotation vector that brings one orientation to another, world frame, rad."""
-    start, end = (Rotation.from_quat(orientation, scalar_first=True) for orientation in (before, after))
+def _keys(body: Body) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "k 4"]]:
+    return np.array([key.position for key in body.path]), np.array([key.orientation for key in body.path])
+
+
+def _turns(body: Body) -> Float[np.ndarray, "k 3"]:
+    """Return the rotation vector from each key to the next, world frame, rad; zero for the last."""
+    _, orientation = _keys(body)
+    following = np.concatenate([orientation[1:], orientation[-1:]])
+    start, end = (Rotation.from_quat(side, scalar_first=True) for side in (orientation, following))
     return (end * start.inv()).as_rotvec()
 
 
-def _segment(body: Body, seconds: float) -> tuple[PoseKey, PoseKey, float, float]:
-    """Return the keys around a time, the share of the way between them, and that share's rate, 1/s."""
-    path = body.path
-    place = bisect.bisect_right([key.seconds for key in path], seconds)
-    if place == 0 or place == len(path):
-        key = path[max(place - 1, 0)]
-        return key, key, 0.0, 0.0
-    before, after = path[place - 1], path[place]
-    length = after.seconds - before.seconds
-    share = (seconds - before.seconds) / length
-    if after.ease == "linear":
-        return before, after, share, 1.0 / length
-    return before, after, share * share * (3.0 - 2.0 * share), 6.0 * share * (1.0 - share) / length
+def _segments(
+    body: Body, seconds: Float[np.ndarray, "t"]
+) -> tuple[Int[np.ndarray, "t"], Int[np.ndarray, "t"], Float[np.ndarray, "t"], Float[np.ndarray, "t"]]:
+    """Return the keys around each time, the share of the way between them, and that share's rate, 1/s."""
+    times = np.array([key.seconds for key in body.path])
+    smooth = np.array([key.ease == "smooth" for key in body.path])
+    place = np.searchsorted(times, seconds, side="right")
+    before, after = np.maximum(place - 1, 0), np.minimum(place, len(times) - 1)
+    length = np.where(after > before, times[after] - times[before], np.inf)
+    share = (seconds - times[before]) / length
+    eased = smooth[after]
+    return (
+        before,
+        after,
+        np.where(eased, share * share * (3.0 - 2.0 * share), share),
+        np.where(eased, 6.0 * share * (1.0 - share), 1.0) / length,
+    )

@@ -165,7 +165,7 @@ def write_shard(path: Path, clips: Iterable[Clip], rgb_codec: RgbCodec = "zstd")
     rows: list[IndexRow] = []
     with atomic_path(path) as partial, open(partial, "wb") as file:
         for clip in clips:
-            block = _tar_block(clip.meta.key, encode_clip(clip, rgb_codec))
+            block = tar_block(clip.meta.key, encode_clip(clip, rgb_codec))
             rows.append(_index_row(clip.meta, f"{path.parent.name}/{path.name}", file.tell(), block))
             file.write(block)
         file.write(b"\0" * 1024)  # the two empty records that end a tar
@@ -209,7 +209,27 @@ def read_members(folder: Path, row: IndexRow) -> dict[str, bytes]:
         return {info.name.partition(".")[2]: file.read() for info in tar if (file := tar.extractfile(info))}
 
 
-def _tar_block(key: str, members: dict[str, bytes]) -> bytes:
+def read_meta(folder: Path, row: IndexRow) -> ClipMeta:
+    """Read the record of one clip alone; it is its first member. The checksum of the clip is not verified.
+
+    Raises:
+        DataError: the shard is missing or truncated, or no clip lies there.
+    """
+    try:
+        with open(folder / row.shard, "rb") as file:
+            file.seek(row.offset)
+            info = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "strict")
+            return _decode_record({"json": file.read(info.size)})[0]
+    except OSError as error:
+        raise DataError(f"cannot read {folder / row.shard}: {error.strerror}; build the dataset again.") from error
+    except (tarfile.HeaderError, KeyError, ValueError, ConfigError) as error:
+        raise DataError(
+            f"clip '{row.key}' in {folder / row.shard} is damaged ({error}); build this shard again."
+        ) from error
+
+
+def tar_block(key: str, members: dict[str, bytes]) -> bytes:
+    """Return the members of a clip, suffix → bytes, as they lie in a tar: equal members give equal bytes."""
     parts: list[bytes] = []
     for suffix, data in members.items():
         info = tarfile.TarInfo(f"{key}.{suffix}")

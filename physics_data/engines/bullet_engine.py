@@ -1,19 +1,23 @@
 """PyBullet in DIRECT mode, with the parameters under which its impacts obey Newton's law of restitution."""
 
-import contextlib
 import importlib.metadata
-from collections.abc import Iterator
 from typing import ClassVar
 
-from physics_data.core.errors import EngineError
-from physics_data.core.mechanics import solid_inertia
-from physics_data.core.scene import Body, Box, Cylinder, Plane, Quaternion, SceneSpec, Sphere
-from physics_data.core.trajectory import Trajectory
-from physics_data.engines.bullet_library import load_pybullet
-from physics_data.engines.pair_rules import friction_factors, restitution_factors
-from physics_data.engines.recorder import Touch, TrajectoryRecorder
+import numpy as np
+from scipy.spatial.transform import Rotation
 
-pybullet = load_pybullet()
+from physics_data.core.errors import EngineError
+from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import Trajectory
+from physics_data.engines.bullet_bodies import add_body, body_from_principal, check_shapes, physics_server, pybullet
+from physics_data.engines.bullet_contacts import ContactLog
+from physics_data.engines.bullet_floor import add_slabs
+from physics_data.engines.bullet_joints import add_joints
+from physics_data.engines.joint_tree import check_joints, joint_tree
+from physics_data.engines.moving_surfaces import check_belts, moving_surfaces
+from physics_data.engines.pair_rules import friction_factors, restitution_factors
+from physics_data.engines.recorder import TrajectoryRecorder
+from physics_data.engines.solids import check_centred
 
 _PARAMETERS = {
     "numSubSteps": 0,
@@ -37,6 +41,9 @@ class BulletEngine:
     Every call has a physics server to itself. A server is emptied after use and kept for the next call, since
     opening one costs several times a simulation; one that failed is closed. Results do not depend on which
     server a call gets, nor on what ran on it before (tested to the bit).
+
+    Scripted bodies and belts are bodies of a mass beyond all others, whose pose and velocity are set anew before
+    every step.
     """
 
     name: ClassVar[str] = "bullet"
@@ -46,11 +53,16 @@ class BulletEngine:
         return importlib.metadata.version("pybullet")
 
     def supports(self, spec: SceneSpec) -> None:
-        """Return if per-body factors can give every pair its restitution.
+        """Return if Bullet has the scene's shapes and per-body factors can give every pair its restitution.
 
         Raises:
-            EngineError: Bullet multiplies the values of two bodies and cannot honour this scene's.
+            EngineError: it has not, Bullet multiplies the values of two bodies and cannot honour this scene's, a
+                solid is not centred, a belt runs on a dynamic body, or joints make no trees or do not fit the start.
         """
+        check_shapes(spec.bodies)
+        check_centred(spec)
+        check_belts(spec)
+        check_joints(spec)
         restitution_factors(spec)
 
     def simulate(self, spec: SceneSpec) -> Trajectory:
@@ -59,114 +71,136 @@ class BulletEngine:
         Raises:
             EngineError: the scene is not supported, or a state stopped being finite.
         """
+        self.supports(spec)
+        with physics_server() as server:
+            run = _Run(server, spec)
+            for step_index in range((spec.num_frames - 1) * spec.steps_per_frame + 1):
+                run.step(step_index)
+            return run.finish(self.name)
+
+
+class _Run:
+    """One scene on its way in one server. Bullet numbers the bodies as the scene does."""
+
+    def __init__(self, server: int, spec: SceneSpec) -> None:
+        self._server, self._spec = server, spec
+        self._dt = dt = 1.0 / spec.physics_rate
+        pybullet.setPhysicsEngineParameter(fixedTimeStep=dt, **_PARAMETERS, physicsClientId=server)
+        pybullet.setGravity(*spec.gravity, physicsClientId=server)
+        self._surfaces = moving_surfaces(spec, (spec.num_frames - 1) * spec.steps_per_frame + 1)
+        self._driven = self._surfaces.bodies.tolist()
         factors = list(zip(friction_factors(spec), restitution_factors(spec), strict=True))
-        recorder = TrajectoryRecorder(spec)
-        dt = 1.0 / spec.physics_rate
-        with _server() as server:
-            pybullet.setPhysicsEngineParameter(fixedTimeStep=dt, **_PARAMETERS, physicsClientId=server)
-            pybullet.setGravity(*spec.gravity, physicsClientId=server)
-            for index, (body, (friction, restitution)) in enumerate(zip(spec.bodies, factors, strict=True)):
-                if _add_body(server, body, friction, restitution) != index:
-                    raise EngineError(
-                        f"PyBullet numbered body '{body.name}' out of order; this is a fault of the engine."
-                    )
-            moving = [index for index, body in enumerate(spec.bodies) if not body.is_static]
-            self._start(server, spec, moving, dt)
+        for index, (body, (friction, restitution)) in enumerate(zip(spec.bodies, factors, strict=True)):
+            if add_body(server, body, index in self._driven, friction, restitution) != index:
+                raise EngineError(f"PyBullet numbered body '{body.name}' out of order; this is a fault of the engine.")
+        self._separate()
+        slabs = add_slabs(server, spec, factors)
+        add_joints(server, spec)
+        self._dynamic = [index for index, body in enumerate(spec.bodies) if body.is_dynamic]
+        self._turned = [
+            (index, body_from_principal(spec.bodies[index]).inv())
+            for index in self._dynamic
+            if spec.bodies[index].shape.kind in ("mesh", "compound")
+        ]
+        groups = joint_tree(spec).group_of
+        self._group = {spec.body_index(name): {spec.body_index(o) for o in group} for name, group in groups.items()}
+        self._recorder = TrajectoryRecorder(spec)
+        self._log = ContactLog(server, spec, slabs)
+        self._start()
 
-            per_frame = spec.steps_per_frame
-            for step_index in range((spec.num_frames - 1) * per_frame + 1):
-                frame, remainder = divmod(step_index, per_frame)
-                if remainder == 0:
-                    _sample(server, recorder, frame, moving)
-                pybullet.stepSimulation(physicsClientId=server)
-                touches = _touches(server, dt)
-                recorder.add_touches(step_index, touches)
-                if remainder == 0:
-                    recorder.synchronise_velocity(frame, {side for touch in touches for side in touch[:2]})
-        return recorder.finish(self.name)
+    def _separate(self) -> None:
+        """Let driven bodies pass through each other and through static ones."""
+        unmoved = [index for index, body in enumerate(self._spec.bodies) if not body.is_dynamic]
+        for a in self._driven:
+            for b in unmoved:
+                pybullet.setCollisionFilterPair(a, b, -1, -1, 0, physicsClientId=self._server)
 
-    @staticmethod
-    def _start(server: int, spec: SceneSpec, moving: list[int], dt: float) -> None:
+    def _start(self) -> None:
+        spec, server = self._spec, self._server
         pybullet.performCollisionDetection(physicsClientId=server)
-        touching = {side for touch in _touches(server, dt) for side in touch[:2]}
-        for index in moving:
+        touching = self._log.touching()
+        for index in self._dynamic:
             body = spec.bodies[index]
-            kick = 0.0 if index in touching else 0.5 * dt
+            kick = 0.0 if index in touching else 0.5 * self._dt
             velocity = [v - kick * g for v, g in zip(body.linear_velocity, spec.gravity, strict=True)]
             pybullet.resetBaseVelocity(index, velocity, body.angular_velocity, physicsClientId=server)
+        if self._group:
+            self._start_joints(touching)
+        self._log.read(set(self._dynamic), 0)
 
+    def _start_joints(self, touching: set[int]) -> None:
+        """Find out by a trial step how fast bodies on joints gather speed, and take half a step of it back."""
+        spec, server = self._spec, self._server
+        for index in self._group:
+            body = spec.bodies[index]
+            pybullet.resetBaseVelocity(index, body.linear_velocity, body.angular_velocity, physicsClientId=server)
+        if self._driven:
+            self._drive(0)
+        before = {index: self._velocity(index) for index in self._dynamic}
+        placed = {i: pybullet.getBasePositionAndOrientation(i, physicsClientId=server) for i in self._dynamic}
+        pybullet.stepSimulation(physicsClientId=server)
+        for index in self._dynamic:
+            velocity = before[index]
+            if index in self._group and self._group[index].isdisjoint(touching):
+                velocity = 1.5 * velocity - 0.5 * self._velocity(index)
+            pybullet.resetBasePositionAndOrientation(index, *placed[index], physicsClientId=server)
+            pybullet.resetBaseVelocity(index, velocity[:3].tolist(), velocity[3:].tolist(), physicsClientId=server)
 
-_idle_servers: list[int] = []
+    def _velocity(self, index: int) -> np.ndarray:
+        return np.concatenate(pybullet.getBaseVelocity(index, physicsClientId=self._server))
 
+    def step(self, step_index: int) -> None:
+        """Take one step; record the state before it where a frame begins."""
+        frame, remainder = divmod(step_index, self._spec.steps_per_frame)
+        if remainder == 0:
+            self._sample(frame)
+        if self._driven:
+            self._drive(step_index)
+        pybullet.stepSimulation(physicsClientId=self._server)
+        touching = self._log.record(step_index)
+        if remainder == 0:
+            self._synchronise(frame, touching)
 
-@contextlib.contextmanager
-def _server() -> Iterator[int]:
-    """Lend an empty physics server."""
-    server = _idle_servers.pop() if _idle_servers else pybullet.connect(pybullet.DIRECT)
-    if server < 0:
-        raise EngineError("PyBullet opened no physics server; it allows 1024 at once in a process, close some.")
-    try:
-        yield server
-        pybullet.resetSimulation(physicsClientId=server)
-    except BaseException:
-        pybullet.disconnect(physicsClientId=server)
-        raise
-    _idle_servers.append(server)
+    def _synchronise(self, frame: int, touching: set[int]) -> None:
+        """Move the half-step velocities of a frame to the frame's time, for bodies in free flight."""
+        recorder = self._recorder
+        flying = [index for index in self._dynamic if index not in touching and index not in self._group]
+        recorder.linear_velocity[frame, flying] += np.array(self._spec.gravity) * (0.5 * self._dt)
+        for index, group in self._group.items():
+            if group.isdisjoint(touching):
+                later = self._velocity(index)
+                recorder.linear_velocity[frame, index] += 0.5 * (later[:3] - recorder.linear_velocity[frame, index])
+                recorder.angular_velocity[frame, index] += 0.5 * (later[3:] - recorder.angular_velocity[frame, index])
 
+    def _drive(self, step_index: int) -> None:
+        surfaces, server = self._surfaces, self._server
+        # The engine adds gravity to the velocity before it looks at contacts.
+        lift = np.array(self._spec.gravity) * self._dt
+        for slot, index in enumerate(self._driven):
+            velocity = surfaces.linear[step_index, slot] + surfaces.belt[step_index, slot] - lift
+            w, x, y, z = surfaces.orientation[step_index, slot].tolist()
+            place = surfaces.position[step_index, slot].tolist()
+            pybullet.resetBasePositionAndOrientation(index, place, (x, y, z, w), physicsClientId=server)
+            spin = surfaces.angular[step_index, slot].tolist()
+            pybullet.resetBaseVelocity(index, velocity.tolist(), spin, physicsClientId=server)
 
-def _add_body(server: int, body: Body, friction: float, restitution: float) -> int:
-    match body.shape:
-        case Sphere(radius=radius):
-            shape = {"shapeType": pybullet.GEOM_SPHERE, "radius": radius}
-        case Box(half_extents=half_extents):
-            shape = {"shapeType": pybullet.GEOM_BOX, "halfExtents": half_extents}
-        case Cylinder(radius=radius, half_height=half_height):
-            shape = {"shapeType": pybullet.GEOM_CYLINDER, "radius": radius, "height": 2.0 * half_height}
-        case Plane():
-            shape = {"shapeType": pybullet.GEOM_PLANE, "planeNormal": (0.0, 0.0, 1.0)}
-    # Maximal coordinates: plain rigid bodies, not the articulated ones with their own damping.
-    number = pybullet.createMultiBody(
-        baseMass=0.0 if body.is_static else body.mass,
-        baseCollisionShapeIndex=pybullet.createCollisionShape(**shape, physicsClientId=server),
-        basePosition=body.position,
-        baseOrientation=_xyzw(body.orientation),
-        useMaximalCoordinates=True,
-        physicsClientId=server,
-    )
-    pybullet.changeDynamics(
-        number,
-        -1,
-        lateralFriction=friction,
-        rollingFriction=0.0,
-        spinningFriction=0.0,
-        restitution=restitution,
-        linearDamping=0.0,
-        angularDamping=0.0,
-        # Only overlapping bodies push; the default acts across gaps and eats restitution.
-        contactProcessingThreshold=0.0,
-        # Bullet approximates a cylinder's inertia by its box's. The mass is set with it, or it would become 0.
-        **({} if body.is_static else {"mass": body.mass, "localInertiaDiagonal": solid_inertia(body)}),
-        physicsClientId=server,
-    )
-    return number
+    def _sample(self, frame: int) -> None:
+        recorder, server = self._recorder, self._server
+        for index in self._dynamic:
+            position, (x, y, z, w) = pybullet.getBasePositionAndOrientation(index, physicsClientId=server)
+            linear, angular = pybullet.getBaseVelocity(index, physicsClientId=server)
+            recorder.position[frame, index] = position
+            recorder.orientation[frame, index] = (w, x, y, z)
+            recorder.linear_velocity[frame, index] = linear
+            recorder.angular_velocity[frame, index] = angular
+        for index, principal_from_body in self._turned:
+            turn = Rotation.from_quat(recorder.orientation[frame, index], scalar_first=True) * principal_from_body
+            recorder.orientation[frame, index] = turn.as_quat(scalar_first=True)
 
+    def finish(self, engine_name: str) -> Trajectory:
+        """Return everything recorded.
 
-def _sample(server: int, recorder: TrajectoryRecorder, frame: int, moving: list[int]) -> None:
-    for index in moving:
-        position, (x, y, z, w) = pybullet.getBasePositionAndOrientation(index, physicsClientId=server)
-        linear, angular = pybullet.getBaseVelocity(index, physicsClientId=server)
-        recorder.position[frame, index] = position
-        recorder.orientation[frame, index] = (w, x, y, z)
-        recorder.linear_velocity[frame, index] = linear
-        recorder.angular_velocity[frame, index] = angular
-
-
-def _touches(server: int, dt: float) -> list[Touch]:
-    """Return the overlapping points of the step just taken. Bullet's normals point from body B to body A."""
-    points = pybullet.getContactPoints(physicsClientId=server)
-    return [Touch(point[2], point[1], point[6], point[7], point[9] * dt) for point in points if point[8] <= 0.0]
-
-
-def _xyzw(orientation: Quaternion) -> Quaternion:
-    w, x, y, z = orientation
-    return (x, y, z, w)
+        Raises:
+            EngineError: a state is not finite.
+        """
+        return self._recorder.finish(engine_name, self._log.touches(self._surfaces))

@@ -8,19 +8,16 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from physics_data.core.mechanics import colliding_pairs
-from physics_data.core.scene import Body, Box, Cylinder, Plane, SceneSpec, Sphere
+from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.engines.mujoco_friction import step_with_coulomb_friction
-from physics_data.engines.pair_rules import pair_friction, pair_restitution
-from physics_data.engines.recorder import Touch, TrajectoryRecorder
-
-_IMPEDANCE = 0.9999
-"""The largest MuJoCo allows: the constraint, not the free acceleration, decides what a contact does."""
-
-_DEPTH_DECAY = 0.5
-"""Rate at which bodies at rest are pushed out of each other, 1/s. An impact of depth p gains (1 + e) p / 2 per
-second of speed from it: less than 0.2 % at 960 Hz."""
+from physics_data.engines.joint_tree import check_joints
+from physics_data.engines.moving_surfaces import check_belts, moving_surfaces
+from physics_data.engines.mujoco_contacts import ContactLog
+from physics_data.engines.mujoco_model import build_model
+from physics_data.engines.mujoco_state import MujocoState
+from physics_data.engines.mujoco_step import MujocoStepper
+from physics_data.engines.recorder import TrajectoryRecorder
+from physics_data.engines.solids import check_centred
 
 
 class MujocoEngine:
@@ -32,6 +29,8 @@ class MujocoEngine:
     masses; a departing contact stays slack. This replaces the usual spring (``b = 0``, large k), whose impacts
     last several steps and whose restitution varies by 3 to 10 % with the phase of the impact in the step.
 
+    Joints are MuJoCo's own: a body on a hinge has one degree of freedom, and no error to correct.
+
     Source: the constraint model is in the MuJoCo documentation, "Computation", section "Reference".
     """
 
@@ -42,116 +41,98 @@ class MujocoEngine:
         return mujoco.mj_versionString()
 
     def supports(self, spec: SceneSpec) -> None:
-        """Accept every scene: each pair of bodies gets its own contact parameters."""
+        """Return if joints make trees and fit the start, no dynamic body has a belt, and solids are centred.
+
+        Raises:
+            EngineError: one of these does not hold.
+        """
+        check_centred(spec)
+        check_belts(spec)
+        check_joints(spec)
 
     def simulate(self, spec: SceneSpec) -> Trajectory:
         """Run a scene and sample it at its frames.
 
         Raises:
-            EngineError: a state stopped being finite.
+            EngineError: the scene is not supported, or a state stopped being finite.
         """
-        model = build_model(spec)
-        data = mujoco.MjData(model)
-        # The compiler numbers geoms of static bodies first.
-        body_of_geom = [spec.body_index(model.geom(geom).name) for geom in range(model.ngeom)]
-        recorder = TrajectoryRecorder(spec)
-        moving = np.array([i for i, body in enumerate(spec.bodies) if not body.is_static], dtype=np.int64)
-        dt = 1.0 / spec.physics_rate
-        # Views of the engine's own arrays: one row per moving body, in the order of the scene.
-        pose, motion = data.qpos.reshape(-1, 7), data.qvel.reshape(-1, 6)
-        for row, index in enumerate(moving):
-            body = spec.bodies[index]
-            motion[row] = (*body.linear_velocity, *_rotate_into_body(body))
+        self.supports(spec)
+        run = _Run(spec)
+        for frame in range(spec.num_frames):
+            run.sample(frame)
+            if frame < spec.num_frames - 1:
+                run.advance(frame)
+        return run.finish(self.name)
+
+
+class _Run:
+    """One scene on its way."""
+
+    def __init__(self, spec: SceneSpec) -> None:
+        self._spec = spec
+        self._model = model = build_model(spec)
+        self._data = data = mujoco.MjData(model)
+        self._recorder = TrajectoryRecorder(spec)
+        names = [model.geom(geom).name.split("/")[0] for geom in range(model.ngeom)]
+        self._body_of_geom = np.array([spec.body_index(name) for name in names])
+        self._surfaces = moving_surfaces(spec, (spec.num_frames - 1) * spec.steps_per_frame + 1)
+        self._scripted = [
+            (int(model.body(body.name).mocapid[0]), int(self._surfaces.slot[index]))
+            for index, body in enumerate(spec.bodies)
+            if body.is_scripted
+        ]
+        self._stepper = MujocoStepper(model, data, self._surfaces, self._surfaces.slot[self._body_of_geom])
+        self._state = MujocoState(spec, model, data)
+        self._log = ContactLog(model, data)
+        self._place_scripted(0)
+        self._state.start()
         mujoco.mj_forward(model, data)
-        airborne = ~np.isin(moving, [side for touch in _touches(data, body_of_geom, dt) for side in touch[:2]])
-        motion[airborne, :3] -= 0.5 * dt * np.array(spec.gravity)
+        flying = self._state.flying()
+        data.qvel[flying] -= self._state.kick(self._stepper.start())[flying]
 
-        # Without friction a plain step is the same to the bit, and faster.
-        take_step = step_with_coulomb_friction if (model.pair_dim == 3).any() else mujoco.mj_step
-        per_frame = spec.steps_per_frame
-        for step_index in range((spec.num_frames - 1) * per_frame + 1):
-            frame, remainder = divmod(step_index, per_frame)
-            if remainder == 0:
-                recorder.position[frame, moving] = pose[:, :3]
-                recorder.orientation[frame, moving] = pose[:, 3:]
-                recorder.linear_velocity[frame, moving] = motion[:, :3]
-                recorder.angular_velocity[frame, moving] = _rotate_into_world(pose[:, 3:], motion[:, 3:])
-            take_step(model, data)
-            touches = _touches(data, body_of_geom, dt) if data.ncon else []
-            recorder.add_touches(step_index, touches)
-            if remainder == 0:
-                recorder.synchronise_velocity(frame, {side for touch in touches for side in touch[:2]})
-        return recorder.finish(self.name)
+    def sample(self, frame: int) -> None:
+        """Record the state at a frame, with the velocities of bodies in free flight moved to the frame's time."""
+        self._place_scripted(frame * self._spec.steps_per_frame)
+        acceleration = self._stepper.measure()
+        flying = self._state.flying()
+        velocity = self._data.qvel.copy()
+        velocity[flying] += self._state.kick(acceleration)[flying]
+        self._state.sample(self._recorder, frame, velocity)
 
+    def advance(self, frame: int) -> None:
+        """Take the steps from a frame to the next one."""
+        data, per_frame = self._data, self._spec.steps_per_frame
+        first = frame * per_frame
+        if self._stepper.plain and self._fly(per_frame):
+            return
+        for step_index in range(first, first + per_frame):
+            self._place_scripted(step_index)
+            self._stepper.step(step_index)
+            if data.ncon:
+                self._log.record(step_index)
 
-def build_model(spec: SceneSpec) -> mujoco.MjModel:
-    """Compile a scene: one geom a body with its name, one free joint a moving body, one explicit contact a pair."""
-    mjspec = mujoco.MjSpec()
-    dt = 1.0 / spec.physics_rate
-    option = mjspec.option
-    option.timestep = dt
-    option.gravity = spec.gravity
-    option.integrator = mujoco.mjtIntegrator.mjINT_EULER
-    option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-    option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
-    option.solver = mujoco.mjtSolver.mjSOL_NEWTON
-    option.iterations, option.tolerance = 100, 1e-12
-    for body in spec.bodies:
-        _add_body(mjspec, body)
-    for a, b in colliding_pairs(spec):
-        first, second = spec.bodies[a], spec.bodies[b]
-        friction, damping = pair_friction(first, second), (1.0 + pair_restitution(first, second)) / dt
-        pair = mjspec.add_pair(geomname1=first.name, geomname2=second.name)
-        pair.condim = 3 if friction > 0 else 1
-        pair.friction = [friction, friction, 0.0, 0.0, 0.0]
-        pair.solref = [-_DEPTH_DECAY * damping, -damping]
-        # Friction brings a sliding contact to rest in one step, as far as the cone allows.
-        pair.solreffriction = [0.0, -1.0 / dt]
-        pair.solimp = [_IMPEDANCE, _IMPEDANCE, 0.001, 0.5, 2.0]
-    return mjspec.compile()
+    def _fly(self, steps: int) -> bool:
+        """Take many steps in one call; where a contact turns up, take them back and return False."""
+        model, data = self._model, self._data
+        if data.ncon:
+            return False
+        before = (data.qpos.copy(), data.qvel.copy(), data.qacc_warmstart.copy(), data.time)
+        data.maxuse_con = 0
+        mujoco.mj_step(model, data, steps)
+        if data.maxuse_con == 0:
+            return True
+        data.qpos[:], data.qvel[:], data.qacc_warmstart[:], data.time = before
+        return False
 
+    def _place_scripted(self, step_index: int) -> None:
+        for mocap, slot in self._scripted:
+            self._data.mocap_pos[mocap] = self._surfaces.position[step_index, slot]
+            self._data.mocap_quat[mocap] = self._surfaces.orientation[step_index, slot]
 
-def _add_body(mjspec: mujoco.MjSpec, body: Body) -> None:
-    if body.is_static:
-        owner, place = mjspec.worldbody, {"pos": body.position, "quat": body.orientation}
-    else:
-        owner, place = mjspec.worldbody.add_body(name=body.name, pos=body.position, quat=body.orientation), {}
-        owner.add_freejoint()
-    match body.shape:
-        case Sphere(radius=radius):
-            kind, size = mujoco.mjtGeom.mjGEOM_SPHERE, [radius, 0.0, 0.0]
-        case Box(half_extents=half_extents):
-            kind, size = mujoco.mjtGeom.mjGEOM_BOX, list(half_extents)
-        case Cylinder(radius=radius, half_height=half_height):
-            kind, size = mujoco.mjtGeom.mjGEOM_CYLINDER, [radius, half_height, 0.0]
-        case Plane():
-            kind, size = mujoco.mjtGeom.mjGEOM_PLANE, [0.0, 0.0, 1.0]
-    # The inertia follows from shape and mass. contype 0: only the explicit pairs collide.
-    owner.add_geom(name=body.name, type=kind, size=size, mass=body.mass, contype=0, conaffinity=0, **place)
+    def finish(self, engine_name: str) -> Trajectory:
+        """Return everything recorded.
 
-
-def _touches(data: mujoco.MjData, body_of_geom: list[int], dt: float) -> list[Touch]:
-    """Return the contacts of the step just taken, whose forces act at the step's start."""
-    contact = data.contact
-    found = []
-    for (a, b), point, frame, address in zip(
-        contact.geom.tolist(), contact.pos.tolist(), contact.frame.tolist(), contact.efc_address.tolist(), strict=True
-    ):
-        if address >= 0:
-            impulse = float(data.efc_force[address]) * dt
-            found.append(Touch(body_of_geom[a], body_of_geom[b], tuple(point), tuple(frame[:3]), impulse))
-    return found
-
-
-def _rotate_into_body(body: Body) -> np.ndarray:
-    spin, inverse = np.zeros(3), np.zeros(4)
-    mujoco.mju_negQuat(inverse, np.array(body.orientation))
-    mujoco.mju_rotVecQuat(spin, np.array(body.angular_velocity), inverse)
-    return spin
-
-
-def _rotate_into_world(orientation: np.ndarray, spin: np.ndarray) -> np.ndarray:
-    world = np.empty_like(spin)
-    for row in range(len(spin)):
-        mujoco.mju_rotVecQuat(world[row], spin[row], orientation[row])
-    return world
+        Raises:
+            EngineError: a state is not finite.
+        """
+        return self._recorder.finish(engine_name, self._log.touches(self._body_of_geom, self._surfaces))

@@ -1,32 +1,48 @@
 """Collects what an engine does, one step at a time, into a ``Trajectory``."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass, fields
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from physics_data.core.errors import EngineError
+from physics_data.core.paths import scripted_poses, scripted_velocities
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
 
 
-class Touch(NamedTuple):
-    """One contact point in one engine step.
+@dataclass(frozen=True)
+class Touches:
+    """Contact points of single engine steps, one row each, in the order of the steps.
 
-    point in m; normal unit, from a towards b; impulse in N s; slip (tangential speed) in m/s; depth of overlap in m.
+    Units:
+        step_index:  the step that starts at ``step_index / physics_rate`` seconds and in which the push acts
+        point:       m, world frame
+        normal:      unit vector from body_a towards body_b
+        impulse:     N s along the normal
+        slip:        m/s, tangential speed of the surfaces at the start of the step, before the push
+        depth:       m, overlap at the start of the step
     """
 
-    body_a: int
-    body_b: int
-    point: tuple[float, float, float]
-    normal: tuple[float, float, float]
-    impulse: float
-    slip: float = 0.0
-    depth: float = 0.0
+    step_index: Int[np.ndarray, "n"]
+    body_a: Int[np.ndarray, "n"]
+    body_b: Int[np.ndarray, "n"]
+    point: Float[np.ndarray, "n 3"]
+    normal: Float[np.ndarray, "n 3"]
+    impulse: Float[np.ndarray, "n"]
+    slip: Float[np.ndarray, "n"]
+    depth: Float[np.ndarray, "n"]
+
+    def select(self, rows: np.ndarray) -> "Touches":
+        """Return the rows of a mask or an index."""
+        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 class TrajectoryRecorder:
-    """Sampled states and merged contacts of one run; see ``engines.base`` for the time scheme."""
+    """Sampled states of one run; see ``engines.base`` for the time scheme.
+
+    Static and scripted bodies are filled in from the start: the pose and velocity of a scripted one are its path's.
+    """
 
     def __init__(self, spec: SceneSpec) -> None:
         self._spec = spec
@@ -35,40 +51,16 @@ class TrajectoryRecorder:
         self.orientation = np.empty((*shape, 4))
         self.linear_velocity = np.zeros((*shape, 3))
         self.angular_velocity = np.zeros((*shape, 3))
+        seconds = np.array(spec.seconds)
         for index, body in enumerate(spec.bodies):
-            self.position[:, index] = body.position
-            self.orientation[:, index] = body.orientation
-        self._dynamic = np.array([body.is_dynamic for body in spec.bodies])
-        self._half_kick = np.array(spec.gravity) * (0.5 / spec.physics_rate)
-        self._sums: dict[tuple[int, int, int], list[float]] = {}
+            if body.is_scripted:
+                self.position[:, index], self.orientation[:, index] = scripted_poses(body, seconds)
+                self.linear_velocity[:, index], self.angular_velocity[:, index] = scripted_velocities(body, seconds)
+            else:
+                self.position[:, index] = body.position
+                self.orientation[:, index] = body.orientation
 
-    def add_touches(self, step_index: int, touches: Iterable[Touch]) -> None:
-        """Add the contacts of the step that starts at ``step_index / physics_rate`` seconds; pushes only."""
-        frame = step_index // self._spec.steps_per_frame + 1
-        for touch in touches:
-            if touch.impulse <= 0.0:
-                continue
-            sign = 1.0 if touch.body_a < touch.body_b else -1.0
-            pair = (touch.body_a, touch.body_b) if sign > 0 else (touch.body_b, touch.body_a)
-            seconds = step_index / self._spec.physics_rate
-            sums = self._sums.setdefault((frame, *pair), [0.0] * 7 + [seconds, 0.0, 0.0])
-            sums[0] += touch.impulse
-            for axis in range(3):
-                sums[1 + axis] += touch.impulse * touch.point[axis]
-                sums[4 + axis] += touch.impulse * sign * touch.normal[axis]
-            sums[8] = max(sums[8], touch.slip)
-            sums[9] = max(sums[9], touch.depth)
-
-    def synchronise_velocity(self, frame: int, touching: Iterable[int]) -> None:
-        """Move the half-step velocities of a frame to the frame's time, for bodies in free flight.
-
-        ``touching`` names the bodies with a contact at the frame's positions.
-        """
-        flying = self._dynamic.copy()
-        flying[list(touching)] = False
-        self.linear_velocity[frame, flying] += self._half_kick
-
-    def finish(self, engine_name: str) -> Trajectory:
+    def finish(self, engine_name: str, touches: Touches) -> Trajectory:
         """Return the trajectory.
 
         Raises:
@@ -80,16 +72,32 @@ class TrajectoryRecorder:
                 f"engine '{engine_name}' ended with values that are not finite on scenario '{self._spec.scenario}' "
                 f"(index {self._spec.index}); raise physics_rate={self._spec.physics_rate:g} Hz."
             )
-        return Trajectory(*states, contacts=self._contacts())
+        return Trajectory(*states, contacts=merged_contacts(self._spec, touches))
 
-    def _contacts(self) -> Contacts:
-        # A frame beyond the last one comes from the step that synchronises the last frame's velocities.
-        keys = sorted(key for key in self._sums if key[0] < self._spec.num_frames)
-        sums = np.array([self._sums[key] for key in keys]).reshape(-1, 10)
-        index = np.array(keys, dtype=np.int64).reshape(-1, 3)
-        impulse, point, normal = sums[:, 0], sums[:, 1:4] / sums[:, :1], sums[:, 4:7]
-        length = np.linalg.norm(normal, axis=1, keepdims=True)
-        # Opposite pushes of equal size (a body squeezed into a notch) leave no direction; the sum is then kept.
-        normal = np.divide(normal, length, out=normal.copy(), where=length > 0)
-        rest = [sums[:, column].copy() for column in (7, 8, 9)]
-        return Contacts(index[:, 0], index[:, 1], index[:, 2], point, normal, impulse.copy(), *rest)
+
+def merged_contacts(spec: SceneSpec, touches: Touches) -> Contacts:
+    """Merge contact points per body pair and frame interval; touches without a push are no contacts."""
+    # Steps after the last frame's time belong to no interval: an engine may take one to know the last velocities.
+    pushing = (touches.impulse > 0.0) & (touches.step_index < (spec.num_frames - 1) * spec.steps_per_frame)
+    touches = touches.select(pushing)
+    if not len(touches.impulse):
+        return Contacts.none()
+    sign = np.where(touches.body_a < touches.body_b, 1.0, -1.0)
+    frame_index, count = touches.step_index // spec.steps_per_frame + 1, len(spec.bodies)
+    body_a, body_b = np.minimum(touches.body_a, touches.body_b), np.maximum(touches.body_a, touches.body_b)
+    keys, first, group = np.unique(
+        (frame_index * count + body_a) * count + body_b, return_index=True, return_inverse=True
+    )
+    impulse, slip, depth = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros(len(keys))
+    point, normal = np.zeros((len(keys), 3)), np.zeros((len(keys), 3))
+    np.add.at(impulse, group, touches.impulse)
+    np.add.at(point, group, touches.impulse[:, None] * touches.point)
+    np.add.at(normal, group, (touches.impulse * sign)[:, None] * touches.normal)
+    np.maximum.at(slip, group, touches.slip)
+    np.maximum.at(depth, group, touches.depth)
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    # Opposite pushes of equal size (a body squeezed into a notch) leave no direction; the sum is then kept.
+    normal = np.divide(normal, length, out=normal.copy(), where=length > 0)
+    seconds = touches.step_index[first] / spec.physics_rate
+    point /= impulse[:, None]
+    return Contacts(frame_index[first], body_a[first], body_b[first], point, normal, impulse, seconds, slip, depth)

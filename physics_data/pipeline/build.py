@@ -1,40 +1,41 @@
 """Whole datasets: shards made by workers in any order, equal to the byte whoever makes them, resumable."""
 
-import multiprocessing
-import queue
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from physics_data import __version__
-from physics_data.core.clip import Clip
+from physics_data.core.atomic import remove_partials
 from physics_data.core.config import fingerprint
 from physics_data.core.dataset import RECORD_NAME, write_index
-from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path, write_manifest
-from physics_data.core.errors import EngineError
+from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path
 from physics_data.core.provenance import package_versions
-from physics_data.core.shards import IndexRow, write_shard
+from physics_data.core.shards import IndexRow
 from physics_data.pipeline.build_config import BuildConfig
-from physics_data.pipeline.generate import ClipTask, generate_clip
+from physics_data.pipeline.executors import ExecutorName, run_work
+from physics_data.pipeline.shard_maker import ShardMaker, plan
 
 _VERSIONS_THAT_MATTER = ("numpy", "numba", "mujoco", "pybullet", "zstandard")
 
 
 @dataclass
 class BuildSummary:
-    """What a build did. ``rejections`` counts rejected draws per engine; ``reused`` counts clips found finished."""
+    """What a build did. ``reused`` counts clips found finished.
+
+    drawn:       draws by scenario and engine, rejected ones included
+    rejections:  rejected draws by scenario, engine and reason
+    """
 
     clips: int = 0
     reused: int = 0
     bytes: int = 0
     seconds: float = 0.0
-    rejections: Counter[str] = field(default_factory=Counter)
+    drawn: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rejections: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
 
 def build(
@@ -42,6 +43,7 @@ def build(
     out: Path,
     *,
     workers: int = 1,
+    executor: ExecutorName = "local",
     fresh: bool = False,
     on_clips: Callable[[int], None] = lambda count: None,
 ) -> BuildSummary:
@@ -50,30 +52,49 @@ def build(
     Args:
         config: what to build
         out: dataset folder
-        workers: processes; never changes the result
+        workers: shards that are made at the same time; never changes the result
+        executor: who makes them, see ``executors``; never changes the result
         fresh: delete what is in ``out`` first
-        on_clips: called with the number of further clips that are done
+        on_clips: called with the number of further clips that are done; negative where a dead worker's are lost
 
     Raises:
         DataError: ``out`` holds a dataset of another config or of other library versions.
+        EngineError: workers keep dying.
         StorageError: the disk refused; finished shards stay.
     """
     started = time.monotonic()
     _claim(config, out, fresh)
-    shards = config.shards()
-    finished = {name: manifest for name in shards if (manifest := read_manifest(shard_path(out, name))) is not None}
+    make = ShardMaker(config, out.absolute())
+    names = list(plan(config))
+    finished = {name: manifest for name in names if (manifest := _finished(make, name)) is not None}
     summary = BuildSummary(reused=sum(len(manifest["rows"]) for manifest in finished.values()))
     on_clips(summary.reused)
-    waiting = {name: tasks for name, tasks in shards.items() if name not in finished}
-    finished |= dict(_make_shards(config, out, waiting, workers, on_clips))
-    rows = [IndexRow(**row) for name in shards for row in finished[name]["rows"]]
+    waiting = [name for name in names if name not in finished]
+    finished |= dict(run_work(executor, make, waiting, workers, on_clips))
+    remove_partials(out / "shards")  # of workers that died on the way
+    rows = [IndexRow(**row) for name in names for row in finished[name]["rows"]]
     write_index(out, rows)
     for manifest in finished.values():
-        summary.rejections.update(manifest["rejections"])
+        count_draws(manifest, summary.drawn, summary.rejections)
     summary.clips = len(rows)
     summary.bytes = sum(manifest["bytes"] for manifest in finished.values())
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def count_draws(
+    manifest: dict[str, Any], drawn: Counter[tuple[str, str]], rejections: Counter[tuple[str, str, str]]
+) -> None:
+    """Add a shard's draws and rejected draws to the counts of a dataset."""
+    for scenario, engine, count in manifest["drawn"]:
+        drawn[scenario, engine] += count
+    for scenario, engine, reason, count in manifest["rejections"]:
+        rejections[scenario, engine, reason] += count
+
+
+def _finished(make: ShardMaker, name: str) -> dict[str, Any] | None:
+    manifest = read_manifest(shard_path(make.out, name))
+    return manifest if manifest is not None and manifest.get("recipe") == make.recipe(name) else None
 
 
 def _claim(config: BuildConfig, out: Path, fresh: bool) -> None:
@@ -82,76 +103,3 @@ def _claim(config: BuildConfig, out: Path, fresh: bool) -> None:
     versions = {name: version for name, version in package_versions().items() if name in _VERSIONS_THAT_MATTER}
     identity = {"config": fingerprint(config), "worldsim": __version__, **versions}
     claim_folder(out, config, identity=identity, advice="start over with --fresh (deletes that folder)")
-
-
-def _make_shard(
-    config: BuildConfig, out: Path, name: str, tasks: list[ClipTask], on_clip: Callable[[], None]
-) -> dict[str, Any]:
-    rejections: Counter[str] = Counter()
-
-    def clips() -> Iterator[Clip]:
-        for task in tasks:
-            generated = generate_clip(task, config.settings, config.seed, config.renderer)
-            if generated.rejections:
-                rejections[task.engine] += len(generated.rejections)
-            yield generated.clip
-            on_clip()
-
-    path = shard_path(out, name)
-    rows = write_shard(path, clips())
-    return write_manifest(path, rows, rejections=dict(rejections))
-
-
-def _make_shards(
-    config: BuildConfig, out: Path, waiting: dict[str, list[ClipTask]], workers: int, on_clips: Callable[[int], None]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    if workers <= 1 or len(waiting) <= 1:
-        for name, tasks in waiting.items():
-            yield name, _make_shard(config, out, name, tasks, lambda: on_clips(1))
-        return
-    # spawn: a forked child would inherit the thread pools of Numba and the engines in an undefined condition.
-    context = multiprocessing.get_context("spawn")
-    ticks = context.Queue()
-    pool = ProcessPoolExecutor(min(workers, len(waiting)), context, _start_worker, (ticks,))
-    try:
-        futures: dict[Future[dict[str, Any]], str] = {
-            pool.submit(_work, config, out, name, tasks): name for name, tasks in waiting.items()
-        }
-        while futures:
-            done, _ = wait(futures, timeout=0.2, return_when=FIRST_COMPLETED)
-            on_clips(_drain(ticks))
-            for future in done:
-                yield futures.pop(future), future.result()
-        pool.shutdown()
-    except BaseException as error:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
-        if isinstance(error, BrokenProcessPool):
-            raise EngineError(
-                "a worker process died (killed, or out of memory). Finished shards are kept: run the same command "
-                "again, with fewer --workers if memory is short."
-            ) from error
-        raise
-
-
-def _drain(ticks: Any) -> int:
-    count = 0
-    while True:
-        try:
-            ticks.get_nowait()
-        except queue.Empty:
-            return count
-        count += 1
-
-
-_ticks: Any = None
-
-
-def _start_worker(ticks: Any) -> None:
-    global _ticks
-    _ticks = ticks
-
-
-def _work(config: BuildConfig, out: Path, name: str, tasks: list[ClipTask]) -> dict[str, Any]:
-    return _make_shard(config, out, name, tasks, lambda: _ticks.put(1))

@@ -1,43 +1,99 @@
 """The config of a dataset build."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from physics_data.core.clip import DEFAULT_STREAMS, Split, Stream
 from physics_data.core.config import StrictModel
 from physics_data.engines import ENGINES
-from physics_data.pipeline.generate import FIRST_TEST_INDEX, ClipTask
+from physics_data.pipeline.generate import FIRST_INDEX, SPLIT_LENGTH, ClipTask
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
+
+Scenes = Annotated[int, Field(ge=0, lt=SPLIT_LENGTH)]
 
 
 class SplitSizes(StrictModel):
     """Scenes of one scenario in each split."""
 
-    train: Annotated[int, Field(ge=0, lt=FIRST_TEST_INDEX)] = 64
-    test: Annotated[int, Field(ge=0)] = 8
+    train: Scenes = 64
+    val: Scenes = 0
+    test: Scenes = 8
+
+
+class TwinSizes(StrictModel):
+    """Sets of twins of one editor in each split."""
+
+    train: Scenes = 0
+    val: Scenes = 0
+    test: Scenes = 8
+
+
+class TwinPlan(StrictModel):
+    """Which sets of possible and impossible clips to make.
+
+    severity: how large the violations are, from 0 (barely there) to 1, as each editor defines it
+    """
+
+    editors: Annotated[tuple[str, ...], Field(min_length=1)]
+    sets_per_editor: TwinSizes = TwinSizes()
+    severity: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @field_validator("editors")
+    @classmethod
+    def _known_editors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        from physics_data.editors import EDITORS
+
+        return tuple(EDITORS.check(name) for name in names)
+
+
+class HeldOut(StrictModel):
+    """What only the split "ood" shows: whole scenarios, and numbers from outside of training's ranges.
+
+    scenarios:  drawn for "ood" alone, from their ordinary ranges; none of them may be among the build's own
+    scenes:     of each of these, and of each of the build's own scenarios that has held-out ranges
+    """
+
+    scenarios: tuple[str, ...] = ()
+    scenes: Scenes = 8
+
+    @field_validator("scenarios")
+    @classmethod
+    def _known_scenarios(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(SCENARIOS.check(name) for name in names)
 
 
 class BuildConfig(StrictModel):
     """What to build. Worker count and output folder are no part of it: they never change a byte.
 
+    A scenario runs on those of ``engines`` that it claims.
+
     assign_engines:  ``alternate`` gives scene 0 to the first engine, scene 1 to the second, and so on;
                      ``all`` runs every scene on every engine
+    streams:         labels to draw beside ids, depth and amodal masks
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
     scenarios: Annotated[tuple[str, ...], Field(min_length=1)]
     scenes_per_scenario: SplitSizes = SplitSizes()
+    held_out: HeldOut | None = None
+    twins: TwinPlan | None = None
     engines: Annotated[tuple[str, ...], Field(min_length=1)] = ("mujoco", "bullet")
     assign_engines: Literal["alternate", "all"] = "alternate"
     renderer: str = "raycast"
+    streams: tuple[Stream, ...] = tuple(sorted(DEFAULT_STREAMS))
     clips_per_shard: Annotated[int, Field(ge=1)] = 64
     settings: SceneSettings = SceneSettings()
 
     @field_validator("scenarios")
     @classmethod
     def _known_scenarios(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(SCENARIOS) if names == ("all",) else names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice} are listed twice; name every scenario once")
         return tuple(SCENARIOS.check(name) for name in names)
 
     @field_validator("engines")
@@ -50,20 +106,89 @@ class BuildConfig(StrictModel):
     def _known_renderer(cls, name: str) -> str:
         return RENDERERS.check(name)
 
+    @model_validator(mode="after")
+    def _nothing_leaks(self) -> "BuildConfig":
+        for name in (*self.scenarios, *(self.held_out.scenarios if self.held_out else ())):
+            if not self._usable(name):
+                claimed = ", ".join(SCENARIOS.get(name).engines)
+                raise ValueError(
+                    f"scenario '{name}' runs on {claimed}, engines are {', '.join(self.engines)}; "
+                    "add an engine or leave the scenario out"
+                )
+        if self.held_out is None:
+            return self
+        leaking = sorted(set(self.held_out.scenarios) & set(self.scenarios))
+        if leaking:
+            raise ValueError(f"{leaking} are held out and would be trained on; leave them out of one of the two lists")
+        if self.settings.ranges == "held_out":
+            raise ValueError(
+                'settings.ranges is "held_out", so training would see the held-out ranges; leave it out, or held_out'
+            )
+        return self
+
     def shards(self) -> dict[str, list[ClipTask]]:
         """Return shard name → its clips, in order. A shard holds one split and mixes scenarios and engines."""
         named: dict[str, list[ClipTask]] = {}
         sizes = self.scenes_per_scenario
-        for split, first, count in (("train", 0, sizes.train), ("test", FIRST_TEST_INDEX, sizes.test)):
+        counts: dict[Split, int] = {"train": sizes.train, "val": sizes.val, "test": sizes.test}
+        for split, count in counts.items():
             tasks = [
-                ClipTask(scenario, engine, first + scene)
+                ClipTask(scenario, engine, FIRST_INDEX[split] + scene)
                 for scene in range(count)
                 for scenario in self.scenarios
-                for engine in self._engines_of(scene)
+                for engine in self._engines_of(scenario, scene)
             ]
-            for number, start in enumerate(range(0, len(tasks), self.clips_per_shard)):
-                named[f"{split}-{number:05d}"] = tasks[start : start + self.clips_per_shard]
+            named |= self._cut(split, tasks)
+        return named | self._cut("ood", self._held_out_tasks())
+
+    def twin_shards(self) -> dict[str, list[Any]]:
+        """Return shard name → its sets of twins, in order. A set never lies in two shards."""
+        if self.twins is None:
+            return {}
+        from physics_data.pipeline.twins import TwinTask
+
+        named: dict[str, list[Any]] = {}
+        sizes = self.twins.sets_per_editor
+        counts: dict[Split, int] = {"train": sizes.train, "val": sizes.val, "test": sizes.test}
+        sets_per_shard = max(1, self.clips_per_shard // CLIPS_PER_SET)
+        for split, count in counts.items():
+            tasks = [
+                TwinTask(editor, engine, FIRST_INDEX[split] + number, self.twins.severity)
+                for number in range(count)
+                for editor in self.twins.editors
+                for engine in (self.engines[number % len(self.engines)],)
+            ]
+            for number, start in enumerate(range(0, len(tasks), sets_per_shard)):
+                named[f"{split}-twins-{number:05d}"] = tasks[start : start + sets_per_shard]
         return named
 
-    def _engines_of(self, scene: int) -> tuple[str, ...]:
-        return self.engines if self.assign_engines == "all" else (self.engines[scene % len(self.engines)],)
+    def _held_out_tasks(self) -> list[ClipTask]:
+        if self.held_out is None:
+            return []
+        plan = self.held_out
+        with_ranges = [name for name in self.scenarios if any(r.held_out for r in SCENARIOS.get(name).ranges.values())]
+        kinds: list[tuple[str, Literal["train", "held_out"]]] = []
+        kinds.extend((name, "train") for name in plan.scenarios)
+        kinds.extend((name, "held_out") for name in with_ranges)
+        return [
+            ClipTask(scenario, engine, FIRST_INDEX["ood"] + scene, ranges)
+            for scene in range(plan.scenes)
+            for scenario, ranges in kinds
+            for engine in self._engines_of(scenario, scene)
+        ]
+
+    def _cut(self, split: Split, tasks: list[ClipTask]) -> dict[str, list[ClipTask]]:
+        starts = range(0, len(tasks), self.clips_per_shard)
+        return {f"{split}-{n:05d}": tasks[start : start + self.clips_per_shard] for n, start in enumerate(starts)}
+
+    def _usable(self, scenario: str) -> tuple[str, ...]:
+        claimed = SCENARIOS.get(scenario).engines
+        return tuple(engine for engine in self.engines if engine in claimed)
+
+    def _engines_of(self, scenario: str, scene: int) -> tuple[str, ...]:
+        usable = self._usable(scenario)
+        return usable if self.assign_engines == "all" else (usable[scene % len(usable)],)
+
+
+CLIPS_PER_SET = 4
+"""Clips of a set of twins, at most: the four of a quadruplet."""

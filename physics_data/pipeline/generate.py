@@ -1,37 +1,61 @@
 """One clip, from a draw to a labelled video: the data half of the picture, as code."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from physics_data.core.clip import Clip, ClipMeta
+from physics_data.core.clip import DEFAULT_STREAMS, Clip, ClipMeta, Rendering, Split, Stream, TwinInfo
 from physics_data.core.errors import ClipRejectedError
+from physics_data.core.scene import SceneSpec
 from physics_data.core.seeding import clip_generator
+from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
+from physics_data.engines.base import Engine
 from physics_data.pipeline.annotate import events
+from physics_data.pipeline.caption import write_captions
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
 
-FIRST_TEST_INDEX = 1_000_000
-"""Test scenes are numbered from here, so a larger training split never changes them."""
+SPLIT_LENGTH = 1_000_000
+"""Scenes that the numbers of one split have room for."""
+
+FIRST_INDEX: Mapping[Split, int] = {
+    "train": 0,
+    "test": SPLIT_LENGTH,
+    "val": 2 * SPLIT_LENGTH,
+    "ood": 3 * SPLIT_LENGTH,
+}
+"""Where the scenes of each split are numbered from, so that a larger split never changes another."""
+
+FIRST_TEST_INDEX = FIRST_INDEX["test"]
 
 MAX_DRAWS = 50
 """Draws of one clip before the scenario counts as broken."""
 
 
+def split_of(index: int) -> Split:
+    """Return the split that a scene of this number belongs to."""
+    return next(split for split, first in FIRST_INDEX.items() if first <= index < first + SPLIT_LENGTH)
+
+
 @dataclass(frozen=True)
 class ClipTask:
-    """Which clip to make. Equal tasks with equal settings give equal bytes."""
+    """Which clip to make. Equal tasks with equal settings give equal bytes.
+
+    ranges: "held_out" draws the scenario's numbers from outside of training's ranges, whatever the settings say
+    """
 
     scenario: str
     engine: str
     index: int
+    ranges: Literal["train", "held_out"] = "train"
 
     @property
-    def split(self) -> Literal["train", "test"]:
+    def split(self) -> Split:
         """The split the index belongs to."""
-        return "test" if self.index >= FIRST_TEST_INDEX else "train"
+        return split_of(self.index)
 
     @property
     def key(self) -> str:
@@ -41,13 +65,19 @@ class ClipTask:
 
 @dataclass(frozen=True)
 class Generated:
-    """A clip and the reasons for which earlier draws of it were rejected."""
+    """A clip and the short reasons for which earlier draws of it were rejected."""
 
     clip: Clip
     rejections: tuple[str, ...]
 
 
-def generate_clip(task: ClipTask, settings: SceneSettings, root_seed: int, renderer_name: str) -> Generated:
+def generate_clip(
+    task: ClipTask,
+    settings: SceneSettings,
+    root_seed: int,
+    renderer_name: str,
+    streams: Collection[Stream] = DEFAULT_STREAMS,
+) -> Generated:
     """Draw a scene, simulate it, render it, hold it against its law, label it.
 
     A draw that breaks the quality limits is replaced by the next draw of the same generator.
@@ -60,35 +90,75 @@ def generate_clip(task: ClipTask, settings: SceneSettings, root_seed: int, rende
     scenario = SCENARIOS.get(task.scenario)()
     engine = ENGINES.get(task.engine)()
     renderer = RENDERERS.get(renderer_name)()
+    if task.ranges == "held_out":
+        settings = settings.model_copy(update={"ranges": "held_out"})
     rng = clip_generator(root_seed, task.scenario, task.index)
-    rejections: list[str] = []
+    rejections: list[ClipRejectedError] = []
     while len(rejections) < MAX_DRAWS:
         spec = scenario.sample(rng, settings, root_seed, task.index)
         trajectory = engine.simulate(spec)
-        rendering = renderer.render(spec, trajectory)
         try:
+            rendering = renderer.render(spec, trajectory, streams)
             residuals = check_quality(scenario, spec, trajectory, rendering)
         except ClipRejectedError as rejection:
-            rejections.append(str(rejection))
+            rejections.append(rejection)
             continue
-        meta = ClipMeta(
-            key=task.key,
-            source="physics",
-            split=task.split,
-            caption=scenario.caption(spec),
-            frame_rate=spec.frame_rate,
-            num_frames=spec.num_frames,
-            height=spec.height,
-            width=spec.width,
-            spec=spec,
-            engine=task.engine,
-            engine_version=engine.version(),
-            renderer=renderer_name,
-            events=events(spec, trajectory, rendering),
+        clip = labelled_clip(
+            task.key,
+            task.split,
+            scenario.caption(spec),
+            spec,
+            trajectory,
+            rendering,
+            engine=engine,
+            renderer_name=renderer_name,
             residuals=residuals,
         )
-        return Generated(Clip(meta, rendering.rgb, rendering, trajectory), tuple(rejections))
+        return Generated(clip, tuple(rejection.reason for rejection in rejections))
     raise ClipRejectedError(
         f"all {MAX_DRAWS} draws of '{task.key}' broke the quality limits; the last one: {rejections[-1]} "
-        "Widen the scenario's ranges or raise physics_rate."
+        "Widen the scenario's ranges or raise physics_rate.",
+        reason=rejections[-1].reason,
     )
+
+
+def labelled_clip(
+    key: str,
+    split: Split,
+    caption: str,
+    spec: SceneSpec,
+    trajectory: Trajectory,
+    rendering: Rendering,
+    *,
+    engine: Engine,
+    renderer_name: str,
+    residuals: Mapping[str, float],
+    twin: TwinInfo | None = None,
+) -> Clip:
+    """Put a drawn motion together with its events and captions.
+
+    Args:
+        caption: the short one, which the scenario says
+        residuals: how far the motion is from its laws, by name
+        twin: how the clip belongs to a set of twins, if it does
+    """
+    found = events(spec, trajectory, rendering)
+    meta = ClipMeta(
+        key=key,
+        source="physics",
+        split=split,
+        caption=caption,
+        captions=write_captions(caption, spec, trajectory, found),
+        frame_rate=spec.frame_rate,
+        num_frames=spec.num_frames,
+        height=spec.height,
+        width=spec.width,
+        spec=spec,
+        engine=engine.name,
+        engine_version=engine.version(),
+        renderer=renderer_name,
+        events=found,
+        residuals=dict(residuals),
+        twin=twin,
+    )
+    return Clip(meta, rendering.rgb, rendering, trajectory)

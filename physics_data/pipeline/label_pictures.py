@@ -9,6 +9,12 @@ _ID_COLORS = np.array(
 )
 
 
+def id_color(number: int) -> tuple[int, int, int]:
+    """Return the colour of an instance id; 0 is the dark background."""
+    red, green, blue = _ID_COLORS[0 if number == 0 else (number - 1) % (len(_ID_COLORS) - 1) + 1].tolist()
+    return (red, green, blue)
+
+
 def id_picture(instance_ids: UInt8[np.ndarray, "t h w"]) -> UInt8[np.ndarray, "t h w 3"]:
     """Colour instance ids; the background is dark, colours repeat after six instances."""
     ids = instance_ids.astype(int)

@@ -1,27 +1,76 @@
-"""A stored clip made again from its scene, alone."""
+"""A stored clip made again, alone."""
 
-from physics_data.core.clip import Clip, Rendering
+from pathlib import Path
+from typing import get_args
+
+import yaml
+
+from physics_data.core.clip import Clip, Stream
+from physics_data.core.config import validate_config
+from physics_data.core.dataset import RECORD_NAME, ShardDataset
+from physics_data.core.errors import DataError
 from physics_data.core.shards import encode_clip
-from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
+from physics_data.pipeline.build_config import BuildConfig
+from physics_data.pipeline.generate import labelled_clip
 from physics_data.renderers import RENDERERS
 
 
-def regenerate(clip: Clip) -> tuple[Trajectory, Rendering]:
-    """Simulate and draw the scene of a physics clip again, with the engine and renderer that made it.
+def regenerate(dataset: ShardDataset, key: str) -> Clip:
+    """Make a physics clip again: from its own scene alone, or, for one of a set of twins, from the dataset's config.
 
     Raises:
+        UnknownNameError: no clip of that key.
         DataError: the clip is footage.
     """
-    spec, _, _ = clip.labelled
-    assert clip.meta.engine is not None and clip.meta.renderer is not None
-    trajectory = ENGINES.get(clip.meta.engine)().simulate(spec)
-    return trajectory, RENDERERS.get(clip.meta.renderer)().render(spec, trajectory)
+    stored = dataset.load(dataset.find(key))
+    if stored.meta.twin is not None:
+        return _twin(dataset.folder, stored)
+    return from_scene(stored)
 
 
-def differing_parts(clip: Clip) -> list[str]:
-    """Return the stored members that come out differently; none means equal to the byte."""
-    trajectory, rendering = regenerate(clip)
-    stored, again = encode_clip(clip), encode_clip(Clip(clip.meta, rendering.rgb, rendering, trajectory))
-    # Depth is stored in 16 bits, so it is compared as stored; the record holds the range it was coded with.
-    return [name for name in stored if name != "json" and stored[name] != again[name]]
+def from_scene(stored: Clip) -> Clip:
+    """Simulate and draw the scene of a clip again, with the engine and renderer that made it, and label it."""
+    spec, rendering, _ = stored.labelled
+    meta = stored.meta
+    assert meta.engine is not None and meta.renderer is not None
+    engine = ENGINES.get(meta.engine)()
+    trajectory = engine.simulate(spec)
+    asked: list[Stream] = [name for name in get_args(Stream) if getattr(rendering, name) is not None]
+    return labelled_clip(
+        meta.key,
+        meta.split,
+        meta.caption,
+        spec,
+        trajectory,
+        RENDERERS.get(meta.renderer)().render(spec, trajectory, asked),
+        engine=engine,
+        renderer_name=meta.renderer,
+        residuals=meta.residuals,
+    )
+
+
+def _twin(folder: Path, stored: Clip) -> Clip:
+    from physics_data.pipeline.twins import make_twins
+
+    record = yaml.safe_load((folder / RECORD_NAME).read_text(encoding="utf-8"))
+    config = validate_config(BuildConfig, record["config"], source=str(folder / RECORD_NAME))
+    assert stored.meta.twin is not None
+    for tasks in config.twin_shards().values():
+        for task in tasks:
+            if task.key == stored.meta.twin.set_id:
+                made = make_twins(task, config.settings, config.seed, config.renderer, config.streams)
+                return next(clip for clip in made if clip.meta.key == stored.meta.key)
+    raise DataError(
+        f"the config in {folder / RECORD_NAME} makes no set '{stored.meta.twin.set_id}'; it is not the one that this "
+        "dataset was built from."
+    )
+
+
+def differing_parts(stored: Clip, made: Clip) -> list[str]:
+    """Return the stored members that come out differently; none means equal to the byte.
+
+    Depth and flow are compared as they are stored, to a step of their codes.
+    """
+    before, after = encode_clip(stored), encode_clip(made)
+    return [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]

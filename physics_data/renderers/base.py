@@ -1,8 +1,9 @@
 """What every renderer offers."""
 
+from collections.abc import Collection
 from typing import ClassVar, Protocol, runtime_checkable
 
-from physics_data.core.clip import Rendering
+from physics_data.core.clip import DEFAULT_STREAMS, Rendering, Stream
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 
@@ -16,8 +17,10 @@ class Renderer(Protocol):
 
     name: ClassVar[str]
 
-    def render(self, spec: SceneSpec, trajectory: Trajectory) -> Rendering:
-        """Draw every frame with all labels; equal arguments give equal bytes.
+    def render(
+        self, spec: SceneSpec, trajectory: Trajectory, streams: Collection[Stream] = DEFAULT_STREAMS
+    ) -> Rendering:
+        """Draw every frame with all labels, and the streams that are asked for; equal arguments give equal bytes.
 
         Raises:
             DataError: the trajectory is not one of this scene.

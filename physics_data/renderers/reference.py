@@ -2,13 +2,14 @@
 # MuJoCo's functions come from a compiled module that names none of them to a type checker.
 """A second renderer whose geometry is MuJoCo's own ray casting: the oracle of the first one's labels."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from physics_data.core.clip import Rendering
+from physics_data.core.clip import Rendering, Stream
 from physics_data.core.errors import DataError
 from physics_data.core.geometry import view_of
 from physics_data.core.scene import Body, Box, Cylinder, SceneSpec, Sphere
@@ -24,7 +25,9 @@ class MujocoRayRenderer:
 
     name: ClassVar[str] = "mujoco_rays"
 
-    def render(self, spec: SceneSpec, trajectory: Trajectory) -> Rendering:
+    def render(
+        self, spec: SceneSpec, trajectory: Trajectory, streams: Collection[Stream] = frozenset()
+    ) -> Rendering:
         """Draw every frame with all labels.
 
         Raises:

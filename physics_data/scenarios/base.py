@@ -1,28 +1,28 @@
 """What a scenario is, the settings all share, and the parts their scenes are made of."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
 from physics_data.core.scene import (
     Appearance,
     Body,
     Fraction,
-    NonNegative,
+    Joint,
     Plane,
-    Positive,
     SceneSpec,
     Sphere,
     Surface,
     Vector3,
-    check_rates,
 )
 from physics_data.core.trajectory import Trajectory
-from physics_data.variation.appearance import sample_floor, sample_lighting
-from physics_data.variation.cameras import sample_side_view
+from physics_data.scenarios.factors import dressed, sample_distractors, sample_occluders
+from physics_data.scenarios.settings import SceneSettings
+from physics_data.variation.cameras import sample_camera
+from physics_data.variation.lighting import sample_lighting, sample_sensor
+from physics_data.variation.looks import sample_floor
 
 SMALL_RADIUS = 0.275
 LARGE_RADIUS = 0.325
@@ -58,55 +58,12 @@ class Range:
     unit: str
     held_out: tuple[tuple[float, float], ...] = ()
 
-    def draw(self, rng: np.random.Generator, settings: "SceneSettings") -> float:
+    def draw(self, rng: np.random.Generator, settings: SceneSettings) -> float:
         """Draw uniformly from the range that the settings ask for."""
         if settings.ranges == "held_out" and self.held_out:
             low, high = self.held_out[int(rng.integers(len(self.held_out)))]
             return float(rng.uniform(low, high))
         return float(rng.uniform(self.low, self.high))
-
-
-class SceneSettings(StrictModel):
-    """What the scenes of a dataset have in common. The defaults are those of the demo: 1 s at 64 × 64.
-
-    physics_rate:      engine steps, Hz
-    palette, floors:   names from ``variation.appearance``
-    radius:            smallest and largest ball, m
-    ranges:            "held_out" draws every range that has a held-out part from there, and nothing from training's
-    looks:             "plain": named colours, one highlight; "varied" and "held_out": textures, materials, lights and
-                       sensors from two sets that have nothing in common (``variation.looks``)
-    camera_motion:     what the camera does, see ``variation.cameras``
-    distractors:       fewest and most bodies that lie about at rest, outside of what happens
-    camera_*:          see ``variation.cameras``; m and degrees. The defaults show about 4 m × 4 m of the plane y = 0.
-    """
-
-    num_frames: Annotated[int, Field(ge=2)] = 17
-    frame_rate: Positive = 16.0
-    physics_rate: Positive = 960.0
-    width: Annotated[int, Field(ge=8, le=4096)] = 64
-    height: Annotated[int, Field(ge=8, le=4096)] = 64
-    palette: tuple[str, ...] = ("red", "blue", "green", "yellow", "purple", "orange")
-    floors: tuple[str, ...] = ("grey", "sand", "slate")
-    radius: tuple[Positive, Positive] = (0.25, 0.35)
-    ranges: Literal["train", "held_out"] = "train"
-    looks: Literal["plain", "varied", "held_out"] = "plain"
-    camera_motion: Literal["fixed", "orbit", "pan", "look_away", "handheld"] = "fixed"
-    distractors: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]] = (0, 0)
-    camera_distance: Positive = 5.5
-    camera_height: Positive = 1.8
-    camera_target_height: Positive = 1.45
-    camera_fov_y: Annotated[float, Field(gt=1, lt=170)] = 40.0
-    camera_jitter: NonNegative = 0.05
-
-    @model_validator(mode="after")
-    def _rates_fit(self) -> "SceneSettings":
-        check_rates(self.physics_rate, self.frame_rate)
-        return self
-
-    @property
-    def duration(self) -> float:
-        """Scene time between the first and the last frame, s."""
-        return (self.num_frames - 1) / self.frame_rate
 
 
 @runtime_checkable
@@ -147,24 +104,31 @@ def make_scene(
     index: int,
     bodies: tuple[Body, ...],
     floor_restitution: float,
+    floor_friction: float = 0.0,
+    joints: tuple[Joint, ...] = (),
+    spread: float = 0.0,
 ) -> SceneSpec:
-    """Put bodies on a frictionless floor (body 0) in front of a drawn camera, light and floor."""
+    """Put bodies on a floor (body 0) in front of a drawn camera and light, with looks and bystanders of the settings.
+
+    Bystanders (``scenarios.factors``) come after the given bodies, whose positions in the scene are always the same.
+
+    Units:
+        spread:  m, how far towards or away from the camera impacts may throw a body; bystanders stay out of its way
+    """
+    floor_look = sample_floor(rng, settings)
+    camera = sample_camera(rng, settings)
+    lighting = sample_lighting(rng, settings)
+    sensor = sample_sensor(rng, settings)
+    behind = sample_distractors(rng, settings, bodies, camera, spread)
+    before = sample_occluders(rng, settings, bodies, camera, spread)
     floor = Body(
         name="floor",
         noun="floor",
         shape=Plane(),
         role="ground",
         is_static=True,
-        surface=Surface(friction=0.0, restitution=floor_restitution),
-        appearance=sample_floor(rng, settings.floors),
-    )
-    camera = sample_side_view(
-        rng,
-        settings.camera_distance,
-        settings.camera_height,
-        settings.camera_target_height,
-        settings.camera_fov_y,
-        settings.camera_jitter,
+        surface=Surface(friction=floor_friction, restitution=floor_restitution),
+        appearance=floor_look,
     )
     return SceneSpec(
         scenario=info.name,
@@ -175,9 +139,11 @@ def make_scene(
         physics_rate=settings.physics_rate,
         width=settings.width,
         height=settings.height,
-        bodies=(floor, *bodies),
+        bodies=(floor, *dressed(rng, settings, (*bodies, *behind, *before))),
+        joints=joints,
         camera=camera,
-        lighting=sample_lighting(rng),
+        lighting=lighting,
+        sensor=sensor,
     )
 
 
@@ -189,13 +155,19 @@ def make_ball(
     position: Vector3,
     linear_velocity: Vector3 = (0.0, 0.0, 0.0),
     angular_velocity: Vector3 = (0.0, 0.0, 0.0),
+    friction: float = 0.0,
+    density: float = BALL_DENSITY,
 ) -> Body:
-    """Return a smooth ball whose mass follows from its size."""
+    """Return a ball, smooth unless told otherwise, whose mass follows from its size.
+
+    Units:
+        density:  kg/m³, mass over the cube of the radius
+    """
     return Body(
         name=name,
         shape=Sphere(radius=radius),
-        mass=BALL_DENSITY * radius**3,
-        surface=Surface(friction=0.0, restitution=restitution),
+        mass=density * radius**3,
+        surface=Surface(friction=friction, restitution=restitution),
         appearance=appearance,
         position=position,
         linear_velocity=linear_velocity,

@@ -1,10 +1,15 @@
 """Measurements on trajectories that residuals are made of."""
 
+import itertools
+import math
+
 import numpy as np
 from jaxtyping import Float
+from scipy.interpolate import CubicHermiteSpline
 
-from physics_data.core.scene import SceneSpec
+from physics_data.core.scene import SceneSpec, Vector3
 from physics_data.core.trajectory import Trajectory
+from physics_data.scenarios.bounds import bounding_radius
 
 
 def first_contact(trajectory: Trajectory, body_a: int, body_b: int) -> int | None:
@@ -57,3 +62,71 @@ def restitution_on_floor(spec: SceneSpec, trajectory: Trajectory, body: int, flo
     height = trajectory.position[frames, body, 2] - radius
     squared = trajectory.linear_velocity[frames, body, 2] ** 2 - 2.0 * spec.gravity[2] * height
     return float(np.sqrt(max(squared[1], 0.0) / squared[0]))
+
+
+def acceleration_along(spec: SceneSpec, trajectory: Trajectory, body: int, direction: Vector3, frames: slice) -> float:
+    """Return the fitted acceleration of a body along a unit vector over some frames in a row, m/s²."""
+    return float(constant_acceleration(trajectory.position[frames, body], spec.frame_rate) @ np.array(direction))
+
+
+def frames_before(spec: SceneSpec, seconds: float) -> slice:
+    """Return the frames up to a time, s; none after the last one of the clip."""
+    return slice(0, min(spec.num_frames, math.floor(seconds * spec.frame_rate + 1e-9) + 1))
+
+
+def bounce_restitutions(
+    spec: SceneSpec, trajectory: Trajectory, body: int, floor: int, radius: float
+) -> Float[np.ndarray, "n"]:
+    """Return the measured restitution of every bounce of a ball on a floor at z = 0 that frames can tell apart.
+
+    Every flight has one speed at floor level, from energy conservation; a bounce is two flights. The list ends before
+    the first flight that is shorter than two frame intervals, and where the clip does.
+    """
+    contacts = trajectory.contacts
+    touched = contacts.frame_index[(contacts.body_a == min(floor, body)) & (contacts.body_b == max(floor, body))]
+    gravity = -spec.gravity[2]
+    height = trajectory.position[:, body, 2] - radius
+    squared = trajectory.linear_velocity[:, body, 2] ** 2 + 2.0 * gravity * height
+    starts = [0, *(int(frame) for frame in touched)]
+    speeds: list[float] = []
+    for start, end in itertools.pairwise([*starts, spec.num_frames]):
+        flight = np.flatnonzero(height[start:end] > 1e-4) + start
+        if not len(flight):
+            continue
+        speed = math.sqrt(max(float(np.median(squared[flight])), 0.0))
+        if 2.0 * speed / gravity < 2.0 / spec.frame_rate:
+            break
+        speeds.append(speed)
+    return np.array([after / before for before, after in itertools.pairwise(speeds)])
+
+
+def uniform_motion_error(spec: SceneSpec, trajectory: Trajectory, body: int) -> float:
+    """Return the largest distance of a body from x0 + v t, relative to its path; of one at rest, to its radius."""
+    start = spec.bodies[body]
+    seconds = np.array(spec.seconds)[:, None]
+    expected = np.array(start.position) + np.array(start.linear_velocity) * seconds
+    away = np.linalg.norm(trajectory.position[:, body] - expected, axis=1).max()
+    path = float(np.linalg.norm(expected[-1] - expected[0]))
+    return float(away) / (path or bounding_radius(start))
+
+
+def crossing(spec: SceneSpec, trajectory: Trajectory, body: int, height: float) -> tuple[float, float]:
+    """Return x (m) and time (s) at which a body's origin first sinks through a height (m); NaN if it never does.
+
+    Between two frames the way is taken as the cubic through both positions and velocities.
+    """
+    z = trajectory.position[:, body, 2]
+    frames = np.flatnonzero((z[:-1] > height) & (z[1:] <= height))
+    if not len(frames):
+        return math.nan, math.nan
+    frame, interval = int(frames[0]), 1.0 / spec.frame_rate
+    way = CubicHermiteSpline(
+        [0.0, interval],
+        trajectory.position[frame : frame + 2, body],
+        trajectory.linear_velocity[frame : frame + 2, body],
+    )
+    low, high = 0.0, interval
+    while high - low > 1e-9:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if way(middle)[2] > height else (low, middle)
+    return float(way(high)[0]), frame * interval + high

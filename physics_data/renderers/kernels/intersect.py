@@ -1,16 +1,18 @@
 """Where a ray enters a solid, in the solid's own frame.
 
 Each function takes the ray's origin (outside the solid) and direction (any length) and returns the distance in
-units of the direction and the number of the face that was hit; a miss is a negative distance.
+units of the direction and the number of the face that was hit; a miss is a negative distance. None of them
+branches, so that a loop over a row of pixels becomes vector instructions.
 """
 
 import math
 
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import BOX, SPHERE
-from physics_data.renderers.kernels.vectors import dot
+from physics_data.renderers.kernels.layout import BOX, CAPSULE, CYLINDER, ELLIPSOID, FAR, SPHERE
+from physics_data.renderers.kernels.vectors import dot, unit
 
 MISS = -1.0
+_TINY = 1e-30
 
 
 @scalar
@@ -19,19 +21,14 @@ def enter_sphere(origin, direction, radius):
     a = dot(direction, direction)
     b = dot(origin, direction)
     discriminant = b * b - a * (dot(origin, origin) - radius * radius)
-    if discriminant < 0.0 or b >= 0.0:
-        return MISS, 0
-    return (-b - math.sqrt(discriminant)) / a, 0
+    distance = (-b - math.sqrt(max(discriminant, 0.0))) / a
+    return (distance if (discriminant >= 0.0) & (b < 0.0) else MISS), 0
 
 
 @scalar
 def _slab(origin, direction, half):
     """Return the distances at which a ray enters and leaves |x| <= half; an interval turned inside out is a miss."""
-    if direction == 0.0:
-        if abs(origin) > half:
-            return 1e300, -1e300
-        return -1e300, 1e300
-    inverse = 1.0 / direction
+    inverse = 1.0 / (direction if abs(direction) > _TINY else _TINY)
     first = (-half - origin) * inverse
     second = (half - origin) * inverse
     return min(first, second), max(first, second)
@@ -43,84 +40,104 @@ def box_interval(origin, direction, half):
     near_x, far_x = _slab(origin[0], direction[0], half[0])
     near_y, far_y = _slab(origin[1], direction[1], half[1])
     near_z, far_z = _slab(origin[2], direction[2], half[2])
-    near = near_x
-    axis = 0
-    if near_y > near:
-        near = near_y
-        axis = 1
-    if near_z > near:
-        near = near_z
-        axis = 2
-    return near, min(far_x, min(far_y, far_z)), axis
+    near = max(near_x, near_y)
+    axis = 1 if near_y > near_x else 0
+    axis = 2 if near_z > near else axis
+    return max(near, near_z), min(far_x, min(far_y, far_z)), axis
 
 
 @scalar
 def enter_box(origin, direction, half):
     """Return the distance to a box; faces 0, 1, 2 lie on the negative sides of x, y, z and 3, 4, 5 on the positive."""
     near, far, axis = box_interval(origin, direction, half)
-    if near > far or near <= 0.0:
-        return MISS, 0
-    along = direction[0]
-    if axis == 1:
-        along = direction[1]
-    elif axis == 2:
-        along = direction[2]
-    return near, (axis if along > 0.0 else axis + 3)
+    along = direction[1] if axis == 1 else direction[0]
+    along = direction[2] if axis == 2 else along
+    return (near if (near <= far) & (near > 0.0) else MISS), (axis if along > 0.0 else axis + 3)
 
 
 @scalar
 def cylinder_interval(origin, direction, radius, half_height):
     """Return the distances at which a ray enters and leaves a cylinder, and 1 if it enters by an end, else 0."""
-    near, far = _slab(origin[2], direction[2], half_height)
+    end_near, end_far = _slab(origin[2], direction[2], half_height)
     a = direction[0] * direction[0] + direction[1] * direction[1]
     b = origin[0] * direction[0] + origin[1] * direction[1]
     c = origin[0] * origin[0] + origin[1] * origin[1] - radius * radius
     discriminant = b * b - a * c
-    if discriminant < 0.0 or (a == 0.0 and c > 0.0):
-        return 1e300, -1e300, 0
-    if a == 0.0:
-        return near, far, 1
-    root = math.sqrt(discriminant)
-    side_near = (-b - root) / a
-    by_end = 1
-    if side_near > near:
-        near = side_near
-        by_end = 0
-    return near, min(far, (-b + root) / a), by_end
+    is_along = a < _TINY
+    root = math.sqrt(max(discriminant, 0.0))
+    inverse = 1.0 / max(a, _TINY)
+    side_near = -FAR if is_along else (-b - root) * inverse
+    side_far = FAR if is_along else (-b + root) * inverse
+    misses = (discriminant < 0.0) | (is_along & (c > 0.0))
+    near = FAR if misses else max(end_near, side_near)
+    return near, (-FAR if misses else min(end_far, side_far)), (0 if side_near > end_near else 1)
 
 
 @scalar
 def enter_cylinder(origin, direction, radius, half_height):
     """Return the distance to a closed cylinder along z; face 0 is the side, 2 the lower end, 5 the upper one."""
     near, far, by_end = cylinder_interval(origin, direction, radius, half_height)
-    if near > far or near <= 0.0:
-        return MISS, 0
-    if by_end == 0:
-        return near, 0
-    return near, (2 if direction[2] > 0.0 else 5)
+    end = 2 if direction[2] > 0.0 else 5
+    return (near if (near <= far) & (near > 0.0) else MISS), (end if by_end == 1 else 0)
+
+
+@scalar
+def enter_capsule(origin, direction, radius, half_height):
+    """Return the distance to a capsule along z, and face 0."""
+    a = direction[0] * direction[0] + direction[1] * direction[1]
+    b = origin[0] * direction[0] + origin[1] * direction[1]
+    c = origin[0] * origin[0] + origin[1] * origin[1] - radius * radius
+    discriminant = b * b - a * c
+    is_along = a < _TINY
+    side = (-b - math.sqrt(max(discriminant, 0.0))) / max(a, _TINY)
+    height = origin[2] if is_along else origin[2] + side * direction[2]
+    by_side = (abs(height) <= half_height) & (side > 0.0) & ~is_along
+    center = half_height if height > 0.0 else -half_height
+    cap, _ = enter_sphere((origin[0], origin[1], origin[2] - center), direction, radius)
+    misses = (discriminant < 0.0) | (is_along & (c > 0.0))
+    return (MISS if misses else (side if by_side else cap)), 0
+
+
+@scalar
+def enter_ellipsoid(origin, direction, half):
+    """Return the distance to an ellipsoid around the origin, and face 0."""
+    squeezed = (origin[0] / half[0], origin[1] / half[1], origin[2] / half[2])
+    return enter_sphere(squeezed, (direction[0] / half[0], direction[1] / half[1], direction[2] / half[2]), 1.0)
 
 
 @scalar
 def enter_solid(kind, size, origin, direction):
-    """Return the distance to a solid of any kind, and the face."""
+    """Return the distance to a solid of any kind but meshes, and the face."""
     if kind == SPHERE:
         return enter_sphere(origin, direction, size[0])
     if kind == BOX:
         return enter_box(origin, direction, size)
-    return enter_cylinder(origin, direction, size[0], size[2])
+    if kind == CYLINDER:
+        return enter_cylinder(origin, direction, size[0], size[2])
+    if kind == CAPSULE:
+        return enter_capsule(origin, direction, size[0], size[2])
+    return enter_ellipsoid(origin, direction, size)
 
 
 @scalar
 def normal_of(kind, size, face, point):
-    """Return the outward unit normal at a point of a solid's surface."""
+    """Return the outward unit normal at a point of the surface of a solid of any kind but meshes."""
     if kind == SPHERE:
         inverse = 1.0 / size[0]
         return (point[0] * inverse, point[1] * inverse, point[2] * inverse)
-    if kind != BOX and face == 0:
+    if kind == ELLIPSOID:
+        return unit(
+            (point[0] / (size[0] * size[0]), point[1] / (size[1] * size[1]), point[2] / (size[2] * size[2]))
+        )
+    if kind == CAPSULE:
+        inverse = 1.0 / size[0]
+        height = point[2] - min(max(point[2], -size[2]), size[2])
+        return (point[0] * inverse, point[1] * inverse, height * inverse)
+    if (kind == CYLINDER) & (face == 0):
         inverse = 1.0 / size[0]
         return (point[0] * inverse, point[1] * inverse, 0.0)
     sign = -1.0 if face < 3 else 1.0
-    axis = face % 3
+    axis = face if face < 3 else face - 3
     return (sign if axis == 0 else 0.0, sign if axis == 1 else 0.0, sign if axis == 2 else 0.0)
 
 
@@ -133,6 +150,5 @@ def enter_plane(rotation, origin, direction):
     normal = (rotation[2], rotation[5], rotation[8])
     slope = dot(direction, normal)
     height = dot(origin, normal)
-    if slope > -1e-12 or height <= 0.0:
-        return MISS, 0
-    return -height / slope, 0
+    hits = (slope <= -1e-12) & (height > 0.0)
+    return (-height / (slope if hits else -1.0) if hits else MISS), 0

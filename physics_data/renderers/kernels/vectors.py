@@ -25,6 +25,24 @@ def unit(a):
 
 
 @scalar
+def scaled(a, factor):
+    """Return a * factor."""
+    return (a[0] * factor, a[1] * factor, a[2] * factor)
+
+
+@scalar
+def minus(a, b):
+    """Return a - b."""
+    return (a[0] - b[0], a[1] - b[1], a[2] - b[2])
+
+
+@scalar
+def cross(a, b):
+    """Return the vector product."""
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+
+
+@scalar
 def triple(array, index):
     """Read a row of three."""
     return (array[index, 0], array[index, 1], array[index, 2])

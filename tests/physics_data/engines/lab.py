@@ -2,10 +2,25 @@
 
 import hashlib
 import math
+from typing import Literal
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from physics_data.core.scene import Appearance, Body, Camera, Plane, SceneSpec, Shape, Sphere, Surface
+from physics_data.core.scene import (
+    Appearance,
+    Body,
+    Box,
+    Camera,
+    Plane,
+    PoseKey,
+    Quaternion,
+    SceneSpec,
+    Shape,
+    Sphere,
+    Surface,
+    Vector3,
+)
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines.base import Engine
 
@@ -26,6 +41,37 @@ def on_floor(*bodies: Body, friction: float = 0.0, restitution: float = 1.0, **r
     floor = body("floor", Plane(), friction, restitution, is_static=True, role="ground")
     camera = Camera(position=(0.0, -5.5, 1.8), target=(0.0, 0.0, 1.45))
     return SceneSpec(scenario="bench", root_seed=0, index=0, bodies=(floor, *bodies), camera=camera, **rest)
+
+
+def about(axis: Vector3, angle: float) -> Quaternion:
+    """Return the turn by an angle in rad about a unit axis."""
+    x, y, z = (math.sin(angle / 2) * float(part) for part in axis)
+    return (math.cos(angle / 2), x, y, z)
+
+
+def scripted(
+    name: str,
+    shape: Shape,
+    *keys: tuple[float, Vector3, Quaternion],
+    ease: Literal["linear", "smooth"] = "linear",
+    friction: float = 0.5,
+) -> Body:
+    """Return a body that passes through keys of (seconds, position, orientation)."""
+    path = tuple(PoseKey(seconds=t, position=p, orientation=q, ease=ease) for t, p, q in keys)
+    return body(name, shape, friction, 0.0, position=keys[0][1], orientation=keys[0][2], path=path)
+
+
+def on_slope(shape: Shape, angle: float, friction: float, lift: float, turn: Quaternion, **rest) -> SceneSpec:
+    """Put a body with its centre ``lift`` m over a slope that falls towards x; ``turn`` is its orientation on it."""
+    normal = np.array((math.sin(angle), 0.0, math.cos(angle)))
+    tilt = about((0.0, 1.0, 0.0), angle)
+    half = Box(half_extents=(6.0, 2.0, 0.5))
+    middle = tuple((-0.5 * normal + (0.0, 0.0, 3.0)).tolist())
+    slope = body("slope", half, friction, 0.0, is_static=True, position=middle, orientation=tilt, role="ground")
+    both = Rotation.from_quat(tilt, scalar_first=True) * Rotation.from_quat(turn, scalar_first=True)
+    place = tuple((lift * normal + (0.0, 0.0, 3.0)).tolist())
+    orientation = tuple(both.as_quat(scalar_first=True).tolist())
+    return on_floor(slope, body("rider", shape, friction, 0.0, position=place, orientation=orientation), **rest)
 
 
 def drop_restitution(engine: Engine, restitution: float, height: float) -> float:

@@ -118,8 +118,7 @@ def test_a_sliding_box_decelerates_by_friction_times_gravity(engine, friction):
     )
     trajectory = engine.simulate(on_floor(slider, friction=friction))
     speed = trajectory.linear_velocity[:, BODY, 0]
-    # Bullet lets the four corners share the load unevenly; 3 % covers both engines.
-    assert (speed[2] - speed[10]) / 0.5 == pytest.approx(friction * G, rel=0.03)
+    assert (speed[2] - speed[10]) / 0.5 == pytest.approx(friction * G, rel=0.005)
     assert np.abs(trajectory.position[:, BODY, 2] - 0.1).max() < 1e-3, "it neither hops nor sinks"
 
 
@@ -149,7 +148,11 @@ def test_equal_masses_exchange_their_velocities(engine):
     np.testing.assert_allclose(head_on(engine, 1.0, (2.0, -1.0), (1.0, 1.0)), [-1.0, 2.0], atol=0.015)
 
 
-@pytest.mark.parametrize("scenario", list(SCENARIOS))
+SMOOTH = ("free_drop", "projectile", "collide", "occluder_pass")
+"""Scenarios without friction, joints and scripts, whose contacts' normal impulses are all that acts on a body."""
+
+
+@pytest.mark.parametrize("scenario", SMOOTH)
 def test_impulses_account_for_every_change_of_momentum(engine, scenario):
     """Newton's second and third law: the change of momentum is gravity's plus that of the contacts, with both signs."""
     spec = SCENARIOS.get(scenario)().sample(clip_generator(3, scenario, 0), SceneSettings(), 3, 0)
@@ -230,8 +233,9 @@ print("\\n".join(scene_digests(sys.argv[1], reverse=True)))
 
 def scene_digests(name: str, reverse: bool = False) -> list[str]:
     """Return the checksums of one scene per scenario, simulated in the given order."""
-    names = sorted(SCENARIOS, reverse=reverse)
-    specs = {s: SCENARIOS.get(s)().sample(clip_generator(1, s, 5), SceneSettings(), 1, 5) for s in names}
+    names = [s for s in sorted(SCENARIOS, reverse=reverse) if name in SCENARIOS.get(s)().engines]
+    settings = SceneSettings(num_frames=9)
+    specs = {s: SCENARIOS.get(s)().sample(clip_generator(1, s, 5), settings, 1, 5) for s in names}
     digests = {s: digest(ENGINES.get(name)().simulate(spec)) for s, spec in specs.items()}
     return [digests[s] for s in sorted(digests)]
 
@@ -249,7 +253,7 @@ def _repository() -> str:
     return str(Path(__file__).parents[3])
 
 
-@pytest.mark.parametrize("scenario", list(SCENARIOS))
+@pytest.mark.parametrize("scenario", SMOOTH)
 def test_all_engines_agree(scenario):
     """Before the first impact between moving bodies or with the floor, to rounding; afterwards within one late step.
 

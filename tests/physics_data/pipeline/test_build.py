@@ -1,4 +1,6 @@
+import dataclasses
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -13,11 +15,14 @@ from typer.testing import CliRunner
 from physics_data.cli import app
 from physics_data.core.config import dump_yaml
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.errors import DataError
+from physics_data.core.errors import ClipRejectedError, DataError
+from physics_data.core.video import read_video
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
-from physics_data.pipeline.regenerate import differing_parts
+from physics_data.pipeline.laws import as_markdown, law_table
+from physics_data.pipeline.regenerate import differing_parts, regenerate
+from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
 
 CONFIG = BuildConfig(
@@ -126,7 +131,8 @@ def test_more_training_scenes_leave_all_others_as_they_were(built, tmp_path):
 def test_every_clip_can_be_made_again_from_its_scene(built):
     dataset = ShardDataset(built)
     for position in (0, 3, len(dataset) - 1):
-        assert differing_parts(dataset.load(position)) == []
+        clip = dataset.load(position)
+        assert differing_parts(clip, regenerate(dataset, clip.meta.key)) == []
 
 
 @pytest.mark.parametrize(
@@ -152,13 +158,72 @@ def test_commands_work_on_a_dataset(built, tmp_path):
     config.write_text(dump_yaml(CONFIG))
     dry = runner.invoke(app, ["build", "--config", str(config), "--out", str(tmp_path / "dry"), "--dry-run"])
     assert yaml.safe_load(dry.stdout)["clips_per_shard"] == 3
+    assert "16 clips in 6 shards would be built" in " ".join(dry.stderr.split())
     assert not (tmp_path / "dry").exists()
-    assert runner.invoke(app, ["check", str(built)]).exit_code == 0
     key = ShardDataset(built).rows[0].key
-    assert runner.invoke(app, ["regenerate", str(built), key]).exit_code == 0
-    picture = tmp_path / "preview.png"
-    assert runner.invoke(app, ["preview", str(built), "--out", str(picture), "--labels", "--count", "3"]).exit_code == 0
-    assert picture.stat().st_size > 1000
+    alone = runner.invoke(app, ["clip", "--dataset", str(built), "--key", key, "--out", str(tmp_path / "clip.mp4")])
+    assert alone.exit_code == 0
+    assert read_video(tmp_path / "clip.mp4").rgb.shape == (17, 32, 32, 3)
     listed = runner.invoke(app, ["list", "--json"])
     assert '"occluder_pass"' in listed.stdout
+    scenarios = json.loads(runner.invoke(app, ["list", "scenarios", "--json"]).stdout)
+    (member,) = [member for member in scenarios if member["name"] == "free_drop"]
+    assert set(member["engines"]) == {"mujoco", "bullet"}
+    assert {"law", "quantity", "ranges", "tolerances"} <= set(member)
     assert "SceneSpec" in runner.invoke(app, ["schema"]).stdout
+
+
+def test_build_says_what_it_did_as_json(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(dump_yaml(CONFIG.model_copy(update={"scenes_per_scenario": SplitSizes(train=1, test=0)})))
+    arguments = ["build", "--config", str(config), "--out", str(tmp_path / "out"), "--workers", "1", "--json"]
+    said = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert (said["clips"], said["reused"]) == (2, 0)
+    assert sum(count for *_, count in said["drawn"]) >= 2
+    assert json.loads(CliRunner().invoke(app, arguments).stdout)["reused"] == 2
+
+
+def test_a_clip_that_comes_out_differently_is_told(built, tmp_path, monkeypatch):
+    from physics_data.pipeline import regenerate as module
+
+    dataset = ShardDataset(built)
+    stored = dataset.load(0)
+    brighter = dataclasses.replace(stored, rgb=stored.rgb + 1)
+    assert differing_parts(stored, brighter) == ["rgb.zst"]
+    monkeypatch.setattr(module, "regenerate", lambda dataset, key: brighter)
+    result = CliRunner().invoke(app, ["clip", "--dataset", str(built), "--key", stored.meta.key])
+    assert "comes out differently in rgb.zst" in str(result.exception)
+
+
+def test_the_law_table_has_a_row_for_each_claimed_engine():
+    rows = law_table(SceneSettings(width=32, height=32), 2, scenarios=("free_drop", "collide"))
+    assert [(row.scenario, row.engine) for row in rows] == [
+        (name, engine) for name in ("free_drop", "collide") for engine in SCENARIOS.get(name).engines
+    ]
+    for row in rows:
+        for law, figures in row.residuals.items():
+            assert figures is not None
+            assert figures[0] <= figures[1] <= row.tolerances[law]
+    table = as_markdown(rows)
+    assert "| free_drop | " in table and "| scenario | engine | draws | rejected | reasons |" in table
+    assert len({line.count("|") for line in table.split("\n\n")[0].splitlines()}) == 1
+
+
+def test_rejected_draws_are_counted_by_reason(tmp_path, monkeypatch):
+    from physics_data.pipeline import generate
+
+    calls = []
+
+    def strict(scenario, spec, trajectory, rendering):
+        calls.append(spec.index)
+        if len(calls) % 2:
+            raise ClipRejectedError("not this one", reason="too_plain")
+        return {}
+
+    monkeypatch.setattr(generate, "check_quality", strict)
+    small = CONFIG.model_copy(update={"scenes_per_scenario": SplitSizes(train=2, test=0)})
+    summary = build(small, tmp_path / "out")
+    assert sum(summary.rejections.values()) == 4
+    assert {reason for *_, reason in summary.rejections} == {"too_plain"}
+    assert sum(summary.drawn.values()) == 8
+    assert build(small, tmp_path / "out").rejections == summary.rejections, "the manifests keep them"

@@ -2,17 +2,21 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from physics_data.core.errors import ClipRejectedError
+from physics_data.core.scene import Box, Shake
 from physics_data.core.seeding import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.pipeline.quality import check_quality, energy_growth, penetration
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.free_drop import FreeDrop
+from tests.physics_data.engines.lab import body, on_floor, scripted
 
 
 @pytest.fixture
@@ -107,11 +111,88 @@ def test_what_cannot_be_measured_is_rejected_not_passed(clip):
         check_quality(Blind(), spec, trajectory, rendering)
 
 
-def test_positions_that_are_not_numbers_are_rejected(clip):
+def reason_of(*clip):
+    with pytest.raises(ClipRejectedError) as caught:
+        check_quality(*clip)
+    return caught.value.reason
+
+
+def test_states_that_are_not_numbers_are_rejected(clip):
     scenario, spec, trajectory, rendering = clip
-    broken = dataclasses.replace(trajectory, position=np.full_like(trajectory.position, np.nan))
-    with pytest.raises(ClipRejectedError):
-        check_quality(scenario, spec, broken, rendering)
+    for name in ("position", "angular_velocity"):
+        broken = getattr(trajectory, name).copy()
+        broken[3, 1, 0] = np.nan
+        changed_one = dataclasses.replace(trajectory, **{name: broken})
+        with pytest.raises(ClipRejectedError, match=f"{name} of 'ball' is not finite"):
+            check_quality(scenario, spec, changed_one, rendering)
+        assert reason_of(scenario, spec, changed_one, rendering) == "not_finite"
+
+
+class Lawless(FreeDrop):
+    """A scenario without a law."""
+
+    tolerances: ClassVar[dict[str, float]] = {}
+
+    def residuals(self, spec, trajectory):
+        return {}
+
+
+class Standing(Lawless):
+    waives = frozenset({"nothing_moves"})
+
+
+class Hidden(Lawless):
+    waives = frozenset({"not_visible"})
+
+
+def test_a_clip_in_which_nothing_moves_is_rejected_unless_it_is_meant_to(clip):
+    _, spec, trajectory, rendering = clip
+    still = {name: np.repeat(getattr(trajectory, name)[:1], 17, axis=0) for name in ("position", "orientation")}
+    zero = np.zeros_like(trajectory.linear_velocity)
+    frozen = dataclasses.replace(trajectory, **still, linear_velocity=zero, angular_velocity=zero)
+    with pytest.raises(ClipRejectedError, match=r"no body moves by more than 0 m .* 0.001 is needed"):
+        check_quality(Lawless(), spec, frozen, rendering)
+    assert reason_of(Lawless(), spec, frozen, rendering) == "nothing_moves"
+    assert check_quality(Standing(), spec, frozen, rendering)["energy_growth_relative"] == 0.0
+    shaking = spec.camera.model_copy(update={"shake": Shake(amplitude=1.0)})
+    check_quality(Lawless(), spec.model_copy(update={"camera": shaking}), frozen, rendering)
+    turned = still["orientation"].copy()
+    turned[8:, 1] = (np.cos(0.1), np.sin(0.1), 0.0, 0.0)
+    check_quality(Lawless(), spec, dataclasses.replace(frozen, orientation=turned), rendering)
+
+
+def test_an_object_may_come_into_sight_later_where_a_scenario_says_so(clip):
+    _, spec, trajectory, rendering = clip
+    ids = rendering.instance_ids.copy()
+    ids[0] = 0
+    late = dataclasses.replace(rendering, instance_ids=ids)
+    assert reason_of(Lawless(), spec, trajectory, late) == "not_visible"
+    check_quality(Hidden(), spec, trajectory, late)
+    never = dataclasses.replace(rendering, instance_ids=np.zeros_like(ids))
+    with pytest.raises(ClipRejectedError, match="no pixel of object 'ball' is visible in any frame"):
+        check_quality(Hidden(), spec, trajectory, never)
+
+
+def test_a_lift_may_add_energy_and_a_static_floor_may_not():
+    load = body("load", Box(half_extents=(0.1, 0.1, 0.1)), 0.5, 0.0, position=(0.0, 0.0, 1.2))
+    plate, up = Box(half_extents=(1.0, 1.0, 0.1)), (1.0, 0.0, 0.0, 0.0)
+    lift = scripted("lift", plate, (0.0, (0.0, 0.0, 1.0), up), (1.0, (0.0, 0.0, 2.0), up), ease="smooth")
+    spec = on_floor(lift, load)
+    trajectory = ENGINES.get("mujoco")().simulate(spec)
+    assert energy_growth(spec, trajectory) < 1e-3
+    floor = lift.model_copy(update={"path": (), "is_static": True})
+    assert energy_growth(spec.model_copy(update={"bodies": (spec.bodies[0], floor, load)}), trajectory) > 0.5
+
+
+def test_a_box_at_rest_on_a_box_passes_every_limit():
+    low, high = (
+        body(f"box{i}", Box(half_extents=(0.2, 0.2, 0.2)), 0.5, 0.0, position=(0, 0, 0.2 + 0.4 * i)) for i in (0, 1)
+    )
+    for name in ENGINES:
+        trajectory = ENGINES.get(name)().simulate(on_floor(low, high, friction=0.5))
+        spec = on_floor(low, high, friction=0.5)
+        assert penetration(spec, trajectory) < 1e-3
+        assert energy_growth(spec, trajectory) < 5e-3
 
 
 def test_an_object_outside_the_first_frame_is_rejected(clip):

@@ -15,8 +15,8 @@ from physics_data.core.clip import Rendering
 from physics_data.core.errors import ClipRejectedError, ConfigError, DataError, SceneSpecError
 from physics_data.core.geometry import view_of
 from physics_data.core.scene import Appearance, Box, Camera, Cylinder, Lighting, Sphere
-from physics_data.renderers.arrays import Images, pack
-from physics_data.renderers.kernels.draw import draw_rows
+from physics_data.renderers.arrays import pack
+from physics_data.renderers.kernels.draw import draw_frames
 from physics_data.renderers.raycast import RaycastRenderer
 
 AHEAD = Camera(position=(0, -5, 1), target=(0, 0, 1), fov_y=40)
@@ -185,9 +185,8 @@ def test_screen_bounds_cut_nothing_off(seed) -> None:
     scene.dimming_bounds[:] = everywhere
     scene.shadow_pairs[:] = True
     scene.dimming_pairs[:] = True
-    images = Images.empty(1, len(spec.instances), spec.height, spec.width)
-    RaycastRenderer()._draw(scene, images, Images.empty(0, 0, spec.height, spec.width))
-    np.testing.assert_array_equal(images.rgb, expected.rgb)
+    images = RaycastRenderer()._draw(spec, scene)
+    np.testing.assert_array_equal(images.rgb.reshape(expected.rgb.shape), expected.rgb)
     np.testing.assert_array_equal(images.instance_ids, expected.instance_ids)
 
 
@@ -196,7 +195,7 @@ def test_one_compilation_serves_every_scene() -> None:
     RaycastRenderer().render(spec, at_rest(spec))
     spec = random_scene(np.random.default_rng(0), has_wall=True)
     RaycastRenderer(num_threads=2).render(spec, at_rest(spec))
-    assert len(draw_rows.signatures) == 1
+    assert len(draw_frames.signatures) == 1
 
 
 def test_edges_are_smooth_in_colour_and_sharp_in_labels() -> None:

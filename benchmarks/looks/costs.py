@@ -1,0 +1,124 @@
+"""What each look costs, as a ratio to the same scene in plain looks, measured in one run."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.looks.stage import SUN, body, floor, painted_pictures, stage, standing
+from physics_data.core.provenance import hardware
+from physics_data.core.scene import (
+    Appearance,
+    Body,
+    Box,
+    Cylinder,
+    ImageTexture,
+    Lamp,
+    Lighting,
+    SceneSpec,
+    Sensor,
+    Sphere,
+    Vector3,
+)
+from physics_data.core.trajectory import Trajectory
+from physics_data.renderers.raycast import RaycastRenderer
+from physics_data.renderers.sensor import count_samples
+
+SIZE = 128
+NUM_FRAMES = 4
+COMMAND = "python -m benchmarks looks --costs"
+
+
+def measure_costs(repeats: int) -> list[dict[str, object]]:
+    """Time frames of a floor and six moving bodies on one thread, once per look; rows as in ``benchmarks.speed``."""
+    with tempfile.TemporaryDirectory() as folder:
+        scenes = _scenes(painted_pictures(Path(folder)))
+        renderer = RaycastRenderer()
+        jobs = {name: (spec, _drifting(spec)) for name, spec in scenes.items()}
+        for spec, motion in jobs.values():
+            renderer.render(spec, motion)
+        seconds: dict[str, list[float]] = {name: [] for name in jobs}
+        for _ in range(repeats):
+            for name, (spec, motion) in jobs.items():
+                started = time.thread_time()
+                renderer.render(spec, motion)
+                seconds[name].append((time.thread_time() - started) / NUM_FRAMES)
+    plain = statistics.median(seconds["plain"])
+    rows: list[dict[str, object]] = []
+    for name, values in seconds.items():
+        spec, motion = jobs[name]
+        samples = count_samples(spec, motion)
+        rows.append(
+            {
+                "name": name if samples == 1 else f"{name} ({samples} pictures)",
+                "value": 1e3 * statistics.median(values),
+                "unit": "ms a frame",
+                "target": None,
+                "meets": None,
+                "peer": "plain",
+                "peer_value": 1e3 * plain,
+                "ratio": statistics.median(values) / plain,
+                "spread": f"{1e3 * min(values):.3g} to {1e3 * max(values):.3g}",
+                "hardware": hardware(),
+                "command": COMMAND,
+            }
+        )
+    return rows
+
+
+def _scenes(painted: dict[str, ImageTexture]) -> dict[str, SceneSpec]:
+    gentle: dict[str, object] = {"albedo": (0.6, 0.3, 0.1), "second_albedo": (0.3, 0.1, 0.05), "pattern_scale": 0.2}
+    everywhere: dict[str, dict[str, object]] = {
+        f"{pattern} on everything": {"pattern": pattern} for pattern in ("checker", "dots", "wood", "marble", "noise")
+    }
+    everywhere["a picture on everything"] = {"pattern": "image", "image": painted["mosaic"]}
+    bodies: dict[str, dict[str, object]] = {
+        "roughness of its own": {"roughness": 0.6},
+        "six mirrors": {"metallic": 1.0, "roughness": 0.0},
+        "six of glass": {"transparency": 0.8},
+    }
+    lamp = Lamp(position=(-0.5, -1.2, 1.8), intensity=1.0)
+    lights: dict[str, dict[str, object]] = {
+        "one lamp": {"lamps": (lamp,)},
+        "three lamps": {"lamps": (lamp,) * 3},
+        "environment picture": {"environment": painted["panorama"]},
+        "backdrop picture": {"backdrop": painted["hills"]},
+    }
+    sensors = {
+        "grain": Sensor(grain=3.0),
+        "motion blur": Sensor(shutter=0.5),
+        "depth of field": Sensor(aperture=0.06),
+    }
+    scenes = {"plain": _scene({}, {})}
+    scenes |= {name: _scene(gentle | look, gentle | look) for name, look in everywhere.items()}
+    scenes |= {name: _scene(look, {}) for name, look in bodies.items()}
+    scenes["a mirror as floor"] = _scene({}, {"metallic": 0.4, "roughness": 0.0})
+    scenes |= {
+        name: _scene({}, {}, Lighting.model_validate(SUN.model_dump() | light)) for name, light in lights.items()
+    }
+    return scenes | {name: _scene({}, {}, sensor=sensor) for name, sensor in sensors.items()}
+
+
+def _scene(
+    of_bodies: dict[str, object], of_floor: dict[str, object], lighting: Lighting = SUN, sensor: Sensor | None = None
+) -> SceneSpec:
+    red = Appearance.model_validate({"color_name": "red", "albedo": (0.75, 0.05, 0.04)} | of_bodies)
+    grey = Appearance.model_validate({"color_name": "grey", "albedo": (0.4, 0.4, 0.4), "specular": 0.0} | of_floor)
+    shapes = (Sphere(radius=0.35), Box(half_extents=(0.28, 0.28, 0.28)), Cylinder(radius=0.25, half_height=0.35))
+    bodies: tuple[Body, ...] = tuple(
+        body(f"body{index}", shapes[index % 3], _place(index), red, turn=0.4 * index) for index in range(6)
+    )
+    spec = stage((floor(grey), *bodies), (SIZE, SIZE), lighting, sensor)
+    return spec.model_copy(update={"num_frames": NUM_FRAMES})
+
+
+def _place(index: int) -> Vector3:
+    return (-0.85 + 0.85 * (index % 3), -0.6 + 1.1 * (index // 3), 0.36)
+
+
+def _drifting(spec: SceneSpec) -> Trajectory:
+    rest = standing(spec, {f"body{index}": (1.5, 0.0, 0.0) for index in range(6)})
+    position = rest.position + np.array(spec.seconds)[:, None, None] * rest.linear_velocity
+    return Trajectory(position, rest.orientation, rest.linear_velocity, rest.angular_velocity, rest.contacts)

@@ -1,0 +1,109 @@
+"""Commands that look at a dataset: ``check`` and ``preview``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from physics_data.cli.options import DatasetArgument, JsonOption, SplitOption
+from physics_data.core.program import messages, progress_bar
+
+if TYPE_CHECKING:
+    from physics_data.pipeline.check import CheckReport
+
+_SHOWN_FINDINGS = 40
+
+
+def check(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
+    """Read every clip and verify checksums, formats, laws, and that all labels agree; exit 1 when something is wrong.
+
+    Example: `python -m physics_data check runs/demo/physics`
+    """
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.pipeline.check import check_dataset
+
+    opened = ShardDataset(dataset)
+    with progress_bar() as progress:
+        bar = progress.add_task("checking", total=len(opened), note="")
+        report = check_dataset(opened, lambda: progress.advance(bar))
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "dataset": str(dataset),
+                    "clips": len(opened),
+                    "passed": dict(report.passed),
+                    "findings": [asdict(finding) for finding in report.findings],
+                },
+                indent=1,
+            )
+        )
+    else:
+        _show(report, dataset, len(opened))
+    if report.findings:
+        raise typer.Exit(1)
+
+
+def _show(report: "CheckReport", dataset: Path, total: int) -> None:
+    counts = Table("scenario or source", "engine", "split", "clips", title=f"{dataset}: {total} clips")
+    for names, count in sorted(report.clips.items()):
+        counts.add_row(*names, str(count))
+    messages.print(counts)
+    if report.residuals:
+        laws = Table("scenario", "engine", "law residual", "median", "largest")
+        for names, values in sorted(report.residuals.items()):
+            laws.add_row(*names, f"{np.median(values):.2e}", f"{max(values):.2e}")
+        messages.print(laws)
+    wrong = {finding.check for finding in report.findings}
+    summary = Table("check", "passed", "wrong")
+    for name in list(dict.fromkeys([*report.passed, *sorted(wrong)])):
+        count = sum(finding.check == name for finding in report.findings)
+        summary.add_row(name, str(report.passed[name]), f"[red]{count}[/red]" if count else "0")
+    messages.print(summary)
+    if not report.findings:
+        messages.print(f"[green]{dataset} is whole[/green]: every check passed.")
+        return
+    findings = Table("where", "check", "what is wrong", title="[red]wrong[/red]")
+    for finding in report.findings[:_SHOWN_FINDINGS]:
+        findings.add_row(finding.where, finding.check, escape(finding.message))
+    messages.print(findings)
+    if len(report.findings) > _SHOWN_FINDINGS:
+        more = len(report.findings) - _SHOWN_FINDINGS
+        messages.print(f"{more} more; 'python -m physics_data check {dataset} --json' lists all.")
+
+
+def preview(
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option(help="Page (.html) to write, or a contact sheet (.png).")] = Path("preview.html"),
+    count: Annotated[int, typer.Option(min=1, help="Number of clips, spread over the dataset.")] = 24,
+    split: SplitOption = None,
+    labels: Annotated[bool, typer.Option("--labels", help="Contact sheets: ids and depth under each clip.")] = False,
+) -> None:
+    """Write a gallery of some clips as one page: videos, overlays, energies, twins, statistics; or a contact sheet.
+
+    Example: `python -m physics_data preview runs/demo/physics --out preview.html`
+
+    Contact sheet: `python -m physics_data preview runs/demo/physics --labels --count 8 --out preview.png`
+    """
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import ConfigError, DataError
+    from physics_data.pipeline.preview import write_gallery, write_sheet
+
+    opened = ShardDataset(dataset)
+    positions = opened.select(split=split)
+    if not positions:
+        raise DataError(f"{dataset} has no clip of split '{split}'; it has {sorted({r.split for r in opened.rows})}.")
+    if out.suffix == ".png":
+        shown = write_sheet(opened, positions, out, count, labels)
+    elif out.suffix == ".html":
+        with progress_bar() as progress:
+            bar = progress.add_task("drawing", total=min(count, len(positions)), note="")
+            shown = write_gallery(opened, positions, out, count, lambda: progress.advance(bar))
+    else:
+        raise ConfigError(f"--out {out} has the suffix '{out.suffix}'; write a page (.html) or a contact sheet (.png).")
+    messages.print(f"{shown} clips drawn in {out}")

@@ -1,0 +1,154 @@
+"""Commands that make clips: ``build`` and ``clip``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from physics_data.cli.options import ConfigOption, JsonOption, SetOption
+from physics_data.core.program import messages, progress_bar
+
+if TYPE_CHECKING:
+    from physics_data.pipeline.build import BuildSummary
+    from physics_data.pipeline.estimate import Estimate
+
+
+def build(
+    config: ConfigOption,
+    out: Annotated[Path, typer.Option(help="Dataset folder to write.")] = Path("runs/physics"),
+    overrides: SetOption = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Shards made at a time; default: one per core.")] = None,
+    executor: Annotated[str, typer.Option(help="local: processes of this machine; ray: a Ray cluster.")] = "local",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is in --out. This is what happens anyway.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved config and the plan, time a few clips, and stop.")
+    ] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Then test that the twins give nothing away; fails if they do.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete what is in --out first.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a dataset, or go on with one that was interrupted.
+
+    The result depends on the config alone, never on the number of workers, the executor or on interruptions.
+
+    Example: `python -m physics_data build --config configs/data_demo.yaml --out runs/demo/physics`
+
+    On a cluster whose machines share a disk: `RAY_ADDRESS=auto python -m physics_data build --config C --out /shared/D
+    --executor ray --workers 64`
+    """
+    from physics_data.core.config import dump_yaml, load_config
+    from physics_data.core.errors import ConfigError
+    from physics_data.core.provenance import num_cores
+    from physics_data.pipeline.build import build as build_dataset
+    from physics_data.pipeline.build_config import BuildConfig
+    from physics_data.pipeline.estimate import CLIPS_OF_A_SET, estimate
+
+    if executor not in ("local", "ray"):
+        raise ConfigError(f"--executor {executor}; write --executor local or --executor ray.")
+    if fresh and resume:
+        raise ConfigError("--fresh deletes what --resume would go on with; leave out one of the two.")
+    resolved = load_config(BuildConfig, config, overrides or ())
+    parallel = workers or num_cores()
+    if dry_run:
+        typer.echo(dump_yaml(resolved), nl=False)
+        _show_plan(estimate(resolved), out, parallel)
+        return
+    total = sum(map(len, resolved.shards().values()))
+    total += CLIPS_OF_A_SET * sum(map(len, resolved.twin_shards().values()))
+    with progress_bar() as progress:
+        bar = progress.add_task("physics clips", total=total, note="")
+        summary = build_dataset(
+            resolved,
+            out,
+            workers=parallel,
+            executor="ray" if executor == "ray" else "local",
+            fresh=fresh,
+            on_clips=lambda count: progress.advance(bar, count),
+        )
+    if as_json:
+        typer.echo(json.dumps(_plain(summary, out), indent=1))
+    _show_summary(summary, out)
+    if audit:
+        from physics_data.cli.use import run_audit
+
+        run_audit(out, as_json=False)
+
+
+def _show_plan(planned: "Estimate", out: Path, workers: int) -> None:
+    splits = sorted({split for split, _ in planned.clips})
+    table = Table("scenario or editor", *splits, title="planned clips", title_justify="left", title_style="bold")
+    for name in sorted({name for _, name in planned.clips}):
+        table.add_row(name, *(str(planned.clips[split, name] or "–") for split in splits))
+    messages.print(table)
+    minutes = planned.minutes(workers)
+    messages.print(
+        f"{planned.total_clips} clips in {planned.shards} shards would be built in {out}: about "
+        f"{planned.total_bytes / 1e6:.1f} MB and {minutes:.1f} minutes with {workers} workers, each on a core of its "
+        f"own ({planned.sampled} clips were made to measure: {planned.clip_seconds:.2f} s and "
+        f"{planned.clip_bytes / 1024:.0f} KiB a clip)."
+    )
+
+
+def _show_summary(summary: "BuildSummary", out: Path) -> None:
+    if summary.rejections:
+        table = Table("scenario", "engine", "reason", "rejected", "of draws", title="rejected draws")
+        for (scenario, engine, reason), count in sorted(summary.rejections.items()):
+            table.add_row(scenario, engine, reason, str(count), str(summary.drawn[scenario, engine]))
+        messages.print(table)
+    made = summary.clips - summary.reused
+    rate = f", {made / summary.seconds:.1f} clips/s" if made else ""
+    rejected = f"{sum(summary.rejections.values())} of {sum(summary.drawn.values())}"
+    messages.print(
+        f"[green]{summary.clips} clips[/green] in {out} ({summary.bytes / 1e6:.1f} MB; {made} made now in "
+        f"{summary.seconds:.1f} s{rate}; rejected draws: {rejected})"
+    )
+
+
+def _plain(summary: "BuildSummary", out: Path) -> dict[str, Any]:
+    return {
+        "dataset": str(out),
+        "clips": summary.clips,
+        "reused": summary.reused,
+        "bytes": summary.bytes,
+        "seconds": summary.seconds,
+        "drawn": [[*names, count] for names, count in sorted(summary.drawn.items())],
+        "rejections": [[*names, count] for names, count in sorted(summary.rejections.items())],
+    }
+
+
+def clip(
+    dataset: Annotated[Path, typer.Option(help="The dataset that holds it.")],
+    key: Annotated[str, typer.Option(help="Key of the clip.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Also write it: a video (.mp4, .webm, .gif, ...), or a folder of pictures.")
+    ] = None,
+) -> None:
+    """Make one clip again, alone, and compare it with the stored bytes.
+
+    Example: `python -m physics_data clip --dataset runs/demo/physics --key free_drop-mujoco-0000000 --out clip.mp4`
+    """
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import DataError
+    from physics_data.core.video import write_video
+    from physics_data.pipeline.export_frames import write_frames
+    from physics_data.pipeline.regenerate import differing_parts, regenerate
+
+    opened = ShardDataset(dataset)
+    stored = opened.load(opened.find(key))
+    made = regenerate(opened, key)
+    if out is not None:
+        write_video(out, made.rgb, made.meta.frame_rate) if out.suffix else write_frames(made, out)
+        messages.print(f"written: {out}")
+    differing = differing_parts(stored, made)
+    if differing:
+        raise DataError(
+            f"clip '{key}' comes out differently in {', '.join(differing)}; it was made with {stored.meta.engine} "
+            f"{stored.meta.engine_version}. Compare the versions in {dataset / 'dataset.yaml'} with the installed ones."
+        )
+    messages.print(f"[green]{key}[/green] made again, alone: equal to the byte")

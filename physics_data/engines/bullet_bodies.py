@@ -1,0 +1,145 @@
+"""The bodies of a scene in a PyBullet server."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from physics_data.core.errors import EngineError
+from physics_data.core.mechanics import principal_axes, solid_inertia
+from physics_data.core.scene import (
+    Body,
+    Box,
+    Capsule,
+    Compound,
+    Cylinder,
+    Ellipsoid,
+    Mesh,
+    Part,
+    Plane,
+    Primitive,
+    Quaternion,
+    Sphere,
+)
+from physics_data.engines.bullet_library import load_pybullet
+
+pybullet = load_pybullet()
+
+DRIVEN_MASS = 1e12
+"""Mass of a body that moves as it is told, kg: contacts feel its velocity, which static bodies have none of."""
+
+_idle_servers: list[int] = []
+
+
+@contextlib.contextmanager
+def physics_server() -> Iterator[int]:
+    """Lend an empty physics server."""
+    server = _idle_servers.pop() if _idle_servers else pybullet.connect(pybullet.DIRECT)
+    if server < 0:
+        raise EngineError("PyBullet opened no physics server; it allows 1024 at once in a process, close some.")
+    try:
+        yield server
+        pybullet.resetSimulation(physicsClientId=server)
+    except BaseException:
+        pybullet.disconnect(physicsClientId=server)
+        raise
+    _idle_servers.append(server)
+
+
+def check_shapes(bodies: tuple[Body, ...]) -> None:
+    """Refuse shapes that Bullet does not have.
+
+    Raises:
+        EngineError: there is an ellipsoid.
+    """
+    for body in bodies:
+        shapes = [part.shape for part in body.shape.parts] if isinstance(body.shape, Compound) else [body.shape]
+        if any(isinstance(shape, Ellipsoid) for shape in shapes):
+            raise EngineError(f"Bullet has no ellipsoids, and '{body.name}' is or has one; use the engine 'mujoco'.")
+
+
+def body_from_principal(body: Body) -> Rotation:
+    """Return the turn from the frame in which Bullet holds a body, that of its principal axes, to the scene's."""
+    return Rotation.from_matrix(np.eye(3) if not body.is_dynamic else principal_axes(body))
+
+
+def add_body(server: int, body: Body, is_driven: bool, friction: float, restitution: float) -> int:
+    """Create one body and return Bullet's number for it; ``is_driven`` ones move as they are told."""
+    inward = body_from_principal(body).inv()
+    world = Rotation.from_quat(body.orientation, scalar_first=True) * inward.inv()
+    mass = DRIVEN_MASS if is_driven else body.mass if body.is_dynamic else 0.0
+    # Maximal coordinates: plain rigid bodies, not the articulated ones with their own damping.
+    number = pybullet.createMultiBody(
+        baseMass=mass,
+        baseCollisionShapeIndex=_collision_shape(server, body, inward),
+        basePosition=body.position,
+        baseOrientation=world.as_quat(),
+        useMaximalCoordinates=True,
+        physicsClientId=server,
+    )
+    # Bullet approximates a cylinder's inertia by its box's. The mass is set with it, or it would become 0.
+    inertia = (mass, mass, mass) if is_driven else solid_inertia(body) if body.is_dynamic else ()
+    pybullet.changeDynamics(
+        number,
+        -1,
+        lateralFriction=friction,
+        rollingFriction=0.0,
+        spinningFriction=0.0,
+        restitution=restitution,
+        linearDamping=0.0,
+        angularDamping=0.0,
+        # Only overlapping bodies push; the default acts across gaps and eats restitution.
+        contactProcessingThreshold=0.0,
+        **({"mass": mass, "localInertiaDiagonal": inertia} if inertia else {}),
+        physicsClientId=server,
+    )
+    return number
+
+
+def _collision_shape(server: int, body: Body, inward: Rotation) -> int:
+    match body.shape:
+        case Plane():
+            shape: dict[str, Any] = {"shapeType": pybullet.GEOM_PLANE, "planeNormal": (0.0, 0.0, 1.0)}
+        case Mesh(vertices=vertices):
+            shape = {"shapeType": pybullet.GEOM_MESH, "vertices": inward.apply(np.array(vertices)).tolist()}
+        case Compound(parts=parts):
+            return _compound_shape(server, parts, inward)
+        case solid:
+            shape = _primitive(solid)
+    return pybullet.createCollisionShape(**shape, physicsClientId=server)
+
+
+def _compound_shape(server: int, parts: tuple[Part, ...], inward: Rotation) -> int:
+    solids = [_primitive(part.shape) for part in parts]
+    turns = [inward * Rotation.from_quat(part.orientation, scalar_first=True) for part in parts]
+    return pybullet.createCollisionShapeArray(
+        shapeTypes=[solid["shapeType"] for solid in solids],
+        radii=[solid.get("radius", 0.0) for solid in solids],
+        halfExtents=[solid.get("halfExtents", (0.0, 0.0, 0.0)) for solid in solids],
+        lengths=[solid.get("height", 0.0) for solid in solids],
+        collisionFramePositions=[inward.apply(part.position).tolist() for part in parts],
+        collisionFrameOrientations=[turn.as_quat().tolist() for turn in turns],
+        physicsClientId=server,
+    )
+
+
+def _primitive(shape: Primitive) -> dict[str, Any]:
+    match shape:
+        case Sphere(radius=radius):
+            return {"shapeType": pybullet.GEOM_SPHERE, "radius": radius}
+        case Box(half_extents=half_extents):
+            return {"shapeType": pybullet.GEOM_BOX, "halfExtents": half_extents}
+        case Cylinder(radius=radius, half_height=half_height):
+            return {"shapeType": pybullet.GEOM_CYLINDER, "radius": radius, "height": 2.0 * half_height}
+        case Capsule(radius=radius, half_height=half_height):
+            return {"shapeType": pybullet.GEOM_CAPSULE, "radius": radius, "height": 2.0 * half_height}
+        case Ellipsoid():
+            raise EngineError("Bullet has no ellipsoids; use the engine 'mujoco'.")
+
+
+def xyzw(orientation: Quaternion) -> Quaternion:
+    """Return a quaternion in Bullet's order."""
+    w, x, y, z = orientation
+    return (x, y, z, w)

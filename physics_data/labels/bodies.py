@@ -1,0 +1,75 @@
+"""What each body weighs, how it meets others, and the energy and momentum it carries."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from physics_data.core.clip import Clip
+from physics_data.core.mechanics import (
+    body_angular_momentum,
+    body_kinetic_energy,
+    body_momentum,
+    body_potential_energy,
+    inertia_tensor,
+)
+
+
+@dataclass(frozen=True)
+class BodyLabels:
+    """Mechanics of the bodies of a clip, in the order of ``SceneSpec.bodies``.
+
+    Mass, inertia, energy and momentum are NaN for static and scripted bodies, which have none that matters.
+
+    Units:
+        mass:                  kg
+        inertia:               kg m², about the centre of mass, body frame
+        friction:              Coulomb coefficient asked for, 1
+        restitution:           asked for, 1
+        measured_restitution:  1, mean over the clip's bounces that let one measure it (``Event.restitution``), of
+                               every pair that the body is in; NaN without such a bounce
+        kinetic_energy:        J, of translation and rotation
+        potential_energy:      J, in the uniform field of gravity; zero at the world's origin
+        momentum:              kg m/s, world frame
+        angular_momentum:      kg m²/s, world frame, about the body's own centre of mass
+    """
+
+    mass: Float[np.ndarray, "o"]
+    inertia: Float[np.ndarray, "o 3 3"]
+    friction: Float[np.ndarray, "o"]
+    restitution: Float[np.ndarray, "o"]
+    measured_restitution: Float[np.ndarray, "o"]
+    kinetic_energy: Float[np.ndarray, "t o"]
+    potential_energy: Float[np.ndarray, "t o"]
+    momentum: Float[np.ndarray, "t o 3"]
+    angular_momentum: Float[np.ndarray, "t o 3"]
+
+
+def body_labels(clip: Clip) -> BodyLabels:
+    """Return the mechanics of all bodies of a physics clip at every frame.
+
+    Raises:
+        DataError: the clip is footage.
+    """
+    spec, _, trajectory = clip.labelled
+    measured: dict[str, list[float]] = {}
+    for event in clip.meta.events:
+        if event.restitution is not None:
+            for name in event.bodies:
+                measured.setdefault(name, []).append(event.restitution)
+    unknown = np.full((3, 3), np.nan)
+    labels = BodyLabels(
+        mass=np.array([body.mass if body.is_dynamic else np.nan for body in spec.bodies]),
+        inertia=np.array([inertia_tensor(body) if body.is_dynamic else unknown for body in spec.bodies]),
+        friction=np.array([body.surface.friction for body in spec.bodies]),
+        restitution=np.array([body.surface.restitution for body in spec.bodies]),
+        measured_restitution=np.array([float(np.mean(measured.get(body.name, [np.nan]))) for body in spec.bodies]),
+        kinetic_energy=body_kinetic_energy(spec, trajectory),
+        potential_energy=body_potential_energy(spec, trajectory),
+        momentum=body_momentum(spec, trajectory),
+        angular_momentum=body_angular_momentum(spec, trajectory),
+    )
+    fixed = [index for index, body in enumerate(spec.bodies) if not body.is_dynamic]
+    for per_frame in (labels.kinetic_energy, labels.potential_energy, labels.momentum, labels.angular_momentum):
+        per_frame[:, fixed] = np.nan
+    return labels

@@ -1,0 +1,80 @@
+"""What a build will make, and how long and how large it will be, from a few clips made for trial."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from physics_data.core.shards import encode_clip
+from physics_data.pipeline.build_config import BuildConfig
+from physics_data.pipeline.generate import ClipTask, generate_clip
+from physics_data.pipeline.shard_maker import plan
+
+SAMPLES = 8
+"""Clips made for trial, at most; no scenario more than once per engine."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The plan of a build.
+
+    clips:        planned clips by split and scenario or twins of an editor
+    shards:       files
+    sampled:      clips that were made to measure
+    clip_bytes:   mean size of these, stored
+    clip_seconds: mean time of these on one core
+    """
+
+    clips: Counter[tuple[str, str]]
+    shards: int
+    sampled: int
+    clip_bytes: float
+    clip_seconds: float
+
+    @property
+    def total_clips(self) -> int:
+        """All clips of the plan, with CLIPS_OF_A_SET for each set of twins."""
+        return sum(self.clips.values())
+
+    def minutes(self, workers: int) -> float:
+        """Return the time that the build takes with some workers, each on a core of its own."""
+        return self.total_clips * self.clip_seconds / workers / 60.0
+
+    @property
+    def total_bytes(self) -> float:
+        """Size of all shards."""
+        return self.total_clips * self.clip_bytes
+
+
+def estimate(config: BuildConfig) -> Estimate:
+    """Count what a config plans, and make a few of its clips to measure time and size."""
+    clips: Counter[tuple[str, str]] = Counter()
+    samples: dict[tuple[str, str], ClipTask] = {}
+    planned = plan(config)
+    for tasks in planned.values():
+        for task in tasks:
+            if isinstance(task, ClipTask):
+                clips[task.split, task.scenario] += 1
+                samples.setdefault((task.scenario, task.engine), task)
+            else:
+                clips[task.split, f"twins: {task.editor}"] += CLIPS_OF_A_SET
+    chosen = _spread(list(samples.values()))
+    sizes, seconds = [], []
+    for number, task in enumerate([*chosen[:1], *chosen]):  # the first one compiles, and is made again
+        started = time.perf_counter()
+        made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams)
+        size = sum(map(len, encode_clip(made.clip).values()))
+        if number:
+            seconds.append(time.perf_counter() - started)
+            sizes.append(size)
+    count = max(len(sizes), 1)
+    return Estimate(clips, len(planned), len(sizes), sum(sizes) / count, sum(seconds) / count)
+
+
+def _spread(tasks: list[ClipTask]) -> list[ClipTask]:
+    if len(tasks) <= SAMPLES:
+        return tasks
+    return [tasks[round(number * (len(tasks) - 1) / (SAMPLES - 1))] for number in range(SAMPLES)]
+
+
+CLIPS_OF_A_SET = 3
+"""Clips of a set of twins on average: pairs have two or three, quadruplets four."""

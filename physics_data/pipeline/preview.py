@@ -1,0 +1,157 @@
+"""What a dataset looks like: a page with its clips, labels and counts, or a contact sheet."""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import yaml
+from jaxtyping import UInt8
+from PIL import Image
+
+from physics_data.core.atomic import atomic_path, write_text
+from physics_data.core.clip import Clip, ClipMeta
+from physics_data.core.dataset import RECORD_NAME, ShardDataset
+from physics_data.core.sheets import contact_sheet
+from physics_data.pipeline.energy_chart import energy_chart
+from physics_data.pipeline.label_pictures import depth_picture, id_picture
+from physics_data.pipeline.overlays import draw_labels, enlarge
+from physics_data.pipeline.statistics import DatasetStatistics, dataset_statistics
+
+SHOWN_HEIGHT = 192
+"""Clips are shown about this high, pixels."""
+
+SHOWN_OUTCOMES = 4
+"""Outcomes of a scenario that the page lists."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One clip on the page: its record, and drawings of it ready to be put in."""
+
+    meta: ClipMeta
+    video: str
+    labels: str | None
+    energy: str | None
+
+
+def write_sheet(dataset: ShardDataset, positions: Sequence[int], out: Path, count: int, labels: bool) -> int:
+    """Write a PNG with some clips as rows of frames, and return how many there are.
+
+    Args:
+        labels: also draw instance ids and depth under each clip
+    """
+    chosen = spread(positions, count)
+    videos, captions = [], []
+    for position in chosen:
+        clip = dataset.load(position)
+        videos.append(clip.rgb)
+        captions.append(f"{clip.meta.key}: {clip.meta.caption or '(no caption)'}")
+        if labels and clip.rendering is not None:
+            videos += [id_picture(clip.rendering.instance_ids), depth_picture(clip.rendering.depth_map)]
+            captions += ["instance ids", "depth (near = light)"]
+    with atomic_path(out) as partial:
+        Image.fromarray(contact_sheet(videos, captions)).save(partial)
+    return len(chosen)
+
+
+def write_gallery(
+    dataset: ShardDataset,
+    positions: Sequence[int],
+    out: Path,
+    count: int,
+    on_clip: Callable[[], None] = lambda: None,
+) -> int:
+    """Write a page that needs no other file, and return how many clips it shows.
+
+    Clips are spread over scenarios and engines; of twins, whole sets are shown side by side.
+    """
+    plain = [position for position in positions if dataset.rows[position].twin_id is None]
+    sets: dict[str, list[int]] = {}
+    for position in positions:
+        if (twin_id := dataset.rows[position].twin_id) is not None:
+            sets.setdefault(twin_id, []).append(position)
+    cards = []
+    for position in spread(_by_source(dataset, plain), count if not sets else max(1, count // 2)) if plain else []:
+        cards.append(_card(dataset.load(position)))
+        on_clip()
+    twins = []
+    left = count - len(cards)
+    for members in _spread_sets(sets, left):
+        twins.append([_card(dataset.load(position)) for position in members])
+        for _ in members:
+            on_clip()
+    record = yaml.safe_load((dataset.folder / RECORD_NAME).read_text(encoding="utf-8")) or {}
+    statistics = dataset_statistics(dataset)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(["html.j2", "html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("gallery.html.j2").render(
+        dataset=dataset,
+        record=record,
+        cards=cards,
+        twins=twins,
+        statistics=statistics,
+        outcomes=_outcomes(statistics),
+        shown=len(cards) + sum(map(len, twins)),
+    )
+    write_text(out, page)
+    return len(cards) + sum(map(len, twins))
+
+
+def spread(positions: Sequence[int], count: int) -> list[int]:
+    """Return at most ``count`` of the positions, evenly spread, first and last included."""
+    places = np.linspace(0, len(positions) - 1, min(count, len(positions))).round().astype(int)
+    return [positions[place] for place in places]
+
+
+def animation(video: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> str:
+    """Return a video as the address of an animated picture that holds its bytes."""
+    pictures = [Image.fromarray(frame) for frame in video]
+    buffer = io.BytesIO()
+    options = {"duration": round(1000 / frame_rate), "loop": 0, "quality": 82, "method": 3}
+    pictures[0].save(buffer, format="WEBP", save_all=True, append_images=pictures[1:], **options)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _card(clip: Clip) -> Card:
+    scale = max(1, round(SHOWN_HEIGHT / clip.meta.height))
+    video = animation(enlarge(clip.rgb, scale), clip.meta.frame_rate)
+    if clip.rendering is None:
+        return Card(clip.meta, video, None, None)
+    labels = animation(draw_labels(clip, scale), clip.meta.frame_rate)
+    return Card(clip.meta, video, labels, energy_chart(clip))
+
+
+def _by_source(dataset: ShardDataset, positions: Sequence[int]) -> list[int]:
+    """Return positions ordered so that an even choice meets every scenario and engine about equally often."""
+
+    def source(position: int) -> tuple[str, str]:
+        row = dataset.rows[position]
+        return (row.scenario or row.source, row.engine or "")
+
+    return sorted(positions, key=source)
+
+
+def _spread_sets(sets: dict[str, list[int]], clips: int) -> list[list[int]]:
+    members = list(sets.values())
+    if not members or clips < 1:
+        return []
+    size = max(map(len, members))
+    return [members[place] for place in spread(range(len(members)), max(1, clips // size))]
+
+
+def _outcomes(statistics: DatasetStatistics) -> dict[str, list[tuple[str, int]]]:
+    """Return scenario → its most frequent outcomes."""
+    listed: dict[str, list[tuple[str, int]]] = {}
+    for (scenario, outcome), count in statistics.outcomes.most_common():
+        if len(listed.setdefault(scenario, [])) < SHOWN_OUTCOMES:
+            listed[scenario].append((outcome, count))
+    return dict(sorted(listed.items()))

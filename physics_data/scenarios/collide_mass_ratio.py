@@ -1,0 +1,123 @@
+"""A light and a heavy body meet head-on."""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from physics_data.core.mechanics import volume
+from physics_data.core.scene import Box, SceneSpec, Sphere
+from physics_data.core.trajectory import Trajectory
+from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
+from physics_data.scenarios.impacts import first_contact_seconds, horizontal_momentum_error, velocities_after
+from physics_data.scenarios.laws import first_contact
+from physics_data.scenarios.parts import make_solid
+from physics_data.variation.appearance import sample_colors
+
+FLOOR, STRIKER, TARGET = 0, 1, 2
+
+
+class CollideMassRatio:
+    """Two boxes, or a ball and a box, of one material and one height, so that the push passes through both middles."""
+
+    info: ClassVar[ScenarioInfo] = ScenarioInfo(
+        name="collide_mass_ratio",
+        law="conservation of momentum, and Newton's law of restitution, between bodies of different mass",
+        quantity="v1' = v1 - J / m1, v2' = v2 + J / m2 with J = (1 + e) (v1 - v2) m1 m2 / (m1 + m2)",
+        summary="A light and a heavy body meet head-on on a smooth floor.",
+    )
+    tolerances: ClassVar[dict[str, float]] = {
+        "momentum_relative_error": 1e-4,
+        "velocity_relative_error": 0.01,
+        "meeting_seconds_error": 0.003,
+    }
+    ranges: ClassVar[dict[str, Range]] = {
+        "mass_ratio": Range(1.6, 5.0, "1", held_out=((1.2, 1.45), (5.5, 6.8))),
+        "restitution": Range(0.6, 1.0, "1", held_out=((0.3, 0.5),)),
+    }
+    engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
+
+    def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
+        """Draw which of the two is the heavier, and a meeting near the middle of picture and clip."""
+        ratio = self.ranges["mass_ratio"].draw(rng, settings)
+        restitution = self.ranges["restitution"].draw(rng, settings)
+        side = -1.0 if rng.random() < 0.5 else 1.0
+        if rng.random() < 0.5:
+            half, wider = float(rng.uniform(0.19, 0.25)), math.sqrt(ratio)
+            shapes = [Box(half_extents=(half, half, half)), Box(half_extents=(wider * half, wider * half, half))]
+        else:
+            radius = float(rng.uniform(0.22, 0.28))
+            length = ratio * volume(Sphere(radius=radius)) / (8.0 * 1.2 * radius**2)
+            shapes = [Sphere(radius=radius), Box(half_extents=(length, 1.2 * radius, radius))]
+        if rng.random() < 0.5:
+            shapes.reverse()
+        meeting = float(rng.uniform(0.35, 0.5)) * settings.duration
+        place = float(rng.uniform(-0.15, 0.15))
+        travels = [float(rng.uniform(0.7, 0.9)), 0.0]
+        if rng.random() < 0.4:
+            travels[1] = float(rng.uniform(0.3, 0.6))
+        bodies = []
+        for name, shape, look, travel, direction in zip(
+            ("striker", "target"), shapes, sample_colors(rng, settings.palette, 2), travels, (side, -side), strict=True
+        ):
+            height, reach = (
+                (shape.radius, shape.radius)
+                if isinstance(shape, Sphere)
+                else (shape.half_extents[2], shape.half_extents[0])
+            )
+            speed = direction * travel / meeting
+            bodies.append(
+                make_solid(
+                    name,
+                    "ball" if isinstance(shape, Sphere) else "box",
+                    shape,
+                    look,
+                    restitution=restitution,
+                    position=(place - direction * (reach + travel), 0.0, height),
+                    linear_velocity=(speed, 0.0, 0.0),
+                    angular_velocity=(0.0, speed / height, 0.0) if isinstance(shape, Sphere) else (0.0, 0.0, 0.0),
+                )
+            )
+        return make_scene(self.info, rng, settings, root_seed, index, tuple(bodies), floor_restitution=0.0)
+
+    def caption(self, spec: SceneSpec) -> str:
+        """Return for example "a red box hits a blue ball, which is heavier"."""
+        striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
+        compared = "heavier" if target.mass > striker.mass else "lighter"
+        if target.linear_velocity[0] == 0.0:
+            return f"{describe(striker)} hits {describe(target)}, which is {compared}"
+        return f"{describe(striker)} and {describe(target)}, which is {compared}, run into each other"
+
+    def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
+        """Return masses' ratio, total momentum in kg m/s, the meeting in s, and the velocities after it in m/s."""
+        striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
+        v1, v2 = striker.linear_velocity[0], target.linear_velocity[0]
+        after = velocities_after(striker, target, np.array([np.sign(v1), 0.0, 0.0]), striker.surface.restitution)
+        gap = abs(target.position[0] - striker.position[0]) - _reach(striker.shape) - _reach(target.shape)
+        return {
+            "mass_ratio": target.mass / striker.mass,
+            "momentum": striker.mass * v1 + target.mass * v2,
+            "meeting_seconds": gap / abs(v1 - v2),
+            "striker_velocity_after": float(after[0][0]),
+            "target_velocity_after": float(after[1][0]),
+        }
+
+    def residuals(self, spec: SceneSpec, trajectory: Trajectory) -> dict[str, float]:
+        """Return the errors of momentum (relative), of both velocities over that of approach, and of the time in s."""
+        truth, meeting = self.ground_truth(spec), first_contact(trajectory, STRIKER, TARGET)
+        expected = np.array([[truth["striker_velocity_after"], 0, 0], [truth["target_velocity_after"], 0, 0]])
+        approach = abs(spec.bodies[STRIKER].linear_velocity[0] - spec.bodies[TARGET].linear_velocity[0])
+        after = trajectory.linear_velocity[trajectory.num_frames if meeting is None else meeting :, [STRIKER, TARGET]]
+        away = np.abs(after - expected).max() if len(after) else np.nan
+        seconds = first_contact_seconds(trajectory, STRIKER, [TARGET])
+        return {
+            "momentum_relative_error": horizontal_momentum_error(spec, trajectory),
+            "velocity_relative_error": float(away / approach),
+            "meeting_seconds_error": abs(seconds - truth["meeting_seconds"]),
+        }
+
+
+def _reach(shape: object) -> float:
+    """Return the half length of a ball or box along x, m."""
+    assert isinstance(shape, Sphere | Box), "these bodies are balls and boxes"
+    return shape.radius if isinstance(shape, Sphere) else shape.half_extents[0]

@@ -1,0 +1,130 @@
+"""Two balls meet off-centre on a smooth floor."""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import Trajectory
+from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.groups import from_above
+from physics_data.scenarios.impacts import horizontal_momentum_error, velocities_after
+from physics_data.scenarios.laws import first_contact
+from physics_data.variation.appearance import sample_colors
+
+FLOOR, STRIKER, TARGET = 0, 1, 2
+ELEVATION = 50.0
+"""From where the camera looks down on the floor, degrees."""
+
+
+class CollideOblique:
+    """A ball hits an equal one that rests, beside its middle; both go off at an angle of 90° where nothing is lost."""
+
+    info: ClassVar[ScenarioInfo] = ScenarioInfo(
+        name="collide_oblique",
+        law="conservation of momentum in two dimensions; smooth balls push along the line of their centres",
+        quantity="tan(angle) = v sin a / ((1 - e) / 2 v cos a): 90 degrees at e = 1, where sin a = offset / (2 r)",
+        summary="A ball hits an equal one off-centre; both go off at an angle.",
+    )
+    # A contact is found up to one step late, which turns the line of centres by up to v dt / 2 r, 0.25 degrees.
+    tolerances: ClassVar[dict[str, float]] = {
+        "momentum_relative_error": 1e-4,
+        "velocity_relative_error": 0.015,
+        "angle_error_degrees": 1.0,
+    }
+    ranges: ClassVar[dict[str, Range]] = {
+        "offset": Range(0.25, 0.7, "ball diameters", held_out=((0.1, 0.2), (0.75, 0.85))),
+        "restitution": Range(0.9, 1.0, "1", held_out=((0.7, 0.85),)),
+    }
+    engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
+
+    def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
+        """Draw a hit near the middle of picture and clip; in half of the scenes nothing is lost."""
+        offset = self.ranges["offset"].draw(rng, settings)
+        restitution = self.ranges["restitution"].draw(rng, settings)
+        if settings.ranges == "train" and rng.random() < 0.5:
+            restitution = 1.0
+        radius = float(rng.uniform(*settings.radius))
+        side = -1.0 if rng.random() < 0.5 else 1.0
+        across = -1.0 if rng.random() < 0.5 else 1.0
+        heading = side * np.array([math.cos(turn := float(rng.uniform(-0.25, 0.25))), math.sin(turn)])
+        travel = float(rng.uniform(0.75, 0.95))
+        speed = travel / (float(rng.uniform(0.35, 0.45)) * settings.duration)
+        sine = offset
+        beside = across * np.array([-heading[1], heading[0]])
+        target = np.array([float(rng.uniform(-0.15, 0.15)), float(rng.uniform(-0.1, 0.3))])
+        touching = target - 2.0 * radius * (math.sqrt(1.0 - sine**2) * heading + sine * beside)
+        start = touching - travel * heading
+        looks = sample_colors(rng, settings.palette, 2)
+        velocity = (float(speed * heading[0]), float(speed * heading[1]), 0.0)
+        striker = make_ball(
+            "striker",
+            radius,
+            looks[0],
+            restitution,
+            position=(float(start[0]), float(start[1]), radius),
+            linear_velocity=velocity,
+            angular_velocity=(-velocity[1] / radius, velocity[0] / radius, 0.0),
+        )
+        resting = make_ball("target", radius, looks[1], restitution, (float(target[0]), float(target[1]), radius))
+        return make_scene(
+            self.info,
+            rng,
+            from_above(settings, ELEVATION),
+            root_seed,
+            index,
+            (striker, resting),
+            floor_restitution=0.0,
+            spread=0.5,
+        )
+
+    def caption(self, spec: SceneSpec) -> str:
+        """Return for example "a red ball hits a blue ball off-centre, and the two part at an angle"."""
+        striker, target = describe(spec.bodies[STRIKER]), describe(spec.bodies[TARGET])
+        return f"{striker} hits {target} off-centre, and the two part at an angle"
+
+    def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
+        """Return speeds in m/s after the hit, the angle between the two ways in degrees, and the offset in m."""
+        striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
+        velocity = np.array(striker.linear_velocity)
+        between = np.subtract(target.position, striker.position)
+        offset = float(np.linalg.norm(np.cross(velocity, between)) / np.linalg.norm(velocity))
+        after = velocities_after(striker, target, _line_of_centres(spec), striker.surface.restitution)
+        return {
+            "offset": offset,
+            "angle_degrees": _angle(*after),
+            "striker_speed_after": float(np.linalg.norm(after[0])),
+            "target_speed_after": float(np.linalg.norm(after[1])),
+        }
+
+    def residuals(self, spec: SceneSpec, trajectory: Trajectory) -> dict[str, float]:
+        """Return the errors of momentum and of both velocities (relative), and of the angle in degrees."""
+        striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
+        meeting = first_contact(trajectory, STRIKER, TARGET)
+        if meeting is None:
+            return dict.fromkeys(self.tolerances, math.nan)
+        expected = np.array(velocities_after(striker, target, _line_of_centres(spec), striker.surface.restitution))
+        after = trajectory.linear_velocity[meeting:, [STRIKER, TARGET]]
+        away = np.linalg.norm(after - expected, axis=-1).max() / np.linalg.norm(striker.linear_velocity)
+        return {
+            "momentum_relative_error": horizontal_momentum_error(spec, trajectory),
+            "velocity_relative_error": float(away),
+            "angle_error_degrees": abs(_angle(*after[-1]) - _angle(*expected)),
+        }
+
+
+def _line_of_centres(spec: SceneSpec) -> np.ndarray:
+    """Return the unit vector from the striker to the target as they touch."""
+    striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
+    ahead = np.array(striker.linear_velocity) / np.linalg.norm(striker.linear_velocity)
+    between = np.subtract(target.position, striker.position)
+    beside = between - (between @ ahead) * ahead
+    reach = 2.0 * ball_radius(target)
+    return (beside + math.sqrt(reach**2 - beside @ beside) * ahead) / reach
+
+
+def _angle(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the angle between two velocities, degrees."""
+    cosine = first @ second / (np.linalg.norm(first) * np.linalg.norm(second))
+    return math.degrees(math.acos(float(np.clip(cosine, -1.0, 1.0))))

@@ -1,0 +1,104 @@
+"""A ball falls into an open box and stays in it, or a cover comes down over it and is lifted again."""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import Trajectory
+from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.containers import WALL, cover, moved, open_box, room, way_out
+from physics_data.scenarios.impacts import first_contact_seconds
+from physics_data.variation.appearance import sample_colors
+
+FLOOR, BALL, CONTAINER = 0, 1, 2
+
+
+class Containment:
+    """What is in a container stays in it, seen or not."""
+
+    info: ClassVar[ScenarioInfo] = ScenarioInfo(
+        name="containment",
+        law="solidity: no ball goes through a wall; permanence: a covered ball is where it was",
+        quantity="inside(t): the ball is within the walls; landing = sqrt(2 h / g), or x(t) = x0 under the cover",
+        summary="A ball falls into an open box and stays in it, or is covered and uncovered.",
+    )
+    # A contact is seen up to one engine step late; at 0.5 m/s a ball overlaps with a wall by half a millimetre then.
+    tolerances: ClassVar[dict[str, float]] = {"outside_relative": 0.02, "landing_error_steps": 1.5}
+    ranges: ClassVar[dict[str, Range]] = {
+        "radius": Range(0.18, 0.22, "m"),
+        "height": Range(1.2, 1.7, "m", held_out=((0.95, 1.15), (1.8, 2.0))),
+        "sideways": Range(0.0, 0.35, "m/s", held_out=((0.38, 0.45),)),
+        "restitution": Range(0.25, 0.5, "1", held_out=((0.1, 0.2), (0.55, 0.6))),
+        "covering": Range(0.32, 0.4, "of the clip", held_out=((0.25, 0.3), (0.42, 0.46))),
+    }
+    engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
+
+    def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
+        """Draw which of the two happens, then the ball and its container."""
+        is_covered = rng.random() < 0.5
+        radius = self.ranges["radius"].draw(rng, settings)
+        restitution = self.ranges["restitution"].draw(rng, settings)
+        height, speed = self.ranges["height"].draw(rng, settings), self.ranges["sideways"].draw(rng, settings)
+        arrival = settings.duration * self.ranges["covering"].draw(rng, settings)
+        side = -1.0 if rng.random() < 0.5 else 1.0
+        middle = float(rng.uniform(-0.8, 0.8))
+        inner = (radius + float(rng.uniform(0.2, 0.3)), radius + 0.12, float(rng.uniform(0.6, 0.75)))
+        look = sample_colors(rng, settings.palette, 1)[0]
+        if is_covered:
+            position, velocity = (middle + 0.05 * side, 0.0, radius), (0.0, 0.0, 0.0)
+            still = cover((inner[0], inner[1], 2.0 * radius + 0.15), "container", (middle, 0.0, 0.01))
+            up = 2.0 * radius + float(rng.uniform(0.9, 1.1))
+            container = moved(
+                still.model_copy(update={"position": (middle, 0.0, still.position[2] + up)}),
+                (
+                    (0.0, (0.0, 0.0, 0.0)),
+                    (arrival, (0.0, 0.0, -up)),
+                    (arrival + 0.22 * settings.duration, (0.0, 0.0, -up)),
+                    (arrival + 0.5 * settings.duration, (0.0, 0.0, 0.0)),
+                ),
+            )
+        else:
+            container = open_box(inner, "container", (middle, 0.0, WALL))
+            position = (middle - 0.1 * side, 0.0, WALL + radius + height)
+            velocity = (side * speed, 0.0, 0.0)
+        ball = make_ball("ball", radius, look, restitution=restitution, position=position, linear_velocity=velocity)
+        return make_scene(self.info, rng, settings, root_seed, index, (ball, container), floor_restitution=1.0)
+
+    def caption(self, spec: SceneSpec) -> str:
+        """Return for example "a red ball falls into a brown box"."""
+        ball, container = (describe(spec.bodies[body]) for body in (BALL, CONTAINER))
+        if spec.bodies[CONTAINER].is_scripted:
+            return f"{container} comes down over {ball} and lifts again"
+        return f"{ball} falls into {container}"
+
+    def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
+        """Return when in s the ball lands in the box, or is wholly covered, and until when it stays inside."""
+        ball, container = spec.bodies[BALL], spec.bodies[CONTAINER]
+        if container.is_scripted:
+            return {"covered_seconds": container.path[1].seconds, "uncovered_seconds": container.path[2].seconds}
+        drop = ball.position[2] - ball_radius(ball) - (container.position[2] + room(container)[0, 2])
+        return {
+            "landing_seconds": math.sqrt(-2.0 * drop / spec.gravity[2]),
+            "inside_from_seconds": math.sqrt(
+                -2.0 * max(0.0, drop - room(container)[1, 2] + room(container)[0, 2]) / spec.gravity[2]
+            ),
+        }
+
+    def residuals(self, spec: SceneSpec, trajectory: Trajectory) -> dict[str, float]:
+        """Return how far the ball gets out through a wall, relative to its radius, and when it lands, in engine steps.
+
+        A covered ball must stay where it was, which is the first number then; it does not land, the second is 0.
+        """
+        ball, container, truth = spec.bodies[BALL], spec.bodies[CONTAINER], self.ground_truth(spec)
+        out = way_out(trajectory, BALL, CONTAINER, room(container), ball_radius(ball))
+        if container.is_scripted:
+            away = np.linalg.norm(trajectory.position[:, BALL] - np.array(ball.position), axis=1).max()
+            return {"outside_relative": float(away / ball_radius(ball)), "landing_error_steps": 0.0}
+        inside = np.array(spec.seconds) >= truth["inside_from_seconds"]
+        seconds = first_contact_seconds(trajectory, BALL, (CONTAINER,))
+        return {
+            "outside_relative": float(out[inside].max() / ball_radius(ball)),
+            "landing_error_steps": abs(seconds - truth["landing_seconds"]) * spec.physics_rate,
+        }

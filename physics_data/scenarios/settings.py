@@ -1,0 +1,59 @@
+"""The settings that the scenes of a dataset share."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from physics_data.core.config import StrictModel
+from physics_data.core.scene import NonNegative, Positive, check_rates
+
+
+class SceneSettings(StrictModel):
+    """What the scenes of a dataset have in common. The defaults are those of the demo: 1 s at 64 × 64.
+
+    physics_rate:      engine steps, Hz
+    palette, floors:   names from ``variation.appearance``
+    radius:            smallest and largest ball, m
+    ranges:            "held_out" draws every range that has a held-out part from there, and nothing from training's
+    looks:             "plain": named colours, one highlight; "varied" and "held_out": textures, materials, lights and
+                       sensors from two sets that have nothing in common (``variation.looks``)
+    textures:          folder of pictures for floors and backdrops of looks other than "plain"
+    camera_motion:     what the camera does, see ``variation.cameras``
+    distractors:       fewest and most bodies that lie about or roll along behind what happens, and touch nothing of it
+    occluders:         fewest and most screens that stand in front of it
+    camera_*:          see ``variation.cameras``; m and degrees. The defaults show about 4 m × 4 m of the plane y = 0.
+    """
+
+    num_frames: Annotated[int, Field(ge=2)] = 17
+    frame_rate: Positive = 16.0
+    physics_rate: Positive = 960.0
+    width: Annotated[int, Field(ge=8, le=4096)] = 64
+    height: Annotated[int, Field(ge=8, le=4096)] = 64
+    palette: tuple[str, ...] = ("red", "blue", "green", "yellow", "purple", "orange")
+    floors: tuple[str, ...] = ("grey", "sand", "slate")
+    radius: tuple[Positive, Positive] = (0.25, 0.35)
+    ranges: Literal["train", "held_out"] = "train"
+    looks: Literal["plain", "varied", "held_out"] = "plain"
+    textures: str | None = None
+    camera_motion: Literal["fixed", "orbit", "pan", "look_away", "handheld"] = "fixed"
+    distractors: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]] = (0, 0)
+    occluders: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=3)]] = (0, 0)
+    camera_distance: Positive = 5.5
+    camera_height: Positive = 1.8
+    camera_target_height: Positive = 1.45
+    camera_fov_y: Annotated[float, Field(gt=1, lt=170)] = 40.0
+    camera_jitter: NonNegative = 0.05
+
+    @model_validator(mode="after")
+    def _rates_fit(self) -> "SceneSettings":
+        check_rates(self.physics_rate, self.frame_rate)
+        for name in ("distractors", "occluders"):
+            fewest, most = getattr(self, name)
+            if fewest > most:
+                raise ValueError(f"{name}: the fewest are {fewest} and the most {most}; write [{most}, {fewest}]")
+        return self
+
+    @property
+    def duration(self) -> float:
+        """Scene time between the first and the last frame, s."""
+        return (self.num_frames - 1) / self.frame_rate

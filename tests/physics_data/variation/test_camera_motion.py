@@ -1,0 +1,76 @@
+"""Moving cameras, by what they see."""
+
+import numpy as np
+import pytest
+
+from physics_data.core.geometry import PinholeView, views_at
+from physics_data.core.scene import Camera
+from physics_data.scenarios.base import SceneSettings
+from physics_data.variation.cameras import sample_camera
+
+ACTION = np.stack(np.meshgrid(np.linspace(-1.9, 1.9, 9), [0.0], np.linspace(0.0, 3.0, 7)), axis=-1).reshape(-1, 3)
+"""Where things happen: the part of the plane y = 0 that the side view shows."""
+
+
+def cameras(motion: str, **changes: object) -> list[Camera]:
+    settings = SceneSettings(camera_motion=motion, **changes)
+    return [sample_camera(np.random.default_rng(seed), settings) for seed in range(12)]
+
+
+def share_seen(view: PinholeView, width: int = 64, height: int = 64) -> float:
+    x, y, depth = np.moveaxis(view.project(ACTION), -1, 0)
+    return float(((depth > 0) & (x > 0) & (x < width) & (y > 0) & (y < height)).mean())
+
+
+def views(camera: Camera, width: int = 64, height: int = 64) -> list[PinholeView]:
+    return views_at(camera, np.linspace(0, 1, 31), width, height)
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (96, 54)])
+def test_a_camera_that_looks_away_sees_nothing_of_the_action_and_comes_back(width, height) -> None:
+    for camera in cameras("look_away", width=width, height=height):
+        seen = np.array([share_seen(view, width, height) for view in views(camera, width, height)])
+        still = views_at(camera.model_copy(update={"path": ()}), np.zeros(1), width, height)[0]
+        assert seen[0] > 0.8
+        outer = np.r_[0:11, 20:31]
+        np.testing.assert_allclose(seen[outer], share_seen(still, width, height))
+        assert (seen[13:17] == 0).all()
+        assert not camera.shake
+
+
+def test_an_orbit_keeps_distance_height_and_target() -> None:
+    for camera in cameras("orbit"):
+        drawn = views(camera)
+        offset = np.array([view.origin for view in drawn]) - np.array(camera.target)
+        distance = np.hypot(offset[:, 0], offset[:, 1])
+        np.testing.assert_allclose(distance, distance[0], rtol=2e-3)
+        assert np.ptp(offset[:, 2]) < 1e-9
+        angle = np.degrees(np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])))
+        assert 24 < abs(angle[-1] - angle[0]) < 61
+        assert angle.mean() == pytest.approx(-90, abs=1.0)
+        x, y, _ = np.moveaxis(np.array([view.project(np.array(camera.target)) for view in drawn]), -1, 0)
+        np.testing.assert_allclose((x, y), 32, atol=0.01)
+
+
+def test_a_pan_stands_and_keeps_the_middle_in_view() -> None:
+    for camera in cameras("pan"):
+        drawn = views(camera)
+        assert len({tuple(view.origin) for view in drawn}) == 1
+        middle = np.array([view.project(np.array([0.0, 0.0, 1.45]))[0] for view in drawn])
+        assert 0 < middle.min() < 32 < middle.max() < 64
+        assert np.ptp(middle) > 10
+
+
+def test_a_hand_shakes_a_little() -> None:
+    for camera in cameras("handheld"):
+        center = np.array([view.project(np.array([0.0, 0.0, 1.45]))[:2] for view in views(camera)])
+        assert 0.1 < np.linalg.norm(center.std(axis=0)) < 4
+        assert share_seen(views(camera)[15]) > 0.7
+
+
+def test_a_fixed_camera_takes_the_same_draws_as_before() -> None:
+    camera = cameras("fixed")[3]
+    rng = np.random.default_rng(3)
+    x, z = rng.uniform(-0.05, 0.05, size=2)
+    assert camera == Camera(position=(x, -5.5, 1.8 + z), target=(x, 0.0, 1.45 + z), fov_y=40.0)
+    assert not camera.is_moving
