@@ -212,7 +212,8 @@ def pack(spec: SceneSpec, trajectory: Trajectory, views: Sequence[PinholeView] |
             in_body[index] = np.concatenate([offset, turn.ravel()])
             solid_position[:, index] += solid_rotation[:, index] @ offset
             solid_rotation[:, index] = solid_rotation[:, index] @ turn
-    meshes, roots = _join([mesh_arrays(solid.shape) for solid in solids if isinstance(solid.shape, Mesh)])
+    shapes = [solid.shape for solid in solids if isinstance(solid.shape, Mesh)]
+    meshes, roots = _join([mesh_arrays(shape) for shape in shapes])  # pyright: ignore[reportArgumentType]
     mesh_of = iter(roots)
     size = np.array([_size(solid) for solid in solids], dtype=np.float64).reshape(-1, 3)
     surfaces = surfaces_of(spec)

@@ -105,9 +105,9 @@ class RaycastRenderer:
 
     def _draw_streams(
         self, scene: SceneArrays, keys: Int32[np.ndarray, "t h w"], streams: frozenset[Stream]
-    ) -> dict[Stream, np.ndarray]:
+    ) -> dict[str, np.ndarray]:
         num_frames, height, width = keys.shape
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, Any] = {}
         num_surfaces = len(scene.pattern)
         for stream, is_forward in (("optical_flow", True), ("backward_flow", False)):
             if stream in streams:

@@ -25,9 +25,7 @@ class MujocoRayRenderer:
 
     name: ClassVar[str] = "mujoco_rays"
 
-    def render(
-        self, spec: SceneSpec, trajectory: Trajectory, streams: Collection[Stream] = frozenset()
-    ) -> Rendering:
+    def render(self, spec: SceneSpec, trajectory: Trajectory, streams: Collection[Stream] = frozenset()) -> Rendering:
         """Draw every frame with all labels.
 
         Raises:

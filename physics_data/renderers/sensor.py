@@ -20,6 +20,12 @@ from physics_data.renderers.textures import srgb_decoded, srgb_encoded
 MOST_SAMPLES = 32
 """Pictures that one blurred picture is the mean of, at most: one for each pixel of the longest smear."""
 
+MOST_LENS_SAMPLES = 16
+"""The same for what is out of focus, which hides its samples better than a smear does."""
+
+_SHARP = 0.3
+"""A blur disc of this diameter is too small to see, pixels."""
+
 _GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 
 DrawRgb = Callable[[SceneSpec, Trajectory, list[PinholeView]], UInt8[np.ndarray, "t h w 3"]]
@@ -89,10 +95,12 @@ def later(spec: SceneSpec, trajectory: Trajectory, delay: float) -> Trajectory:
 
 
 def count_samples(spec: SceneSpec, trajectory: Trajectory) -> int:
-    """Return how many pictures to average: one for each pixel of the longest smear, half of a blur disc's pixels."""
+    """Return how many pictures to average: one for each pixel of the longest smear, a quarter of a blur disc's pixels."""
     smear = _longest_smear(spec, trajectory) if spec.sensor.shutter > 0 else 0.0
     disc = _widest_disc(spec, trajectory) if spec.sensor.aperture > 0 else 0.0
-    return int(np.clip(max(math.ceil(smear), math.ceil(0.4 * disc * disc) + (4 if disc > 0.3 else 0)), 1, MOST_SAMPLES))
+    for_smear = min(max(math.ceil(smear), 1), MOST_SAMPLES)
+    for_disc = min(4 + math.ceil(0.25 * disc * disc), MOST_LENS_SAMPLES) if disc > _SHARP else 1
+    return max(for_smear, for_disc)
 
 
 def _samples(count: int) -> list[tuple[float, tuple[float, float]]]:

@@ -65,7 +65,7 @@ SETS: dict[str, LightSet] = {
         grain=Interval(0.0, 2.5),
         shutter_chance=0.25,
         shutter=Interval(0.2, 0.5),
-        aperture_chance=0.15,
+        aperture_chance=0.08,
         aperture=Interval(0.05, 0.12),
     ),
     "held_out": LightSet(
@@ -86,7 +86,7 @@ SETS: dict[str, LightSet] = {
         grain=Interval(3.0, 5.0),
         shutter_chance=0.25,
         shutter=Interval(0.6, 0.9),
-        aperture_chance=0.15,
+        aperture_chance=0.08,
         aperture=Interval(0.14, 0.20),
     ),
 }

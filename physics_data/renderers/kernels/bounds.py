@@ -119,7 +119,7 @@ def _include_solid(box, scene, hull, frame, solid, normal, height, way):
     rotation = rotation_of(scene.solid_rotation, frame, solid)
     position = row_of(scene.solid_position, frame, solid)
     low = _HUGE
-    if kind == SPHERE or kind == ELLIPSOID or kind == CAPSULE:
+    if kind in (SPHERE, ELLIPSOID, CAPSULE):
         a, b, c = (size[0], size[1], size[2]) if kind == ELLIPSOID else (size[0], size[0], size[0])
         first = to_world(rotation, (a, 0.0, 0.0))
         second = to_world(rotation, (0.0, b, 0.0))

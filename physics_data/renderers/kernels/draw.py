@@ -228,7 +228,19 @@ def _draw_row(scene, frame, row, table, images, backdrop, scratch):
         if bounds[2] <= row < bounds[3]:
             surface = num_planes + solid
             _shade_span(
-                scene, frame, surface, row, bounds[0], bounds[1], values, keys, table, rgb, raw, backdrop, scratch.shares
+                scene,
+                frame,
+                surface,
+                row,
+                bounds[0],
+                bounds[1],
+                values,
+                keys,
+                table,
+                rgb,
+                raw,
+                backdrop,
+                scratch.shares,
             )
 
 

@@ -28,7 +28,7 @@ _NEAR = 1e-3
 
 @scalar
 def meet(scene, frame, surface, direction):
-    """Return where a ray from the camera meets a surface that it is known to meet: in the surface's frame, and the face.
+    """Return where a ray from the camera meets a surface that it is known to meet, in its frame, and the face.
 
     The arguments are a surface and the ray's direction in the world frame.
     """
@@ -210,7 +210,7 @@ def describe(scene, frame, surface, row, column):
 def _compile_draw_surfaces(digest: int) -> Any:
     @driver
     def draw_surfaces(first, last, scene, keys, normals, coordinates):
-        """Draw normals and body coordinates of the frames ``first`` to ``last``; an array without frames is left out."""
+        """Draw normals and body coordinates of the frames ``first`` to ``last``; arrays without frames are left out."""
         if digest < 0:
             return
         for frame in range(first, last):

@@ -126,9 +126,7 @@ def normal_of(kind, size, face, point):
         inverse = 1.0 / size[0]
         return (point[0] * inverse, point[1] * inverse, point[2] * inverse)
     if kind == ELLIPSOID:
-        return unit(
-            (point[0] / (size[0] * size[0]), point[1] / (size[1] * size[1]), point[2] / (size[2] * size[2]))
-        )
+        return unit((point[0] / (size[0] * size[0]), point[1] / (size[1] * size[1]), point[2] / (size[2] * size[2])))
     if kind == CAPSULE:
         inverse = 1.0 / size[0]
         height = point[2] - min(max(point[2], -size[2]), size[2])

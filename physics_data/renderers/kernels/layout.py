@@ -18,7 +18,7 @@ SKY = -1
 
 FACE_BITS = 6
 FACES = 1 << FACE_BITS
-"""Faces that a surface can have in a key, which is surface * FACES + face: where it changes, the picture has an edge."""
+"""Faces that a surface can have in a key, surface * FACES + face; where a key changes, the picture has an edge."""
 
 FAR = 1e30
 """Distance of a ray that meets nothing: its square is still a number."""

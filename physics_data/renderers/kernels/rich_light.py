@@ -1,4 +1,4 @@
-"""Light that reaches a point of a scene with rich looks: from lamps and sun past glass, from the sky, from all around."""
+"""Light that reaches a point of a scene with rich looks: lamps and sun past glass, the sky, what is all around."""
 
 import math
 
