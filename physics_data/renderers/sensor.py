@@ -95,7 +95,7 @@ def later(spec: SceneSpec, trajectory: Trajectory, delay: float) -> Trajectory:
 
 
 def count_samples(spec: SceneSpec, trajectory: Trajectory) -> int:
-    """Return how many pictures to average: one for each pixel of the longest smear, a quarter of a blur disc's pixels."""
+    """Return how many pictures to average: one a pixel of the longest smear, a quarter of a blur disc's pixels."""
     smear = _longest_smear(spec, trajectory) if spec.sensor.shutter > 0 else 0.0
     disc = _widest_disc(spec, trajectory) if spec.sensor.aperture > 0 else 0.0
     for_smear = min(max(math.ceil(smear), 1), MOST_SAMPLES)
