@@ -39,7 +39,9 @@ class ConstantVelocity:
 
 
 def _moving(spec: SceneSpec, key: str) -> list[str]:
-    names = [body.name for body in spec.instances if body.role == "object" and not body.is_static]
+    """Return what can move, objects before others."""
+    movable = [body for body in spec.instances if not body.is_static]
+    names = [body.name for body in sorted(movable, key=lambda body: body.role != "object")]
     if not names:
         raise DataError(f"clip '{key}' has no moving object that could be removed.")
     return names
