@@ -23,8 +23,9 @@ class UniformMotion:
         quantity="v, and x0 + v t",
         summary="A body glides over a smooth floor.",
     )
-    # Nothing acts along the floor. The body settles on it by a few micrometres in its first steps.
-    tolerances: ClassVar[dict[str, float]] = {"path_relative_error": 1e-4}
+    # Nothing acts along the floor. The body settles on it by a few micrometres in its first steps; in Bullet a box that
+    # glides 0.5 m was seen 60 micrometres off, which is 1.2e-4 of such a short path.
+    tolerances: ClassVar[dict[str, float]] = {"path_relative_error": 3e-4}
     ranges: ClassVar[dict[str, Range]] = {
         "path": Range(1.2, 2.2, "m", held_out=((0.5, 1.0), (2.4, 3.0))),
         "heading": Range(-20.0, 20.0, "degrees"),
