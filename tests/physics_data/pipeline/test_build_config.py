@@ -30,7 +30,6 @@ def test_the_old_plan_is_the_plan_without_new_keys():
         "collide-bullet-0000001",
     ]
     assert [task.key for task in plan.shards()["test-00000"]] == ["free_drop-mujoco-1000000", "collide-mujoco-1000000"]
-    assert plan.twin_shards() == {}
 
 
 def test_splits_have_scenes_of_their_own():
