@@ -229,9 +229,9 @@ class _Plain(Dataset[tuple[np.ndarray, np.ndarray]]):
 
 
 def _webdataset(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    import webdataset
+    from webdataset import WebDataset  # pyright: ignore[reportAttributeAccessIssue]
 
-    for sample in webdataset.WebDataset(str(folder / "shards" / "train-00000.tar"), shardshuffle=False):
+    for sample in WebDataset(str(folder / "shards" / "train-00000.tar"), shardshuffle=False):
         yield _unpack(sample)
 
 
