@@ -1,27 +1,42 @@
-"""Speed of the ray caster against MuJoCo's ray casting and PyBullet's TinyRenderer, on the same scene in one run."""
+"""Speed of the ray caster against PyBullet's TinyRenderer and MuJoCo's ray casting, on the same scene in one run."""
 
 import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from physics_data.core.provenance import hardware
-from physics_data.core.scene import Appearance, Body, Box, Camera, Cylinder, Plane, SceneSpec, Shape, Sphere
+from benchmarks.speed.rows import speed_row
+from physics_data.core.scene import (
+    Appearance,
+    Body,
+    Box,
+    Camera,
+    CameraKey,
+    Cylinder,
+    Lighting,
+    Mesh,
+    Plane,
+    SceneSpec,
+    Shape,
+    Sphere,
+)
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.renderers.raycast import RaycastRenderer
 from physics_data.renderers.reference import MujocoRayRenderer
 
 SIZES = (64, 128, 256)
-TARGETS = {128: 1070.0}
-"""Frames per second of one thread that a bare prototype reached: hard shadows, no edges smoothed, no amodal masks."""
+NUM_FRAMES = 17
+TARGETS = {128: 2000.0}
+"""Frames per second of one thread that are asked for."""
 
-COMMAND = "python -m benchmarks speed --json"
+ALL_STREAMS = ("optical_flow", "backward_flow", "normal_map", "object_coordinates")
+COMMAND = "python -m benchmarks speed render --json"
 _FIRST_IMAGE = """
 import time
 started = time.perf_counter()
@@ -34,39 +49,130 @@ RaycastRenderer().render(spec, motion)
 print(time.perf_counter() - imported)
 """
 
+Job = Callable[[], object]
+
 
 def measure_render(repeats: int) -> list[dict[str, object]]:
-    """Time rgb + depth + ids + amodal masks with shadows of a plane and six bodies, one thread, and the start-up."""
-    rows: list[dict[str, object]] = []
-    for size in SIZES:
-        spec = bench_scene(size, 17)
-        motion = bench_motion(spec)
-        tiny = _TinyRenderer(spec, motion)
-        contenders: dict[str, Callable[[], object]] = {
-            "ours": lambda spec=spec, motion=motion: RaycastRenderer().render(spec, motion),
-            "ours, 2 threads": lambda spec=spec, motion=motion: RaycastRenderer(num_threads=2).render(spec, motion),
-            "mj_multiRay + NumPy, no shadows": lambda spec=spec, motion=motion: MujocoRayRenderer().render(
-                spec, motion
-            ),
-            "PyBullet TinyRenderer, no amodal masks": tiny.render,
-        }
-        rates = _interleaved(contenders, spec.num_frames, repeats)
-        tiny.close()
-        ours, threaded = rates.pop("ours"), rates.pop("ours, 2 threads")
-        name = f"plane + 6 bodies at {size}x{size}, all outputs, soft shadows"
-        for peer, peer_rates in rates.items():
-            rows.append(_row(name, ours, "frames/s on one thread", TARGETS.get(size), peer, peer_rates))
-        rows.append(_row(f"{name}, 2 threads", threaded, "frames/s on two threads", None, "one thread", ours))
+    """Time rgb + ids + depth + flow + amodal masks of a plane and six bodies: peers, threads, extras, start-up.
+
+    One thread is timed by the processor time that it takes, several by the clock.
+    """
+    rows = [row for size in SIZES for row in _against_peers(size, repeats)]
+    rows += _threads(repeats)
+    rows += _extras(repeats)
     with tempfile.TemporaryDirectory() as cache:
         cold = [_first_image_seconds(cache)]
         cached = [_first_image_seconds(cache) for _ in range(min(repeats, 3))]
-    rows.append(_row("first image of a fresh checkout (kernels are compiled)", cold, "s", 15.0, None, None))
-    rows.append(_row("first image of a later process (kernels are loaded)", cached, "s", 1.0, None, None))
+    first, later = (
+        "first image of a fresh checkout (compiles kernels)",
+        "first image of a later process (loads kernels)",
+    )
+    rows.append(speed_row(first, cold, "s", 20.0, None, None, COMMAND))
+    rows.append(speed_row(later, cached, "s", 1.0, None, None, COMMAND))
     return rows
 
 
+def _against_peers(size: int, repeats: int) -> list[dict[str, object]]:
+    spec = bench_scene(size, NUM_FRAMES)
+    motion = bench_motion(spec)
+    tiny = _TinyRenderer(spec, motion)
+    jobs: dict[str, Job] = {
+        "ours": partial(RaycastRenderer().render, spec, motion),
+        "PyBullet TinyRenderer with shadows; no flow, no amodal masks": tiny.render,
+        "mj_multiRay + NumPy; no shadows, no flow": partial(MujocoRayRenderer().render, spec, motion, ()),
+    }
+    rates = _interleaved(jobs, repeats, time.thread_time)
+    tiny.close()
+    ours = rates.pop("ours")
+    name = f"plane + 6 bodies at {size}x{size}: rgb, ids, depth, flow, amodal masks; hard shadows, smooth edges"
+    unit = "frames/s of one thread"
+    return [speed_row(name, ours, unit, TARGETS.get(size), peer, values, COMMAND) for peer, values in rates.items()]
+
+
+def _threads(repeats: int) -> list[dict[str, object]]:
+    spec = bench_scene(128, 4 * NUM_FRAMES)
+    motion = bench_motion(spec)
+    counts = [n for n in (1, 2, 4, 8, 16) if n <= (os.cpu_count() or 1)]
+    jobs: dict[str, Job] = {str(n): partial(RaycastRenderer(num_threads=n).render, spec, motion) for n in counts}
+    rates = _interleaved(jobs, repeats, time.perf_counter, spec.num_frames)
+    one = rates.pop("1")
+    name = "the same at 128x128 on {} threads"
+    return [
+        speed_row(name.format(n), values, "frames/s", None, "one thread", one, COMMAND) for n, values in rates.items()
+    ]
+
+
+def _extras(repeats: int) -> list[dict[str, object]]:
+    """Return what each extra costs at 128 x 128, as a ratio of rates to the plain scene's."""
+    plain = bench_scene(128, NUM_FRAMES)
+    soft = plain.lighting.model_copy(update={"sun_angle": 1.7})
+    moving = (
+        CameraKey(seconds=0.0, position=plain.camera.position, target=plain.camera.target),
+        CameraKey(seconds=1.0, position=(1.4, -4.4, 2.0), target=plain.camera.target),
+    )
+    scenes = {
+        "plain": plain,
+        "soft shadows": plain.model_copy(update={"lighting": soft}),
+        "a camera that travels": plain.model_copy(update={"camera": plain.camera.model_copy(update={"path": moving})}),
+        "wood on every surface": _with_look(plain, {"pattern": "wood"}, is_everywhere=True),
+        "six mirrors": _with_look(plain, {"metallic": 1.0, "roughness": 0.0}),
+        "a mesh of 10,000 triangles for a ball": _with_mesh(plain),
+    }
+    jobs: dict[str, Job] = {
+        name: partial(RaycastRenderer().render, spec, bench_motion(spec)) for name, spec in scenes.items()
+    }
+    motion = bench_motion(plain)
+    jobs["no smooth edges"] = partial(RaycastRenderer(is_antialiased=False).render, plain, motion)
+    jobs["no flow"] = partial(RaycastRenderer().render, plain, motion, ())
+    jobs["every stream"] = partial(RaycastRenderer().render, plain, motion, ALL_STREAMS)
+    rates = _interleaved(jobs, repeats, time.thread_time)
+    base = rates.pop("plain")
+    unit = "frames/s of one thread"
+    return [
+        speed_row(f"128x128, {name}", v, unit, None, "plain, hard shadows", base, COMMAND) for name, v in rates.items()
+    ]
+
+
+def _with_look(spec: SceneSpec, look: dict[str, object], is_everywhere: bool = False) -> SceneSpec:
+    bodies = tuple(
+        body.model_copy(update={"appearance": body.appearance.model_copy(update=look)})
+        if is_everywhere or body.is_instance
+        else body
+        for body in spec.bodies
+    )
+    return spec.model_copy(update={"bodies": bodies})
+
+
+def _with_mesh(spec: SceneSpec) -> SceneSpec:
+    ball = spec.bodies[1].model_copy(update={"shape": _bumpy_ball(0.35, 71)})
+    return spec.model_copy(update={"bodies": (spec.bodies[0], ball, *spec.bodies[2:])})
+
+
+def _bumpy_ball(radius: float, count: int) -> Mesh:
+    """Return a closed mesh of 2 count (count - 1) triangles."""
+    vertices = [(0.0, 0.0, radius), (0.0, 0.0, -radius)]
+    for ring in range(1, count):
+        polar = math.pi * ring / count
+        for place in range(count):
+            turn = 2 * math.pi * place / count
+            size = radius * (1 - 0.05 * math.cos(6 * polar) * math.sin(6 * turn))
+            x, y = math.sin(polar) * math.cos(turn), math.sin(polar) * math.sin(turn)
+            vertices.append((size * x, size * y, size * math.cos(polar)))
+    triangles = []
+    for place in range(count):
+        after = (place + 1) % count
+        triangles.append((0, 2 + place, 2 + after))
+        last = 2 + (count - 2) * count
+        triangles.append((1, last + after, last + place))
+        for ring in range(count - 2):
+            here, below = 2 + ring * count, 2 + (ring + 1) * count
+            triangles.append((here + place, below + place, below + after))
+            triangles.append((here + place, below + after, here + after))
+    return Mesh(vertices=tuple(vertices), triangles=tuple(triangles))
+
+
 def bench_scene(size: int, num_frames: int) -> SceneSpec:
-    """Return a patterned floor with two balls, two boxes and two cylinders in view of a fixed camera."""
+    """Return a patterned floor, two balls, two boxes and two cylinders with hard shadows before a fixed camera."""
 
     def body(name: str, shape: Shape, position: tuple[float, float, float], pattern: str, albedo: str) -> Body:
         colors = {"red": (0.8, 0.05, 0.04), "green": (0.06, 0.45, 0.08), "blue": (0.04, 0.14, 0.72)}
@@ -98,6 +204,7 @@ def bench_scene(size: int, num_frames: int) -> SceneSpec:
             body("can_b", Cylinder(radius=0.25, half_height=0.25), (-0.5, 0.9, 0.6), "plain", "blue"),
         ),
         camera=Camera(position=(0.4, -4.6, 2.0), target=(0.1, 0.0, 0.45), fov_y=36.0),
+        lighting=Lighting(sun_angle=0.0),
     )
 
 
@@ -116,16 +223,18 @@ def bench_motion(spec: SceneSpec) -> Trajectory:
     return Trajectory(position, orientation, still, still, Contacts.none())
 
 
-def _interleaved(contenders: dict[str, Callable[[], object]], num_frames: int, repeats: int) -> dict[str, list[float]]:
-    """Return frames per second of every contender, all taking turns so that a busy machine is fair to each."""
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
-    for render in contenders.values():
+def _interleaved(
+    jobs: dict[str, Job], repeats: int, clock: Callable[[], float], num_frames: int = NUM_FRAMES
+) -> dict[str, list[float]]:
+    """Return frames per second of every job, all taking turns so that a busy machine is fair to each."""
+    rates: dict[str, list[float]] = {name: [] for name in jobs}
+    for render in jobs.values():
         render()
     for _ in range(repeats):
-        for name, render in contenders.items():
-            started = time.perf_counter()
+        for name, render in jobs.items():
+            started = clock()
             render()
-            rates[name].append(num_frames / (time.perf_counter() - started))
+            rates[name].append(num_frames / (clock() - started))
     return rates
 
 
@@ -135,26 +244,6 @@ def _first_image_seconds(cache: str) -> float:
         [sys.executable, "-c", _FIRST_IMAGE], env=environment, capture_output=True, text=True, check=True
     )
     return float(done.stdout)
-
-
-def _row(
-    name: str, values: list[float], unit: str, target: float | None, peer: str | None, peer_values: list[float] | None
-) -> dict[str, object]:
-    value = statistics.median(values)
-    peer_value = statistics.median(peer_values) if peer_values else None
-    return {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "target": target,
-        "meets": None if target is None else value <= target if unit == "s" else value >= target,
-        "peer": peer,
-        "peer_value": peer_value,
-        "ratio": value / peer_value if peer_value else None,
-        "spread": f"{min(values):.3g} to {max(values):.3g}",
-        "hardware": hardware(),
-        "command": COMMAND,
-    }
 
 
 class _TinyRenderer:

@@ -67,6 +67,7 @@ class SceneArrays(NamedTuple):
     Solids are the bodies in the order of ``SceneSpec.instances``, a compound as many as it has parts.
 
     Units:
+        image_size:      pixels: width, height
         camera:          per frame: origin (m), right, down, forward, 1 / focal length (1 / pixels), center (pixels)
         solid_kind:      SPHERE, BOX, CYLINDER, CAPSULE, ELLIPSOID or MESH
         solid_size:      m: radius, 0, 0 | half extents | radius, radius, half height (twice) | half axes | half
@@ -96,6 +97,7 @@ class SceneArrays(NamedTuple):
                          horizon (3), tangent of the sun's half angle, 1 / fog distance (1/m), 1 if shadows are cast
     """
 
+    image_size: Int32[np.ndarray, "2"]
     camera: Float[np.ndarray, "t 15"]
     solid_kind: Int32[np.ndarray, "o"]
     solid_size: Float[np.ndarray, "o 3"]
@@ -218,6 +220,7 @@ def pack(spec: SceneSpec, trajectory: Trajectory, views: Sequence[PinholeView] |
     size = np.array([_size(solid) for solid in solids], dtype=np.float64).reshape(-1, 3)
     surfaces = surfaces_of(spec)
     scene = SceneArrays(
+        image_size=np.array([spec.width, spec.height], dtype=np.int32),
         camera=np.array([_camera(view) for view in views]),
         solid_kind=np.array([_KINDS[solid.shape.kind] for solid in solids], dtype=np.int32),
         solid_size=size,

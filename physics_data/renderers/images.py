@@ -1,11 +1,13 @@
 """The arrays that the kernels write."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int32, UInt8
 
-from physics_data.renderers.kernels.layout import LANE, NUM_LANES
+from physics_data.core.clip import Stream
+from physics_data.renderers.kernels.layout import EDGES_AT_ONCE, LANE, NUM_LANES
 
 
 class Images(NamedTuple):
@@ -19,38 +21,55 @@ class Images(NamedTuple):
     depth_map: Float[np.ndarray, "t h w"]
     amodal_masks: Bool[np.ndarray, "t o h w"]
     keys: Int32[np.ndarray, "t h w"]
+    optical_flow: Float[np.ndarray, "p h w 2"]
+    optical_flow_seen: Bool[np.ndarray, "p h w"]
+    backward_flow: Float[np.ndarray, "q h w 2"]
+    backward_flow_seen: Bool[np.ndarray, "q h w"]
 
     @classmethod
-    def empty(cls, num_frames: int, num_instances: int, height: int, width: int) -> "Images":
-        """Allocate the arrays; every element but those of the masks, which start False, is left to the kernels."""
+    def empty(
+        cls, num_frames: int, num_instances: int, height: int, width: int, streams: Collection[Stream] = ()
+    ) -> "Images":
+        """Allocate the arrays; a flow that is not asked for has no frames.
+
+        Masks start False and flows 0; every other element is left to the kernels.
+        """
         shape = (num_frames, height, width)
+        forward = max(num_frames - 1, 0) if "optical_flow" in streams else 0
+        backward = max(num_frames - 1, 0) if "backward_flow" in streams else 0
         return cls(
             rgb=np.empty((num_frames, height, 3 * width), dtype=np.uint8),
             instance_ids=np.empty(shape, dtype=np.uint8),
             depth_map=np.empty(shape, dtype=np.float32),
             amodal_masks=np.zeros((num_frames, num_instances, height, width), dtype=bool),
             keys=np.empty(shape, dtype=np.int32),
+            optical_flow=np.zeros((forward, height, width, 2), dtype=np.float32),
+            optical_flow_seen=np.empty((forward, height, width), dtype=bool),
+            backward_flow=np.zeros((backward, height, width, 2), dtype=np.float32),
+            backward_flow_seen=np.empty((backward, height, width), dtype=bool),
         )
 
 
 class Scratch(NamedTuple):
     """What one thread needs while it draws a frame.
 
-    lanes:            of the row that is being drawn, see ``kernels.layout``
+    lanes:            of what is being drawn, see ``kernels.layout``
     raw:              the frame's colour before edges are smoothed
     nearest, shares:  depth (m) and share of the second colour of every pixel; empty unless they are to be kept
-    depths, samples:  depth (m) and key of the samples of one pixel
+    samples, marks:   key, and whether anything is there, of the places of a lane
+    edges:            columns of edge pixels
     """
 
     lanes: Float[np.ndarray, "_"]
     raw: UInt8[np.ndarray, "h w3"]
     nearest: Float[np.ndarray, "_ w"]
     shares: Float[np.ndarray, "_ w"]
-    depths: Float[np.ndarray, "_"]
     samples: Int32[np.ndarray, "_"]
+    marks: Bool[np.ndarray, "_"]
+    edges: Int32[np.ndarray, "_"]
 
     @classmethod
-    def empty(cls, height: int, width: int, num_samples: int, is_kept: bool = False) -> "Scratch":
+    def empty(cls, height: int, width: int, is_kept: bool = False) -> "Scratch":
         """Allocate the arrays for images of one size."""
         kept = height if is_kept else 0
         return cls(
@@ -58,8 +77,9 @@ class Scratch(NamedTuple):
             raw=np.empty((height, 3 * width), dtype=np.uint8),
             nearest=np.empty((kept, width)),
             shares=np.empty((kept, width)),
-            depths=np.empty(num_samples),
-            samples=np.empty(num_samples, dtype=np.int32),
+            samples=np.empty(LANE, dtype=np.int32),
+            marks=np.zeros(LANE, dtype=bool),
+            edges=np.zeros(EDGES_AT_ONCE, dtype=np.int32),
         )
 
 

@@ -1,10 +1,9 @@
 """How the kernels are compiled: one place to choose the target and the floating-point rules.
 
-``nnan``, ``ninf`` and ``nsz`` tell the compiler that no NaN, infinity or negative zero decides anything, which lets it
-turn choices into selects and whole rows into vectors. They never change a finite result. The other fast-math flags
-would: ``contract`` fuses a product and a sum where the processor can, ``reassoc`` reorders sums by the width of its
-vectors, ``arcp`` and ``afn`` replace quotients and roots by estimates. Without those the bytes of an image depend on
-nothing but the scene.
+The rules are strict IEEE arithmetic, so the bytes of an image depend on nothing but the scene. Fast-math would let the
+compiler fuse a product and a sum where the processor can, reorder sums by the width of its vectors, and replace
+quotients and roots by estimates: all of it together makes frames 1.11 times as fast, measured on one core at 128 x 128.
+Its harmless flags (nnan, ninf, nsz) change no bytes and no times (1.00), so they are left out too.
 """
 
 import inspect
@@ -14,21 +13,35 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import config
 
 _RULES: dict[str, Any] = {
     "error_model": "numpy",
-    "fastmath": {"nnan", "ninf", "nsz"},
+    "fastmath": False,
     "nogil": True,
     "no_cfunc_wrapper": True,
     "_nrt": False,  # no memory management: an allocation in a kernel does not compile, and array reads cost no counting
 }
 
-_njit: Any = numba.njit
+
+def _njit(**rules: Any) -> Any:
+    # Numba's CUDA simulator interprets kernels, and what they call has to be interpreted with them.
+    is_simulated = config.ENABLE_CUDASIM  # pyright: ignore[reportAttributeAccessIssue]
+    return (lambda function: function) if is_simulated else numba.njit(**rules)
 
 
 def scalar(function: Callable[..., Any]) -> Any:
     """Compile a function of scalars and array elements; called from CUDA kernels, the same source is compiled there."""
     return _njit(no_cpython_wrapper=True, forceinline=True, **_RULES)(_bare(function))
+
+
+def stage(function: Callable[..., Any]) -> Any:
+    """Copy a function into its one caller before anything is compiled.
+
+    A scalar function is optimised by itself and once more in every function that it is copied into, level by level.
+    The outer levels of a driver, which hold all of its code, take that time only once this way.
+    """
+    return _njit(inline="always", no_cpython_wrapper=True, **_RULES)(_bare(function))
 
 
 def routine(function: Callable[..., Any]) -> Any:

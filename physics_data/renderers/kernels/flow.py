@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
-from physics_data.renderers.kernels.layout import FACE_BITS, SKY
-from physics_data.renderers.kernels.vectors import add_scaled, minus, rotation_of, row_of, to_local, to_world
+from physics_data.renderers.kernels.layout import FACE_BITS, NEAR, SKY
+from physics_data.renderers.kernels.vectors import add_scaled, dot, minus, rotation_of, row_of, to_local, to_world
 from physics_data.renderers.kernels.visibility import (
     enter,
     enter_ground,
     eye_of,
-    is_seen,
+    is_hidden,
     look_through,
     ray_through,
     solid_normal,
     to_camera,
 )
-
-_NEAR = 1e-3
 
 
 @scalar
@@ -46,7 +44,7 @@ def meet(scene, frame, surface, direction):
 
 
 @scalar
-def _place(scene, frame, surface, local):
+def place(scene, frame, surface, local):
     """Return the world position, m, of a point of a surface."""
     solid = surface - scene.plane_position.shape[1]
     if solid < 0:
@@ -57,39 +55,58 @@ def _place(scene, frame, surface, local):
 
 
 @scalar
-def _is_present(scene, frame, surface):
+def is_present(scene, frame, surface):
+    """Whether a surface is there in a frame."""
     solid = surface - scene.plane_position.shape[1]
     return scene.plane_present[frame, surface] if solid < 0 else scene.solid_present[frame, solid]
 
 
 @scalar
-def move(scene, here, there, surface, row, column, height, width):
-    """Return how far the point at a pixel moves to another frame, pixels (x, y), and whether it is seen there.
+def move_sky(scene, here, there, row, column):
+    """Return where the sky at a pixel is in another frame, pixels (x, y), and whether it is seen there.
 
-    What comes to lie behind the other camera has no place in its image: it moves by 0 and is not seen.
+    It is infinitely far away, so only the camera's turning moves it. Sky that comes to lie behind the other camera has
+    no place in its image: it stays where it is, unseen.
     """
     camera = scene.camera
     direction = ray_through(camera, here, column + 0.5, row + 0.5)
-    face = 0
-    if surface == SKY:
-        point = direction
-        local = to_camera(camera, there, direction)
-    else:
-        on_surface, face = meet(scene, here, surface, direction)
-        point = _place(scene, there, surface, on_surface)
-        local = to_camera(camera, there, minus(point, eye_of(camera, there)))
-    if local[2] < _NEAR:
-        return 0.0, 0.0, False
+    local = to_camera(camera, there, direction)
+    if local[2] < NEAR:
+        return column + 0.5, row + 0.5, False
     scale = 1.0 / (camera[there, 12] * local[2])
     x = local[0] * scale + camera[there, 13]
     y = local[1] * scale + camera[there, 14]
-    seen = (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height)
+    seen = (x >= 0.0) & (x < scene.image_size[0]) & (y >= 0.0) & (y < scene.image_size[1])
     if seen:
-        if surface == SKY:
-            seen = look_through(scene, there, int(x), int(y), eye_of(camera, there), direction)[0] == SKY
-        else:
-            seen = _is_present(scene, there, surface) and is_seen(scene, there, surface, face, point, int(x), int(y))
-    return x - (column + 0.5), y - (row + 0.5), seen
+        seen = look_through(scene, there, int(x), int(y), eye_of(camera, there), direction)[0] == SKY
+    return x, y, seen
+
+
+@scalar
+def move(scene, here, there, surface, row, column):
+    """Return where the point of a surface at a pixel is in another frame, and whether it is seen there; see above."""
+    camera = scene.camera
+    local, face = meet(scene, here, surface, ray_through(camera, here, column + 0.5, row + 0.5))
+    point = place(scene, there, surface, local)
+    solid = surface - scene.plane_position.shape[1]
+    eye = eye_of(camera, there)
+    moved = to_camera(camera, there, minus(point, eye))
+    if moved[2] < NEAR:
+        return column + 0.5, row + 0.5, False
+    if solid < 0:
+        rotation = rotation_of(scene.plane_rotation, there, surface)
+        normal = (rotation[2], rotation[5], rotation[8])
+    else:
+        rotation = rotation_of(scene.solid_rotation, there, solid)
+        normal = to_world(rotation, solid_normal(scene, solid, face, local))
+    scale = 1.0 / (camera[there, 12] * moved[2])
+    x = moved[0] * scale + camera[there, 13]
+    y = moved[1] * scale + camera[there, 14]
+    seen = (x >= 0.0) & (x < scene.image_size[0]) & (y >= 0.0) & (y < scene.image_size[1])
+    seen = seen & (dot(normal, minus(eye, point)) > 0.0)
+    if seen:
+        seen = is_present(scene, there, surface) and not is_hidden(scene, there, surface, point, int(x), int(y))
+    return x, y, seen
 
 
 @scalar
@@ -124,7 +141,7 @@ def is_surface_still(scene, here, there, surface):
     if surface == SKY:
         return True
     solid = surface - scene.plane_position.shape[1]
-    if not _is_present(scene, there, surface):
+    if not is_present(scene, there, surface):
         return False
     if solid < 0:
         turns = _is_turn_still(scene.plane_rotation, here, there, surface)
@@ -133,43 +150,43 @@ def is_surface_still(scene, here, there, surface):
     return turns and _is_still(scene.solid_position, here, there, solid)
 
 
-def _compile_draw_flow(digest: int) -> Any:
+def _compile_draw_still_flow(digest: int) -> Any:
     @driver
-    def draw_flow(first, last, is_forward, scene, keys, still, flow, seen):
-        """Draw the flow of the pairs of frames ``first`` to ``last``; pair k is frames k and k + 1.
+    def draw_still_flow(first, last, is_forward, scene, keys, still, seen):
+        """Finish the flow of the pairs of frames ``first`` to ``last`` where neither camera nor surface moves.
 
-        Where neither camera nor surface moves the flow stays as it is given, which must be 0.
+        The flow is 0 there, and what is seen was decided by the same ray in the other frame.
 
         Units:
+            is_forward: whether the flow is that of the earlier frame's pixels; pair k is frames k and k + 1
             keys:       of all frames
-            is_forward: whether the flow is that of the earlier frame's pixels
-            still:      room for one bool per surface, for this thread alone
-            flow, seen: [pair, row, column]; pixels (x, y), and True = the point is visible in the other frame
+            still:      room for one bool per surface and the sky, for this thread alone
+            seen:       [pair, row, column]; True = the point is visible in the other frame
         """
         if digest < 0:
             return
-        height, width = keys.shape[1], keys.shape[2]
-        num_planes = scene.plane_position.shape[1]
-        num_surfaces = num_planes + scene.solid_kind.shape[0]
+        num_surfaces = scene.plane_position.shape[1] + scene.solid_kind.shape[0]
         for pair in range(first, last):
             here = pair if is_forward else pair + 1
             there = pair + 1 if is_forward else pair
-            camera_still = is_camera_still(scene.camera, here, there)
+            if not is_camera_still(scene.camera, here, there):
+                continue
+            still[0] = True
+            moves = False
             for surface in range(num_surfaces):
-                still[surface] = camera_still and is_surface_still(scene, here, there, surface)
-            for row in range(height):
-                for column in range(width):
-                    surface = keys[here, row, column] >> FACE_BITS
-                    if camera_still and (surface == SKY or still[surface]):
-                        # The same ray was cast in the other frame.
-                        seen[pair, row, column] = keys[there, row, column] >> FACE_BITS == surface
-                        continue
-                    x, y, is_visible = move(scene, here, there, surface, row, column, height, width)
-                    flow[pair, row, column, 0] = x
-                    flow[pair, row, column, 1] = y
-                    seen[pair, row, column] = is_visible
+                still[surface + 1] = is_surface_still(scene, here, there, surface)
+                moves = moves or not still[surface + 1]
+            for row in range(keys.shape[1]):
+                mine, others, visible = keys[here, row], keys[there, row], seen[pair, row]
+                if moves:
+                    for x in range(np.uint64(keys.shape[2])):
+                        if still[(mine[x] >> FACE_BITS) + 1]:
+                            visible[x] = mine[x] >> FACE_BITS == others[x] >> FACE_BITS
+                else:
+                    for x in range(np.uint64(keys.shape[2])):
+                        visible[x] = mine[x] >> FACE_BITS == others[x] >> FACE_BITS
 
-    return draw_flow
+    return draw_still_flow
 
 
 @scalar
@@ -230,5 +247,5 @@ def _compile_draw_surfaces(digest: int) -> Any:
     return draw_surfaces
 
 
-draw_flow = _compile_draw_flow(source_digest())
+draw_still_flow = _compile_draw_still_flow(source_digest())
 draw_surfaces = _compile_draw_surfaces(source_digest())

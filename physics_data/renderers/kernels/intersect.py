@@ -7,7 +7,7 @@ branches, so that a loop over a row of pixels becomes vector instructions.
 
 import math
 
-from physics_data.renderers.kernels.compilation import scalar
+from physics_data.renderers.kernels.compilation import routine, scalar
 from physics_data.renderers.kernels.layout import BOX, CAPSULE, CYLINDER, ELLIPSOID, FAR, SPHERE
 from physics_data.renderers.kernels.vectors import dot, unit
 
@@ -105,7 +105,7 @@ def enter_ellipsoid(origin, direction, half):
     return enter_sphere(squeezed, (direction[0] / half[0], direction[1] / half[1], direction[2] / half[2]), 1.0)
 
 
-@scalar
+@routine
 def enter_solid(kind, size, origin, direction):
     """Return the distance to a solid of any kind but meshes, and the face."""
     if kind == SPHERE:

@@ -1,16 +1,22 @@
-"""Numbers that the packing of a scene and the kernels share."""
+"""Numbers that the packing of a scene and the kernels share.
 
-SPHERE = 0
-BOX = 1
-CYLINDER = 2
-CAPSULE = 3
-ELLIPSOID = 4
-MESH = 5
+Those that are handed to functions are 64-bit integers by name: for a bare Python integer the compiler makes another
+version of the function for every value.
+"""
+
+import numpy as np
+
+SPHERE = np.int64(0)
+BOX = np.int64(1)
+CYLINDER = np.int64(2)
+CAPSULE = np.int64(3)
+ELLIPSOID = np.int64(4)
+MESH = np.int64(5)
 """Kinds of solids."""
 
-PLAIN = 0
-CHECKER = 1
-STRIPES = 2
+PLAIN = np.int64(0)
+CHECKER = np.int64(1)
+STRIPES = np.int64(2)
 """Kinds of patterns."""
 
 SKY = -1
@@ -23,16 +29,25 @@ FACES = 1 << FACE_BITS
 FAR = 1e30
 """Distance of a ray that meets nothing: its square is still a number."""
 
-COLUMN = 0
-NEAREST = 1
-SUN = 2
-SKYLIGHT = 3
-NORMAL = 4
-SHARE = 7
-COLOR = 8
-NUM_LANES = 11
-"""Lanes of the row that is being drawn: column centre (pixels), depth (m), the parts of both lights that arrive, the
-normal (3), the share of the second colour, the screen-linear colour (3)."""
+NEAR = 1e-3
+"""What is less far ahead of a camera, m, has no place in its image."""
+
+COLUMN = np.int64(0)
+LINE = np.int64(1)
+NEAREST = np.int64(2)
+SUN = np.int64(3)
+SKYLIGHT = np.int64(4)
+NORMAL = np.int64(5)
+SHARE = np.int64(8)
+COLOR = np.int64(9)
+MOVED = np.int64(12)
+NUM_LANES = 15
+"""Lanes of what is being drawn, a row or the samples of its edges: place in the image (x and y, pixels), depth (m),
+the parts of both lights that arrive, the normal (3), the share of the second colour, the screen-linear colour (3), the
+place in another frame (x and y, pixels) and 1 if it may be seen from there."""
 
 LANE = 4096 + 24
 """Values from one lane to the next: the widest image, and a few more so that lanes do not fight for cache lines."""
+
+EDGES_AT_ONCE = 512
+"""Edge pixels whose samples, eight each, fill a lane."""

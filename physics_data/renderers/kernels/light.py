@@ -157,6 +157,8 @@ def sunlight_past(kind, size, radius, point, sun, softness, footprint):
 def mesh_lets_past(scene, solid, point, normal, sun, softness, footprint):
     """Return the part of the sun that a mesh leaves visible from a point, which may lie on it: the mean of 7 rays.
 
+    Where the first three agree, so will the others.
+
     Units:
         normal:  of the surface that the point lies on, the mesh's frame
     """
@@ -173,9 +175,11 @@ def mesh_lets_past(scene, solid, point, normal, sun, softness, footprint):
     upward = cross(aside, sun)
     stopped = 0.0
     for ray in range(_SUN_RAYS):
+        if ray == 3 and (stopped == 0.0 or stopped == 3.0):
+            return 1.0 - stopped / 3.0
         u, v = 0.0, 0.0
         if ray > 0:
-            turn = ray - 1
+            turn = 3 * ray % 7 - 1
             u = 1.0 if turn % 3 == 0 else 0.5
             v = 0.0 if turn % 3 == 0 else _SIN_60
             u = -u if (turn == 2) | (turn == 3) | (turn == 4) else u

@@ -4,13 +4,13 @@ import math
 
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.layout import CHECKER, PLAIN
-from physics_data.renderers.kernels.vectors import dot
+from physics_data.renderers.kernels.vectors import dot, floor_of
 
 
 @scalar
 def _ramp(x):
     """Integral of the square wave that is +1 on [0, 1/2) and -1 on [1/2, 1)."""
-    fraction = x - math.floor(x)
+    fraction = x - floor_of(x)
     return 0.5 - abs(fraction - 0.5)
 
 
@@ -22,13 +22,20 @@ def _wave(x, along_normal, along_ray, footprint):
     axis is footprint * |axis - normal * (axis . direction) / (normal . direction)|. Here ``along_normal`` is
     axis . normal, ``along_ray`` the quotient, and the footprint is in periods.
     """
-    fraction = x - math.floor(x)
+    fraction = x - floor_of(x)
     side = 1.0 if fraction < 0.5 else -1.0
     widest = 0.5 * footprint * (1.0 + abs(along_ray))
-    if widest < fraction < 0.5 - widest or 0.5 + widest < fraction < 1.0 - widest:
-        return side
+    is_inside = (abs(fraction - 0.25) < 0.25 - widest) | (abs(fraction - 0.75) < 0.25 - widest)
     width = footprint * math.sqrt(max(1.0 - 2.0 * along_ray * along_normal + along_ray * along_ray, 1e-12))
-    return (_ramp(x + 0.5 * width) - _ramp(x - 0.5 * width)) / width
+    mean = (_ramp(x + 0.5 * width) - _ramp(x - 0.5 * width)) / width
+    return side if is_inside else mean
+
+
+@scalar
+def _axis_wave(axis, frequency, point, normal, direction, stretch, footprint, is_curved):
+    """Return the wave along one axis of the body, or 1 where the axis is constant over the face."""
+    wave = _wave(point[axis] * frequency, normal[axis], direction[axis] * stretch, footprint)
+    return wave if is_curved | (abs(normal[axis]) < 0.999) else 1.0
 
 
 @scalar
@@ -46,11 +53,10 @@ def second_share(pattern, frequency, point, normal, direction, footprint, is_cur
     stretch = 1.0 / min(dot(normal, direction), -1e-6)
     footprint *= frequency
     if pattern == CHECKER:
-        product = 1.0
-        for axis in range(3):
-            if is_curved or abs(normal[axis]) < 0.999:
-                product *= _wave(point[axis] * frequency, normal[axis], direction[axis] * stretch, footprint)
-        return 0.5 - 0.5 * product
+        x = _axis_wave(0, frequency, point, normal, direction, stretch, footprint, is_curved)
+        y = _axis_wave(1, frequency, point, normal, direction, stretch, footprint, is_curved)
+        z = _axis_wave(2, frequency, point, normal, direction, stretch, footprint, is_curved)
+        return 0.5 - 0.5 * x * y * z
     slanted = (0.5773502691896258, 0.5773502691896258, 0.5773502691896258)
     along_ray = dot(slanted, direction) * stretch
     return 0.5 - 0.5 * _wave(dot(point, slanted) * frequency, dot(slanted, normal), along_ray, footprint)

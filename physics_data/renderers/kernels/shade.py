@@ -82,6 +82,16 @@ def light_reaching(scene, frame, surface, column, row, point, normal, footprint)
 
 
 @scalar
+def has_curved_faces(scene, surface):
+    """Whether no axis is constant over a face of a surface."""
+    solid = surface - scene.plane_position.shape[1]
+    if solid < 0:
+        return False
+    kind = scene.solid_kind[solid]
+    return (kind == SPHERE) | (kind == CAPSULE) | (kind == ELLIPSOID)
+
+
+@scalar
 def pattern_at(scene, frame, surface, local, local_normal, toward, footprint):
     """Return how much of its second colour a surface shows at a point.
 
@@ -92,11 +102,9 @@ def pattern_at(scene, frame, surface, local, local_normal, toward, footprint):
     solid = surface - scene.plane_position.shape[1]
     if solid < 0:
         rotation = rotation_of(scene.plane_rotation, frame, surface)
-        is_curved = False
     else:
         rotation = rotation_of(scene.solid_rotation, frame, solid)
-        kind = scene.solid_kind[solid]
-        is_curved = (kind == SPHERE) | (kind == CAPSULE) | (kind == ELLIPSOID)
+    is_curved = has_curved_faces(scene, surface)
     local_toward = to_local(rotation, toward)
     frequency = scene.material[surface, 6]
     return second_share(scene.pattern[surface], frequency, local, local_normal, local_toward, footprint, is_curved)

@@ -20,6 +20,7 @@ from physics_data.renderers.kernels.intersect import (
 from physics_data.renderers.kernels.layout import (
     BOX,
     CAPSULE,
+    CHECKER,
     COLOR,
     COLUMN,
     CYLINDER,
@@ -27,13 +28,17 @@ from physics_data.renderers.kernels.layout import (
     FACE_BITS,
     FACES,
     LANE,
+    LINE,
     MESH,
+    MOVED,
+    NEAR,
     NEAREST,
     NORMAL,
     PLAIN,
     SHARE,
     SKYLIGHT,
     SPHERE,
+    STRIPES,
     SUN,
 )
 from physics_data.renderers.kernels.light import (
@@ -45,9 +50,11 @@ from physics_data.renderers.kernels.light import (
     mesh_lets_past,
     sphere_lets_past,
 )
-from physics_data.renderers.kernels.shade import lit_color, pattern_at
+from physics_data.renderers.kernels.pattern import second_share
+from physics_data.renderers.kernels.shade import has_curved_faces, lit_color
 from physics_data.renderers.kernels.vectors import (
     add_scaled,
+    dot,
     minus,
     rotation_of,
     row_of,
@@ -56,7 +63,7 @@ from physics_data.renderers.kernels.vectors import (
     triple,
     unit,
 )
-from physics_data.renderers.kernels.visibility import enter, eye_of, ray_through, solid_normal
+from physics_data.renderers.kernels.visibility import enter_triangles, eye_of, ray_through, solid_normal, to_camera
 
 
 @scalar
@@ -74,6 +81,25 @@ def _rays(camera, frame, y):
 
 
 @scalar
+def _rays_anywhere(camera, frame, rotation):
+    """Return the directions of the optical axis, of one pixel to the right and of one down, in a solid's frame."""
+    per_pixel = camera[frame, 12]
+    return (
+        to_local(rotation, (camera[frame, 9], camera[frame, 10], camera[frame, 11])),
+        to_local(rotation, (camera[frame, 3] * per_pixel, camera[frame, 4] * per_pixel, camera[frame, 5] * per_pixel)),
+        to_local(rotation, (camera[frame, 6] * per_pixel, camera[frame, 7] * per_pixel, camera[frame, 8] * per_pixel)),
+    )
+
+
+@scalar
+def _ray_at(rays, center, x, values):
+    """Return the direction through the place in the image that lanes hold."""
+    right = values[lane(COLUMN, 0) + x] - center[0]
+    down = values[lane(LINE, 0) + x] - center[1]
+    return add_scaled(add_scaled(rays[0], rays[1], right), rays[2], down)
+
+
+@scalar
 def _keep(distance, key, place, index, values, keys, covered):
     """Note a hit where it is one, and make it the pixel's surface where it is the nearest so far."""
     is_hit = distance > 0.0
@@ -84,72 +110,61 @@ def _keep(distance, key, place, index, values, keys, covered):
 
 
 @scalar
-def enter_span(scene, frame, solid, row, first, last, values, keys, covered):
-    """Let a solid cover the columns ``first`` to ``last`` of a row.
+def enter_span(scene, frame, solid, first, last, values, keys, covered):
+    """Let a solid cover the places ``first`` to ``last`` of the lanes.
 
     Arguments:
-        values:   the lanes of the row; NEAREST is lowered where the solid is nearer
-        keys:     of the row, int32
-        covered:  bool, the row of the instance's amodal mask
+        values:   the lanes; NEAREST is lowered where the solid is nearer
+        keys:     of the same places, int32
+        covered:  bool; becomes True where the ray meets the solid
     """
     kind = scene.solid_kind[solid]
     size = triple(scene.solid_size, solid)
     rotation = rotation_of(scene.solid_rotation, frame, solid)
     eye = row_of(scene.eye_local, frame, solid)
-    middle, step = _rays(scene.camera, frame, row + 0.5)
-    start = to_local(rotation, middle)
-    way = to_local(rotation, step)
-    center = scene.camera[frame, 13]
+    rays = _rays_anywhere(scene.camera, frame, rotation)
+    center = (scene.camera[frame, 13], scene.camera[frame, 14])
     key = np.int32((scene.plane_position.shape[1] + solid) * FACES)
-    columns = lane(COLUMN, 0)
     depths = lane(NEAREST, 0)
     begin, end = np.uint64(first), np.uint64(last)
     if kind == SPHERE:
         for x in range(begin, end):
-            direction = add_scaled(start, way, values[columns + x] - center)
-            distance, _ = enter_sphere(eye, direction, size[0])
+            distance, _ = enter_sphere(eye, _ray_at(rays, center, x, values), size[0])
             _keep(distance, key, depths + x, x, values, keys, covered)
     elif kind == BOX:
         for x in range(begin, end):
-            direction = add_scaled(start, way, values[columns + x] - center)
-            distance, face = enter_box(eye, direction, size)
+            distance, face = enter_box(eye, _ray_at(rays, center, x, values), size)
             _keep(distance, key + np.int32(face), depths + x, x, values, keys, covered)
     elif kind == CYLINDER:
         for x in range(begin, end):
-            direction = add_scaled(start, way, values[columns + x] - center)
-            distance, face = enter_cylinder(eye, direction, size[0], size[2])
+            distance, face = enter_cylinder(eye, _ray_at(rays, center, x, values), size[0], size[2])
             _keep(distance, key + np.int32(face), depths + x, x, values, keys, covered)
     elif kind == CAPSULE:
         for x in range(begin, end):
-            direction = add_scaled(start, way, values[columns + x] - center)
-            distance, _ = enter_capsule(eye, direction, size[0], size[2])
+            distance, _ = enter_capsule(eye, _ray_at(rays, center, x, values), size[0], size[2])
             _keep(distance, key, depths + x, x, values, keys, covered)
     elif kind == ELLIPSOID:
         for x in range(begin, end):
-            direction = add_scaled(start, way, values[columns + x] - center)
-            distance, _ = enter_ellipsoid(eye, direction, size)
+            distance, _ = enter_ellipsoid(eye, _ray_at(rays, center, x, values), size)
             _keep(distance, key, depths + x, x, values, keys, covered)
     else:
         for x in range(begin, end):
-            direction = add_scaled(start, way, values[columns + x] - center)
-            distance, face = enter(scene, solid, eye, direction)
+            distance, face = enter_triangles(scene, solid, eye, _ray_at(rays, center, x, values))
             _keep(distance, key + np.int32(scene.mesh_patches[face]), depths + x, x, values, keys, covered)
 
 
 @scalar
-def ground_span(scene, frame, plane, row, width, values, keys):
-    """Let a plane cover a row where it is the nearest so far."""
+def ground_span(scene, frame, plane, count, values, keys):
+    """Let a plane cover the first ``count`` places of the lanes where it is the nearest so far."""
     if not scene.plane_present[frame, plane]:
         return
     rotation = rotation_of(scene.plane_rotation, frame, plane)
     above = minus(eye_of(scene.camera, frame), row_of(scene.plane_position, frame, plane))
-    middle, step = _rays(scene.camera, frame, row + 0.5)
-    center = scene.camera[frame, 13]
-    columns = lane(COLUMN, 0)
+    rays = _rays_anywhere(scene.camera, frame, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    center = (scene.camera[frame, 13], scene.camera[frame, 14])
     depths = lane(NEAREST, 0)
-    for x in range(np.uint64(width)):
-        direction = add_scaled(middle, step, values[columns + x] - center)
-        distance, _ = enter_plane(rotation, above, direction)
+    for x in range(np.uint64(count)):
+        distance, _ = enter_plane(rotation, above, _ray_at(rays, center, x, values))
         is_nearer = (distance > 0.0) & (distance < values[depths + x])
         values[depths + x] = distance if is_nearer else values[depths + x]
         keys[x] = np.int32(plane * FACES) if is_nearer else keys[x]
@@ -198,7 +213,7 @@ def start_span(scene, frame, surface, row, first, last, values, keys):
             local = add_scaled(eye, direction, values[depths + x])
             face = keys[x] & (FACES - 1)
             if kind == MESH:
-                _, face = enter(scene, solid, eye, direction)
+                _, face = enter_triangles(scene, solid, eye, direction)
             normal = to_world(rotation, solid_normal(scene, solid, face, local))
         else:
             normal = (0.0, 0.0, 1.0)
@@ -309,36 +324,49 @@ def dim_span(scene, frame, other, row, first, last, values):
 
 
 @scalar
-def pattern_span(scene, frame, surface, row, first, last, values, keys):
-    """Write SHARE, how much of its second colour a surface shows, for its pixels in a row."""
-    shares = lane(SHARE, 0)
+def _pattern_at(pattern, frequency, is_curved, rotation, eye, direction, per_pixel, x, values):
+    lane_size = np.uint64(LANE)
+    normals = lane(NORMAL, 0)
+    depth = values[lane(NEAREST, 0) + x]
+    local = to_local(rotation, add_scaled(eye, direction, depth))
+    normal = (values[normals + x], values[normals + lane_size + x], values[normals + lane_size + lane_size + x])
+    toward = to_local(rotation, unit(direction))
+    local_normal = to_local(rotation, normal)
+    share = second_share(pattern, frequency, local, local_normal, toward, depth * per_pixel, is_curved)
+    values[lane(SHARE, 0) + x] = share
+
+
+@scalar
+def pattern_span(scene, frame, surface, row, first, last, values):
+    """Write SHARE, how much of its second colour a surface shows, for a stretch of a row."""
     begin, end = np.uint64(first), np.uint64(last)
-    if scene.pattern[surface] == PLAIN:
+    shares = lane(SHARE, 0)
+    pattern = scene.pattern[surface]
+    if pattern == PLAIN:
         for x in range(begin, end):
             values[shares + x] = 0.0
         return
-    num_planes = scene.plane_position.shape[1]
-    if surface < num_planes:
+    solid = surface - scene.plane_position.shape[1]
+    if solid < 0:
         rotation = rotation_of(scene.plane_rotation, frame, surface)
         position = row_of(scene.plane_position, frame, surface)
     else:
-        rotation = rotation_of(scene.solid_rotation, frame, surface - num_planes)
-        position = row_of(scene.solid_position, frame, surface - num_planes)
+        rotation = rotation_of(scene.solid_rotation, frame, solid)
+        position = row_of(scene.solid_position, frame, solid)
+    is_curved = has_curved_faces(scene, surface)
+    frequency = scene.material[surface, 6]
     eye = minus(eye_of(scene.camera, frame), position)
     middle, step = _rays(scene.camera, frame, row + 0.5)
     center, per_pixel = scene.camera[frame, 13], scene.camera[frame, 12]
-    columns, depths, normals = lane(COLUMN, 0), lane(NEAREST, 0), lane(NORMAL, 0)
-    lane_size = np.uint64(LANE)
-    for x in range(begin, end):
-        values[shares + x] = 0.0
-        if keys[x] >> FACE_BITS == surface:
-            depth = values[depths + x]
+    columns = lane(COLUMN, 0)
+    if pattern == CHECKER:
+        for x in range(begin, end):
             direction = add_scaled(middle, step, values[columns + x] - center)
-            local = to_local(rotation, add_scaled(eye, direction, depth))
-            normal = (values[normals + x], values[normals + lane_size + x], values[normals + lane_size + lane_size + x])
-            local_normal = to_local(rotation, normal)
-            toward = unit(direction)
-            values[shares + x] = pattern_at(scene, frame, surface, local, local_normal, toward, depth * per_pixel)
+            _pattern_at(CHECKER, frequency, is_curved, rotation, eye, direction, per_pixel, x, values)
+    else:
+        for x in range(begin, end):
+            direction = add_scaled(middle, step, values[columns + x] - center)
+            _pattern_at(STRIPES, frequency, is_curved, rotation, eye, direction, per_pixel, x, values)
 
 
 @scalar
@@ -367,3 +395,56 @@ def color_span(scene, frame, surface, row, first, last, values):
         values[colors + x] = red
         values[colors + lane_size + x] = green
         values[colors + lane_size + lane_size + x] = blue
+
+
+@scalar
+def moved_span(scene, here, there, surface, row, first, last, values):
+    """Write MOVED: where the points of a surface are in another frame's image, and whether they may be seen there.
+
+    They may if they lie inside the image and on a side that faces the camera.
+    """
+    camera = scene.camera
+    solid = surface - scene.plane_position.shape[1]
+    if solid < 0:
+        rotation, turned = (
+            rotation_of(scene.plane_rotation, here, surface),
+            rotation_of(scene.plane_rotation, there, surface),
+        )
+        position, moved = row_of(scene.plane_position, here, surface), row_of(scene.plane_position, there, surface)
+    else:
+        rotation, turned = (
+            rotation_of(scene.solid_rotation, here, solid),
+            rotation_of(scene.solid_rotation, there, solid),
+        )
+        position, moved = row_of(scene.solid_position, here, solid), row_of(scene.solid_position, there, solid)
+    eye = to_local(rotation, minus(eye_of(camera, here), position))
+    middle, step = _rays(camera, here, row + 0.5)
+    start = to_local(rotation, middle)
+    way = to_local(rotation, step)
+    center = camera[here, 13]
+    # What the other frame's camera makes of the surface's own axes and origin, and where that camera is for them.
+    x_axis = to_camera(camera, there, (turned[0], turned[3], turned[6]))
+    y_axis = to_camera(camera, there, (turned[1], turned[4], turned[7]))
+    z_axis = to_camera(camera, there, (turned[2], turned[5], turned[8]))
+    offset = minus(moved, eye_of(camera, there))
+    origin = to_camera(camera, there, offset)
+    camera_local = to_local(turned, (-offset[0], -offset[1], -offset[2]))
+    focal = 1.0 / camera[there, 12]
+    center_x, center_y = camera[there, 13], camera[there, 14]
+    right, bottom = 1.0 * scene.image_size[0], 1.0 * scene.image_size[1]
+    columns, depths, normals, places = lane(COLUMN, 0), lane(NEAREST, 0), lane(NORMAL, 0), lane(MOVED, 0)
+    lane_size = np.uint64(LANE)
+    for x in range(np.uint64(first), np.uint64(last)):
+        local = add_scaled(eye, add_scaled(start, way, values[columns + x] - center), values[depths + x])
+        normal = (values[normals + x], values[normals + lane_size + x], values[normals + lane_size + lane_size + x])
+        facing = dot(to_local(rotation, normal), minus(camera_local, local))
+        point = add_scaled(add_scaled(add_scaled(origin, x_axis, local[0]), y_axis, local[1]), z_axis, local[2])
+        is_ahead = point[2] >= NEAR
+        scale = focal / (point[2] if is_ahead else 1.0)
+        u = point[0] * scale + center_x
+        v = point[1] * scale + center_y
+        is_candidate = is_ahead & (facing > 0.0) & (u >= 0.0) & (u < right) & (v >= 0.0) & (v < bottom)
+        # What comes to lie behind the other camera has no place in its image: it stays where it is, unseen.
+        values[places + x] = u if is_ahead else values[columns + x]
+        values[places + lane_size + x] = v if is_ahead else row + 0.5
+        values[places + lane_size + lane_size + x] = 1.0 if is_candidate else 0.0

@@ -42,22 +42,28 @@ def to_camera(camera, frame, way):
 
 
 @scalar
+def enter_triangles(scene, solid, origin, direction):
+    """Return the distance to a mesh and the number of the triangle; the solid's frame."""
+    return enter_mesh(
+        scene.mesh_boxes,
+        scene.mesh_links,
+        scene.mesh_triangles,
+        scene.solid_mesh[solid],
+        origin[0],
+        origin[1],
+        origin[2],
+        direction[0],
+        direction[1],
+        direction[2],
+    )
+
+
+@scalar
 def enter(scene, solid, origin, direction):
     """Return the distance to a solid of any kind and the face, or the triangle of a mesh; the solid's frame."""
     kind = scene.solid_kind[solid]
     if kind == MESH:
-        return enter_mesh(
-            scene.mesh_boxes,
-            scene.mesh_links,
-            scene.mesh_triangles,
-            scene.solid_mesh[solid],
-            origin[0],
-            origin[1],
-            origin[2],
-            direction[0],
-            direction[1],
-            direction[2],
-        )
+        return enter_triangles(scene, solid, origin, direction)
     return enter_solid(kind, triple(scene.solid_size, solid), origin, direction)
 
 
@@ -155,13 +161,12 @@ def trace(scene, frame, origin, direction, skipped_solid):
 
 
 @scalar
-def is_seen(scene, frame, surface, face, point, column, row):
-    """Whether nothing hides a point of a surface from the camera.
+def is_hidden(scene, frame, surface, point, column, row):
+    """Whether anything hides a point of a surface from the camera, if the side that it lies on faces the camera.
 
     A ray is cast to the point itself, so nothing rests on stored depths.
 
     Units:
-        face:         face of the surface that the point lies on
         point:        m, world frame
         column, row:  the pixel that the point falls into, inside the image
     """
@@ -170,20 +175,15 @@ def is_seen(scene, frame, surface, face, point, column, row):
     close = 1.0 - 1e-7
     own = surface - scene.plane_position.shape[1]
     for plane in range(scene.plane_position.shape[1]):
-        distance = enter_ground(scene, frame, plane, eye, direction)
-        if 0.0 < distance < close or (plane == surface and distance <= 0.0):
-            return False
+        if 0.0 < enter_ground(scene, frame, plane, eye, direction) < close:
+            return True
     for solid in range(scene.solid_kind.shape[0]):
         if not is_within(scene.solid_bounds[frame, solid], column, row):
             continue
+        if solid == own and scene.solid_kind[solid] != MESH:
+            continue  # a convex solid hides no point of a side that faces the camera
         rotation = rotation_of(scene.solid_rotation, frame, solid)
         local_eye = row_of(scene.eye_local, frame, solid)
-        if solid == own:
-            local = to_local(rotation, minus(point, row_of(scene.solid_position, frame, solid)))
-            if dot(solid_normal(scene, solid, face, local), minus(local_eye, local)) <= 0.0:
-                return False
-            if scene.solid_kind[solid] != MESH:
-                continue
         if 0.0 < enter(scene, solid, local_eye, to_local(rotation, direction))[0] < close:
-            return False
-    return True
+            return True
+    return False
