@@ -3,7 +3,7 @@
 from physics_data.cli.listing import laws, list_members, schema
 from physics_data.cli.look import check, preview
 from physics_data.cli.make import build, clip
-from physics_data.cli.use import export
+from physics_data.cli.use import audit, export
 from physics_data.core.program import make_app
 
 app = make_app("Make, check and look at physics datasets: scenes simulated by two engines, drawn by one renderer.")
@@ -13,6 +13,7 @@ app.command()(clip)
 app.command()(check)
 app.command()(preview)
 app.command()(export)
+app.command()(audit)
 app.command()(laws)
 app.command()(schema)
 app.command("list")(list_members)

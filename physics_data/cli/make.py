@@ -27,6 +27,9 @@ def build(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved config and the plan, time a few clips, and stop.")
     ] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Then test that the twins give nothing away; fails if they do.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete what is in --out first.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +47,7 @@ def build(
     from physics_data.core.provenance import num_cores
     from physics_data.pipeline.build import build as build_dataset
     from physics_data.pipeline.build_config import BuildConfig
-    from physics_data.pipeline.estimate import estimate
+    from physics_data.pipeline.estimate import CLIPS_OF_A_SET, estimate
 
     if executor not in ("local", "ray"):
         raise ConfigError(f"--executor {executor}; write --executor local or --executor ray.")
@@ -57,6 +60,7 @@ def build(
         _show_plan(estimate(resolved), out, parallel)
         return
     total = sum(map(len, resolved.shards().values()))
+    total += CLIPS_OF_A_SET * sum(map(len, resolved.twin_shards().values()))
     with progress_bar() as progress:
         bar = progress.add_task("physics clips", total=total, note="")
         summary = build_dataset(
@@ -70,11 +74,15 @@ def build(
     if as_json:
         typer.echo(json.dumps(_plain(summary, out), indent=1))
     _show_summary(summary, out)
+    if audit:
+        from physics_data.cli.use import run_audit
+
+        run_audit(out, as_json=False)
 
 
 def _show_plan(planned: "Estimate", out: Path, workers: int) -> None:
     splits = sorted({split for split, _ in planned.clips})
-    table = Table("scenario", *splits, title="planned clips", title_justify="left", title_style="bold")
+    table = Table("scenario or editor", *splits, title="planned clips", title_justify="left", title_style="bold")
     for name in sorted({name for _, name in planned.clips}):
         table.add_row(name, *(str(planned.clips[split, name] or "–") for split in splits))
     messages.print(table)

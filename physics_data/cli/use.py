@@ -1,11 +1,14 @@
-"""Commands that hand a dataset on: ``export``."""
+"""Commands that hand a dataset on: ``export`` and ``audit``."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from physics_data.cli.options import DatasetArgument, SplitOption
+from physics_data.cli.options import DatasetArgument, JsonOption, SplitOption
 from physics_data.core.program import messages, progress_bar
 
 
@@ -31,3 +34,35 @@ def export(
         bar = progress.add_task(f"to {to}", total=len(opened.select(split=split)), note="")
         count = export_dataset(opened, out, to, split=split, on_clip=lambda: progress.advance(bar))
     messages.print(f"[green]{count} clips[/green] in {out}")
+
+
+def audit(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
+    """Test that the twins of a dataset give nothing away to a look at single frames, or at frames out of order.
+
+    Exit 1 when a classifier does better than it may.
+
+    Example: `python -m physics_data audit runs/twins --json`
+    """
+    run_audit(dataset, as_json)
+
+
+def run_audit(dataset: Path, as_json: bool) -> None:
+    """Audit a dataset, show the outcome, and exit with 1 where it fails."""
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import DataError
+    from physics_data.pipeline.audit import audit as audit_dataset
+
+    opened = ShardDataset(dataset)
+    if not any(row.twin_id for row in opened.rows):
+        raise DataError(f"{dataset} has no twins to audit; build it from a config with a section 'twins'.")
+    report = audit_dataset(opened)
+    rows = [asdict(row) for row in report.rows]
+    if as_json:
+        typer.echo(json.dumps({"dataset": str(dataset), "passes": report.passes, "rows": rows}, indent=1))
+    else:
+        table = Table(*(name.replace("_", " ") for name in rows[0]), title=f"{dataset}: shortcut audit")
+        for row in rows:
+            table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+        messages.print(table)
+    if not report.passes:
+        raise typer.Exit(1)

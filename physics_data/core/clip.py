@@ -10,7 +10,7 @@ from pydantic import Field
 from physics_data.core.config import StrictModel
 from physics_data.core.conventions import CLIP_FORMAT, DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.errors import DataError
-from physics_data.core.scene import SceneSpec
+from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.trajectory import Trajectory
 
 EventKind = Literal[
@@ -68,6 +68,9 @@ class TwinInfo(StrictModel):
     severity:           how large the violation is, as the editor defines it; 0 for clips that can happen
     violation_seconds:  from when to when it happens; None for clips that can happen
     residuals:          how far the clip is from the laws, by law; unit in the name
+    switch_frame:       from which frame on a clip of two worlds shows the second one
+    later_bodies:       the bodies that are others from there on, as the second world starts with them; the scene of the
+                        clip has those of the first
     """
 
     set_id: str
@@ -78,6 +81,8 @@ class TwinInfo(StrictModel):
     severity: float = 0.0
     violation_seconds: tuple[float, float] | None = None
     residuals: dict[str, float] = {}
+    switch_frame: int | None = None
+    later_bodies: tuple[Body, ...] = ()
 
 
 class FootageOrigin(StrictModel):
@@ -137,6 +142,15 @@ class ClipMeta(StrictModel):
     def domain(self) -> int:
         """The domain token: physics or real."""
         return DOMAIN_PHYSICS if self.source == "physics" else DOMAIN_REAL
+
+    def spec_at(self, frame_index: int) -> SceneSpec:
+        """Return the scene that a frame of a physics clip shows: in a clip of two worlds they may have other bodies."""
+        assert self.spec is not None, "footage has no scene"
+        if self.twin is None or self.twin.switch_frame is None or frame_index < self.twin.switch_frame:
+            return self.spec
+        later = {body.name: body for body in self.twin.later_bodies}
+        bodies = tuple(later.get(body.name, body) for body in self.spec.bodies)
+        return self.spec.model_copy(update={"bodies": bodies})
 
 
 Stream = Literal["optical_flow", "backward_flow", "normal_map", "object_coordinates"]

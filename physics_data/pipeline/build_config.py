@@ -1,6 +1,6 @@
 """The config of a dataset build."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,6 +21,32 @@ class SplitSizes(StrictModel):
     train: Scenes = 64
     val: Scenes = 0
     test: Scenes = 8
+
+
+class TwinSizes(StrictModel):
+    """Sets of twins of one editor in each split."""
+
+    train: Scenes = 0
+    val: Scenes = 0
+    test: Scenes = 8
+
+
+class TwinPlan(StrictModel):
+    """Which sets of possible and impossible clips to make.
+
+    severity: how large the violations are, from 0 (barely there) to 1, as each editor defines it
+    """
+
+    editors: Annotated[tuple[str, ...], Field(min_length=1)]
+    sets_per_editor: TwinSizes = TwinSizes()
+    severity: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @field_validator("editors")
+    @classmethod
+    def _known_editors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        from physics_data.editors import EDITORS
+
+        return tuple(EDITORS.check(name) for name in names)
 
 
 class HeldOut(StrictModel):
@@ -53,6 +79,7 @@ class BuildConfig(StrictModel):
     scenarios: Annotated[tuple[str, ...], Field(min_length=1)]
     scenes_per_scenario: SplitSizes = SplitSizes()
     held_out: HeldOut | None = None
+    twins: TwinPlan | None = None
     engines: Annotated[tuple[str, ...], Field(min_length=1)] = ("mujoco", "bullet")
     assign_engines: Literal["alternate", "all"] = "alternate"
     renderer: str = "raycast"
@@ -114,6 +141,27 @@ class BuildConfig(StrictModel):
             named |= self._cut(split, tasks)
         return named | self._cut("ood", self._held_out_tasks())
 
+    def twin_shards(self) -> dict[str, list[Any]]:
+        """Return shard name → its sets of twins, in order. A set never lies in two shards."""
+        if self.twins is None:
+            return {}
+        from physics_data.pipeline.twins import TwinTask
+
+        named: dict[str, list[Any]] = {}
+        sizes = self.twins.sets_per_editor
+        counts: dict[Split, int] = {"train": sizes.train, "val": sizes.val, "test": sizes.test}
+        sets_per_shard = max(1, self.clips_per_shard // CLIPS_PER_SET)
+        for split, count in counts.items():
+            tasks = [
+                TwinTask(editor, engine, FIRST_INDEX[split] + number, self.twins.severity)
+                for number in range(count)
+                for editor in self.twins.editors
+                for engine in (self.engines[number % len(self.engines)],)
+            ]
+            for number, start in enumerate(range(0, len(tasks), sets_per_shard)):
+                named[f"{split}-twins-{number:05d}"] = tasks[start : start + sets_per_shard]
+        return named
+
     def _held_out_tasks(self) -> list[ClipTask]:
         if self.held_out is None:
             return []
@@ -140,3 +188,7 @@ class BuildConfig(StrictModel):
     def _engines_of(self, scenario: str, scene: int) -> tuple[str, ...]:
         usable = self._usable(scenario)
         return usable if self.assign_engines == "all" else (usable[scene % len(usable)],)
+
+
+CLIPS_PER_SET = 4
+"""Clips of a set of twins, at most: the four of a quadruplet."""

@@ -17,7 +17,7 @@ SAMPLES = 8
 class Estimate:
     """The plan of a build.
 
-    clips:        planned clips by split and scenario
+    clips:        planned clips by split and scenario or twins of an editor
     shards:       files
     sampled:      clips that were made to measure
     clip_bytes:   mean size of these, stored
@@ -32,7 +32,7 @@ class Estimate:
 
     @property
     def total_clips(self) -> int:
-        """All clips of the plan."""
+        """All clips of the plan, with CLIPS_OF_A_SET for each set of twins."""
         return sum(self.clips.values())
 
     def minutes(self, workers: int) -> float:
@@ -52,8 +52,11 @@ def estimate(config: BuildConfig) -> Estimate:
     planned = plan(config)
     for tasks in planned.values():
         for task in tasks:
-            clips[task.split, task.scenario] += 1
-            samples.setdefault((task.scenario, task.engine), task)
+            if isinstance(task, ClipTask):
+                clips[task.split, task.scenario] += 1
+                samples.setdefault((task.scenario, task.engine), task)
+            else:
+                clips[task.split, f"twins: {task.editor}"] += CLIPS_OF_A_SET
     chosen = _spread(list(samples.values()))
     sizes, seconds = [], []
     for number, task in enumerate([*chosen[:1], *chosen]):  # the first one compiles, and is made again
@@ -71,3 +74,7 @@ def _spread(tasks: list[ClipTask]) -> list[ClipTask]:
     if len(tasks) <= SAMPLES:
         return tasks
     return [tasks[round(number * (len(tasks) - 1) / (SAMPLES - 1))] for number in range(SAMPLES)]
+
+
+CLIPS_OF_A_SET = 3
+"""Clips of a set of twins on average: pairs have two or three, quadruplets four."""

@@ -61,7 +61,8 @@ def check_ids(clip: Clip) -> Iterator[str]:
 def check_depth(clip: Clip) -> Iterator[str]:
     """Yield where a visible surface lies outside the 3-D box of its body, or an instance has no depth."""
     spec, rendering, trajectory = clip.labelled
-    boxes, views = oriented_boxes(spec, trajectory), views_of(spec)
+    specs, views = [clip.meta.spec_at(frame) for frame in range(spec.num_frames)], views_of(spec)
+    first, last = oriented_boxes(spec, trajectory), oriented_boxes(specs[-1], trajectory)
     if np.isinf(rendering.depth_map[rendering.instance_ids > 0]).any():
         yield "a pixel of an instance has no depth"
         return
@@ -73,6 +74,7 @@ def check_depth(clip: Clip) -> Iterator[str]:
             pixel = np.stack([columns + 0.5, rows + 0.5], axis=-1)
             points = view.origin + view.ray_directions(pixel) * depth[:, None]
             if len(points):
+                boxes = first if specs[frame] is spec else last
                 outside = float((boxes.overhang(frame, number, points) - BOX_TOLERANCE * depth).max())
                 worst, where = max((worst, where), (outside, frame))
         if worst > 0:

@@ -1,23 +1,32 @@
 """A stored clip made again, alone."""
 
+from pathlib import Path
 from typing import get_args
 
+import yaml
+
 from physics_data.core.clip import Clip, Stream
-from physics_data.core.dataset import ShardDataset
+from physics_data.core.config import validate_config
+from physics_data.core.dataset import RECORD_NAME, ShardDataset
+from physics_data.core.errors import DataError
 from physics_data.core.shards import encode_clip
 from physics_data.engines import ENGINES
+from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import labelled_clip
 from physics_data.renderers import RENDERERS
 
 
 def regenerate(dataset: ShardDataset, key: str) -> Clip:
-    """Make a physics clip again, from its own scene alone.
+    """Make a physics clip again: from its own scene alone, or, for one of a set of twins, from the dataset's config.
 
     Raises:
         UnknownNameError: no clip of that key.
         DataError: the clip is footage.
     """
-    return from_scene(dataset.load(dataset.find(key)))
+    stored = dataset.load(dataset.find(key))
+    if stored.meta.twin is not None:
+        return _twin(dataset.folder, stored)
+    return from_scene(stored)
 
 
 def from_scene(stored: Clip) -> Clip:
@@ -38,6 +47,23 @@ def from_scene(stored: Clip) -> Clip:
         engine=engine,
         renderer_name=meta.renderer,
         residuals=meta.residuals,
+    )
+
+
+def _twin(folder: Path, stored: Clip) -> Clip:
+    from physics_data.pipeline.twins import make_twins
+
+    record = yaml.safe_load((folder / RECORD_NAME).read_text(encoding="utf-8"))
+    config = validate_config(BuildConfig, record["config"], source=str(folder / RECORD_NAME))
+    assert stored.meta.twin is not None
+    for tasks in config.twin_shards().values():
+        for task in tasks:
+            if task.key == stored.meta.twin.set_id:
+                made = make_twins(task, config.settings, config.seed, config.renderer, config.streams)
+                return next(clip for clip in made if clip.meta.key == stored.meta.key)
+    raise DataError(
+        f"the config in {folder / RECORD_NAME} makes no set '{stored.meta.twin.set_id}'; it is not the one that this "
+        "dataset was built from."
     )
 
 

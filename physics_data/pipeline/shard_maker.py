@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ class ShardMaker:
         return type(self), (self.config, self.out)  # the plan is made again where it is needed, instead of sent
 
     @cached_property
-    def _plan(self) -> dict[str, list[ClipTask]]:
+    def _plan(self) -> dict[str, Sequence[Any]]:
         return plan(self.config)
 
     def __call__(self, name: str, on_clip: Callable[[], None] = lambda: None) -> Manifest:
@@ -74,13 +74,19 @@ class ShardMaker:
         config = self.config
         how = (config.settings, config.seed, config.renderer, config.streams)
         for task in self._plan[name]:
-            made = generate_clip(task, *how)
-            yield made.clip, made.rejections
+            if isinstance(task, ClipTask):
+                made = generate_clip(task, *how)
+                yield made.clip, made.rejections
+            else:
+                from physics_data.pipeline.twins import make_twins
+
+                for clip in make_twins(task, *how):
+                    yield clip, ()
 
 
-def plan(config: BuildConfig) -> dict[str, list[ClipTask]]:
-    """Return shard name → its tasks, in order."""
-    return config.shards()
+def plan(config: BuildConfig) -> dict[str, Sequence[Any]]:
+    """Return shard name → its tasks, of clips and of twins, in order."""
+    return {**config.shards(), **config.twin_shards()}
 
 
 def file_digest(path: Path) -> str:

@@ -1,0 +1,141 @@
+"""Two worlds as one clip: where they may be joined so that nothing shows, and the joined frames and labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from physics_data.core.clip import Rendering
+from physics_data.core.scene import SceneSpec
+from physics_data.labels.visibility import runs
+
+_PER_FRAME = (
+    "rgb",
+    "instance_ids",
+    "depth_map",
+    "amodal_masks",
+    "normal_map",
+    "object_coordinates",
+)
+_FLOWS = ("optical_flow", "backward_flow")
+
+LEAST_CHANGE = 0.003
+"""Share of the pixels of a frame that has to differ for a difference to be seen."""
+
+LEAST_LEVEL = 12
+"""A pixel that differs by less than this in every channel looks the same, sRGB bytes."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where one world becomes another: the second one has the frames from ``frame`` on.
+
+    first_frame, last_frame: of the interval in which it happens: all frames in which nobody sees it, or the two
+    beside a cut that is seen
+    """
+
+    frame: int
+    first_frame: int
+    last_frame: int
+
+
+def same_frames(first: Rendering, second: Rendering) -> Bool[np.ndarray, "t"]:
+    """Return in which frames two worlds look the same to the byte, and have the same ids and depth."""
+    same = np.ones(len(first.rgb), dtype=bool)
+    for name in ("rgb", "instance_ids", "depth_map"):
+        a, b = getattr(first, name), getattr(second, name)
+        same &= (a == b).reshape(len(a), -1).all(axis=1)
+    return same
+
+
+def out_of_sight(spec: SceneSpec, bodies: tuple[str, ...], *renderings: Rendering) -> Bool[np.ndarray, "t"]:
+    """Return in which frames no pixel of some bodies is visible in any of the worlds."""
+    ids = [number + 1 for number, body in enumerate(spec.instances) if body.name in bodies]
+    seen = [np.isin(rendering.instance_ids, ids).any(axis=(1, 2)) for rendering in renderings]
+    return ~np.any(seen, axis=0)
+
+
+def visibly_differ(first: Rendering, second: Rendering) -> Bool[np.ndarray, "t"]:
+    """Return in which frames one can see that two worlds differ."""
+    apart = np.abs(first.rgb.astype(np.int16) - second.rgb).max(axis=-1) >= LEAST_LEVEL
+    return np.asarray(apart.mean(axis=(1, 2)) >= LEAST_CHANGE)
+
+
+def hidden_cut(spec: SceneSpec, bodies: tuple[str, ...], first: Rendering, second: Rendering) -> Cut | None:
+    """Return the middle of the longest interval in which what differs is out of sight and leaves no trace.
+
+    In both worlds, that is, and to the byte. None without one that lies between two times at which one sees that the
+    worlds differ.
+    """
+    differ = np.flatnonzero(visibly_differ(first, second))
+    if not len(differ):
+        return None
+    hidden = out_of_sight(spec, bodies, first, second) & same_frames(first, second)
+    found = [(start, end) for start, end in runs(hidden) if differ[0] < start and end < differ[-1]]
+    if not found:
+        return None
+    start, end = max(found, key=lambda run: (run[1] - run[0], -run[0]))
+    return Cut((start + end) // 2 + 1, start, end)
+
+
+def open_cut(
+    spec: SceneSpec, bodies: tuple[str, ...], first: Rendering, second: Rendering, rng: np.random.Generator
+) -> Cut | None:
+    """Draw a frame near the middle of the clip, around which everybody sees the difference; None without one."""
+    ids = [number for number, body in enumerate(spec.instances) if body.name in bodies]
+    seen = np.ones(len(first.rgb), dtype=bool)
+    for number in ids:
+        fractions = [rendering.visible_fraction()[:, number] for rendering in (first, second)]
+        there = [rendering.amodal_masks[:, number].any(axis=(1, 2)) for rendering in (first, second)]
+        seen &= np.maximum(*fractions) > 0.7
+        seen &= ~there[0] | (fractions[0] > 0.7)
+        seen &= ~there[1] | (fractions[1] > 0.7)
+    seen &= visibly_differ(first, second)
+    count = len(seen)
+    frames = [k for k in range(round(0.3 * count), round(0.7 * count) + 1) if 0 < k < count and seen[k - 1] and seen[k]]
+    if not frames:
+        return None
+    frame = int(rng.choice(frames))
+    return Cut(frame, frame - 1, frame)
+
+
+def joined_rendering(
+    spec: SceneSpec, bodies: tuple[str, ...], first: Rendering, second: Rendering, frame: int
+) -> Rendering:
+    """Return the frames of one world before a frame and those of another from there on, with their labels.
+
+    Where the cut shows, flow across it is marked as unseen at the bodies that change, and wherever the frame that it
+    leads to shows another instance there.
+    """
+    arrays = {}
+    for name in _PER_FRAME:
+        before, after = getattr(first, name), getattr(second, name)
+        arrays[name] = None if before is None else np.concatenate([before[:frame], after[frame:]])
+    is_seamless = bool(same_frames(first, second)[frame - 1])
+    changed = [number + 1 for number, body in enumerate(spec.instances) if body.name in bodies]
+    for name in _FLOWS:
+        flows = [getattr(rendering, name) for rendering in (first, second)]
+        seen = [getattr(rendering, f"{name}_seen") for rendering in (first, second)]
+        if flows[0] is None:
+            arrays |= {name: None, f"{name}_seen": None}
+            continue
+        # The pair across the cut starts (or, backwards, ends) in a frame that is the first world's.
+        source = 1 if is_seamless or name == "backward_flow" else 0
+        across, sight = flows[source][frame - 1], seen[source][frame - 1]
+        if not is_seamless:
+            ids = [first.instance_ids[frame - 1], second.instance_ids[frame]]
+            here, there = ids if name == "optical_flow" else ids[::-1]
+            sight = sight & _same_instance(across, here, there) & ~np.isin(here, changed)
+        arrays[name] = np.concatenate([flows[0][: frame - 1], across[None], flows[1][frame:]])
+        arrays[f"{name}_seen"] = np.concatenate([seen[0][: frame - 1], sight[None], seen[1][frame:]])
+    return Rendering(**arrays)
+
+
+def _same_instance(flow: np.ndarray, here: np.ndarray, there: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    """Return which pixels lead to a pixel of the same instance."""
+    height, width = here.shape
+    rows, columns = np.indices(here.shape)
+    x = np.floor(columns + 0.5 + flow[..., 0]).astype(np.int64)
+    y = np.floor(rows + 0.5 + flow[..., 1]).astype(np.int64)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return inside & (there[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] == here)
