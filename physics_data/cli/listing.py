@@ -31,11 +31,12 @@ def list_members(
     Example: `python -m physics_data list scenarios --json`
     """
     from physics_data.core.errors import UnknownNameError, suggest
+    from physics_data.editors import EDITORS
     from physics_data.engines import ENGINES
     from physics_data.renderers import RENDERERS
     from physics_data.scenarios import SCENARIOS
 
-    families = {f"{registry.family}s": registry for registry in (SCENARIOS, ENGINES, RENDERERS)}
+    families = {f"{registry.family}s": registry for registry in (SCENARIOS, EDITORS, ENGINES, RENDERERS)}
     if family is None:
         print_listing({name: registry.summaries() for name, registry in families.items()}, as_json)
     elif family not in families:
