@@ -125,8 +125,8 @@ def _with_ray(
 ) -> Iterator[tuple[str, Manifest]]:
     """Run on a Ray cluster whose machines all see the dataset's folder under the same path."""
     try:
-        import ray
-        import ray.exceptions
+        import ray  # pyright: ignore[reportMissingImports]
+        import ray.exceptions  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ConfigError(
             "--executor ray needs Ray, which is not installed; run: pip install 'worldsim[ray]', or leave the option "
