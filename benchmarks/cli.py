@@ -67,7 +67,7 @@ def speed(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
     repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions; the median counts.")] = 5,
 ) -> None:
-    """Measure rendering and data generation against named peers, in one run on this machine.
+    """Measure rendering, data generation and loading against named peers, in one run on this machine.
 
     Example: `python -m benchmarks speed data --json > data.json`
     """

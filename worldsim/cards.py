@@ -1,6 +1,5 @@
 """Folders of tensors with a ``card.json`` that says what they are and holds their digests."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from physics_data.core.errors import CheckpointError
+from physics_data.core.provenance import sha256_of
 
 CARD_NAME = "card.json"
 
@@ -29,12 +29,6 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(str(path))
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); it is missing or damaged.") from error
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hex digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_card(folder: Path, expected_format: str) -> dict[str, Any]:

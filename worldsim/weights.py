@@ -10,7 +10,8 @@ from torch import nn
 from physics_data.core.atomic import atomic_folder, write_text
 from physics_data.core.config import validate_config
 from physics_data.core.errors import CheckpointError, ConfigError
-from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors, sha256_of
+from physics_data.core.provenance import sha256_of
+from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
 from worldsim.prompt import WordTokenizer

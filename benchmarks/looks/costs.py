@@ -1,14 +1,15 @@
 """What each look costs, as a ratio to the same scene in plain looks, measured in one run."""
 
-import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.looks.stage import SUN, body, floor, painted_pictures, stage, standing
-from physics_data.core.provenance import hardware
+from benchmarks.speed.rows import speed_row
+from benchmarks.speed.timing import Job, interleaved
 from physics_data.core.scene import (
     Appearance,
     Body,
@@ -36,35 +37,15 @@ def measure_costs(repeats: int) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         scenes = _scenes(painted_pictures(Path(folder)))
         renderer = RaycastRenderer()
-        jobs = {name: (spec, _drifting(spec)) for name, spec in scenes.items()}
-        for spec, motion in jobs.values():
-            renderer.render(spec, motion)
-        seconds: dict[str, list[float]] = {name: [] for name in jobs}
-        for _ in range(repeats):
-            for name, (spec, motion) in jobs.items():
-                started = time.thread_time()
-                renderer.render(spec, motion)
-                seconds[name].append((time.thread_time() - started) / NUM_FRAMES)
-    plain = statistics.median(seconds["plain"])
+        drawn = {name: (spec, _drifting(spec)) for name, spec in scenes.items()}
+        jobs: dict[str, Job] = {name: partial(renderer.render, *both) for name, both in drawn.items()}
+        seconds = interleaved(jobs, repeats, time.thread_time)
+    times = {name: [1e3 * value / NUM_FRAMES for value in values] for name, values in seconds.items()}
     rows: list[dict[str, object]] = []
-    for name, values in seconds.items():
-        spec, motion = jobs[name]
-        samples = count_samples(spec, motion)
-        rows.append(
-            {
-                "name": name if samples == 1 else f"{name} ({samples} pictures)",
-                "value": 1e3 * statistics.median(values),
-                "unit": "ms a frame",
-                "target": None,
-                "meets": None,
-                "peer": "plain",
-                "peer_value": 1e3 * plain,
-                "ratio": statistics.median(values) / plain,
-                "spread": f"{1e3 * min(values):.3g} to {1e3 * max(values):.3g}",
-                "hardware": hardware(),
-                "command": COMMAND,
-            }
-        )
+    for name, values in times.items():
+        samples = count_samples(*drawn[name])
+        full_name = name if samples == 1 else f"{name} ({samples} pictures)"
+        rows.append(speed_row(full_name, values, "ms a frame", None, "plain", times["plain"], COMMAND))
     return rows
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from benchmarks.tiny_shapes import tiny_shape
 from physics_data.core.geometry import view_of
 from physics_data.core.scene import Appearance, Body, Box, Cylinder, SceneSpec, Sphere
 from physics_data.renderers.textures import srgb_encoded
@@ -84,17 +85,8 @@ def _screen(look: Appearance) -> list[float]:
 
 
 def _add(bullet: Any, client: int, body: Body) -> None:
-    shape = body.shape
-    if isinstance(shape, Sphere):
-        form = {"shapeType": bullet.GEOM_SPHERE, "radius": shape.radius}
-    elif isinstance(shape, Box):
-        form = {"shapeType": bullet.GEOM_BOX, "halfExtents": shape.half_extents}
-    elif isinstance(shape, Cylinder):
-        form = {"shapeType": bullet.GEOM_CYLINDER, "radius": shape.radius, "length": 2 * shape.half_height}
-    else:
-        form = {"shapeType": bullet.GEOM_BOX, "halfExtents": (20, 20, 0.5), "visualFramePosition": (0, 0, -0.5)}
     color = (*_screen(body.appearance), 1.0)
-    visual = bullet.createVisualShape(**form, rgbaColor=color, physicsClientId=client)
+    visual = bullet.createVisualShape(**tiny_shape(bullet, body.shape), rgbaColor=color, physicsClientId=client)
     w, x, y, z = body.orientation
     bullet.createMultiBody(
         baseVisualShapeIndex=visual,

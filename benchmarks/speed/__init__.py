@@ -12,6 +12,7 @@ SPEED_BENCHMARKS: Registry[Any] = Registry(
     {
         "render": "benchmarks.speed.render:measure_render",
         "data": "benchmarks.speed.data:measure_data",
+        "loader": "benchmarks.speed.loader:measure_loader",
     },
 )
 """Functions (repeats) -> rows; a row has the keys name, value, unit, target, meets, peer, peer_value, ratio, spread,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -17,6 +17,7 @@ import torch
 from torch.utils.data import Dataset
 
 from benchmarks.speed.rows import speed_row
+from benchmarks.speed.timing import Job, interleaved, rates
 from physics_data.core.array_codec import unpack_array
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.dataset import RECORD_NAME, write_index
@@ -78,17 +79,17 @@ def _write_dataset(folder: Path) -> None:
 def _decoding(folder: Path, source: ShardSource, repeats: int) -> list[dict[str, object]]:
     frames = len(source) * SETTINGS.num_frames
     plain = _Plain(folder)
-    contenders: dict[str, Callable[[], object]] = {
+    contenders: dict[str, Job] = {
         "ours": lambda: [source.load(position) for position in range(len(source))],
         "webdataset over the same shard, rgb and ids": lambda: list(_webdataset(folder)),
         "torch Dataset over the same members, rgb and ids, no checksums": lambda: [plain[i] for i in range(len(plain))],
     }
-    rates = _interleaved(contenders, frames, repeats)
-    ours = rates.pop("ours")
+    found = rates(interleaved(contenders, repeats), frames)
+    ours = found.pop("ours")
     size = f"{SETTINGS.num_frames}x{SETTINGS.height}x{SETTINGS.width}"
     return [
         speed_row(f"clips of {size} with masks", ours, "frames/s on one core", 4000.0, name, other, COMMAND)
-        for name, other in rates.items()
+        for name, other in found.items()
     ]
 
 
@@ -106,19 +107,19 @@ def _random_access(source: ShardSource, repeats: int) -> list[dict[str, object]]
 def _h264(source: ShardSource, repeats: int) -> list[dict[str, object]]:
     clips = [source._dataset.load(position) for position in range(8)]
     videos = [encode_clip(clip, "h264")["rgb.mp4"] for clip in clips]
-    contenders: dict[str, Callable[[], object]] = {
+    contenders: dict[str, Job] = {
         "ours": lambda: [decode_video(data, what="a clip") for data in videos],
         "bare PyAV, one thread": lambda: [_bare_decode(data) for data in videos],
     }
-    rates = _interleaved(contenders, len(videos) * SETTINGS.num_frames, repeats)
+    found = rates(interleaved(contenders, repeats), len(videos) * SETTINGS.num_frames)
     return [
         speed_row(
             "H.264 clips decoded to rgb",
-            rates["ours"],
+            found["ours"],
             "frames/s on one core",
-            0.9 * statistics.median(rates["bare PyAV, one thread"]),
+            0.9 * statistics.median(found["bare PyAV, one thread"]),
             "bare PyAV, one thread",
-            rates["bare PyAV, one thread"],
+            found["bare PyAV, one thread"],
             COMMAND,
         )
     ]
@@ -159,8 +160,8 @@ def _waiting(source: ShardSource, repeats: int) -> list[dict[str, object]]:
         for _ in range(steps):
             compute()
 
-    rates = _interleaved({"loader": with_loader, "constant": with_constant}, steps, repeats)
-    seconds = {name: [1 / rate for rate in values] for name, values in rates.items()}
+    found = interleaved({"loader": with_loader, "constant": with_constant}, repeats)
+    seconds = {name: [value / steps for value in values] for name, values in found.items()}
     constant = seconds["constant"]
     limit = 1.02 * statistics.median(constant)
     name = "a step of arithmetic on one of two cores, 4 clips loaded ahead"
@@ -245,19 +246,6 @@ def _bare_decode(data: bytes) -> list[np.ndarray]:
     with av.open(io.BytesIO(data), "r") as container:
         container.streams.video[0].codec_context.thread_count = 1
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-
-
-def _interleaved(contenders: dict[str, Callable[[], object]], count: int, repeats: int) -> dict[str, list[float]]:
-    """Return items per second of every contender, all taking turns so that a busy machine is fair to each."""
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
-    for run in contenders.values():
-        run()
-    for _ in range(repeats):
-        for name, run in contenders.items():
-            started = time.perf_counter()
-            run()
-            rates[name].append(count / (time.perf_counter() - started))
-    return rates
 
 
 def _resident() -> int:

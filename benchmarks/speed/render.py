@@ -6,12 +6,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from benchmarks.speed.rows import speed_row
+from benchmarks.speed.timing import Job, interleaved, rates
+from benchmarks.tiny_shapes import tiny_shape
 from physics_data.core.scene import (
     Appearance,
     Body,
@@ -49,8 +50,6 @@ RaycastRenderer().render(spec, motion)
 print(time.perf_counter() - imported)
 """
 
-Job = Callable[[], object]
-
 
 def measure_render(repeats: int) -> list[dict[str, object]]:
     """Time rgb + ids + depth + flow + amodal masks of a plane and six bodies: peers, threads, extras, start-up.
@@ -81,12 +80,12 @@ def _against_peers(size: int, repeats: int) -> list[dict[str, object]]:
         "PyBullet TinyRenderer with shadows; no flow, no amodal masks": tiny.render,
         "mj_multiRay + NumPy; no shadows, no flow": partial(MujocoRayRenderer().render, spec, motion, ()),
     }
-    rates = _interleaved(jobs, repeats, time.thread_time)
+    found = rates(interleaved(jobs, repeats, time.thread_time), NUM_FRAMES)
     tiny.close()
-    ours = rates.pop("ours")
+    ours = found.pop("ours")
     name = f"plane + 6 bodies at {size}x{size}: rgb, ids, depth, flow, amodal masks; hard shadows, smooth edges"
     unit = "frames/s of one thread"
-    return [speed_row(name, ours, unit, TARGETS.get(size), peer, values, COMMAND) for peer, values in rates.items()]
+    return [speed_row(name, ours, unit, TARGETS.get(size), peer, values, COMMAND) for peer, values in found.items()]
 
 
 def _threads(repeats: int) -> list[dict[str, object]]:
@@ -94,11 +93,11 @@ def _threads(repeats: int) -> list[dict[str, object]]:
     motion = bench_motion(spec)
     counts = [n for n in (1, 2, 4, 8, 16) if n <= (os.cpu_count() or 1)]
     jobs: dict[str, Job] = {str(n): partial(RaycastRenderer(num_threads=n).render, spec, motion) for n in counts}
-    rates = _interleaved(jobs, repeats, time.perf_counter, spec.num_frames)
-    one = rates.pop("1")
+    found = rates(interleaved(jobs, repeats), spec.num_frames)
+    one = found.pop("1")
     name = "the same at 128x128 on {} threads"
     return [
-        speed_row(name.format(n), values, "frames/s", None, "one thread", one, COMMAND) for n, values in rates.items()
+        speed_row(name.format(n), values, "frames/s", None, "one thread", one, COMMAND) for n, values in found.items()
     ]
 
 
@@ -125,11 +124,11 @@ def _extras(repeats: int) -> list[dict[str, object]]:
     jobs["no smooth edges"] = partial(RaycastRenderer(is_antialiased=False).render, plain, motion)
     jobs["no flow"] = partial(RaycastRenderer().render, plain, motion, ())
     jobs["every stream"] = partial(RaycastRenderer().render, plain, motion, ALL_STREAMS)
-    rates = _interleaved(jobs, repeats, time.thread_time)
-    base = rates.pop("plain")
+    found = rates(interleaved(jobs, repeats, time.thread_time), NUM_FRAMES)
+    base = found.pop("plain")
     unit = "frames/s of one thread"
     return [
-        speed_row(f"128x128, {name}", v, unit, None, "plain, hard shadows", base, COMMAND) for name, v in rates.items()
+        speed_row(f"128x128, {name}", v, unit, None, "plain, hard shadows", base, COMMAND) for name, v in found.items()
     ]
 
 
@@ -223,21 +222,6 @@ def bench_motion(spec: SceneSpec) -> Trajectory:
     return Trajectory(position, orientation, still, still, Contacts.none())
 
 
-def _interleaved(
-    jobs: dict[str, Job], repeats: int, clock: Callable[[], float], num_frames: int = NUM_FRAMES
-) -> dict[str, list[float]]:
-    """Return frames per second of every job, all taking turns so that a busy machine is fair to each."""
-    rates: dict[str, list[float]] = {name: [] for name in jobs}
-    for render in jobs.values():
-        render()
-    for _ in range(repeats):
-        for name, render in jobs.items():
-            started = clock()
-            render()
-            rates[name].append(num_frames / (clock() - started))
-    return rates
-
-
 def _first_image_seconds(cache: str) -> float:
     environment = os.environ | {"NUMBA_CACHE_DIR": cache}
     done = subprocess.run(
@@ -261,18 +245,9 @@ class _TinyRenderer:
         self._projection = pybullet.computeProjectionMatrixFOV(spec.camera.fov_y, spec.width / spec.height, 0.1, 100)
 
     def _add(self, body: Body) -> int:
-        bullet, shape = self._bullet, body.shape
-        color = (*body.appearance.albedo, 1.0)
-        if isinstance(shape, Sphere):
-            form = {"shapeType": bullet.GEOM_SPHERE, "radius": shape.radius}
-        elif isinstance(shape, Box):
-            form = {"shapeType": bullet.GEOM_BOX, "halfExtents": shape.half_extents}
-        elif isinstance(shape, Cylinder):
-            form = {"shapeType": bullet.GEOM_CYLINDER, "radius": shape.radius, "length": 2 * shape.half_height}
-        else:
-            slab = {"halfExtents": (20, 20, 0.5), "visualFramePosition": (0, 0, -0.5)}
-            form = {"shapeType": bullet.GEOM_BOX, **slab}
-        visual = bullet.createVisualShape(**form, rgbaColor=color, physicsClientId=self._client)
+        bullet = self._bullet
+        look = {"rgbaColor": (*body.appearance.albedo, 1.0), "physicsClientId": self._client}
+        visual = bullet.createVisualShape(**tiny_shape(bullet, body.shape), **look)
         return bullet.createMultiBody(baseVisualShapeIndex=visual, physicsClientId=self._client)
 
     def render(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from physics_data.core.provenance import hardware
 
-LOWER_IS_BETTER = ("s", "ms", "MiB", "GB", "% of the places")
+LOWER_IS_BETTER = ("s", "ms", "ms a frame", "MiB", "GB", "core-hours", "% of the places")
 
 
 def speed_row(

@@ -92,6 +92,8 @@ def views_at(camera: Camera, seconds: Float[np.ndarray, "t"], width: int, height
     Units:
         seconds:  s from the first frame
     """
+    if not camera.is_moving and len(seconds) > 1:
+        return views_at(camera, seconds[:1], width, height) * len(seconds)
     positions, targets = camera_at(camera, seconds)
     focal = float(0.5 * height / np.tan(np.radians(camera.fov_y) / 2))
     turns = np.zeros((len(seconds), 3)) if camera.shake is None else shake_at(camera.shake, seconds)

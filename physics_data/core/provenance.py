@@ -1,5 +1,6 @@
 """Where an output came from: commit, versions, command, resolved config."""
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -24,6 +25,12 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_commit() -> str:

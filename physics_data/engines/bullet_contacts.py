@@ -81,18 +81,8 @@ class ContactLog:
             position, linear, angular = np.split(states[record, body], 3, axis=-1)
             scripted, belt = surfaces.at(body, step_index, point)
             sides.append(linear + np.cross(angular, point - position) + scripted + belt)
-        along = sides[1] - sides[0]
-        along -= np.einsum("nc,nc->n", along, normal)[:, None] * normal
-        return Touches(
-            step_index,
-            body_a,
-            body_b,
-            point,
-            normal,
-            rows[:, 10] * self._dt,
-            np.linalg.norm(along, axis=1),
-            np.maximum(-rows[:, 9], 0.0),
-        )
+        impulse = rows[:, 10] * self._dt
+        return Touches.between(step_index, (body_a, body_b), point, normal, impulse, sides, rows[:, 9])
 
     def _states_before(self) -> Float[np.ndarray, "s o 9"]:
         """Return position and velocities of touching bodies at the start of every recorded step, 0 for all others."""

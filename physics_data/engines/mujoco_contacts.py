@@ -62,17 +62,6 @@ class ContactLog:
             scripted, belt = surfaces.at(body_of_geom[geom_side], step_index, point)
             side += scripted + belt
             velocity.append(side)
-        along = velocity[1] - velocity[0]
-        along -= np.einsum("nc,nc->n", along, normal)[:, None] * normal
         body_a, body_b = body_of_geom[geom].T
         impulse = force * self._model.opt.timestep
-        return Touches(
-            step_index,
-            body_a,
-            body_b,
-            point,
-            normal,
-            impulse,
-            np.linalg.norm(along, axis=1),
-            np.maximum(-distance, 0.0),
-        )
+        return Touches.between(step_index, (body_a, body_b), point, normal, impulse, velocity, distance)

@@ -1,5 +1,6 @@
 """Collects what an engine does, one step at a time, into a ``Trajectory``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -32,6 +33,22 @@ class Touches:
     impulse: Float[np.ndarray, "n"]
     slip: Float[np.ndarray, "n"]
     depth: Float[np.ndarray, "n"]
+
+    @classmethod
+    def between(
+        cls,
+        step_index: Int[np.ndarray, "n"],
+        bodies: tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]],
+        point: Float[np.ndarray, "n 3"],
+        normal: Float[np.ndarray, "n 3"],
+        impulse: Float[np.ndarray, "n"],
+        surface_velocities: Sequence[Float[np.ndarray, "n 3"]],
+        gap: Float[np.ndarray, "n"],
+    ) -> "Touches":
+        """Return touches from the velocities (m/s) of the two bodies' surfaces at the points, and the gap there (m)."""
+        along = surface_velocities[1] - surface_velocities[0]
+        along = along - np.einsum("nc,nc->n", along, normal)[:, None] * normal
+        return cls(step_index, *bodies, point, normal, impulse, np.linalg.norm(along, axis=1), np.maximum(-gap, 0.0))
 
     def select(self, rows: np.ndarray) -> "Touches":
         """Return the rows of a mask or an index."""

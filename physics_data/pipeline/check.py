@@ -9,9 +9,9 @@ import numpy as np
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.dataset_folder import read_manifest
 from physics_data.core.errors import DataError
+from physics_data.core.provenance import sha256_of
 from physics_data.core.shards import IndexRow
 from physics_data.pipeline.label_checks import check_labels
-from physics_data.pipeline.shard_maker import file_digest
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _check_shards(dataset: ShardDataset, report: CheckReport) -> None:
         elif (manifest := read_manifest(tar)) is None:
             problems.append("its manifest is missing, or says another size")
         else:
-            if "sha256" in manifest and file_digest(tar) != manifest["sha256"]:
+            if "sha256" in manifest and sha256_of(tar) != manifest["sha256"]:
                 problems.append("it differs from the checksum in its manifest")
             listed = {row["key"]: row["sha256"] for row in manifest["rows"]}
             if any(listed.get(row.key) != row.sha256 for row in rows):

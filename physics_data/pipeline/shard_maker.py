@@ -12,6 +12,7 @@ from typing import Any
 from physics_data.core.clip import Clip
 from physics_data.core.config import fingerprint
 from physics_data.core.dataset_folder import shard_path, write_manifest
+from physics_data.core.provenance import sha256_of
 from physics_data.core.shards import write_shard
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
@@ -60,7 +61,7 @@ class ShardMaker:
             path,
             rows,
             recipe=self.recipe(name),
-            sha256=file_digest(path),
+            sha256=sha256_of(path),
             drawn=[[*source, count] for source, count in sorted(drawn.items())],
             rejections=[[*source, count] for source, count in sorted(rejections.items())],
         )
@@ -87,9 +88,3 @@ class ShardMaker:
 def plan(config: BuildConfig) -> dict[str, Sequence[Any]]:
     """Return shard name → its tasks, of clips and of twins, in order."""
     return {**config.shards(), **config.twin_shards()}
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file, hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

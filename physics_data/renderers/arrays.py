@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int32
 
 from physics_data.core.errors import ClipRejectedError, SceneSpecError
-from physics_data.core.geometry import PinholeView, rotation_matrix, view_of, views_of
+from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
 from physics_data.core.scene import (
     Body,
     Box,
@@ -194,9 +194,7 @@ def pack(spec: SceneSpec, trajectory: Trajectory, views: Sequence[PinholeView] |
         raise SceneSpecError("sun_direction is (0, 0, 0), which points nowhere; for no sun set sun_intensity: 0.")
     sun /= np.linalg.norm(sun)
     if views is None:
-        camera = spec.camera
-        is_moving = camera.is_moving
-        views = views_of(spec) if is_moving else [view_of(camera, spec.width, spec.height)] * spec.num_frames
+        views = views_of(spec)
     solids = solids_of(spec)
     bodies = [solid.body_index for solid in solids]
     planes = [index for index, body in enumerate(spec.bodies) if not body.is_instance]

@@ -18,7 +18,8 @@ from torch import nn
 from physics_data.core.atomic import atomic_folder, remove_partials, write_text
 from physics_data.core.differences import differences
 from physics_data.core.errors import CheckpointError
-from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors, sha256_of
+from physics_data.core.provenance import sha256_of
+from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.config import TrainConfig
 from worldsim.training.ema import WeightAverage
 from worldsim.training.optimizer import Optimizers

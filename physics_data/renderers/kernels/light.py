@@ -6,11 +6,11 @@ closed form, is met by rays: always the same ones.
 
 import math
 
-from physics_data.renderers.kernels.bvh import enter_mesh
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.intersect import box_interval, cylinder_interval
 from physics_data.renderers.kernels.layout import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE
 from physics_data.renderers.kernels.vectors import add_scaled, cross, dot, triple, unit
+from physics_data.renderers.kernels.visibility import enter_triangles
 
 _SUN_RAYS = 7
 _SIN_60 = 0.8660254037844386
@@ -185,18 +185,7 @@ def mesh_lets_past(scene, solid, point, normal, sun, softness, footprint):
             u = -u if (turn == 2) | (turn == 3) | (turn == 4) else u
             v = -v if turn >= 4 else v
         direction = add_scaled(add_scaled(sun, aside, 0.75 * spread * u), upward, 0.75 * spread * v)
-        distance, _ = enter_mesh(
-            scene.mesh_boxes,
-            scene.mesh_links,
-            scene.mesh_triangles,
-            scene.solid_mesh[solid],
-            origin[0],
-            origin[1],
-            origin[2],
-            direction[0],
-            direction[1],
-            direction[2],
-        )
+        distance, _ = enter_triangles(scene, solid, origin, direction)
         stopped += 1.0 if distance > 0.0 else 0.0
     return 1.0 - stopped / _SUN_RAYS
 

@@ -5,33 +5,12 @@ from typing import Any
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.layout import SKY
 from physics_data.renderers.kernels.rich import rich_background, rich_color
+from physics_data.renderers.kernels.rows import touched_columns
 from physics_data.renderers.kernels.visibility import eye_of, key_of, look_through, ray_through, surface_of
 
 _NO_KEY = -1000000
 _CONTRAST = 0.08
 """Relative difference between neighbours on a mirror or on glass that tells of an edge in what is seen there."""
-
-
-@scalar
-def _touched_columns(scene, frame, row):
-    """Return the first column of a row, and the one after the last, that a solid may cover or darken."""
-    first = 1 << 30
-    last = 0
-    for solid in range(scene.solid_kind.shape[0]):
-        bounds = scene.solid_bounds[frame, solid]
-        if bounds[2] <= row < bounds[3]:
-            first = min(first, bounds[0])
-            last = max(last, bounds[1])
-        for plane in range(scene.plane_position.shape[1]):
-            bounds = scene.shadow_bounds[frame, plane, solid]
-            if bounds[2] <= row < bounds[3]:
-                first = min(first, bounds[0])
-                last = max(last, bounds[1])
-            bounds = scene.dimming_bounds[frame, plane, solid]
-            if bounds[2] <= row < bounds[3]:
-                first = min(first, bounds[0])
-                last = max(last, bounds[1])
-    return min(first, last), last
 
 
 @scalar
@@ -102,7 +81,7 @@ def _compile_recolor_frames(digest: int) -> Any:
                 for row in range(height):
                     left, right = 0, width
                     if known_rgb.shape[0] > 0:
-                        left, right = _touched_columns(scene, frame, row)
+                        left, right = touched_columns(scene, frame, row)
                         for column in range(0 if is_smoothing else width):
                             if not left <= column < right:
                                 for channel in range(3):
