@@ -6,6 +6,7 @@ from physics_data.core.program import make_app, run
 from worldsim.cli.ingest import ingest
 from worldsim.cli.listing import list_parts
 from worldsim.cli.sample import sample
+from worldsim.cli.schedule import schedule
 from worldsim.cli.train import train
 
 # Torch's threads then sleep while they wait, instead of spinning: on a shared machine that can be 30 times faster.
@@ -14,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 app = make_app("Train video generators on physics clips and footage, and sample from them.")
 app.command()(train)
 app.command()(sample)
+app.command()(schedule)
 app.command()(ingest)
 app.command("list")(list_parts)
 

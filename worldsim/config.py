@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
-from worldsim.diffusion import SOLVERS
 from worldsim.losses.objectives import DiTObjective, VAEObjective
 from worldsim.model import DiTConfig
 from worldsim.prompt import WordTokenizer
+from worldsim.sampling import Drawing
 from worldsim.vae import VideoVAEConfig
 
 Count = Annotated[int, Field(ge=1)]
@@ -200,18 +200,10 @@ class PictureConfig(StrictModel):
     """
 
     prompts: Annotated[tuple[str, ...], Field(min_length=1)]
-    num_steps: Count = 12
-    guidance_weight: float = 1.5
-    shift: Positive = 1.0
-    solver: str = "euler"
+    drawing: Drawing = Drawing(num_steps=12)
     num_given: Count = 5
     num_continued: Count = 2
     domain: Literal[1, 2] = 1
-
-    @field_validator("solver")
-    @classmethod
-    def _known_solver(cls, name: str) -> str:
-        return SOLVERS.check(name)
 
 
 class VAETrainConfig(TrainConfig):

@@ -21,7 +21,8 @@ from physics_data.core.video import iterate_frames, write_video
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage.framing import crop, scale_to_cover
 from worldsim.data.footage.windows import cut_windows
-from worldsim.sampling import generate
+from worldsim.diffusion import GuidanceConfig
+from worldsim.sampling import Drawing, generate
 from worldsim.weights import Generator, load_generator, model_folder
 
 
@@ -32,10 +33,7 @@ class SampleConfig(StrictModel):
     height: int | None = None
     width: int | None = None
     seed: int = 0
-    num_steps: int = 20
-    guidance_weight: float = 2.5
-    shift: float = 1.0
-    solver: str = "euler"
+    drawing: Drawing = Drawing(guidance=GuidanceConfig(weight=2.5))
     domain: int = 1
 
 
@@ -95,12 +93,9 @@ class Sampler:
             width,
             self.frame_rate,
             generator=[torch.Generator(self.device).manual_seed(seed) for seed in seeds],
-            num_steps=self.config.num_steps,
-            guidance_weight=self.config.guidance_weight,
+            drawing=self.config.drawing,
             first_frames=None if first_frames is None else to_tensor(first_frames).to(self.device),
             domain=torch.tensor(domains, device=self.device),
-            shift=self.config.shift,
-            solver=self.config.solver,
         )
         return to_rgb(video)
 

@@ -34,9 +34,16 @@ def sample(
     width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
     num_steps: Annotated[int, typer.Option(min=1, help="Solver steps.")] = 20,
-    solver: Annotated[str, typer.Option(help="euler or heun.")] = "euler",
+    solver: Annotated[str, typer.Option(help="euler, heun, dpm++ or unipc.")] = "euler",
     shift: Annotated[float, typer.Option(help="Above 1: more of the solver's steps at high noise.")] = 1.0,
+    schedule: Annotated[
+        Path | None, typer.Option(help="Stops that `worldsim schedule` measured, in place of even ones.")
+    ] = None,
     guidance_weight: Annotated[float, typer.Option(help="Weight of the prompt; 1 is no guidance.")] = 2.5,
+    guidance: Annotated[str, typer.Option(help="cfg, cfg_zero or apg.")] = "cfg",
+    guidance_interval: Annotated[
+        tuple[float, float], typer.Option(help="Noise levels between which guidance acts, within 0 and 1.")
+    ] = (0.0, 1.0),
     batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference.")] = 8,
 ) -> None:
     """Make a video from a prompt, from given first frames, or one for each clip of a dataset.
@@ -58,21 +65,22 @@ def sample(
         raise typer.BadParameter(f"--out {out} needs a video suffix: {', '.join(sorted(VIDEO_SUFFIXES))}.")
     if not one_file and out.suffix.lower() in VIDEO_SUFFIXES:
         raise typer.BadParameter(f"--out {out} is one file, but several videos are made; give a folder.")
+    from physics_data.core.config import validate_config
+    from worldsim.sampling import read_grid
     from worldsim.videos import SampleConfig, Sampler
     from worldsim.weights import find_generator
 
     given = 5 if num_given is None else num_given
     chosen = model or find_generator(RUNS)
-    config = SampleConfig(
-        num_frames=num_frames,
-        height=height,
-        width=width,
-        seed=seed,
-        num_steps=num_steps,
-        guidance_weight=guidance_weight,
-        shift=shift,
-        solver=solver,
-    )
+    drawing = {
+        "num_steps": num_steps,
+        "solver": solver,
+        "shift": shift,
+        "grid": None if schedule is None else read_grid(schedule, num_steps),
+        "guidance": {"kind": guidance, "weight": guidance_weight, "interval": guidance_interval},
+    }
+    sizes = {"num_frames": num_frames, "height": height, "width": width}
+    config = validate_config(SampleConfig, {**sizes, "seed": seed, "drawing": drawing}, source="the command line")
     sampler = Sampler.load(chosen, config)
     if reference is not None:
         _continue_all(sampler, reference, split, limit, out, given, batch_size)

@@ -9,30 +9,44 @@ from worldsim.diffusion.flow_matching import (
     v_target,
     x0_from_v,
 )
-from worldsim.diffusion.guidance import guide
-from worldsim.diffusion.solvers import Euler, Heun, Solver
-from worldsim.diffusion.timesteps import TimeSampling, sample_t, shift_t, timestep_grid
+from worldsim.diffusion.guidance import Guidance, GuidanceConfig, guide
+from worldsim.diffusion.schedules import Bending, measure_bending, optimised_grid
+from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, Heun, Solver, UniPC
+from worldsim.diffusion.timesteps import TimeSampling, sample_t, shift_t, timestep_grid, token_shift
+from worldsim.diffusion.weightings import Weighting, loss_weight
 
 SOLVERS: Registry[Solver] = Registry(
     "solver",
     {
         "euler": "worldsim.diffusion.solvers:Euler",
         "heun": "worldsim.diffusion.solvers:Heun",
+        "dpm++": "worldsim.diffusion.solvers:DPMSolverPlusPlus",
+        "unipc": "worldsim.diffusion.solvers:UniPC",
     },
 )
 
 __all__ = [
     "SOLVERS",
+    "Bending",
+    "DPMSolverPlusPlus",
     "Euler",
+    "Guidance",
+    "GuidanceConfig",
     "Heun",
     "Solver",
     "TimeSampling",
+    "UniPC",
+    "Weighting",
     "guide",
     "interpolate",
+    "loss_weight",
+    "measure_bending",
+    "optimised_grid",
     "over_latents",
     "sample_t",
     "shift_t",
     "timestep_grid",
+    "token_shift",
     "v_from_balanced",
     "v_from_x0",
     "v_target",

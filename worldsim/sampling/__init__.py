@@ -1,5 +1,7 @@
 """From prompts to videos."""
 
+from worldsim.sampling.drawing import Drawing
 from worldsim.sampling.generate import generate
+from worldsim.sampling.schedule import measure_schedule, read_grid, write_schedule
 
-__all__ = ["generate"]
+__all__ = ["Drawing", "generate", "measure_schedule", "read_grid", "write_schedule"]

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int64
 
 from physics_data.core.errors import DataError
-from worldsim.diffusion import SOLVERS, guide, timestep_grid
+from worldsim.diffusion import SOLVERS, Guidance
 from worldsim.model import DiT
 from worldsim.prompt import WordTokenizer
+from worldsim.sampling.drawing import DEFAULT, Drawing
 from worldsim.vae import VideoVAE
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
@@ -28,12 +29,9 @@ def generate(
     frame_rate: float,
     *,
     generator: torch.Generator | Sequence[torch.Generator],
-    num_steps: int = 20,
-    guidance_weight: float = 1.5,
+    drawing: Drawing = DEFAULT,
     first_frames: GivenFrames | None = None,
     domain: Int64[torch.Tensor, "b"] | int = 0,
-    shift: float = 1.0,
-    solver: str = "euler",
 ) -> Video:
     """Draw one video for each prompt.
 
@@ -44,12 +42,9 @@ def generate(
         frame_rate: of the videos, Hz
         generator: source of the noise: one for all videos, or one for each, which makes a video independent of the
             others beside it
-        num_steps: intervals of the solver
-        guidance_weight: 1 = no guidance, more = closer to the prompt
+        drawing: solver, its stops, and guidance
         first_frames: in [-1, 1]; k = j * temporal_factor + 1 frames that the videos begin with, as the VAE sees them
         domain: 0 = not told, 1 = physics, 2 = real
-        shift: moves the solver's stops towards noise, see ``diffusion.shift_t``
-        solver: a name from ``diffusion.SOLVERS``
 
     Returns:
         Videos in [-1, 1]; the colours that the decoder gives beyond that are set to the nearest.
@@ -57,7 +52,6 @@ def generate(
     Raises:
         DataError: size or length do not fit the VAE, or first frames or generators do not fit the videos.
         PromptError: a prompt is too long.
-        UnknownNameError: no such solver.
     """
     device = next(dit.parameters()).device
     shape = vae.latent_shape(num_frames, height, width)
@@ -68,15 +62,17 @@ def generate(
 
     start, given = _place_first_frames(noise, vae, first_frames, num_frames, height, width)
 
+    guidance = Guidance(drawing.guidance)
+
     def field(x: Latents, t: float) -> Latents:
         frame_t = torch.full((len(x), x.shape[2]), t, device=device).masked_fill(given, 0.0)
         prompted = dit(x, frame_t, text_ids, text_mask, domains, rates)
-        if guidance_weight != 1:
+        if drawing.guidance.acts_at(t):
             unprompted = dit(x, frame_t, text_ids, torch.zeros_like(text_mask), domains, rates)
-            prompted = guide(prompted, unprompted, guidance_weight)
+            prompted = guidance(prompted, unprompted, t)
         return prompted.masked_fill(given[None, None, :, None, None], 0.0)
 
-    latents = SOLVERS.get(solver)()(field, start, timestep_grid(num_steps, shift))
+    latents = SOLVERS.get(drawing.solver)()(field, start, drawing.stops)
     return vae.decode(vae.denormalise(latents)).clamp(-1, 1)
 
 

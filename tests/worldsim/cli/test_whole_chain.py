@@ -62,7 +62,7 @@ def configs(tmp_path: Path, make_dataset: Callable[..., Path]) -> dict[str, Path
         "data": data,
         "model": DIT_MODEL,
         "tokenizer": {"max_words": 8, "num_buckets": 64},
-        "samples": {"prompts": ["a red ball falls"], "num_steps": 2},
+        "samples": {"prompts": ["a red ball falls"], "drawing": {"num_steps": 2}},
     }
     paths = {}
     for name, raw in (("vae", vae), ("dit", dit)):

@@ -192,12 +192,9 @@ class DiTTask:
             width,
             frame_rate,
             generator=torch.Generator(self.device).manual_seed(self.config.seed),
-            num_steps=shown.num_steps,
-            guidance_weight=shown.guidance_weight,
+            drawing=shown.drawing,
             first_frames=None if first_frames is None else first_frames.to(self.device),
             domain=torch.tensor(domains, device=self.device),
-            shift=shown.shift,
-            solver=shown.solver,
         )
         return to_rgb(video)
 
