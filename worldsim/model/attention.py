@@ -1,42 +1,132 @@
 """Attention among tokens, and from tokens to words."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float
 from torch import nn
 from torch.nn import functional as F
 
-from worldsim.model.positions import rotate
+from physics_data.core.errors import ConfigError
+from worldsim.model.cache import LayerCache
+from worldsim.model.positions import rotate, without_time
 
 Tokens = Float[torch.Tensor, "b n d"]
+Queries = Float[torch.Tensor, "b h n e"]
+Keys = Float[torch.Tensor, "b h m e"]
+Backend = Literal["sdpa", "segments", "flex"]
+
+
+class Reading:
+    """Which tokens each token may read.
+
+    segments:  for each row, the lengths of the runs of tokens that read only each other; None = one run for all.
+               What is left of a row is padding, which reads itself
+    readable:  None = every token of the run; otherwise what a run's mask leaves
+    """
+
+    def __init__(
+        self,
+        readable: Bool[torch.Tensor, "b 1 n _"] | None = None,
+        segments: Sequence[Sequence[int]] | None = None,
+        backend: Backend = "sdpa",
+    ) -> None:
+        if backend == "segments" and segments is None:
+            raise ConfigError("attention backend 'segments' is for packed rows; write 'sdpa'.")
+        self.readable = readable
+        self.segments = segments
+        self.backend: Backend = backend
+
+    def attend(self, q: Queries, k: Keys, v: Keys) -> Queries:
+        """Return what each token read. Keys may come in front of those of the tokens (registers): all read them."""
+        if self.backend == "segments":
+            return self._by_segment(q, k, v)
+        if self.backend == "flex":
+            return self._flex(q, k, v)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=self._wide(q, k))
+
+    def _wide(self, q: Queries, k: Keys) -> Bool[torch.Tensor, "b 1 n _"] | None:
+        """Return the mask, with the keys in front readable."""
+        if self.readable is None:
+            return None
+        front = k.shape[2] - self.readable.shape[-1]
+        return F.pad(self.readable, (front, 0), value=True) if front else self.readable
+
+    def _by_segment(self, q: Queries, k: Keys, v: Keys) -> Queries:
+        """Attend in each run alone: no work is spent on pairs that may not read each other, and no mask is made."""
+        assert self.segments is not None
+        front = k.shape[2] - q.shape[2]
+        rows = []
+        for row, lengths in enumerate(self.segments):
+            rest = q.shape[2] - sum(lengths)
+            parts, start = [], 0
+            for length in [*lengths, rest] if rest else lengths:
+                run = slice(start, start + length)
+                key, value = k[row : row + 1, :, front:][:, :, run], v[row : row + 1, :, front:][:, :, run]
+                if front:
+                    key = torch.cat([k[row : row + 1, :, :front], key], dim=2)
+                    value = torch.cat([v[row : row + 1, :, :front], value], dim=2)
+                mask = None if self.readable is None else self.readable[row : row + 1, :, run, run]
+                if mask is not None and front:
+                    mask = F.pad(mask, (front, 0), value=True)
+                parts.append(F.scaled_dot_product_attention(q[row : row + 1, :, run], key, value, attn_mask=mask))
+                start += length
+            rows.append(torch.cat(parts, dim=2))
+        return torch.cat(rows)
+
+    def _flex(self, q: Queries, k: Keys, v: Keys) -> Queries:
+        """Attend with FlexAttention, which compiled for a GPU skips blocks that the mask leaves empty."""
+        from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+        mask = self._wide(q, k)
+        if mask is None:
+            return flex_attention(q, k, v)  # pyright: ignore[reportReturnType]
+        table = mask.expand(len(q), 1, q.shape[2], k.shape[2])
+        size = (len(q), None, q.shape[2], k.shape[2])
+        block = create_block_mask(lambda b, h, i, j: table[b, 0, i, j], *size, device=str(q.device))
+        return flex_attention(q, k, v, block_mask=block)  # pyright: ignore[reportReturnType]
 
 
 class SelfAttention(nn.Module):
-    """Every token reads every token, or those that a mask lets it.
+    """Every token reads every token, or those that a ``Reading`` lets it.
 
-    Queries and keys are normalised per head and turned by their positions.
+    Queries and keys are normalised per head and turned by their positions. Registers are learned keys and values that
+    every token may read: somewhere to look when there is nothing to see. They are the same at all times.
 
-    Source: Dehghani et al. (2023), Scaling vision transformers to 22 billion parameters (norm of queries and keys).
+    Source: Dehghani et al. (2023), Scaling vision transformers to 22 billion parameters (norm of queries and keys);
+    Darcet et al. (2023), Vision transformers need registers.
     """
 
-    def __init__(self, width: int, num_heads: int) -> None:
+    def __init__(self, width: int, num_heads: int, num_registers: int = 0) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.norm_q = nn.RMSNorm(width // num_heads, eps=1e-6)
         self.norm_k = nn.RMSNorm(width // num_heads, eps=1e-6)
         self.out = nn.Linear(width, width)
+        self.registers = (
+            nn.Parameter(torch.randn(2, num_heads, num_registers, width // num_heads) * 0.02) if num_registers else None
+        )
         nn.init.zeros_(self.out.bias)
 
     def forward(
         self,
         x: Tokens,
         turn: Float[torch.Tensor, "2 b n half"],
-        readable: Bool[torch.Tensor, "b 1 n n"] | None = None,
+        reading: Reading,
+        cache: LayerCache | None = None,
     ) -> Tokens:
-        """Return what each token read; each may read at least one."""
+        """Return what each token read; with a cache, the tokens in it are read too."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(self.norm_q(q), turn), rotate(self.norm_k(k), turn)
-        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=readable).transpose(1, 2).flatten(2))
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        if self.registers is not None:
+            key, value = self.registers.to(k.dtype)
+            key = without_time(self.norm_k(key)).expand(len(x), -1, -1, -1)
+            k, v = torch.cat([key, k], dim=2), torch.cat([value.expand(len(x), -1, -1, -1), v], dim=2)
+        return self.out(reading.attend(q, k, v).transpose(1, 2).flatten(2))
 
 
 class TextAttention(nn.Module):

@@ -5,7 +5,9 @@ from jaxtyping import Bool, Float
 from torch import nn
 from torch.nn import functional as F
 
-from worldsim.model.attention import SelfAttention, TextAttention
+from worldsim.model.attention import Reading, SelfAttention, TextAttention
+from worldsim.model.cache import LayerCache
+from worldsim.model.experts import ExpertsConfig, FeedForward, NoiseExperts, TokenExperts
 
 Tokens = Float[torch.Tensor, "b t s d"]
 """Tokens of t latent frames with s places each."""
@@ -26,12 +28,23 @@ class Block(nn.Module):
     shared modulation).
     """
 
-    def __init__(self, width: int, num_heads: int, mlp_ratio: float, reads_text: bool) -> None:
+    def __init__(
+        self,
+        width: int,
+        num_heads: int,
+        mlp_ratio: float,
+        reads_text: bool,
+        num_registers: int = 0,
+        experts: ExpertsConfig | None = None,
+    ) -> None:
         super().__init__()
         self.modulation = nn.Parameter(torch.zeros(NUM_MODULATIONS, width))
-        self.attention = SelfAttention(width, num_heads)
+        self.attention = SelfAttention(width, num_heads, num_registers)
         self.text = TextAttention(width, num_heads) if reads_text else None
-        self.feed_forward = FeedForward(width, mlp_ratio)
+        if experts is None:
+            self.feed_forward = FeedForward(width, mlp_ratio)
+        else:
+            self.feed_forward = (NoiseExperts if experts.kind == "noise" else TokenExperts)(width, mlp_ratio, experts)
         if self.text is not None:
             nn.init.zeros_(self.text.out.weight)
 
@@ -42,38 +55,23 @@ class Block(nn.Module):
         turn: Float[torch.Tensor, "2 b n half"],
         words: Float[torch.Tensor, "b l d"],
         readable_words: Bool[torch.Tensor, "b _ l"],
-        readable: Bool[torch.Tensor, "b 1 n n"] | None,
+        reading: Reading,
+        level: Float[torch.Tensor, "b t"],
+        cache: LayerCache | None = None,
     ) -> Tokens:
-        """Return the tokens after the block; ``readable`` says which of them each may read, None = all."""
+        """Return the tokens after the block.
+
+        ``reading`` says which tokens each may read, ``level`` is the t of the noisiest frame of a token's sample.
+        """
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = (shared + self.modulation).split(1, dim=2)
-        x = x + gate_1 * self._everywhere(self.attention, modulated_norm(x, shift_1, scale_1), turn, readable)
+        seen = modulated_norm(x, shift_1, scale_1).flatten(1, 2)
+        x = x + gate_1 * self.attention(seen, turn, reading, cache).view_as(x)
         if self.text is not None:
-            x = x + self._everywhere(self.text, modulated_norm(x), words, readable_words)
-        return x + gate_2 * self.feed_forward(modulated_norm(x, shift_2, scale_2))
-
-    @staticmethod
-    def _everywhere(attend: nn.Module, x: Tokens, *read: torch.Tensor | None) -> Tokens:
-        return attend(x.flatten(1, 2), *read).view_as(x)
-
-
-class FeedForward(nn.Module):
-    """Two layers with a gate; the hidden width is 2/3 of the ungated one, so the cost is the same.
-
-    Source: Shazeer (2020), GLU variants improve transformer.
-    """
-
-    def __init__(self, width: int, ratio: float) -> None:
-        super().__init__()
-        hidden = max(round(width * ratio * 2 / 3 / 32), 1) * 32
-        self.enter = nn.Linear(width, 2 * hidden)
-        self.leave = nn.Linear(hidden, width)
-        nn.init.zeros_(self.enter.bias)
-        nn.init.zeros_(self.leave.bias)
-
-    def forward(self, x: Tokens) -> Tokens:
-        """Return refined tokens."""
-        value, gate = self.enter(x).chunk(2, dim=-1)
-        return self.leave(value * F.silu(gate))
+            x = x + self.text(modulated_norm(x).flatten(1, 2), words, readable_words).view_as(x)
+        seen = modulated_norm(x, shift_2, scale_2)
+        return x + gate_2 * (
+            self.feed_forward(seen) if isinstance(self.feed_forward, FeedForward) else self.feed_forward(seen, level)
+        )
 
 
 def modulated_norm(x: Tokens, shift: Modulation | None = None, scale: Modulation | None = None) -> Tokens:

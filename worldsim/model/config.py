@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import UnknownNameError, suggest
+from worldsim.model.attention import Backend
+from worldsim.model.experts import ExpertsConfig
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -16,6 +18,19 @@ SIZES: dict[str, dict[str, int]] = {
     "XL": {"depth": 28, "width": 1152, "num_heads": 16},
 }
 """Source: Peebles and Xie (2023), Scalable diffusion models with transformers, table 1."""
+
+
+class NumbersConfig(StrictModel):
+    """Numbers that the transformer can be told: a camera's path, gravity, forces, actions.
+
+    name:       what batches and prompts call them
+    size:       how many
+    per_frame:  whether each latent frame has its own; otherwise they hold for the whole video
+    """
+
+    name: str
+    size: Count
+    per_frame: bool = False
 
 
 class DiTConfig(StrictModel):
@@ -33,6 +48,15 @@ class DiTConfig(StrictModel):
     prediction:        what the last layer gives: ``balanced`` (see ``diffusion.v_from_balanced``), ``x0``, the clean
                        latents, or ``v``. ``forward`` returns v in any case
     least_t:           ``x0`` only: v is (x_t - x0) / max(t, least_t)
+    text_width:        channels of the text features of another encoder; None = word ids of the own tokenizer
+    numbers:           what else can be told
+    causal:            a latent frame reads itself and earlier ones only, so videos can be made frame by frame
+    absolute_time:     whether tokens are told their second, besides the differences that attention sees; without it
+                       nothing changes when a video goes on for longer than any seen in training
+    num_registers:     learned keys and values that every token may read, in each block
+    experts:           feed-forward layers of several experts
+    attention:         ``sdpa``; ``segments``, which for packed rows makes no mask; ``flex``, which compiled for a GPU
+                       skips what a mask leaves empty. All give the same values
     """
 
     latent_channels: Count = 16
@@ -46,6 +70,13 @@ class DiTConfig(StrictModel):
     text_every: Count = 1
     prediction: Literal["balanced", "x0", "v"] = "balanced"
     least_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    text_width: Count | None = None
+    numbers: tuple[NumbersConfig, ...] = ()
+    causal: bool = False
+    absolute_time: bool = True
+    num_registers: Annotated[int, Field(ge=0)] = 0
+    experts: ExpertsConfig | None = None
+    attention: Backend = "segments"
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "DiTConfig":
@@ -56,6 +87,19 @@ class DiTConfig(StrictModel):
                 f"{max(round(self.width / (8 * self.num_heads)), 1) * 8 * self.num_heads}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _numbers_have_names(self) -> "DiTConfig":
+        names = [one.name for one in self.numbers]
+        if len(set(names)) < len(names):
+            raise ValueError(f"numbers {names} must have different names")
+        return self
+
+    def experts_of(self, block: int) -> ExpertsConfig | None:
+        """Return the experts of a block; None = one feed-forward layer."""
+        if self.experts is None or (self.experts.kind == "token" and block % self.experts.every == 0):
+            return None
+        return self.experts
 
     @property
     def head_width(self) -> int:

@@ -1,22 +1,27 @@
 """The diffusion transformer over video latents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils.checkpoint import checkpoint
 
 from physics_data.core.errors import DataError
 from worldsim.diffusion import v_from_balanced, v_from_x0
+from worldsim.model.attention import Reading
 from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
-from worldsim.model.conditioning import FrameCondition, Prompt
+from worldsim.model.cache import FrameCache
+from worldsim.model.conditioning import FrameCondition, Prompt, TextFeatures, Told
 from worldsim.model.config import DiTConfig
 from worldsim.model.patches import from_patches, to_patches
 from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
 from worldsim.model.rows import Grid, Rows
 
 Latents = Float[torch.Tensor, "b c t h w"]
+NOTHING: Mapping[str, Told] = {}
 
 
 class DiT(nn.Module):
@@ -33,13 +38,24 @@ class DiT(nn.Module):
         patch_values = config.latent_channels * config.patch_size**2
         self.enter = nn.Linear(patch_values, width)
         self.place = nn.Linear(width, width, bias=False)
-        self.prompt = Prompt(config.text_buckets, width)
-        self.condition = FrameCondition(width)
+        self.prompt = (
+            Prompt(config.text_buckets, width) if config.text_width is None else TextFeatures(config.text_width, width)
+        )
+        self.condition = FrameCondition(width, config.numbers)
         self.modulate = nn.Linear(width, NUM_MODULATIONS * width)
         self.blocks = nn.ModuleList(
-            Block(width, config.num_heads, config.mlp_ratio, reads_text=i % config.text_every == 0)
+            Block(
+                width,
+                config.num_heads,
+                config.mlp_ratio,
+                reads_text=i % config.text_every == 0,
+                num_registers=config.num_registers,
+                experts=config.experts_of(i),
+            )
             for i in range(config.depth)
         )
+        self.recomputes = False
+        """Whether the backward pass computes each block again instead of keeping what it held (less memory)."""
         self.modulate_last = nn.Linear(width, 2 * width)
         self.leave = nn.Linear(width, patch_values)
         for layer in (self.modulate, self.modulate_last, self.leave):
@@ -50,43 +66,66 @@ class DiT(nn.Module):
         self,
         latents: Latents,
         t: Float[torch.Tensor, "b t"],
-        text_ids: Int64[torch.Tensor, "b l"],
+        text_ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"],
         text_mask: Bool[torch.Tensor, "b l"],
         domain: Int64[torch.Tensor, "b"],
         frame_rate: Float[torch.Tensor, "b"],
+        told: Mapping[str, Told] = NOTHING,
+        cache: FrameCache | None = None,
     ) -> Latents:
         """Return v.
 
         Args:
             latents: normalised and noisy, x_t
             t: noise level of each latent frame; 0 = clean, as given first frames are
-            text_ids: words; where all of a row's mask is False, the prompt counts as dropped
+            text_ids: words, or the features of another encoder if the config has a ``text_width``; where all of a row's
+                mask is False, the prompt counts as dropped
             text_mask: True = there is a word
             domain: 0 = not told, 1 = physics, 2 = real
             frame_rate: video frames per second, Hz
+            told: numbers such as a camera's path; what is not in it counts as unknown
+            cache: the frames before these, of a causal transformer
 
         Raises:
             DataError: other channels than the config's, or a size that does not divide into patches.
         """
         grid = self._grid(latents)
-        positions = token_positions(grid, self.config.temporal_factor, frame_rate)
+        first = 0 if cache is None else cache.num_frames
+        if cache is not None and not self.config.causal:
+            raise DataError("only a causal transformer can go on from a cache; set model.causal and train it so.")
+        positions = token_positions(grid, self.config.temporal_factor, frame_rate, first_frame=first)
         words, mask = self.prompt(text_ids, text_mask)
-        shared, last = self._modulations(self.condition(t, domain, words, mask))
+        shared, last = self._modulations(self.condition(t, domain, words, mask, told))
         tokens = to_patches(latents, self.config.patch_size)
+        frame = torch.arange(grid[0], device=latents.device).repeat_interleave(grid[1] * grid[2])
+        readable = None
+        if self.config.causal and grid[0] > 1:
+            readable = (frame[:, None] >= frame[None])[None, None].expand(len(latents), -1, -1, -1)
         output = self._transform(
-            tokens.unflatten(1, (grid[0], -1)), positions, shared, last[:, :, None], words, mask[:, None], None
+            tokens.unflatten(1, (grid[0], -1)),
+            positions,
+            shared,
+            last[:, :, None],
+            words,
+            mask[:, None],
+            Reading(readable, backend="sdpa" if self.config.attention == "segments" else self.config.attention),
+            t.amax(1, keepdim=True).expand_as(t),
+            cache,
         )
+        if cache is not None and cache.layers[0].keeps:
+            cache.added(grid[0], grid[1] * grid[2])
         return self._v(latents, output.flatten(1, 2), grid, t)
 
     def forward_packed(
         self,
         latents: Sequence[Float[torch.Tensor, "c _t _h _w"]],
         t: Sequence[Float[torch.Tensor, "_t"]],
-        text_ids: Int64[torch.Tensor, "b l"],
+        text_ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"],
         text_mask: Bool[torch.Tensor, "b l"],
         domain: Int64[torch.Tensor, "b"],
         frame_rate: Float[torch.Tensor, "b"],
         rows: Sequence[Sequence[int]],
+        told: Mapping[str, Told] = NOTHING,
     ) -> list[Float[torch.Tensor, "c _t _h _w"]]:
         """Return v of samples of any size and length, several in a row of tokens; no sample reads another.
 
@@ -100,6 +139,7 @@ class DiT(nn.Module):
             domain: 0 = not told, 1 = physics, 2 = real
             frame_rate: video frames per second, Hz
             rows: the samples that share a row; each is in one
+            told: as ``forward``; numbers of each latent frame are padded to the longest sample
 
         Raises:
             DataError: as ``forward``, or a sample is not in one row.
@@ -112,7 +152,7 @@ class DiT(nn.Module):
         places = [token_positions(grid, factor, rate[None])[0] for grid, rate in zip(grids, frame_rate, strict=True)]
         words, mask = self.prompt(text_ids, text_mask)
         levels = pad_sequence(list(t), batch_first=True)
-        shared, last = self._modulations(self.condition(levels, domain, words, mask))
+        shared, last = self._modulations(self.condition(levels, domain, words, mask, told))
         of_place = (layout.sample.clamp_min(0), layout.frame)
         row_words, readable_words = layout.words(words, mask)
         tokens = layout.fill([to_patches(one[None], size)[0] for one in latents])
@@ -124,7 +164,8 @@ class DiT(nn.Module):
             last[of_place][:, :, None],
             row_words,
             readable_words,
-            layout.same_sample(),
+            self._packed_reading(layout, rows),
+            levels.amax(1)[layout.sample.clamp_min(0)],
         )
         pieces = layout.pick(output[:, :, 0])
         return [
@@ -146,6 +187,15 @@ class DiT(nn.Module):
         size = self.config.patch_size
         return latents.shape[2], latents.shape[3] // size, latents.shape[4] // size
 
+    def _packed_reading(self, layout: Rows, rows: Sequence[Sequence[int]]) -> Reading:
+        if self.config.attention != "segments":
+            same = layout.same_sample()
+            if self.config.causal:
+                same = same & (layout.frame[:, :, None] >= layout.frame[:, None])[:, None]
+            return Reading(same, backend=self.config.attention)
+        causal = (layout.frame[:, :, None] >= layout.frame[:, None])[:, None] if self.config.causal else None
+        return Reading(causal, [[layout.lengths[sample] for sample in row] for row in rows], backend="segments")
+
     def _modulations(
         self, condition: Float[torch.Tensor, "b t d"]
     ) -> tuple[Float[torch.Tensor, "b t 6 d"], Float[torch.Tensor, "b t d2"]]:
@@ -160,13 +210,21 @@ class DiT(nn.Module):
         last: Float[torch.Tensor, "b t 1 d2"],
         words: Float[torch.Tensor, "b l d"],
         readable_words: Bool[torch.Tensor, "b _ l"],
-        readable: Bool[torch.Tensor, "b 1 n n"] | None,
+        reading: Reading,
+        level: Float[torch.Tensor, "b t"],
+        cache: FrameCache | None = None,
     ) -> Float[torch.Tensor, "b t s p"]:
         """Run all layers on tokens that have one modulation for each index along t."""
         turn = turn_by(rotation_angles(positions, self.config.head_width // 2))
-        x = self.enter(tokens) + self.place(wave_features(positions, self.config.width)).view(*tokens.shape[:3], -1)
-        for block in self.blocks:
-            x = block(x, shared, turn, words, readable_words, readable)
+        place = positions if self.config.absolute_time else positions * positions.new_tensor([0.0, 1.0, 1.0])
+        x = self.enter(tokens) + self.place(wave_features(place, self.config.width)).view(*tokens.shape[:3], -1)
+        for number, block in enumerate(self.blocks):
+            past = None if cache is None else cache.layers[number]
+            if self.recomputes and self.training:
+                again = partial(checkpoint, block, use_reentrant=False)
+                x = again(x, shared, turn, words, readable_words, reading, level, past)
+            else:
+                x = block(x, shared, turn, words, readable_words, reading, level, past)
         shift, scale = last.chunk(2, dim=-1)
         return self.leave(modulated_norm(x, shift, scale))
 

@@ -15,11 +15,12 @@ _FASTEST = (8.0, 16.0, 16.0)
 
 
 def token_positions(
-    grid: tuple[int, int, int], temporal_factor: int, frame_rate: Float[torch.Tensor, "b"]
+    grid: tuple[int, int, int], temporal_factor: int, frame_rate: Float[torch.Tensor, "b"], *, first_frame: int = 0
 ) -> Positions:
     """Return seconds, down and across of each token.
 
     Units:
+        first_frame: latent frames that came before
         frame_rate:  video frames per second; latent frame j is at the last video frame it covers, j * temporal_factor
         result:      s; down and across are measured from the middle of the picture and are 1 for the square root of
                      its area, so a wider picture reaches further
@@ -29,7 +30,9 @@ def token_positions(
     side = math.sqrt(rows * columns)
     down = (torch.arange(rows, device=device) + 0.5 - rows / 2) / side
     across = (torch.arange(columns, device=device) + 0.5 - columns / 2) / side
-    seconds = torch.arange(frames, device=device)[None] * temporal_factor / frame_rate[:, None]
+    seconds = (
+        torch.arange(first_frame, first_frame + frames, device=device)[None] * temporal_factor / frame_rate[:, None]
+    )
     place = torch.stack(torch.meshgrid(down, across, indexing="ij"), dim=-1).reshape(1, 1, rows * columns, 2)
     place = place.expand(len(frame_rate), frames, -1, -1)
     when = seconds[:, :, None, None].expand(-1, -1, rows * columns, 1)
@@ -69,6 +72,13 @@ def rotate(
     cos, sin = turn[:, :, None]
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
+def without_time(x: Float[torch.Tensor, "*n d"]) -> Float[torch.Tensor, "*n d"]:
+    """Return x with 0 in the channels that ``rotate`` turns with time, so products with it are equal at all times."""
+    half = x.shape[-1] // 2
+    in_time = torch.arange(x.shape[-1], device=x.device) % half < axis_split(half)[0]
+    return x.masked_fill(in_time, 0.0)
 
 
 def wave_features(positions: Positions, count: int) -> Float[torch.Tensor, "b n count"]:
