@@ -1,8 +1,9 @@
-"""``python -m worldsim``: train, sample, ingest videos, list what there is."""
+"""``python -m worldsim``: train, sample, code and ingest videos, list what there is."""
 
 import os
 
 from physics_data.core.program import make_app, run
+from worldsim.cli.codec import decode, encode, reconstruct
 from worldsim.cli.ingest import ingest
 from worldsim.cli.listing import list_parts
 from worldsim.cli.sample import sample
@@ -16,6 +17,9 @@ app = make_app("Train video generators on physics clips and footage, and sample 
 app.command()(train)
 app.command()(sample)
 app.command()(schedule)
+app.command()(encode)
+app.command()(decode)
+app.command()(reconstruct)
 app.command()(ingest)
 app.command("list")(list_parts)
 

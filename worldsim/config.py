@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
-from worldsim.losses.objectives import DiTObjective, VAEObjective
+from worldsim.losses.denoising import DiTObjective
+from worldsim.losses.objectives import VAEObjective
 from worldsim.model import DiTConfig
+from worldsim.model.lora import LoraSettings
 from worldsim.prompt import WordTokenizer
 from worldsim.sampling import Drawing
 from worldsim.vae import VideoVAEConfig
@@ -15,6 +17,7 @@ from worldsim.vae import VideoVAEConfig
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class SourceConfig(StrictModel):
@@ -103,6 +106,7 @@ class OptimizerConfig(StrictModel):
     adamw_for:            names of weights (how they begin) that AdamW keeps, for ``name: muon``
     final_fraction:       learning rate of the last step / peak
     max_gradient_norm:    longer gradients are scaled down to this norm
+    clipping:             ``adaptive`` scales down to the mean of past norms + 3 standard deviations where that is less
     """
 
     name: Literal["adamw", "muon"] = "adamw"
@@ -115,6 +119,7 @@ class OptimizerConfig(StrictModel):
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     final_fraction: Share = 0.05
     max_gradient_norm: Positive = 1.0
+    clipping: Literal["fixed", "adaptive"] = "fixed"
 
 
 class HardwareConfig(StrictModel):
@@ -123,12 +128,16 @@ class HardwareConfig(StrictModel):
     prefetch:   batches made ahead while the model computes; 0 makes each when it is needed
     device:     ``auto`` takes an accelerator if there is one
     threads:    CPU threads; 0 leaves the choice to torch
+    compile:    let torch compile the model, which pays on a GPU and needs a C++ compiler
+    recompute:  compute each block again in the backward pass instead of keeping what it held (task dit): less memory
     """
 
     prefetch: Annotated[int, Field(ge=0)] = 2
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: Annotated[int, Field(ge=0)] = 0
+    compile: bool = False
+    recompute: bool = False
 
 
 class ReportConfig(StrictModel):
@@ -136,6 +145,8 @@ class ReportConfig(StrictModel):
 
     max_minutes:       stop after this training time, summed over resumed parts, even if steps are left
     keep_checkpoints:  older ones are deleted
+    validate_every:    steps between measurements on held-out clips; a multiple of log_every, None = never
+    most_skipped:      updates in a row that may be skipped because loss or gradient is no number; one more ends the run
     """
 
     log_every: Count = 10
@@ -143,6 +154,8 @@ class ReportConfig(StrictModel):
     checkpoint_every: Count = 200
     keep_checkpoints: Count = 2
     max_minutes: Positive | None = None
+    validate_every: Count | None = None
+    most_skipped: Annotated[int, Field(ge=0)] = 4
 
     @model_validator(mode="after")
     def _checkpoints_at_log_lines(self) -> "ReportConfig":
@@ -151,11 +164,21 @@ class ReportConfig(StrictModel):
                 f"checkpoint_every {self.checkpoint_every} must be a multiple of log_every {self.log_every}, so that a "
                 f"resumed run logs the same lines; write {-(-self.checkpoint_every // self.log_every) * self.log_every}"
             )
+        if self.validate_every is not None and self.validate_every % self.log_every:
+            raise ValueError(
+                f"validate_every {self.validate_every} must be a multiple of log_every {self.log_every}, so that both "
+                f"stand in one line; write {-(-self.validate_every // self.log_every) * self.log_every}"
+            )
         return self
 
 
 class TrainConfig(StrictModel):
-    """What every stage has. ``out`` is the run's folder."""
+    """What every stage has.
+
+    out:              the run's folder
+    ema_decay:        of the averaged weights, which are what is exported and sampled from
+    more_ema_decays:  further averages, stored and measured beside
+    """
 
     UNTRACKED: ClassVar[frozenset[str]] = frozenset({"out", "hardware", "report"})
     """Sections that may change when a run is resumed."""
@@ -165,7 +188,8 @@ class TrainConfig(StrictModel):
     seed: Annotated[int, Field(ge=0)] = 0
     num_steps: Count
     batch_size: Count = 8
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    ema_decay: Decay = 0.99
+    more_ema_decays: tuple[Decay, ...] = ()
     data: DataConfig
     optimizer: OptimizerConfig = OptimizerConfig()
     hardware: HardwareConfig = HardwareConfig()
@@ -207,9 +231,13 @@ class PictureConfig(StrictModel):
 
 
 class VAETrainConfig(TrainConfig):
-    """Training of the video VAE."""
+    """Training of the video VAE.
+
+    start_from:  run or model folder of a VAE of the same layout to go on from, or "builtin:small"; None starts anew
+    """
 
     task: Literal["vae"]
+    start_from: Path | None = None
     model: VideoVAEConfig = VideoVAEConfig()
     loss: VAEObjective = VAEObjective()
 
@@ -220,11 +248,31 @@ class VAETrainConfig(TrainConfig):
         return self
 
 
+class ValidationConfig(StrictModel):
+    """What is measured on held-out clips: the error of v at fixed noise levels, with fixed noise.
+
+    levels:     values of t
+    num_clips:  of each source, evenly spread over its held-out clips
+    """
+
+    levels: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    num_clips: Count = 16
+
+
 class DiTTrainConfig(TrainConfig):
-    """Training of the diffusion transformer. ``vae`` is the run or model folder of the VAE whose latents it learns."""
+    """Training of the diffusion transformer.
+
+    vae:         run or model folder of the VAE whose latents it learns
+    start_from:  run or model folder of a transformer whose weights are taken where name and shape fit; which are new
+                 is said. None starts anew
+    lora:        train a low-rank adapter on ``start_from`` instead of all weights
+    """
 
     task: Literal["dit"]
     vae: Path
+    start_from: Path | None = None
+    lora: LoraSettings | None = None
+    validation: ValidationConfig = ValidationConfig()
     model: DiTConfig = DiTConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     loss: DiTObjective = DiTObjective()
@@ -237,6 +285,8 @@ class DiTTrainConfig(TrainConfig):
                 f"model.text_buckets {self.model.text_buckets} must equal tokenizer.num_buckets "
                 f"{self.tokenizer.num_buckets}"
             )
+        if self.lora is not None and self.start_from is None:
+            raise ValueError("lora needs start_from, the run or model folder of a trained transformer")
         if any(source.on_the_fly for source in self.data.sources):
             raise ValueError("data.sources made on the fly are for task vae; latents are made of stored clips")
         if self.data.crop is not None or self.data.flip_probability:

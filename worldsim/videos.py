@@ -23,7 +23,7 @@ from worldsim.data.footage.framing import crop, scale_to_cover
 from worldsim.data.footage.windows import cut_windows
 from worldsim.diffusion import GuidanceConfig
 from worldsim.sampling import Drawing, generate
-from worldsim.weights import Generator, load_generator, model_folder
+from worldsim.weights import Generator, load_generator, model_folder, put_adapter
 
 
 class SampleConfig(StrictModel):
@@ -46,13 +46,16 @@ class Sampler:
     device: torch.device
 
     @classmethod
-    def load(cls, model: Path, config: SampleConfig) -> "Sampler":
-        """Load a model folder, or the model of a run folder.
+    def load(cls, model: Path, config: SampleConfig, adapter: Path | None = None) -> "Sampler":
+        """Load a model folder, or the model of a run folder, and a low-rank adapter on it if one is given.
 
         Raises:
             CheckpointError: no model there, or a damaged one.
         """
         loaded = load_generator(model_folder(model))
+        if adapter is not None:
+            put_adapter(loaded.dit, adapter)
+            loaded.card["adapter"] = str(adapter)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         loaded.dit.to(device)
         loaded.vae.to(device)

@@ -9,16 +9,17 @@ from torch import nn
 
 from physics_data.core.atomic import atomic_folder, write_text
 from physics_data.core.config import validate_config
-from physics_data.core.errors import CheckpointError, ConfigError
+from physics_data.core.errors import CheckpointError, ConfigError, UnknownNameError, suggest
 from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
+from worldsim.model.lora import LoraSettings, adapter_tensors, load_adapter
 from worldsim.prompt import WordTokenizer
 from worldsim.vae import VideoVAE, VideoVAEConfig
 
 MODEL_FORMAT = "worldsim.model/1"
-_WEIGHTS = "weights.safetensors"
+WEIGHTS_NAME = "weights.safetensors"
 _VAE_FOLDER = "vae"
 
 
@@ -49,8 +50,28 @@ def save_generator(
         words = tokenizer.model_dump(mode="json")
         _write(partial, dit, {"kind": "dit", "config": config.model_dump(mode="json"), "tokenizer": words, **facts})
         (partial / _VAE_FOLDER).mkdir()
-        for name in (CARD_NAME, _WEIGHTS):
+        for name in (CARD_NAME, WEIGHTS_NAME):
             (partial / _VAE_FOLDER / name).write_bytes((vae_folder / name).read_bytes())
+
+
+def save_adapter(folder: Path, dit: DiT, settings: LoraSettings, facts: dict[str, Any]) -> None:
+    """Write the low-rank adapter of a transformer, atomically; ``facts`` go into its card."""
+    with atomic_folder(folder) as partial:
+        save_tensors(partial / WEIGHTS_NAME, adapter_tensors(dit))
+        record = {"format": MODEL_FORMAT, "kind": "adapter", "config": settings.model_dump(mode="json"), **facts}
+        record["files"] = {WEIGHTS_NAME: sha256_of(partial / WEIGHTS_NAME)}
+        write_text(partial / CARD_NAME, json.dumps(record, indent=1))
+
+
+def put_adapter(dit: DiT, folder: Path, name: str = "default") -> None:
+    """Load a low-rank adapter into a transformer and switch to it.
+
+    Raises:
+        CheckpointError: no adapter there, or a damaged one.
+        ConfigError: it was trained on another transformer.
+    """
+    card = _open(folder, "adapter")
+    load_adapter(dit, _config(LoraSettings, card, folder), load_tensors(folder / WEIGHTS_NAME), name)
 
 
 def load_vae(folder: Path) -> VideoVAE:
@@ -87,14 +108,26 @@ def find_generator(root: Path) -> Path:
     return max(found, key=lambda folder: (folder / CARD_NAME).stat().st_mtime)
 
 
+BUILTIN_VAES = {"builtin:small": "vae_small"}
+"""VAEs that come with the package: name → folder in ``worldsim/weights_data``."""
+
+
 def model_folder(given: Path) -> Path:
-    """Return the folder that holds the card: ``given`` itself, or its ``model`` folder if it is a run."""
+    """Return the folder that holds the card: ``given`` itself, the ``model`` folder of a run, or a built-in VAE.
+
+    Raises:
+        UnknownNameError: ``builtin:NAME`` that does not come with the package.
+    """
+    if str(given).startswith("builtin:"):
+        if str(given) not in BUILTIN_VAES:
+            raise UnknownNameError(f"unknown VAE '{given}': {suggest(str(given), BUILTIN_VAES)}")
+        return Path(__file__).parent / "weights_data" / BUILTIN_VAES[str(given)]
     return given if (given / CARD_NAME).is_file() else given / "model"
 
 
 def _write(folder: Path, module: nn.Module, card: dict[str, Any]) -> None:
-    save_tensors(folder / _WEIGHTS, module.state_dict())
-    record = {"format": MODEL_FORMAT, **card, "files": {_WEIGHTS: sha256_of(folder / _WEIGHTS)}}
+    save_tensors(folder / WEIGHTS_NAME, module.state_dict())
+    record = {"format": MODEL_FORMAT, **card, "files": {WEIGHTS_NAME: sha256_of(folder / WEIGHTS_NAME)}}
     write_text(folder / CARD_NAME, json.dumps(record, indent=1))
 
 
@@ -108,7 +141,7 @@ def _open(folder: Path, kind: str) -> dict[str, Any]:
 
 def _load(module: Any, folder: Path) -> Any:
     try:
-        module.load_state_dict(load_tensors(folder / _WEIGHTS))
+        module.load_state_dict(load_tensors(folder / WEIGHTS_NAME))
     except RuntimeError as error:
         raise CheckpointError(f"{folder} does not fit this version of the model: {error}") from error
     return module.eval().requires_grad_(False)

@@ -11,7 +11,14 @@ LIMITS = "What is left out (1, or a large number, keeps all)"
 
 
 def ingest(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with videos or pictures, also in subfolders.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders with videos or pictures, also in subfolders; .tar shards (WebDataset) and .parquet tables "
+            "(Hugging Face) with such files inside; http://, https:// and pipe:COMMAND for tars from elsewhere; "
+            "hf:NAME for a data set of the hub. 'a-{000..012}.tar' stands for several."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
     num_frames: Annotated[int, typer.Option(help="Frames of a clip; a picture gives a clip of one frame.")] = 17,
     frame_rate: Annotated[float, typer.Option(help="Frames per second of a clip.")] = 16.0,
@@ -33,6 +40,12 @@ def ingest(
     ] = None,
     test_share: Annotated[float, typer.Option(help="Share of the files held out in split 'test'.")] = 0.1,
     workers: Annotated[int, typer.Option(min=1, help="Processes; never changes the result.")] = 1,
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="local: processes of this machine. ray: the cluster that Ray finds, as many files at a time."
+        ),
+    ] = "local",
     max_repeated_share: Annotated[
         float,
         typer.Option(help="Share of repeated frames, from a source slower than the clip.", rich_help_panel=LIMITS),
@@ -61,6 +74,7 @@ def ingest(
     Example: `python -m worldsim ingest my_videos --out data/footage --height 64 --width 64 --workers 2`
     """
     from physics_data.core.config import validate_config
+    from physics_data.core.errors import ConfigError, suggest
     from worldsim.data.footage.ingest import FileReport, IngestConfig
     from worldsim.data.footage.ingest import ingest as run_ingest
 
@@ -82,6 +96,8 @@ def ingest(
         "test_share": test_share,
     }
     config = validate_config(IngestConfig, raw, source="the command line")
+    if executor not in ("local", "ray"):
+        raise ConfigError(f"--executor {executor}: {suggest(executor, ('local', 'ray'))}")
     with progress_bar() as progress:
         bar = progress.add_task("ingest", total=None, note="")
 
@@ -92,11 +108,12 @@ def ingest(
             messages.print(f"{report.file}: {outcome}{f'; dropped {dropped}' if dropped else ''}", markup=False)
 
         reports = run_ingest(
-            folders,
+            sources,
             out,
             config,
             tables=table or [],
             workers=workers,
+            executor=executor,
             on_start=lambda count: progress.update(bar, total=count),
             on_file=show,
         )

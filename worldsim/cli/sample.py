@@ -29,6 +29,9 @@ def sample(
     model: Annotated[
         Path | None, typer.Option(help="Run or model folder; the newest in runs/demo if left out.")
     ] = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="Low-rank adapter that a run with `lora` wrote, put on the model.")
+    ] = None,
     num_frames: Annotated[int | None, typer.Option(min=1, help="Frames to make, 4 k + 1.")] = None,
     height: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
@@ -81,7 +84,7 @@ def sample(
     }
     sizes = {"num_frames": num_frames, "height": height, "width": width}
     config = validate_config(SampleConfig, {**sizes, "seed": seed, "drawing": drawing}, source="the command line")
-    sampler = Sampler.load(chosen, config)
+    sampler = Sampler.load(chosen, config, adapter)
     if reference is not None:
         _continue_all(sampler, reference, split, limit, out, given, batch_size)
     else:

@@ -11,38 +11,47 @@ from collections.abc import Sequence
 import numpy as np
 
 from physics_data.core.errors import ConfigError
+from worldsim.data.schedule import Schedule, Weight
 from worldsim.data.sources import ClipSource, PixelClip
 
 
 class Mixture:
-    """Draws clips from several sources in fixed shares.
+    """Draws clips from several sources in given shares, which may change over the run.
 
     The i-th draw of a run belongs to the source that keeps every share nearest to its weight, so after n draws each
-    source was drawn weight * n times, to within one per split of the weights. Within a source the clips come in a new
-    random order in every pass.
+    source was drawn weight * n times (with a schedule: the sum of its shares so far), to within one per split of the
+    weights. Within a source the clips come in a new random order in every pass.
     """
 
-    def __init__(self, sources: Sequence[ClipSource], weights: Sequence[float], *, seed: int) -> None:
+    def __init__(
+        self, sources: Sequence[ClipSource], weights: Sequence[Weight], *, seed: int, batch_size: int = 1
+    ) -> None:
         """Combine sources.
 
         Args:
             sources: at least one, with different names
-            weights: relative shares, > 0
+            weights: relative shares, > 0; or for each source points (step, weight), weights >= 0, between which the
+                shares change linearly; see ``Schedule``
             seed: decides the order
+            batch_size: draws of a step; only schedules need it
 
         Raises:
             ConfigError: no source, as many weights as sources are not there, or two sources of one name.
         """
         names = [source.name for source in sources]
-        if not sources or len(sources) != len(weights) or min(weights) <= 0:
+        fixed = [weight for weight in weights if not isinstance(weight, Sequence)]
+        if not sources or len(sources) != len(weights) or min(fixed, default=1.0) <= 0:
             raise ConfigError(f"data.sources: {len(sources)} sources with weights {list(weights)}; each needs one > 0.")
         if len(set(names)) != len(names):
             raise ConfigError(f"data.sources: two sources have one name among {names}; set 'name' to tell them apart.")
         self.sources = list(sources)
-        total = sum(weights)
-        self.shares = {name: weight / total for name, weight in zip(names, weights, strict=True)}
         # The share of source k among the sources k, k + 1, ...: draws are given out by this chain of two-way splits.
-        self._splits = [weight / sum(weights[k:]) for k, weight in enumerate(weights)]
+        if len(fixed) == len(weights):
+            splits = [weight / sum(fixed[k:]) for k, weight in enumerate(fixed)]
+            self._quotas = [functools.partial(_quota, share=share) for share in splits]
+        else:
+            schedule = Schedule(weights, batch_size)
+            self._quotas = [functools.partial(schedule.quota, k) for k in range(len(names))]
         self._seed = seed
         self._order = functools.lru_cache(maxsize=2 * len(names))(self._shuffled)
 
@@ -63,8 +72,8 @@ class Mixture:
     def seen(self, num_steps: int, batch_size: int) -> dict[str, int]:
         """Return how many clips of each source the first ``num_steps`` batches hold."""
         counts, left = {}, num_steps * batch_size
-        for source, share in zip(self.sources, self._splits, strict=True):
-            counts[source.name] = _quota(left, share)
+        for source, quota in zip(self.sources, self._quotas, strict=True):
+            counts[source.name] = quota(left)
             left -= counts[source.name]
         return counts
 
@@ -75,9 +84,9 @@ class Mixture:
 
     def _assign(self, number: int) -> tuple[int, int]:
         """Return the source of a draw and how often that source was drawn before."""
-        for source, share in enumerate(self._splits):
-            before, after = _quota(number, share), _quota(number + 1, share)
-            if after > before or source == len(self._splits) - 1:
+        for source, quota in enumerate(self._quotas):
+            before, after = quota(number), quota(number + 1)
+            if after > before or source == len(self._quotas) - 1:
                 return source, before
             number -= before
         raise AssertionError("the last source takes every draw that is left")

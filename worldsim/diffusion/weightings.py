@@ -16,8 +16,8 @@ def loss_weight(
 
     The signal-to-noise ratio is ((1 - t) / t)², and an error e of v is an error t e of x0.
 
-    weighting:  ``uniform`` is 1. ``min_snr`` is min(SNR, snr_gamma) for the error of x0, so t² times that for v: low noise
-                counts less. ``cosmap`` is 2 / (pi (1 - 2 t + 2 t²)), high in the middle
+    weighting:  ``uniform`` is 1. ``min_snr`` is min(SNR, snr_gamma) for the error of x0, so t² times that for v: little
+                noise counts less. ``cosmap`` is 2 / (pi (1 - 2 t + 2 t²)), high in the middle
 
     Source: Hang et al. (2023), Efficient diffusion training via min-SNR weighting strategy; Esser et al. (2024),
     Scaling rectified flow transformers, section 3.1 (CosMap).

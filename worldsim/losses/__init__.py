@@ -8,6 +8,8 @@ LOSSES: Registry[Loss] = Registry(
     {
         "charbonnier": "worldsim.losses.reconstruction:Charbonnier",
         "gradient": "worldsim.losses.reconstruction:GradientDifference",
+        "perceptual": "worldsim.losses.perceptual:OrientedContrast",
+        "critic": "worldsim.losses.adversarial:CriticHinge",
         "kl": "worldsim.losses.kl:StandardNormalKL",
         "flow_matching": "worldsim.losses.flow_matching:FlowMatching",
     },

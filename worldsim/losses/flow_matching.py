@@ -22,6 +22,6 @@ class FlowMatching:
         v_target: Float[torch.Tensor, "b c t h w"],
         frame_weight: Float[torch.Tensor, "b t"],
     ) -> Scalar:
-        """Return the weighted mean; a latent frame of weight 0 does not count at all."""
+        """Return the mean of error times weight over the latent frames whose weight is not 0."""
         by_frame = (v_pred - v_target).square().mean(dim=(1, 3, 4))
-        return (by_frame * frame_weight).sum() / frame_weight.sum()
+        return (by_frame * frame_weight).sum() / (frame_weight != 0).sum()

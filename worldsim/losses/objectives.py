@@ -1,51 +1,43 @@
-"""What each stage of training minimises: the losses, put together."""
+"""What training of the VAE minimises: its losses, put together."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
-from torch import nn
+from torch.nn import functional as F
 
 from physics_data.core.config import StrictModel
-from worldsim.diffusion import TimeSampling, interpolate, sample_t, v_target
-from worldsim.losses.flow_matching import FlowMatching
+from worldsim.losses.adversarial import PatchCritic, adversarial_terms
 from worldsim.losses.kl import StandardNormalKL
+from worldsim.losses.perceptual import OrientedContrast
 from worldsim.losses.reconstruction import Charbonnier, GradientDifference
 from worldsim.losses.weighting import pixel_weight
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 
 
 class VAEObjective(StrictModel):
-    """Weights of the losses of a VAE.
+    """Weights of the losses of a VAE; a loss of weight 0 is not computed.
 
-    instance_gain:  how much more pixels of objects count than background, see ``weighting``
+    perceptual:         of oriented filter responses, see ``perceptual``; pictures of at least 7 px
+    equivariance:       of the half-size video decoded from half-size latents: latents then scale as pictures do, which
+                        makes them easier to learn for a generator
+    instance_gain:      how much more pixels of objects count than background, see ``weighting``
+    adversarial:        of the scores of a critic that is trained along, see ``adversarial``
+    adversarial_start:  updates before the critic begins; it then takes part at once
+    critic_width:       channels of its first layer
     """
 
     charbonnier: Weight = 1.0
     gradient: Weight = 1.0
+    perceptual: Weight = 0.0
     kl: Weight = 1e-6
+    equivariance: Weight = 0.0
     instance_gain: Weight = 8.0
-
-
-class DiTObjective(StrictModel):
-    """How samples are noised and what is hidden when a transformer is trained.
-
-    time:           distribution of t
-    drop_prompt:    share of samples without prompt, for guidance
-    drop_domain:    share of samples that are not told their domain
-    given_share:    share of samples that are continued from clean first latent frames
-    most_given:     largest number of them; 1 to this many are given, and at least one frame is left to predict
-    """
-
-    time: TimeSampling = TimeSampling()
-    drop_prompt: Share = 0.1
-    drop_domain: Share = 0.1
-    given_share: Share = 0.5
-    most_given: Annotated[int, Field(ge=1)] = 3
+    adversarial: Weight = 0.0
+    adversarial_start: Annotated[int, Field(ge=0)] = 0
+    critic_width: Annotated[int, Field(ge=1)] = 32
 
 
 def vae_objective(
@@ -55,10 +47,12 @@ def vae_objective(
     labelled: Bool[torch.Tensor, "b"],
     generator: torch.Generator,
     settings: VAEObjective,
+    critic: PatchCritic | None = None,
 ) -> dict[str, Float[torch.Tensor, ""]]:
     """Encode, draw latents, decode, compare: ``vae`` has the ``encode`` and ``decode`` of ``VideoVAE``.
 
-    "loss" is what to minimise, the others are its unweighted parts.
+    "loss" is what to minimise, the others are its unweighted parts. A ``critic`` is asked once it had
+    ``adversarial_start`` updates; "critic", what it minimises itself, then counts with weight 1.
     """
     posterior = vae.encode(video)
     again = vae.decode(posterior.sample(generator))
@@ -68,75 +62,28 @@ def vae_objective(
         "gradient": GradientDifference()(again, video, weight),
         "kl": StandardNormalKL()(posterior.mean, posterior.log_variance),
     }
+    if settings.perceptual:
+        parts["perceptual"] = OrientedContrast()(again, video)
+    if settings.equivariance:
+        parts["equivariance"] = _half_size_difference(vae, video, posterior.mean)
     loss = torch.stack([getattr(settings, name) * value for name, value in parts.items()]).sum()
+    if critic is not None and int(critic.num_updates) >= settings.adversarial_start:
+        parts["adversarial"], parts["critic"] = adversarial_terms(critic, video, again)
+        loss = loss + settings.adversarial * parts["adversarial"] + parts["critic"]
     return {"loss": loss, **parts}
 
 
-def dit_objective(
-    dit: nn.Module,
-    latents: Float[torch.Tensor, "b c t h w"],
-    text_ids: Int64[torch.Tensor, "b l"],
-    text_mask: Bool[torch.Tensor, "b l"],
-    domain: Int64[torch.Tensor, "b"],
-    frame_rate: Float[torch.Tensor, "b"],
-    generator: torch.Generator,
-    settings: DiTObjective,
-) -> dict[str, Float[torch.Tensor, ""]]:
-    """Noise normalised latents and compare the predicted v with the true one.
+def _half_size_difference(
+    vae: Any, video: Float[torch.Tensor, "b 3 t h w"], mean: Float[torch.Tensor, "b c t2 h2 w2"]
+) -> Float[torch.Tensor, ""]:
+    """Return how far half-size latents are from those of the half-size video, seen in pixels.
 
-    All latent frames of a sample have the same t, but those that are given are clean, have t = 0 and do not count.
+    Source: Kouzelis et al. (2025), EQ-VAE: equivariance regularized latent space for improved generative image
+    modeling.
     """
-    batch, _, num_frames = latents.shape[:3]
-    device = latents.device
-    given = draw_given(batch, num_frames, generator, settings, device)
-    t = sample_t(batch, settings.time, generator, device)[:, None].expand(-1, num_frames).masked_fill(given, 0.0)
-    noise = torch.randn(latents.shape, generator=generator, device=device, dtype=latents.dtype)
-    told = torch.rand(batch, generator=generator, device=device) >= settings.drop_prompt
-    named = torch.rand(batch, generator=generator, device=device) >= settings.drop_domain
-    v_pred = dit(interpolate(latents, noise, t), t, text_ids, text_mask & told[:, None], domain * named, frame_rate)
-    loss = FlowMatching()(v_pred, v_target(latents, noise), (~given).to(latents.dtype))
-    return {"loss": loss}
-
-
-def packed_dit_objective(
-    dit: Any,
-    latents: Sequence[Float[torch.Tensor, "c _t _h _w"]],
-    text_ids: Int64[torch.Tensor, "b l"],
-    text_mask: Bool[torch.Tensor, "b l"],
-    domain: Int64[torch.Tensor, "b"],
-    frame_rate: Float[torch.Tensor, "b"],
-    rows: Sequence[Sequence[int]],
-    generator: torch.Generator,
-    settings: DiTObjective,
-) -> dict[str, Float[torch.Tensor, ""]]:
-    """Return what ``dit_objective`` does, for samples of any size packed into rows; each value counts the same."""
-    batch, device = len(latents), frame_rate.device
-    given = [draw_given(1, one.shape[1], generator, settings, device)[0] for one in latents]
-    levels = sample_t(batch, settings.time, generator, device)
-    t = [level.expand(len(kept)).masked_fill(kept, 0.0) for level, kept in zip(levels, given, strict=True)]
-    noise = [torch.randn(one.shape, generator=generator, device=device, dtype=one.dtype) for one in latents]
-    told = torch.rand(batch, generator=generator, device=device) >= settings.drop_prompt
-    named = torch.rand(batch, generator=generator, device=device) >= settings.drop_domain
-    noisy = [
-        interpolate(one[None], extra[None], level[None])[0] for one, extra, level in zip(latents, noise, t, strict=True)
-    ]
-    v_pred = dit.forward_packed(noisy, t, text_ids, text_mask & told[:, None], domain * named, frame_rate, rows)
-    loss = FlowMatching()
-    counts = torch.stack([(~kept).sum() * one[:, 0].numel() for kept, one in zip(given, latents, strict=True)])
-    losses = [
-        loss(v[None], v_target(one[None], extra[None]), (~kept).to(one.dtype)[None])
-        for v, one, extra, kept in zip(v_pred, latents, noise, given, strict=True)
-    ]
-    return {"loss": (torch.stack(losses) * counts).sum() / counts.sum()}
-
-
-def draw_given(
-    batch: int, num_frames: int, generator: torch.Generator, settings: DiTObjective, device: torch.device
-) -> Bool[torch.Tensor, "b t"]:
-    """Return True for the first latent frames of a share of the samples."""
-    most = min(settings.most_given, num_frames - 1)
-    if most < 1:
-        return torch.zeros(batch, num_frames, dtype=torch.bool, device=device)
-    count = torch.randint(1, most + 1, (batch,), generator=generator, device=device)
-    continued = torch.rand(batch, generator=generator, device=device) < settings.given_share
-    return torch.arange(num_frames, device=device)[None] < (count * continued)[:, None]
+    half = (1, 2, 2)
+    small, target = F.avg_pool3d(mean, half), F.avg_pool3d(video, half)
+    factor = video.shape[-1] // mean.shape[-1]
+    rows, columns = small.shape[-2] * factor, small.shape[-1] * factor
+    target = target[..., :rows, :columns]
+    return Charbonnier()(vae.decode(small), target, torch.ones_like(target[:, :1]))

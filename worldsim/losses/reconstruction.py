@@ -25,7 +25,7 @@ class Charbonnier:
 
     def __call__(self, video: Video, target: Video, weight: PixelWeight) -> Scalar:
         """Return the weighted mean over pixels and colours."""
-        return _weighted_mean(_smooth_abs(video - target), weight)
+        return _weighted_mean(smooth_abs(video - target), weight)
 
 
 class GradientDifference:
@@ -53,13 +53,14 @@ class GradientDifference:
                 break
             down = difference[..., 1:, :] - difference[..., :-1, :]
             across = difference[..., 1:] - difference[..., :-1]
-            parts.append(_weighted_mean(_smooth_abs(down), torch.maximum(weight[..., 1:, :], weight[..., :-1, :])))
-            parts.append(_weighted_mean(_smooth_abs(across), torch.maximum(weight[..., 1:], weight[..., :-1])))
+            parts.append(_weighted_mean(smooth_abs(down), torch.maximum(weight[..., 1:, :], weight[..., :-1, :])))
+            parts.append(_weighted_mean(smooth_abs(across), torch.maximum(weight[..., 1:], weight[..., :-1])))
             difference, weight = F.avg_pool2d(difference, 2), F.avg_pool2d(weight, 2)
         return torch.stack(parts).mean()
 
 
-def _smooth_abs(difference: torch.Tensor) -> torch.Tensor:
+def smooth_abs(difference: torch.Tensor) -> torch.Tensor:
+    """Return the absolute difference, rounded off around 0 (Charbonnier)."""
     return torch.sqrt(difference.square() + _SMOOTH**2) - _SMOOTH
 
 

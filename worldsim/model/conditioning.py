@@ -28,6 +28,9 @@ class Told:
     present: Bool[torch.Tensor, "b t"]
 
 
+NOTHING: Mapping[str, Told] = {}
+
+
 class Prompt(nn.Module):
     """Word ids to vectors. A first vector that is always kept stands for "no words", so a prompt may be empty."""
 

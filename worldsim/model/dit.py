@@ -14,14 +14,13 @@ from worldsim.diffusion import v_from_balanced, v_from_x0
 from worldsim.model.attention import Reading
 from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
 from worldsim.model.cache import FrameCache
-from worldsim.model.conditioning import FrameCondition, Prompt, TextFeatures, Told
+from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFeatures, Told
 from worldsim.model.config import DiTConfig
 from worldsim.model.patches import from_patches, to_patches
 from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
 from worldsim.model.rows import Grid, Rows
 
 Latents = Float[torch.Tensor, "b c t h w"]
-NOTHING: Mapping[str, Told] = {}
 
 
 class DiT(nn.Module):

@@ -8,7 +8,7 @@ not at all.
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +21,39 @@ from physics_data.core.errors import CheckpointError
 from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.config import TrainConfig
+from worldsim.training.clipping import NormHistory
 from worldsim.training.ema import WeightAverage
 from worldsim.training.optimizer import Optimizers
 
-_FORMAT = "worldsim.checkpoint/1"
+_FORMAT = "worldsim.checkpoint/2"
 _WEIGHTS, _AVERAGE, _OPTIMIZER = "weights.safetensors", "average.safetensors", "optimizer.pt"
+_COUNTERS = ("step", "seconds", "skipped", "in_a_row")
 
 
 @dataclass
 class TrainingState:
-    """What changes during training. ``step`` counts the updates done, ``seconds`` the time they took."""
+    """What changes during training.
+
+    averages:  the one that is exported comes first
+    step:      batches seen
+    seconds:   time they took
+    skipped:   updates left out because loss or gradient was no number
+    in_a_row:  of those, since the last good update
+    """
 
     model: nn.Module
-    average: WeightAverage
+    averages: tuple[WeightAverage, ...]
     optimizers: Optimizers
     step: int = 0
     seconds: float = 0.0
+    norms: NormHistory = field(default_factory=NormHistory)
+    skipped: int = 0
+    in_a_row: int = 0
+
+    @property
+    def average(self) -> WeightAverage:
+        """The averaged weights that are exported."""
+        return self.averages[0]
 
 
 def identity(config: TrainConfig, data: dict[str, str]) -> dict[str, Any]:
@@ -62,14 +79,15 @@ def save_checkpoint(run: Path, state: TrainingState, config: TrainConfig, data: 
     path = run / "checkpoints" / f"{state.step:08d}"
     with atomic_folder(path) as folder:
         save_tensors(folder / _WEIGHTS, state.model.state_dict())
-        save_tensors(folder / _AVERAGE, state.average.model.state_dict())
+        for name, average in _named(state.averages).items():
+            save_tensors(folder / name, average.model.state_dict())
         torch.save([optimizer.state_dict() for optimizer in state.optimizers], folder / _OPTIMIZER)
         card = {
             "format": _FORMAT,
-            "step": state.step,
-            "seconds": state.seconds,
+            **{name: getattr(state, name) for name in _COUNTERS},
+            "norms": asdict(state.norms),
             "identity": identity(config, data),
-            "files": {name: sha256_of(folder / name) for name in (_WEIGHTS, _AVERAGE, _OPTIMIZER)},
+            "files": {name: sha256_of(folder / name) for name in (_WEIGHTS, *_named(state.averages), _OPTIMIZER)},
         }
         write_text(folder / CARD_NAME, json.dumps(card, indent=1))
     for old in list_checkpoints(run)[:-keep]:
@@ -104,12 +122,20 @@ def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str,
         )
     check_files(path, card, advice=_how_to_go_on(run, path))
     state.model.load_state_dict(load_tensors(path / _WEIGHTS))
-    state.average.model.load_state_dict(load_tensors(path / _AVERAGE))
+    for name, average in _named(state.averages).items():
+        average.model.load_state_dict(load_tensors(path / name))
     stored = torch.load(path / _OPTIMIZER, weights_only=True, map_location="cpu")
     for optimizer, values in zip(state.optimizers, stored, strict=True):
         optimizer.load_state_dict(values)
-    state.step, state.seconds = card["step"], card["seconds"]
+    for name in _COUNTERS:
+        setattr(state, name, card[name])
+    state.norms = NormHistory(**card["norms"])
     return True
+
+
+def _named(averages: tuple[WeightAverage, ...]) -> dict[str, WeightAverage]:
+    """Return file name → average; the exported one has a plain name."""
+    return {(f"average-{one.decay:g}.safetensors" if i else _AVERAGE): one for i, one in enumerate(averages)}
 
 
 def _how_to_go_on(run: Path, damaged: Path) -> str:

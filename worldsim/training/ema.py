@@ -18,12 +18,12 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         """Start from a copy of the model's weights."""
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._decay = decay
+        self.decay = decay
 
     @torch.no_grad()
     def update(self, model: nn.Module, num_updates: int) -> None:
         """Move the average towards the model's weights; ``num_updates`` counts the updates before this one."""
-        decay = min(self._decay, (1 + num_updates) / (10 + num_updates))
+        decay = min(self.decay, (1 + num_updates) / (10 + num_updates))
         averaged, current = self.model.state_dict(), model.state_dict()
         moving = [name for name, value in averaged.items() if value.is_floating_point()]
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]

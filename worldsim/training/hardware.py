@@ -12,7 +12,7 @@ def build_accelerator(hardware: HardwareConfig) -> Accelerator:
     """Return the device and precision of a run.
 
     Raises:
-        ConfigError: the device is not there, or several processes were started.
+        ConfigError: the device is not there.
     """
     if hardware.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("hardware.device is 'cuda' and torch finds no CUDA device; write --set hardware.device=auto.")
@@ -20,7 +20,4 @@ def build_accelerator(hardware: HardwareConfig) -> Accelerator:
         torch.set_num_threads(hardware.threads)
     AcceleratorState._reset_state(reset_partial_state=True)  # a process may train several stages in a row
     mixed = "no" if hardware.precision == "fp32" else hardware.precision
-    accelerator = Accelerator(cpu=hardware.device == "cpu", mixed_precision=mixed)
-    if accelerator.num_processes > 1:
-        raise ConfigError(f"started with {accelerator.num_processes} processes; this version trains with one.")
-    return accelerator
+    return Accelerator(cpu=hardware.device == "cpu", mixed_precision=mixed)

@@ -49,6 +49,27 @@ class Journal:
         self._events.close()
 
 
+class SilentJournal:
+    """The record of a process that leaves writing to another."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Do nothing."""
+
+    def last(self) -> dict[str, float]:
+        """Return the newest line without its step; empty if there is none."""
+        lines = read_metrics(self._run)
+        return {name: value for name, value in lines[-1].items() if name != "step"} if lines else {}
+
+    def picture(self, step: int, name: str, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def read_metrics(run: Path) -> list[dict[str, Any]]:
     """Return the lines of a run's ``metrics.jsonl``; a last line cut off by a kill is left out."""
     path = run / METRICS_NAME

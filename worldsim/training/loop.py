@@ -18,14 +18,18 @@ from physics_data.core.seeding import step_seed
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.prefetch import Prefetch
+from worldsim.losses.part import WHOLE, Part
+from worldsim.model.experts import rebalance
 from worldsim.training.checkpoint import TrainingState, resume, run_fingerprint, save_checkpoint
+from worldsim.training.clipping import broken_parts, gradient_norm, scale_gradients
 from worldsim.training.ema import WeightAverage
 from worldsim.training.hardware import build_accelerator
-from worldsim.training.journal import Journal
+from worldsim.training.journal import Journal, SilentJournal
 from worldsim.training.meters import Clock, LossWindow
 from worldsim.training.optimizer import build_optimizers, learning_rate_factor, set_learning_rate
+from worldsim.training.processes import agreed, average_gradients, average_values, part_of
 from worldsim.training.tasks import TASKS
-from worldsim.training.tasks.base import Task
+from worldsim.training.tasks.base import Task, Validates
 
 
 class DivergedError(WorldsimError):
@@ -59,22 +63,33 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     accelerator = build_accelerator(config.hardware)
     torch.manual_seed(config.seed)
     task: Task = TASKS.get(config.task)(config, accelerator.device)
+    part = part_of(accelerator, task)
     model = task.model.to(accelerator.device)
-    state = TrainingState(model, WeightAverage(model, config.ema_decay), build_optimizers(model, config.optimizer))
+    averages = tuple(WeightAverage(model, decay) for decay in (config.ema_decay, *config.more_ema_decays))
+    state = TrainingState(model, averages, build_optimizers(model, config.optimizer))
     data = task.data_identity()
     resume(config.out, state, config, data)
-    remove_partials(config.out)
+    accelerator.wait_for_everyone()
     if (done := _finished_before(config, data)) is not None:
         return done
-    write_text(config.out / "config.yaml", dump_yaml(config))
-    write_provenance(config.out / "provenance.yaml", None, fingerprint=run_fingerprint(config, data), data=data)
-    journal = Journal(config.out, state.step)
+    writes = accelerator.is_main_process
+    if writes:
+        remove_partials(config.out)
+        write_text(config.out / "config.yaml", dump_yaml(config))
+        write_provenance(config.out / "provenance.yaml", None, fingerprint=run_fingerprint(config, data), data=data)
+    journal = Journal(config.out, state.step) if writes else SilentJournal(config.out)
+    if config.hardware.compile:
+        model.compile()
+    run = _Run(config, accelerator, task, part, state, data, journal)
     try:
-        task.prepare(progress)
-        metrics = _run(config, accelerator, task, state, data, journal, progress)
+        with accelerator.main_process_first():
+            task.prepare(progress)
+        metrics = run.train(progress)
         finished = state.step == config.num_steps
-        metrics |= task.finish(state.average.model, progress)
-        task.export(state.average.model, config.out / "model", _facts(config, task, state, data, metrics))
+        if writes:
+            metrics |= task.finish(state.average.model, progress)
+            task.export(state.average.model, config.out / "model", _facts(config, task, state, data, metrics))
+        accelerator.wait_for_everyone()
     except KeyboardInterrupt as error:
         raise InterruptedTrainingError(_how_to_go_on(config, state)) from error
     finally:
@@ -82,62 +97,129 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     return TrainingSummary(config.out, state.step, state.seconds, finished, metrics)
 
 
-def _run(
-    config: TrainConfig,
-    accelerator: Accelerator,
-    task: Task,
-    state: TrainingState,
-    data: dict[str, str],
-    journal: Journal,
-    progress: Progress,
-) -> dict[str, float]:
-    """Do the steps that are left; returns the means of the last log interval."""
-    bar = progress.add_task(f"train {config.task}", total=config.num_steps, completed=state.step, note="")
-    report, window, metrics, clock = config.report, LossWindow(), journal.last(), Clock(state.seconds)
-    ended = state.step == config.num_steps or clock.reached(report.max_minutes)
-    ahead = 0 if ended else config.hardware.prefetch
-    with Prefetch(task.batch, state.step, config.num_steps, ahead) as batches:
-        while not ended:
-            state.model.train()
-            values = _update(config, accelerator, task, state, batches.take(state.step))
-            state.step += 1
-            state.seconds = clock.seconds
-            window.add(values)
-            ended = state.step == config.num_steps or clock.reached(report.max_minutes)
-            if state.step % report.log_every == 0 or ended:
-                metrics = window.means()
-                rate = window.count * config.batch_size / max(clock.lap(), 1e-9)
-                journal.scalars(state.step, {**metrics, "seconds": state.seconds, "samples_per_second": rate})
-                _require_numbers(metrics, state.step, config.out)
-                window = LossWindow()
-                progress.update(bar, note=f"loss {metrics['loss']:.4f}, {rate:.0f} clips/s")
-            if state.step % report.checkpoint_every == 0 or ended:
-                save_checkpoint(config.out, state, config, data, report.keep_checkpoints)
-            if state.step % report.picture_every == 0 or ended:
-                with clock.paused():
-                    for name, picture in task.pictures(state.average.model, progress).items():
-                        journal.picture(state.step, name, picture)
-            progress.update(bar, completed=state.step)
-    return metrics
+@dataclass
+class _Run:
+    """One run from its state on."""
 
+    config: TrainConfig
+    accelerator: Accelerator
+    task: Task
+    part: Part
+    state: TrainingState
+    data: dict[str, str]
+    journal: Journal | SilentJournal
 
-def _update(
-    config: TrainConfig, accelerator: Accelerator, task: Task, state: TrainingState, batch: Any
-) -> dict[str, torch.Tensor]:
-    """Do one update of the weights and of their average; returns the losses and the norm of the gradient."""
-    factor = learning_rate_factor(state.step, config.num_steps, config.optimizer)
-    set_learning_rate(state.optimizers, factor)
-    generator = torch.Generator(accelerator.device).manual_seed(step_seed(config.seed, "noise", state.step))
-    with accelerator.autocast():
-        losses = task.loss(state.model, batch, generator)
-    accelerator.backward(losses["loss"])
-    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.optimizer.max_gradient_norm)
-    for optimizer in state.optimizers:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    state.average.update(state.model, state.step)
-    values = {name: value.detach() for name, value in losses.items()}
-    return {**values, "gradient_norm": norm, "learning_rate_factor": torch.tensor(factor)}
+    def train(self, progress: Progress) -> dict[str, float]:
+        """Do the steps that are left; returns the means of the last log interval."""
+        config, state, report = self.config, self.state, self.config.report
+        bar = progress.add_task(f"train {config.task}", total=config.num_steps, completed=state.step, note="")
+        window, metrics, clock = LossWindow(), self.journal.last(), Clock(state.seconds)
+        ended = state.step == config.num_steps or self._time_is_up(clock)
+        with Prefetch(self.task.batch, state.step, config.num_steps, 0 if ended else config.hardware.prefetch) as ahead:
+            while not ended:
+                state.model.train()
+                values = self._update(ahead.take(state.step))
+                state.step += 1
+                state.seconds = clock.seconds
+                window.add(values)
+                ended = state.step == config.num_steps or self._time_is_up(clock)
+                if state.step % report.log_every == 0 or ended:
+                    metrics = average_values(self.accelerator, window.means())
+                    rate = window.steps * config.batch_size / max(clock.lap(), 1e-9)
+                    window = LossWindow()
+                    with clock.paused():
+                        measured = self._validated(progress, ended)
+                    metrics |= measured | {"skipped": float(state.skipped)}
+                    self.journal.scalars(state.step, metrics | self._costs(rate))
+                    progress.update(bar, note=f"loss {metrics.get('loss', math.nan):.4f}, {rate:.0f} clips/s")
+                if state.step % report.checkpoint_every == 0 or ended:
+                    if self.accelerator.is_main_process:
+                        save_checkpoint(config.out, state, config, self.data, report.keep_checkpoints)
+                    self.accelerator.wait_for_everyone()
+                if (state.step % report.picture_every == 0 or ended) and self.accelerator.is_main_process:
+                    with clock.paused():
+                        for name, picture in self.task.pictures(state.average.model, progress).items():
+                            self.journal.picture(state.step, name, picture)
+                progress.update(bar, completed=state.step)
+        return metrics
+
+    def _update(self, batch: Any) -> dict[str, torch.Tensor]:
+        """Do one update of the weights and of their averages; returns the losses and the norm of the gradient.
+
+        Where the loss or the gradient is no number, the update is left out and nothing is returned.
+        """
+        config, state, accelerator = self.config, self.state, self.accelerator
+        factor = learning_rate_factor(state.step, config.num_steps, config.optimizer)
+        set_learning_rate(state.optimizers, factor)
+        generator = torch.Generator(accelerator.device).manual_seed(step_seed(config.seed, "noise", state.step))
+        told = () if self.part == WHOLE else (self.part,)
+        with accelerator.autocast():
+            losses = self.task.loss(state.model, batch, generator, *told)
+        accelerator.backward(losses["loss"])
+        average_gradients(accelerator, state.model)
+        norm = float(gradient_norm(state.model))
+        values = {name: value.detach() for name, value in losses.items()}
+        if not math.isfinite(norm) or not math.isfinite(float(values["loss"])):
+            self._skip(values)
+            return {}
+        state.in_a_row = 0
+        limit = config.optimizer.max_gradient_norm
+        if config.optimizer.clipping == "adaptive":
+            limit = state.norms.limit(limit)
+        scale_gradients(state.model, norm, limit)
+        state.norms.add(min(norm, limit))
+        for optimizer in state.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        for average in state.averages:
+            average.update(state.model, state.step - state.skipped)
+        told_by_routers = rebalance(state.model)
+        numbers = {"gradient_norm": torch.tensor(norm), "learning_rate_factor": torch.tensor(factor)}
+        return {**values, **told_by_routers, **numbers}
+
+    def _skip(self, values: dict[str, torch.Tensor]) -> None:
+        """Count an update that is left out.
+
+        Raises:
+            DivergedError: too many in a row.
+        """
+        state = self.state
+        broken = broken_parts(state.model)
+        for optimizer in state.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        state.skipped += 1
+        state.in_a_row += 1
+        if state.in_a_row > self.config.report.most_skipped:
+            wrong = [name for name, value in values.items() if not bool(value.isfinite())] or ["the gradient"]
+            where = f" (first in the gradient of {', '.join(broken)})" if broken else ""
+            raise DivergedError(
+                f"{', '.join(wrong)} is no finite number at step {state.step + 1}{where}, and {state.in_a_row} updates "
+                f"in a row were skipped. The last checkpoint in {self.config.out} is from before; lower "
+                "optimizer.learning_rate or optimizer.max_gradient_norm and train into another --out."
+            )
+
+    def _validated(self, progress: Progress, ended: bool) -> dict[str, float]:
+        """Return what held-out clips say of each average, if it is time."""
+        every, state = self.config.report.validate_every, self.state
+        if every is None or not isinstance(self.task, Validates) or not self.accelerator.is_main_process:
+            return {}
+        if state.step % every and not ended:
+            return {}
+        measured = self.task.validate(state.average.model, progress)
+        found = {f"validation/{name}": value for name, value in measured.items()}
+        for average in state.averages[1:]:
+            loss = self.task.validate(average.model, progress)["loss"]
+            found[f"validation/loss_ema_{average.decay:g}"] = loss
+        return found
+
+    def _costs(self, rate: float) -> dict[str, float]:
+        costs = {"seconds": self.state.seconds, "samples_per_second": rate}
+        if self.accelerator.device.type == "cuda":
+            costs["peak_memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
+        return costs
+
+    def _time_is_up(self, clock: Clock) -> bool:
+        return agreed(self.accelerator, clock.reached(self.config.report.max_minutes))
 
 
 def _facts(
@@ -152,15 +234,6 @@ def _facts(
         "shares": task.shares(state.step),
         "metrics": metrics,
     }
-
-
-def _require_numbers(metrics: dict[str, float], step: int, run: Path) -> None:
-    wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
-    if wrong:
-        raise DivergedError(
-            f"{', '.join(wrong)} is no finite number any more at step {step}. The last checkpoint in {run} is from "
-            "before; lower optimizer.learning_rate or optimizer.max_gradient_norm and train into another --out."
-        )
 
 
 def _finished_before(config: TrainConfig, data: dict[str, str]) -> TrainingSummary | None:

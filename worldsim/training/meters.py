@@ -11,18 +11,20 @@ class LossWindow:
     """Sums of the values of one log interval."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.steps = 0
+        self._given = 0
         self._sums: dict[str, torch.Tensor] = {}
 
     def add(self, values: dict[str, torch.Tensor]) -> None:
-        """Add the values of one step; nothing waits for the device."""
-        self.count += 1
+        """Add the values of one step, none if its update was left out; nothing waits for the device."""
+        self.steps += 1
+        self._given += bool(values)
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0) + value.double()
 
     def means(self) -> dict[str, float]:
-        """Return the mean of each value."""
-        return {name: float(total) / self.count for name, total in self._sums.items()}
+        """Return the mean of each value over the steps that gave values; empty if none did."""
+        return {name: float(total) / self._given for name, total in self._sums.items()}
 
 
 class Clock:

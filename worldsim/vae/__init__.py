@@ -1,7 +1,8 @@
-"""The video VAE: video to latents and back."""
+"""The video VAE: video to latents and back, whole or in pieces."""
 
 from worldsim.vae.config import Stride, VideoVAEConfig
 from worldsim.vae.posterior import Posterior
+from worldsim.vae.streaming import DecoderStream, EncoderStream
 from worldsim.vae.video_vae import VideoVAE
 
-__all__ = ["Posterior", "Stride", "VideoVAE", "VideoVAEConfig"]
+__all__ = ["DecoderStream", "EncoderStream", "Posterior", "Stride", "VideoVAE", "VideoVAEConfig"]

@@ -60,3 +60,18 @@ class VideoVAEConfig(StrictModel):
     def spatial_factor(self) -> int:
         """Pixels along each side that become one latent position."""
         return math.prod(stride.size for stride in self.strides)
+
+    @property
+    def encoder_reach(self) -> int:
+        """Pixels to each side that the encoder sees beyond those of a latent position."""
+        return self._reach(self.encoder_blocks)
+
+    @property
+    def decoder_reach(self) -> int:
+        """Pixels to each side over which a latent position is seen in the decoded picture."""
+        return self._reach(self.decoder_blocks) + self.strides[0].size
+
+    def _reach(self, blocks: tuple[int, ...]) -> int:
+        """Every block has one 3 x 3 convolution at the scale of its stage."""
+        scales = (math.prod(stride.size for stride in self.strides[: i + 1]) for i in range(len(self.strides)))
+        return sum(count * scale for count, scale in zip(blocks, scales, strict=True))

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from physics_data.core.errors import DataError
-from worldsim.vae.blocks import ResidualBlock, SpatialConv
+from worldsim.vae.blocks import Blocks, Memory, SpatialConv
 from worldsim.vae.config import Stride, VideoVAEConfig
 from worldsim.vae.folding import fold, unfold
 from worldsim.vae.posterior import Latents, Posterior
@@ -71,23 +71,52 @@ class VideoVAE(nn.Module):
                 )
         return self.config.latent_channels, (num_frames - 1) // frames + 1, height // size, width // size
 
-    def encode(self, video: Video) -> Posterior:
+    def encode(self, video: Float[torch.Tensor, "b c frames height width"], memory: Memory | None = None) -> Posterior:
         """Return the distribution of the raw latents of videos in [-1, 1].
 
+        With a ``memory``, videos come in pieces: 1 + k * temporal_factor frames, then any multiples of
+        temporal_factor; the latents of all pieces are those of the whole video. See ``streaming``.
+
         Raises:
-            DataError: number of frames or size do not fit, see ``latent_shape``.
+            DataError: channels, number of frames or size do not fit, see ``latent_shape``.
         """
-        self.latent_shape(*video.shape[2:])
-        mean, log_variance = self.encoder(video.permute(0, 2, 3, 4, 1)).permute(0, 4, 1, 2, 3).chunk(2, dim=1)
+        self._check_video(video, at_start=memory is None or not memory.started)
+        coded = self.encoder(video.permute(0, 2, 3, 4, 1), memory).permute(0, 4, 1, 2, 3)
+        mean, log_variance = coded.chunk(2, dim=1)
         return Posterior(mean, log_variance.clamp(*_LOG_VARIANCE_RANGE))
 
-    def decode(self, latents: Latents) -> Video:
-        """Return the videos of raw latents; values may lie a little outside [-1, 1]."""
-        return self.decoder(latents.permute(0, 2, 3, 4, 1)).permute(0, 4, 1, 2, 3)
+    def decode(self, latents: Latents, memory: Memory | None = None) -> Video:
+        """Return the videos of raw latents; values may lie a little outside [-1, 1].
+
+        With a ``memory``, latent frames come in pieces of any length and each returns the next frames.
+
+        Raises:
+            DataError: the number of channels is not this VAE's.
+        """
+        if latents.shape[1] != self.config.latent_channels:
+            raise DataError(
+                f"the latents have {latents.shape[1]} channels, this VAE has {self.config.latent_channels}; decode "
+                "them with the VAE that made them."
+            )
+        return self.decoder(latents.permute(0, 2, 3, 4, 1), memory).permute(0, 4, 1, 2, 3)
 
     def forward(self, video: Video) -> Video:
         """Return the reconstruction from the most probable latents."""
         return self.decode(self.encode(video).mode())
+
+    def _check_video(self, video: Float[torch.Tensor, "b c t h w"], *, at_start: bool) -> None:
+        channels, num_frames, height, width = video.shape[1:]
+        if channels != 3:
+            raise DataError(f"the video has {channels} channels, needed are 3: red, green and blue.")
+        if at_start:
+            self.latent_shape(num_frames, height, width)
+            return
+        self.latent_shape(1, height, width)
+        if num_frames < 1 or num_frames % self.temporal_factor:
+            raise DataError(
+                f"a later piece of a video has {num_frames} frames; after the first piece this VAE takes multiples of "
+                f"{self.temporal_factor}."
+            )
 
     def set_latent_statistics(self, mean: Float[torch.Tensor, "c"], std: Float[torch.Tensor, "c"]) -> None:
         """Store what ``normalise`` subtracts and divides by.
@@ -121,7 +150,7 @@ class _Encoder(nn.Module):
             _linear(width_in * _positions(stride), width)
             for width_in, stride, width in zip(widths_in, config.strides, config.widths, strict=True)
         )
-        self.stages = nn.ModuleList(_blocks(*pair) for pair in zip(config.widths, config.encoder_blocks, strict=True))
+        self.stages = nn.ModuleList(Blocks(*pair) for pair in zip(config.widths, config.encoder_blocks, strict=True))
         self.norm = nn.RMSNorm(config.widths[-1], eps=1e-6)
         self.leave = _linear(config.widths[-1], 2 * config.latent_channels)
         with torch.no_grad():
@@ -131,14 +160,19 @@ class _Encoder(nn.Module):
             nn.init.zeros_(self.leave.weight)
             self.analysis = nn.Parameter(spectral_code(_whole_block(config), config.latent_channels)[0])
 
-    def forward(self, pixels: Float[torch.Tensor, "b t h w 3"]) -> Float[torch.Tensor, "b ts hs ws c2"]:
+    def forward(
+        self, pixels: Float[torch.Tensor, "b t h w 3"], memory: Memory | None = None
+    ) -> Float[torch.Tensor, "b ts hs ws c2"]:
+        at_start = memory is None or not memory.started
         x = pixels
         for stride, enter, stage in zip(self.config.strides, self.enter, self.stages, strict=True):
-            x = stage(enter(fold(x, stride)))
+            x = stage(enter(fold(x, stride, at_start=at_start)), memory)
         y = self.leave(self.norm(x))
         if self.config.spectral_start:
-            code = F.linear(fold(pixels, _whole_block(self.config)), self.analysis)
+            code = F.linear(fold(pixels, _whole_block(self.config), at_start=at_start), self.analysis)
             y = y + F.pad(code, (0, code.shape[-1]))
+        if memory is not None:
+            memory.started = True
         return y
 
 
@@ -150,7 +184,7 @@ class _Decoder(nn.Module):
         self.config = config
         widths_out = (*config.widths[:-1],)
         self.enter = _linear(config.latent_channels, config.widths[-1])
-        self.stages = nn.ModuleList(_blocks(*pair) for pair in zip(config.widths, config.decoder_blocks, strict=True))
+        self.stages = nn.ModuleList(Blocks(*pair) for pair in zip(config.widths, config.decoder_blocks, strict=True))
         self.leave = nn.ModuleList(
             _linear(width, width_out * _positions(stride))
             for width, width_out, stride in zip(config.widths[1:], widths_out, config.strides[1:], strict=True)
@@ -161,20 +195,22 @@ class _Decoder(nn.Module):
             self.synthesis = nn.Parameter(spectral_code(_whole_block(config), config.latent_channels)[1])
             nn.init.zeros_(self.paint.conv.weight)
 
-    def forward(self, latents: Float[torch.Tensor, "b ts hs ws c"]) -> Float[torch.Tensor, "b t h w 3"]:
+    def forward(
+        self, latents: Float[torch.Tensor, "b ts hs ws c"], memory: Memory | None = None
+    ) -> Float[torch.Tensor, "b t h w 3"]:
+        at_start = memory is None or not memory.started
         x = self.enter(latents)
         for i in reversed(range(len(self.stages))):
-            x = self.stages[i](x)
+            x = self.stages[i](x, memory)
             if i > 0:
-                x = unfold(self.leave[i - 1](x), self.config.strides[i])
-        pixels = unfold(self.paint(F.silu(self.norm(x))), self.config.strides[0])
+                x = unfold(self.leave[i - 1](x), self.config.strides[i], at_start=at_start)
+        pixels = unfold(self.paint(F.silu(self.norm(x))), self.config.strides[0], at_start=at_start)
         if self.config.spectral_start:
-            pixels = pixels + unfold(F.linear(latents, self.synthesis), _whole_block(self.config))
+            code = F.linear(latents, self.synthesis)
+            pixels = pixels + unfold(code, _whole_block(self.config), at_start=at_start)
+        if memory is not None:
+            memory.started = True
         return pixels
-
-
-def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
 
 
 def _linear(width_in: int, width_out: int) -> nn.Linear:

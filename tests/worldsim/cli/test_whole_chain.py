@@ -1,5 +1,6 @@
 """Train both stages for two steps and sample, through the command line's functions, on a handful of tiny clips."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,3 +160,63 @@ def test_clips_of_any_size_are_trained_on_in_packed_rows(tmp_path: Path, configs
     run("train", *parts)
     once, twice = (load_tensors(tmp_path / name / "model" / "weights.safetensors") for name in ("once", "twice"))
     assert all((once[name] == value).all() for name, value in twice.items())
+
+
+def test_held_out_clips_are_measured_and_two_runs_agree(
+    tmp_path: Path, configs: dict[str, Path], make_dataset: Callable[..., Path]
+) -> None:
+    run("train", "--config", configs["vae"])
+    measured = (
+        "--set",
+        "report.validate_every=1",
+        "--set",
+        "more_ema_decays=[0.5]",
+        "--set",
+        "hardware.recompute=true",
+    )
+    run("train", "--config", configs["dit"], *measured)
+    lines = [json.loads(line) for line in (tmp_path / "dit" / "metrics.jsonl").read_text().splitlines()]
+    held_out = {name for name in lines[-1] if name.startswith("validation/")}
+    assert {"validation/loss", "validation/loss_ema_0.5", "validation/t=0.5", "validation/physics"} <= held_out
+    assert any(name.startswith("validation/physics/") for name in held_out)
+    run("train", "--config", configs["dit"], *measured, "--set", f"out={tmp_path / 'again'}")
+    again = [json.loads(line) for line in (tmp_path / "again" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["validation/loss"] for line in lines] == [line["validation/loss"] for line in again]
+
+
+def test_a_trained_transformer_is_tuned_whole_or_by_an_adapter(tmp_path: Path, configs: dict[str, Path]) -> None:
+    run("train", "--config", configs["vae"])
+    run("train", "--config", configs["dit"])
+    base = ("--set", f"start_from={tmp_path / 'dit'}", "--set", f"out={tmp_path / 'tuned'}")
+    with pytest.raises(ConfigError, match="lora needs start_from"):
+        run("train", "--config", configs["dit"], "--set", "lora={rank: 2}")
+    told = run("train", "--config", configs["dit"], *base, "--set", "model.depth=3", "--dry-run").output
+    assert "are new: blocks.2.modulation" in " ".join(told.split())
+
+    pytest.importorskip("peft", reason="pip install 'worldsim[finetune]'")
+    run("train", "--config", configs["dit"], *base, "--set", "lora={rank: 2}", "--set", "num_steps=3")
+    before, merged = (load_generator(tmp_path / name / "model").dit.state_dict() for name in ("dit", "tuned"))
+    changed = {name for name, value in merged.items() if not (before[name] == value).all()}
+    assert changed and all(name.endswith(("qkv.weight", "out.weight")) for name in changed)
+
+    model = ("--model", tmp_path / "dit", "--num-steps", 2, "--prompt", "a ball")
+    run("sample", *model, "--adapter", tmp_path / "tuned" / "adapter", "--out", tmp_path / "adapted.gif")
+    run("sample", "--model", tmp_path / "tuned", *model[2:], "--out", tmp_path / "merged.gif")
+    run("sample", *model, "--out", tmp_path / "plain.gif")
+    adapted, joined, plain = ((tmp_path / f"{name}.gif").read_bytes() for name in ("adapted", "merged", "plain"))
+    assert adapted == joined != plain
+
+
+def test_measured_stops_are_used(tmp_path: Path, configs: dict[str, Path]) -> None:
+    run("train", "--config", configs["vae"])
+    run("train", "--config", configs["dit"])
+    stops = tmp_path / "stops.json"
+    model = ("--model", tmp_path / "dit")
+    run("schedule", *model, "--reference", tmp_path / "physics", "--split", "train", "--limit", 2, "--out", stops)
+    drawn = ("sample", *model, "--prompt", "a ball", "--num-steps", 3)
+    run(*drawn, "--schedule", stops, "--solver", "unipc", "--guidance", "apg", "--out", tmp_path / "measured.gif")
+    run(*drawn, "--out", tmp_path / "even.gif")
+    assert (tmp_path / "measured.gif").read_bytes() != (tmp_path / "even.gif").read_bytes()
+    stops.write_text("{}")
+    with pytest.raises(CheckpointError, match="is no schedule.*worldsim schedule"):
+        run(*drawn, "--schedule", stops, "--out", tmp_path / "x.gif")

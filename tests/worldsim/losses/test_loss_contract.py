@@ -18,10 +18,16 @@ def at_target(name: str) -> tuple[Inputs, tuple[str, ...]]:
     """Return inputs where the loss should be 0, and which of them are predictions."""
     video = noise(2, 3, 4, 8, 8).clamp(-1, 1)
     weight = 1 + noise(2, 1, 4, 8, 8, seed=1).abs()
+    picture = noise(2, 3, 2, 16, 16).clamp(-1, 1)
     zeros = torch.zeros(2, 4, 3, 5, 5)
     cases: dict[str, tuple[Inputs, tuple[str, ...]]] = {
         "charbonnier": ({"video": video.clone(), "target": video, "weight": weight}, ("video",)),
         "gradient": ({"video": video.clone(), "target": video, "weight": weight}, ("video",)),
+        "perceptual": ({"video": picture.clone(), "target": picture}, ("video",)),
+        "critic": (
+            {"real_scores": torch.ones(2, 1, 3, 4, 4), "made_scores": -torch.ones(2, 1, 3, 4, 4)},
+            ("real_scores", "made_scores"),
+        ),
         "kl": ({"mean": zeros.clone(), "log_variance": zeros.clone()}, ("mean", "log_variance")),
         "flow_matching": (
             {

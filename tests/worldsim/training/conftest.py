@@ -41,6 +41,7 @@ def train_toy(toy_config: Callable[..., ToyConfig], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(loop, "TASKS", registry)
     monkeypatch.setattr(ToyTask, "stop_at", None)
     monkeypatch.setattr(ToyTask, "poison_at", None)
+    monkeypatch.setattr(ToyTask, "poison_from", None)
 
     def run(out: Path, **changes: Any) -> TrainingSummary:
         with Progress(disable=True) as progress:

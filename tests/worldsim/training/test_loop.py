@@ -112,9 +112,9 @@ def test_minutes_end_a_run_that_can_go_on(tmp_path: Path, train_toy: Train) -> N
 
 
 def test_no_number_is_never_saved(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ToyTask, "poison_at", 4)
-    with pytest.raises(DivergedError, match=r"loss.*at step 5.*learning_rate"):
-        train_toy(tmp_path)
+    monkeypatch.setattr(ToyTask, "poison_from", 4)
+    with pytest.raises(DivergedError, match=r"loss.*at step 6 .*gradient of 0\.weight.*2 updates.*learning_rate"):
+        train_toy(tmp_path, report={"log_every": 1, "checkpoint_every": 3, "most_skipped": 1})
     assert [path.name for path in list_checkpoints(tmp_path)] == ["00000003"]
 
 
@@ -154,3 +154,69 @@ def test_a_kill_while_saving_leaves_the_last_checkpoint(tmp_path: Path, train_to
     final = "checkpoints/00000006/weights.safetensors"
     assert same_tensors(tmp_path / "killed" / final, tmp_path / "straight" / final)
     assert not list(folder.glob(".*"))
+
+
+def test_a_bad_batch_is_left_out_and_counted(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyTask, "poison_at", 4)
+    summary = train_toy(tmp_path / "one")
+    assert summary.complete
+    lines = read_metrics(tmp_path / "one")
+    assert [line["skipped"] for line in lines] == [0, 0, 0, 0, 1, 1]
+    assert "loss" not in lines[4] and "loss" in lines[5]
+    # A run that is stopped after the bad batch goes on in the same way.
+    monkeypatch.setattr(ToyTask, "stop_at", 5)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path / "two", report={"log_every": 1, "checkpoint_every": 1})
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    train_toy(tmp_path / "two", report={"log_every": 1, "checkpoint_every": 1})
+    assert without_times(tmp_path / "one") == without_times(tmp_path / "two")
+
+
+def test_adaptive_clipping_survives_a_stop(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer = {"name": "adamw", "learning_rate": 0.05, "warmup_steps": 2, "clipping": "adaptive"}
+    settings = {"num_steps": 60, "optimizer": optimizer, "more_ema_decays": [0.5, 0.9]}
+    report = {"log_every": 5, "checkpoint_every": 15}
+    train_toy(tmp_path / "straight", **settings, report=report)
+    monkeypatch.setattr(ToyTask, "stop_at", 40)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path / "broken", **settings, report=report)
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    train_toy(tmp_path / "broken", **settings, report=report)
+    for name in ("weights", "average", "average-0.5", "average-0.9"):
+        final = f"checkpoints/00000060/{name}.safetensors"
+        assert same_tensors(tmp_path / "straight" / final, tmp_path / "broken" / final)
+    assert without_times(tmp_path / "straight") == without_times(tmp_path / "broken")
+
+
+SHARED = """
+import json, sys, torch
+from rich.progress import Progress
+from physics_data.core.config import validate_config
+from physics_data.core.registry import Registry
+from tests.worldsim.training.toy_task import ToyConfig
+from worldsim.training import loop
+torch.set_num_threads(1)
+loop.TASKS = Registry("task", {"toy": "tests.worldsim.training.toy_task:ToyTask"})
+with Progress(disable=True) as progress:
+    loop.train(validate_config(ToyConfig, json.loads(sys.argv[1]), source="test"), progress)
+"""
+
+
+def test_two_processes_train_as_one(tmp_path: Path, train_toy: Train, toy_config) -> None:
+    settings = {"num_steps": 12, "more_ema_decays": [0.5], "optimizer": {"clipping": "adaptive", "warmup_steps": 2}}
+    train_toy(tmp_path / "one", **settings)
+    config = toy_config(tmp_path / "two", **settings).model_dump_json()
+    script = tmp_path / "shared.py"
+    script.write_text(SHARED)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, config], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    alone, shared = without_times(tmp_path / "one"), without_times(tmp_path / "two")
+    assert len(alone) == len(shared) == 12
+    for one, two in zip(alone, shared, strict=True):
+        assert one == pytest.approx(two, rel=1e-5)
+    final = "checkpoints/00000012/weights.safetensors"
+    one, two = load_tensors(tmp_path / "one" / final), load_tensors(tmp_path / "two" / final)
+    for name, value in one.items():
+        torch.testing.assert_close(value, two[name], atol=1e-6, rtol=1e-5)

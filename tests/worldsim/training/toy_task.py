@@ -12,6 +12,7 @@ from physics_data.core.atomic import atomic_folder, write_text
 from physics_data.core.seeding import step_seed
 from worldsim.cards import save_tensors
 from worldsim.config import TrainConfig
+from worldsim.losses.part import WHOLE, Part
 
 
 class ToyConfig(TrainConfig):
@@ -24,6 +25,8 @@ class ToyTask:
     config_schema: ClassVar[type[TrainConfig]] = ToyConfig
     stop_at: ClassVar[int | None] = None
     poison_at: ClassVar[int | None] = None
+    poison_from: ClassVar[int | None] = None
+    shares_batches = True
 
     def __init__(self, config: ToyConfig, device: torch.device) -> None:
         self.config = config
@@ -42,10 +45,16 @@ class ToyTask:
         if step == self.stop_at:
             raise KeyboardInterrupt
         generator = torch.Generator().manual_seed(step_seed(self.config.seed, "toy", step))
-        return torch.randn(self.config.batch_size, 6, generator=generator) * (np.nan if step == self.poison_at else 1)
+        return torch.randn(self.config.batch_size, 6, generator=generator) * (np.nan if self._is_poisoned(step) else 1)
 
-    def loss(self, model: nn.Module, batch: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def _is_poisoned(self, step: int) -> bool:
+        return step == self.poison_at or (self.poison_from is not None and step >= self.poison_from)
+
+    def loss(
+        self, model: nn.Module, batch: torch.Tensor, generator: torch.Generator, part: Part = WHOLE
+    ) -> dict[str, torch.Tensor]:
         noisy = batch + 0.1 * torch.randn(batch.shape, generator=generator)
+        noisy, batch = part.rows(noisy), part.rows(batch)
         return {"loss": (model(noisy) - self.config.slope * batch.roll(1, dims=1)).square().mean()}
 
     def pictures(self, model: nn.Module, progress: Progress) -> dict[str, np.ndarray]:

@@ -63,6 +63,8 @@ class SideCars:
         Raises:
             OSError, ValueError: a side-car cannot be read as text or JSON.
         """
+        if medium.part is not None:
+            return _side_car({str(key).lower(): value for key, value in medium.told.items()})
         first = medium.files[0]
         candidates = (first.parent, first) if medium.kind == "sequence" else (first,)
         found = next((self._known[path.resolve()] for path in candidates if path.resolve() in self._known), SideCar())

@@ -13,6 +13,15 @@ from worldsim.config import TrainConfig
 
 
 @runtime_checkable
+class Validates(Protocol):
+    """A task that can be measured on held-out clips."""
+
+    def validate(self, model: Any, progress: Progress) -> dict[str, float]:
+        """Return named figures, equal for equal weights; "loss" is the headline, lower is better."""
+        ...
+
+
+@runtime_checkable
 class Task(Protocol):
     """One stage of training. Everything random comes from the step number or from a generator that is passed in."""
 

@@ -1,5 +1,6 @@
 """Training of the diffusion transformer on the latents of a trained VAE."""
 
+import copy
 import functools
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.progress import Progress
 from torch import nn
 
 from physics_data.core.errors import ConfigError, DataError
+from physics_data.core.program import messages
 from physics_data.core.sheets import contact_sheet
 from worldsim.cards import read_card
 from worldsim.config import DiTTrainConfig, TrainConfig
@@ -19,19 +21,24 @@ from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.loading import held_out, open_mixture, spread
 from worldsim.data.packing import balanced_rows, share_out
 from worldsim.data.sources import ShardSource
-from worldsim.losses.objectives import dit_objective, packed_dit_objective
+from worldsim.losses.denoising import dit_objective, packed_dit_objective
+from worldsim.losses.part import WHOLE, Part
 from worldsim.model import DiT
+from worldsim.model.lora import add_adapter, merge_adapter
 from worldsim.sampling import generate
+from worldsim.training.fine_tuning import start_from
 from worldsim.training.latent_store import LatentBatch, LatentStore, PackedLatentBatch
 from worldsim.training.latents import cached, encode_source
+from worldsim.training.validation import HeldOutClip, validation_error
 from worldsim.vae import VideoVAE
-from worldsim.weights import MODEL_FORMAT, load_vae, model_folder, save_generator
+from worldsim.weights import MODEL_FORMAT, WEIGHTS_NAME, load_vae, model_folder, save_adapter, save_generator
 
 
 class DiTTask:
     """Noise to latents, told what happens in words."""
 
     name: ClassVar[str] = "dit"
+    shares_batches = True
     config_schema: ClassVar[type[TrainConfig]] = DiTTrainConfig
 
     def __init__(self, config: DiTTrainConfig, device: torch.device) -> None:
@@ -50,11 +57,19 @@ class DiTTask:
         _require_fit(config, self.vae)
         self.tokenizer = config.tokenizer.build()
         self.dit = DiT(config.model)
+        self.dit.recomputes = config.hardware.recompute
+        if config.start_from is not None:
+            weights = model_folder(config.start_from) / WEIGHTS_NAME
+            for line in start_from(self.dit, weights).lines(config.start_from):
+                messages.print(line)
+        if config.lora is not None:
+            add_adapter(self.dit, config.lora)
         self.model: nn.Module = self.dit
         self.mixture = open_mixture(data, seed=config.seed)
         self._sources = [source for source in self.mixture.sources if isinstance(source, ShardSource)]
         self._tokens = [self._check_clips(source) for source in self._sources]
         self._store = LatentStore()
+        self._held_out: list[HeldOutClip] | None = None
         self._window = functools.lru_cache(maxsize=2)(self._packed_window)
         self._vae_digest = next(iter(read_card(self.vae_folder, MODEL_FORMAT)["files"].values()))
 
@@ -90,13 +105,13 @@ class DiTTask:
         return self._store.packed([picks[sample] for sample in members], rows)
 
     def loss(
-        self, model: DiT, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator
+        self, model: DiT, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part = WHOLE
     ) -> dict[str, torch.Tensor]:
         """Return the flow matching loss and its parts."""
         told, settings = batch.conditions.columns, self.config.loss
         if isinstance(batch, PackedLatentBatch):
-            return packed_dit_objective(model, batch.latents, *told, batch.rows, generator, settings)
-        return dit_objective(model, batch.latents, *told, generator, settings)
+            return packed_dit_objective(model, batch.latents, *told, batch.rows, generator, settings, part=part)
+        return dit_objective(model, batch.latents, *told, generator, settings, part=part)
 
     @torch.no_grad()
     def pictures(self, model: DiT, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
@@ -121,6 +136,13 @@ class DiTTask:
                 sheets[f"continued_{source.name}"] = contact_sheet(rows, lines)
         return sheets
 
+    @torch.no_grad()
+    def validate(self, model: DiT, progress: Progress) -> dict[str, float]:
+        """Return the error of v on held-out clips: over all, by source, by scenario, and by noise level."""
+        if self._held_out is None:
+            self._held_out = self._open_held_out()
+        return validation_error(model, self._held_out, self.config.validation.levels, self.config.seed)
+
     def finish(self, model: DiT, progress: Progress) -> dict[str, float]:
         """There is nothing to complete."""
         return {}
@@ -128,6 +150,10 @@ class DiTTask:
     def export(self, model: DiT, folder: Path, training: dict[str, Any]) -> None:
         """Write the folder that ``load_generator`` reads."""
         data = self.config.data
+        if self.config.lora is not None:
+            model = copy.deepcopy(model)
+            save_adapter(folder.parent / "adapter", model, self.config.lora, training)
+            merge_adapter(model)
         clip = {name: getattr(data, name) for name in ("num_frames", "height", "width", "frame_rate")}
         save_generator(
             folder, model, self.config.model, self.config.tokenizer, self.vae_folder, {"clip": clip, **training}
@@ -163,6 +189,24 @@ class DiTTask:
         lengths = [self._tokens[source][position] for source, position in picks]
         rows = balanced_rows(lengths, packing.row_tokens, least_rows=packing.window_steps)
         return picks, share_out(rows, packing.window_steps)
+
+    def _open_held_out(self) -> list[HeldOutClip]:
+        """Encode the held-out clips that are measured."""
+        clips = []
+        for source in held_out(self.config.data):
+            count = self.config.validation.num_clips
+            positions = np.unique(np.linspace(0, len(source) - 1, count).astype(int)).tolist()
+            rows = [source.rows[position] for position in positions]
+            length = None if self.config.data.packing else self.config.data.num_frames
+            raw = encode_source(self.vae, source, positions, length, self.device)
+            store = LatentStore()
+            latents = [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
+            store.add(latents, rows, self.tokenizer, self.device)
+            clips += [
+                HeldOutClip(source.name, row.scenario or source.name, store.batch([(0, number)]))
+                for number, row in enumerate(rows)
+            ]
+        return clips
 
     def _encode(self, source: ShardSource, progress: Progress) -> list[torch.Tensor]:
         bar = progress.add_task(f"encode {source.name}", total=len(source), note="")

@@ -10,18 +10,33 @@ from jaxtyping import UInt8
 from rich.progress import Progress
 from torch import nn
 
+from physics_data.core.differences import differences
+from physics_data.core.errors import CheckpointError
 from physics_data.core.sheets import contact_sheet
 from worldsim.config import TrainConfig, VAETrainConfig
 from worldsim.data.collate import VideoBatch, to_rgb, to_tensor
 from worldsim.data.loading import crop_of, held_out, load_all, open_mixture, spread, video_batch
+from worldsim.losses.adversarial import PatchCritic
 from worldsim.losses.objectives import vae_objective
 from worldsim.training.latents import channel_statistics, encode_source
 from worldsim.vae import VideoVAE
-from worldsim.weights import save_vae
+from worldsim.weights import load_vae, model_folder, save_vae
 
 _NUM_PICTURED = 4
 _NUM_FOR_STATISTICS = 64
 _NUM_FOR_FIDELITY = 32
+
+
+class VAEWithCritic(nn.Module):
+    """A VAE and the critic that is trained against it; only the VAE is kept."""
+
+    def __init__(self, vae: VideoVAE, critic: PatchCritic) -> None:
+        super().__init__()
+        self.vae = vae
+        self.critic = critic
+
+
+Trained = VideoVAE | VAEWithCritic
 
 
 class VAETask:
@@ -34,12 +49,16 @@ class VAETask:
         """Build the VAE and check that clips and crops fit it.
 
         Raises:
+            CheckpointError: the VAE to start from is missing, damaged, or of another layout.
             DataError: a clip has another size or rate than the config.
         """
         self.config = config
         self.device = device
         self.vae = VideoVAE(config.model)
-        self.model: nn.Module = self.vae
+        if config.start_from is not None:
+            self._start_from(config.start_from)
+        weight, width = config.loss.adversarial, config.loss.critic_width
+        self.model: nn.Module = VAEWithCritic(self.vae, PatchCritic(width)) if weight else self.vae
         data = config.data
         self.vae.latent_shape(data.num_frames, data.height, data.width)
         part = crop_of(data)
@@ -64,42 +83,56 @@ class VAETask:
         batch = video_batch(self.mixture, self.config.data, step, self.config.batch_size, seed=self.config.seed)
         return batch.to(self.device)
 
-    def loss(self, model: VideoVAE, batch: VideoBatch, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def loss(self, model: Trained, batch: VideoBatch, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the loss of the reconstruction and its parts."""
-        return vae_objective(model, batch.video, batch.instance_ids, batch.labelled, generator, self.config.loss)
+        clips, critic = (batch.video, batch.instance_ids, batch.labelled), None
+        if isinstance(model, VAEWithCritic):
+            critic = model.critic
+            critic.num_updates += int(model.training)
+        return vae_objective(_vae(model), *clips, generator, self.config.loss, critic)
 
     @torch.no_grad()
-    def pictures(self, model: VideoVAE, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+    def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
         """Return clips above their reconstructions, for each source."""
         sheets = {}
         for source in held_out(self.config.data) or self.mixture.sources:
             clips = spread(source, _NUM_PICTURED)
             truth = np.stack([clip.rgb[: self.config.data.num_frames] for clip in clips])
-            again = to_rgb(self._reconstruct(model, to_tensor(truth)))
+            again = to_rgb(self._reconstruct(_vae(model), to_tensor(truth)))
             rows = [video for pair in zip(truth, again, strict=True) for video in pair]
             captions = [line for clip in clips for line in (clip.meta.key, "reconstruction")]
             sheets[f"reconstruction_{source.name}"] = contact_sheet(rows, captions)
         return sheets
 
     @torch.no_grad()
-    def finish(self, model: VideoVAE, progress: Progress) -> dict[str, float]:
+    def finish(self, model: Trained, progress: Progress) -> dict[str, float]:
         """Store mean and deviation of the latents in the VAE; return how well clips it never saw are reconstructed.
 
         The figures are peak signal to noise ratios in dB, over all pixels and over those of the instances.
         """
-        latents = []
+        latents, vae = [], _vae(model)
         for source in self.mixture.sources:
             count = min(len(source), _NUM_FOR_STATISTICS)
             positions = np.linspace(0, len(source) - 1, count).astype(int).tolist()
             bar = progress.add_task(f"latents of {source.name}", total=count, note="")
             advance = partial(progress.advance, bar)
-            latents += encode_source(model, source, positions, self.config.data.num_frames, self.device, advance)
-        model.set_latent_statistics(*channel_statistics(torch.stack(latents)))
-        return self._fidelity(model)
+            latents += encode_source(vae, source, positions, self.config.data.num_frames, self.device, advance)
+        vae.set_latent_statistics(*channel_statistics(torch.stack(latents)))
+        return self._fidelity(vae)
 
-    def export(self, model: VideoVAE, folder: Path, training: dict[str, Any]) -> None:
+    def export(self, model: Trained, folder: Path, training: dict[str, Any]) -> None:
         """Write the folder that ``load_vae`` reads."""
-        save_vae(folder, model, self.config.model, training)
+        save_vae(folder, _vae(model), self.config.model, training)
+
+    def _start_from(self, given: Path) -> None:
+        source = load_vae(model_folder(given))
+        if source.config != self.config.model:
+            differing = differences(source.config.model_dump(mode="json"), self.config.model.model_dump(mode="json"))
+            raise CheckpointError(
+                f"start_from: {given} has another layout than `model` (there → here):\n"
+                + "\n".join(f"  {line}" for line in differing)
+            )
+        self.vae.load_state_dict(source.state_dict())
 
     def _reconstruct(self, model: VideoVAE, video: torch.Tensor) -> torch.Tensor:
         return model.decode(model.encode(video.to(self.device)).mode()).cpu()
@@ -119,3 +152,7 @@ class VAETask:
             if instances:
                 figures[f"instance_psnr_{source.name}"] = -10 * float(np.log10(np.mean(instances)))
         return figures
+
+
+def _vae(model: Trained) -> VideoVAE:
+    return model.vae if isinstance(model, VAEWithCritic) else model

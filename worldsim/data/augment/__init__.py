@@ -1,0 +1,1 @@
+"""Changes of a clip that every label follows: crops, scales, mirrors, and other times."""

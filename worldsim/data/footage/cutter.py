@@ -1,0 +1,174 @@
+"""``Cutter``: the shard of one medium, from its frames to its manifest; what a worker does, wherever it runs."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from physics_data.core.atomic import write_text
+from physics_data.core.clip import Clip, ClipMeta, FootageMeasures, FootageOrigin
+from physics_data.core.dataset_folder import read_manifest, shard_path, write_manifest
+from physics_data.core.errors import DataError, VideoError
+from physics_data.core.shards import write_shard
+from worldsim.data.footage.duplicates import thumbnails
+from worldsim.data.footage.framing import crop, kept_shape, scale_to_cover
+from worldsim.data.footage.ingest_config import IngestConfig
+from worldsim.data.footage.measure import measure
+from worldsim.data.footage.media import Medium, medium_from_record
+from worldsim.data.footage.shots import split_shots
+from worldsim.data.footage.sidecars import SideCar
+from worldsim.data.footage.windows import Window, cut_windows
+
+PLAN_NAME = "media.json"
+"""The list of all media with checksum, caption and licence, in the dataset folder: workers read their part from it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One medium with its content's digest and what stands beside it."""
+
+    medium: Medium
+    sha256: str
+    side_car: SideCar
+
+    @property
+    def shard_name(self) -> str:
+        """The name of the shard that its clips go into."""
+        return f"footage-{self.sha256[:16]}"
+
+
+def write_plan(out: Path, sources: Sequence[Source]) -> None:
+    """Write what a ``Cutter`` reads its sources from."""
+    records = [asdict(source) for source in sources]
+    write_text(out / PLAN_NAME, json.dumps(records, indent=1, ensure_ascii=False, default=str))
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Makes the shards of one dataset of footage by name.
+
+    It is all that a worker is sent: sources are read from the plan in the folder, which every machine sees.
+    """
+
+    config: IngestConfig
+    out: Path
+
+    def __reduce__(self) -> tuple[type["Cutter"], tuple[IngestConfig, Path]]:
+        return type(self), (self.config, self.out)
+
+    @cached_property
+    def _sources(self) -> dict[str, Source]:
+        records = json.loads((self.out / PLAN_NAME).read_text(encoding="utf-8"))
+        sources = [
+            Source(medium_from_record(record["medium"]), record["sha256"], SideCar(**record["side_car"]))
+            for record in records
+        ]
+        return {source.shard_name: source for source in sources}
+
+    def __call__(self, name: str, on_clip: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Make a shard and return its manifest; of a medium that cannot be used, only ``error`` and no rows."""
+        source = self._sources[name]
+        tar = shard_path(self.out, name)
+        about = {
+            "file": source.medium.name,
+            "sha256": source.sha256,
+            "caption": source.side_car.caption,
+            "licence": source.side_car.licence,
+        }
+        manifest = read_manifest(tar)
+        if manifest is not None and manifest["about"] == about:
+            return manifest
+        dropped: Counter[str] = Counter()
+        pictures: list[str] = []
+
+        def clips() -> Iterator[Clip]:
+            for clip in _clips(source, self.config, dropped, pictures):
+                yield clip
+                on_clip()
+
+        try:
+            rows = write_shard(tar, clips(), rgb_codec=self.config.codec)
+        except (VideoError, DataError) as error:
+            return {"error": str(error), "rows": []}
+        return write_manifest(tar, rows, about=about, dropped=dict(dropped), thumbnails=pictures)
+
+
+def _clips(source: Source, config: IngestConfig, dropped: Counter[str], pictures: list[str]) -> Iterator[Clip]:
+    rng = np.random.default_rng(int(source.sha256[:16], 16))
+    split: Literal["train", "test"] = "test" if int(source.sha256[-8:], 16) < config.test_share * 2**32 else "train"
+    stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(source.medium.name).stem)[:40]
+    is_still = source.medium.kind == "still"
+    windows = cut_windows(
+        split_shots(_covering(source.medium, config)), 1 if is_still else config.num_frames, config.frame_rate
+    )
+    for number, (window, measures) in enumerate(_choose(windows, config, rng, dropped, is_still)):
+        across, down = rng.random(2) if config.crop == "random" else (0.5, 0.5)
+        height, width = _shape(window.rgb.shape[1:3], config)
+        rgb = crop(window.rgb, height, width, across=float(across), down=float(down))
+        pictures.append(thumbnails(rgb))
+        meta = ClipMeta(
+            key=f"{stem}-{source.sha256[:8]}-{number:06d}",
+            source="footage",
+            split=split,
+            caption=source.side_car.caption,
+            frame_rate=config.frame_rate,
+            num_frames=len(rgb),
+            height=height,
+            width=width,
+            origin=FootageOrigin(
+                file=source.medium.name,
+                sha256=source.sha256,
+                start_seconds=round(window.start_seconds, 6),
+                licence=source.side_car.licence,
+            ),
+            measures=measures,
+        )
+        yield Clip(meta, rgb)
+
+
+def _covering(medium: Medium, config: IngestConfig) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
+    for seconds, rgb in medium.frames(config.sequence_rate):
+        yield seconds, scale_to_cover(rgb, *_shape(rgb.shape[:2], config))
+
+
+def _shape(size: tuple[int, ...], config: IngestConfig) -> tuple[int, int]:
+    if config.framing == "crop":
+        return config.height, config.width
+    return kept_shape((size[0], size[1]), config.height * config.width, config.side_multiple)
+
+
+def _choose(
+    windows: Iterator[Window], config: IngestConfig, rng: np.random.Generator, dropped: Counter[str], is_still: bool
+) -> Iterator[tuple[Window, FootageMeasures]]:
+    """Leave out flawed windows and, above the limit, random ones; memory holds no more than the limit.
+
+    Source: Vitter (1985), Random sampling with a reservoir, algorithm R.
+    """
+    limit = config.max_windows_per_file
+    kept: list[tuple[Window, FootageMeasures]] = []
+    good = 0
+    for window in windows:
+        flaw = window.flaw(config.max_repeated_share, is_still=is_still)
+        measures = None if flaw else measure(window.rgb, config.frame_rate)
+        flaw = flaw or (config.flaw(measures) if measures else None)
+        if flaw is not None or measures is None:
+            dropped[flaw or "unmeasured"] += 1
+            continue
+        good += 1
+        if limit is None:
+            yield window, measures
+        elif len(kept) < limit:
+            kept.append((window, measures))
+        else:
+            dropped["over_limit"] += 1
+            place = int(rng.integers(good))
+            if place < limit:
+                kept[place] = (window, measures)
+    yield from sorted(kept, key=lambda pair: pair[0].start_seconds)

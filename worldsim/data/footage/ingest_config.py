@@ -1,0 +1,64 @@
+"""``IngestConfig``: how clips are cut out of footage, and which are left out."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from physics_data.core.clip import FootageMeasures
+from physics_data.core.config import StrictModel
+from physics_data.core.shards import RgbCodec
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class IngestConfig(StrictModel):
+    """How clips are cut out of footage, and which are left out.
+
+    A picture becomes a clip of one frame. Clips are dropped, and counted by reason, for being black, still or slower
+    than ``frame_rate`` (see ``windows.Window``), and above these limits; 1 or a large number switches one off.
+
+    framing:                ``crop`` cuts every picture to height x width; ``keep_shape`` keeps its proportions as far
+                            as sides that are multiples of ``side_multiple`` allow, with about as many pixels
+    crop:                   which part is kept: the centre, or a random one that differs from clip to clip
+    sequence_rate:          rate of numbered picture files, which say nothing of their own
+    max_windows_per_file:   at most so many, drawn evenly at random from the whole file; None keeps all
+    max_repeated_share:     repeated frames (the source is slower than frame_rate)
+    max_camera_shake:       image heights per frame, see ``FootageMeasures``
+    max_text_share:         of the picture under lettering
+    max_bars_share:         of the rows or columns in black bars
+    max_same_difference:    grey levels by which no part of a clip differs from an earlier clip; -1 keeps all
+    codec:                  how clips are stored: ``zstd`` keeps every byte, ``h264`` is about 14 times smaller and
+                            off by 1.5 grey levels on average
+    test_share:             share of the files, by digest, whose clips go into split "test"
+
+    Units:
+        frame_rate, sequence_rate:  Hz
+    """
+
+    num_frames: Count = 17
+    frame_rate: Annotated[float, Field(gt=0)] = 16.0
+    height: Count = 64
+    width: Count = 64
+    framing: Literal["crop", "keep_shape"] = "crop"
+    side_multiple: Count = 16
+    crop: Literal["centre", "random"] = "centre"
+    sequence_rate: Annotated[float, Field(gt=0)] = 24.0
+    max_windows_per_file: Count | None = None
+    max_repeated_share: Share = 0.25
+    max_camera_shake: NonNegative = 0.05
+    max_text_share: Share = 0.12
+    max_bars_share: Share = 0.04
+    max_same_difference: Annotated[int, Field(ge=-1, le=255)] = 6
+    codec: RgbCodec = "zstd"
+    test_share: Share = 0.1
+
+    def flaw(self, measures: FootageMeasures) -> str | None:
+        """Return which limit a clip breaks, or None."""
+        limits = {
+            "shaky": (measures.camera_shake, self.max_camera_shake),
+            "text": (measures.text_share, self.max_text_share),
+            "letterbox": (measures.bars_share, self.max_bars_share),
+        }
+        return next((name for name, (value, limit) in limits.items() if value > limit), None)

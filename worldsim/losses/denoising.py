@@ -1,0 +1,196 @@
+"""What training of the transformer minimises: how samples are noised, what is hidden, and what counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from pydantic import Field
+
+from physics_data.core.config import StrictModel
+from physics_data.core.errors import DataError
+from worldsim.diffusion import TimeSampling, Weighting, interpolate, loss_weight, sample_t, shift_t, v_target
+from worldsim.losses.flow_matching import FlowMatching
+from worldsim.losses.part import WHOLE, Part
+from worldsim.model.conditioning import NOTHING, Told
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Text = Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"]
+
+
+class DiTObjective(StrictModel):
+    """How samples are noised and what is hidden when a transformer is trained.
+
+    time:           distribution of t
+    weighting:      how much each noise level counts, see ``diffusion.loss_weight``
+    snr_gamma:      of ``weighting: min_snr``
+    own_t_share:    share of samples whose latent frames have each their own t, so that any of them can be made from any
+                    others (Chen et al. 2024, Diffusion forcing)
+    drop_prompt:    share of samples without prompt, for guidance
+    drop_domain:    share of samples that are not told their domain
+    drop_numbers:   share of samples that are not told a number, drawn for each number
+    given_share:    share of samples that are continued from clean latent frames
+    most_given:     largest number of them; 1 to this many are given, and at least one frame is left to predict
+    given_anywhere: share of the continued samples whose given frames are anywhere instead of first
+    """
+
+    time: TimeSampling = TimeSampling()
+    weighting: Weighting = "uniform"
+    snr_gamma: Annotated[float, Field(gt=0)] = 5.0
+    own_t_share: Share = 0.0
+    drop_prompt: Share = 0.1
+    drop_domain: Share = 0.1
+    drop_numbers: Share = 0.1
+    given_share: Share = 0.5
+    most_given: Annotated[int, Field(ge=1)] = 3
+    given_anywhere: Share = 0.0
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What samples are not told, for guidance. True = told."""
+
+    prompt: Bool[torch.Tensor, "b"]
+    domain: Bool[torch.Tensor, "b"]
+    numbers: Mapping[str, Bool[torch.Tensor, "b"]]
+
+    @classmethod
+    def draw(
+        cls, batch: int, told: Mapping[str, Told], generator: torch.Generator, settings: DiTObjective, device: Any
+    ) -> "Hidden":
+        """Draw for each of ``batch`` samples."""
+
+        def keep(drop: float) -> torch.Tensor:
+            return torch.rand(batch, generator=generator, device=device) >= drop
+
+        prompt, domain = keep(settings.drop_prompt), keep(settings.drop_domain)
+        return cls(prompt, domain, {name: keep(settings.drop_numbers) for name in sorted(told)})
+
+    def apply(
+        self,
+        text: Text,
+        text_mask: Bool[torch.Tensor, "b l"],
+        domain: Int64[torch.Tensor, "b"],
+        frame_rate: Float[torch.Tensor, "b"],
+        told: Mapping[str, Told],
+    ) -> tuple[Any, ...]:
+        """Return the conditions with what is hidden taken out."""
+        numbers = {name: Told(one.values, one.present & self.numbers[name][:, None]) for name, one in told.items()}
+        return text, text_mask & self.prompt[:, None], domain * self.domain, frame_rate, numbers
+
+
+def dit_objective(
+    dit: Any,
+    latents: Float[torch.Tensor, "b c t h w"],
+    text_ids: Text,
+    text_mask: Bool[torch.Tensor, "b l"],
+    domain: Int64[torch.Tensor, "b"],
+    frame_rate: Float[torch.Tensor, "b"],
+    generator: torch.Generator,
+    settings: DiTObjective,
+    told: Mapping[str, Told] = NOTHING,
+    part: Part = WHOLE,
+) -> dict[str, Float[torch.Tensor, ""]]:
+    """Noise normalised latents and compare the predicted v with the true one.
+
+    All latent frames of a sample have the same t, apart from a share of samples whose frames have each their own; those
+    that are given are clean, have t = 0 and do not count.
+    """
+    batch, _, num_frames = latents.shape[:3]
+    device = latents.device
+    given = draw_given(batch, num_frames, generator, settings, device)
+    t = draw_t([latents.shape[1:]] * batch, dit, generator, settings, device)
+    t = torch.stack(t).masked_fill(given, 0.0)
+    noise = torch.randn(latents.shape, generator=generator, device=device, dtype=latents.dtype)
+    hidden = Hidden.draw(batch, told, generator, settings, device)
+    every = (~given).sum()
+    latents, given, t, noise = (part.rows(x) for x in (latents, given, t, noise))
+    conditions = hidden.apply(text_ids, text_mask, domain, frame_rate, told)
+    own = torch.arange(part.rank, batch, part.count, device=device)
+    v_pred = dit(interpolate(latents, noise, t), t, *_picked(conditions, own))
+    weight = loss_weight(t, settings.weighting, snr_gamma=settings.snr_gamma) * ~given
+    loss = FlowMatching()(v_pred, v_target(latents, noise), weight)
+    return {"loss": loss * ((~given).sum() * part.count / every)}
+
+
+def packed_dit_objective(
+    dit: Any,
+    latents: Sequence[Float[torch.Tensor, "c _t _h _w"]],
+    text_ids: Text,
+    text_mask: Bool[torch.Tensor, "b l"],
+    domain: Int64[torch.Tensor, "b"],
+    frame_rate: Float[torch.Tensor, "b"],
+    rows: Sequence[Sequence[int]],
+    generator: torch.Generator,
+    settings: DiTObjective,
+    told: Mapping[str, Told] = NOTHING,
+    part: Part = WHOLE,
+) -> dict[str, Float[torch.Tensor, ""]]:
+    """Return what ``dit_objective`` does, for samples of any size packed into rows; each value counts the same."""
+    batch, device = len(latents), frame_rate.device
+    given = [draw_given(1, one.shape[1], generator, settings, device)[0] for one in latents]
+    levels = draw_t([one.shape for one in latents], dit, generator, settings, device)
+    t = [level.masked_fill(kept, 0.0) for level, kept in zip(levels, given, strict=True)]
+    noise = [torch.randn(one.shape, generator=generator, device=device, dtype=one.dtype) for one in latents]
+    hidden = Hidden.draw(batch, told, generator, settings, device)
+    counts = [int((~kept).sum()) * one[:, 0].numel() for kept, one in zip(given, latents, strict=True)]
+    conditions = hidden.apply(text_ids, text_mask, domain, frame_rate, told)
+    rows = part.items(rows)
+    members = [sample for row in rows for sample in row]
+    if not members:
+        raise DataError(f"{part.count} processes share fewer packed rows than they are; give a larger batch_size.")
+    *columns, numbers = _picked(conditions, torch.tensor(members, device=device))
+    place = {sample: number for number, sample in enumerate(members)}
+    noisy = [interpolate(latents[i][None], noise[i][None], t[i][None])[0] for i in members]
+    own_rows = [[place[sample] for sample in row] for row in rows]
+    v_pred = dit.forward_packed(noisy, [t[i] for i in members], *columns, own_rows, numbers)
+    loss, weight = FlowMatching(), partial(loss_weight, weighting=settings.weighting, snr_gamma=settings.snr_gamma)
+    losses = [
+        loss(v[None], v_target(latents[i][None], noise[i][None]), (weight(t[i]) * ~given[i])[None])
+        for v, i in zip(v_pred, members, strict=True)
+    ]
+    shares = torch.tensor([counts[i] for i in members], device=device) / sum(counts)
+    return {"loss": (torch.stack(losses) * shares).sum() * part.count}
+
+
+def draw_t(
+    shapes: Sequence[Sequence[int]], dit: Any, generator: torch.Generator, settings: DiTObjective, device: Any
+) -> list[Float[torch.Tensor, "_t"]]:
+    """Return the t of each latent frame of samples of these shapes (channels, frames, height, width)."""
+    batch, time = len(shapes), settings.time
+    shift = [time.shift_for(dit.num_tokens(shape)) if time.base_tokens else time.shift for shape in shapes]
+    plain = time.model_copy(update={"shift": 1.0, "base_tokens": None})
+    level = sample_t(batch, plain, generator, device)
+    levels = [one.expand(shape[1]) for one, shape in zip(level, shapes, strict=True)]
+    if settings.own_t_share:
+        frames = [shape[1] for shape in shapes]
+        own = sample_t(sum(frames), plain, generator, device).split(frames)
+        chosen = torch.rand(batch, generator=generator, device=device) < settings.own_t_share
+        levels = [torch.where(pick, mine, one) for pick, mine, one in zip(chosen, own, levels, strict=True)]
+    return [shift_t(one, factor) for one, factor in zip(levels, shift, strict=True)]
+
+
+def _picked(conditions: tuple[Any, ...], samples: Int64[torch.Tensor, "k"]) -> list[Any]:
+    """Return some samples of text, mask, domain, frame rate and numbers."""
+    *columns, numbers = conditions
+    told = {name: Told(one.values[samples], one.present[samples]) for name, one in numbers.items()}
+    return [*(column[samples] for column in columns), told]
+
+
+def draw_given(
+    batch: int, num_frames: int, generator: torch.Generator, settings: DiTObjective, device: torch.device
+) -> Bool[torch.Tensor, "b t"]:
+    """Return True for the given latent frames of a share of the samples: the first ones, or anywhere."""
+    most = min(settings.most_given, num_frames - 1)
+    if most < 1:
+        return torch.zeros(batch, num_frames, dtype=torch.bool, device=device)
+    count = torch.randint(1, most + 1, (batch,), generator=generator, device=device)
+    continued = torch.rand(batch, generator=generator, device=device) < settings.given_share
+    order = torch.arange(num_frames, device=device).expand(batch, -1)
+    if settings.given_anywhere:
+        shuffled = torch.rand(batch, num_frames, generator=generator, device=device).argsort(1)
+        anywhere = torch.rand(batch, generator=generator, device=device) < settings.given_anywhere
+        order = torch.where(anywhere[:, None], shuffled, order)
+    return order < (count * continued)[:, None]

@@ -1,0 +1,72 @@
+"""Several processes that train one model: each computes a part of every batch, all make the same update.
+
+Everything random is drawn for the whole batch in each process, so the number of processes changes nothing but rounding.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from physics_data.core.errors import ConfigError
+from worldsim.losses.part import WHOLE, Part
+
+
+@runtime_checkable
+class SharesBatches(Protocol):
+    """A task that can compute a part of a batch; its loss takes the ``Part`` as last argument."""
+
+    shares_batches: bool
+
+
+def part_of(accelerator: Accelerator, task: object) -> Part:
+    """Return the part of every batch that this process computes.
+
+    Raises:
+        ConfigError: several processes were started for a task that one trains.
+    """
+    if accelerator.num_processes == 1:
+        return WHOLE
+    if not isinstance(task, SharesBatches):
+        name = getattr(task, "name", type(task).__name__)
+        raise ConfigError(
+            f"task {name} trains with one process, started were {accelerator.num_processes}; start it without torchrun."
+        )
+    return Part(accelerator.process_index, accelerator.num_processes)
+
+
+def average_gradients(accelerator: Accelerator, model: nn.Module) -> None:
+    """Give every process the mean of all gradients; a weight that no process used keeps having none."""
+    if accelerator.num_processes == 1:
+        return
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    used = torch.tensor([float(weight.grad is not None) for weight in weights], device=accelerator.device)
+    used = _reduced(accelerator, used, "sum")
+    weights = [weight for weight, count in zip(weights, used.tolist(), strict=True) if count]
+    flat = torch.cat([(torch.zeros_like(w) if w.grad is None else w.grad).flatten() for w in weights])
+    flat = _reduced(accelerator, flat, "mean")
+    for weight, piece in zip(weights, flat.split([weight.numel() for weight in weights]), strict=True):
+        weight.grad = piece.view_as(weight).clone()
+
+
+def average_values(accelerator: Accelerator, values: dict[str, float]) -> dict[str, float]:
+    """Return the mean of each value over all processes."""
+    if accelerator.num_processes == 1 or not values:
+        return values
+    stacked = torch.tensor(list(values.values()), dtype=torch.float64, device=accelerator.device)
+    return dict(zip(values, _reduced(accelerator, stacked, "mean").tolist(), strict=True))
+
+
+def agreed(accelerator: Accelerator, decision: bool) -> bool:
+    """Return what the first process decided, so that clocks that differ do not part the processes."""
+    if accelerator.num_processes == 1:
+        return decision
+    vote = torch.tensor([float(decision and accelerator.is_main_process)], device=accelerator.device)
+    return bool(_reduced(accelerator, vote, "sum").item() > 0)
+
+
+def _reduced(accelerator: Accelerator, values: torch.Tensor, how: str) -> torch.Tensor:
+    reduced = accelerator.reduce(values, how)
+    assert isinstance(reduced, torch.Tensor)
+    return reduced
