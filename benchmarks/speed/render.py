@@ -6,8 +6,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import numba
 import numpy as np
 
 from benchmarks.speed.rows import speed_row
@@ -89,16 +91,49 @@ def _against_peers(size: int, repeats: int) -> list[dict[str, object]]:
 
 
 def _threads(repeats: int) -> list[dict[str, object]]:
+    """Return what more threads give, and next to it what they give to arithmetic that touches no memory."""
     spec = bench_scene(128, 4 * NUM_FRAMES)
     motion = bench_motion(spec)
     counts = [n for n in (1, 2, 4, 8, 16) if n <= (os.cpu_count() or 1)]
-    jobs: dict[str, Job] = {str(n): partial(RaycastRenderer(num_threads=n).render, spec, motion) for n in counts}
-    found = rates(interleaved(jobs, repeats), spec.num_frames)
-    one = found.pop("1")
-    name = "the same at 128x128 on {} threads"
-    return [
-        speed_row(name.format(n), values, "frames/s", None, "one thread", one, COMMAND) for n, values in found.items()
-    ]
+    jobs: dict[str, Job] = {}
+    for n in counts:
+        jobs[f"draw {n}"] = partial(RaycastRenderer(num_threads=n).render, spec, motion)
+        jobs[f"sum {n}"] = partial(_sum_on_threads, n)
+    seconds = interleaved(jobs, repeats)
+    drawn = {n: rates(seconds, spec.num_frames)[f"draw {n}"] for n in counts}
+    summed = {n: rates(seconds, n)[f"sum {n}"] for n in counts}
+    rows = []
+    for n in counts[1:]:
+        name = f"the same at 128x128 on {n} threads"
+        rows.append(speed_row(name, drawn[n], "frames/s", None, "one thread", drawn[1], COMMAND))
+        name = f"what {n} threads can give here: products and sums in registers"
+        rows.append(speed_row(name, summed[n], "loops/s", None, "one thread", summed[1], COMMAND))
+    return rows
+
+
+def _sum_on_threads(num_threads: int) -> None:
+    """Run one loop of arithmetic on each thread."""
+    with ThreadPoolExecutor(num_threads) as pool:
+        assert all(
+            math.isfinite(value)
+            for value in pool.map(_products_and_sums, [4_000_000] * num_threads, [0.5] * num_threads)
+        )
+
+
+@numba.njit(nogil=True)
+def _products_and_sums(count: int, start: float) -> float:
+    """Take ``count`` steps of eight independent chains, as many as keep both arithmetic units of a core busy."""
+    a = b = c = d = e = f = g = h = start  # not a constant, or the compiler does it all beforehand
+    for _ in range(count):
+        a = a * 0.999 + 0.001
+        b = b * 0.998 + 0.002
+        c = c * 0.997 + 0.003
+        d = d * 0.996 + 0.004
+        e = e * 0.995 + 0.005
+        f = f * 0.994 + 0.006
+        g = g * 0.993 + 0.007
+        h = h * 0.992 + 0.008
+    return a + b + c + d + e + f + g + h
 
 
 def _extras(repeats: int) -> list[dict[str, object]]:

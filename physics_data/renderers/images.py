@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int32, UInt8
 
 from physics_data.core.clip import Stream
-from physics_data.renderers.kernels.layout import EDGES_AT_ONCE, LANE, NUM_LANES
+from physics_data.core.scene import SceneSpec
+from physics_data.renderers.kernels.layout import EDGES_AT_ONCE, LANE, NUM_LANES, NUM_MOVED_LANES
 
 
 class Images(NamedTuple):
@@ -50,10 +51,19 @@ class Images(NamedTuple):
         )
 
 
+def clip_bytes(spec: SceneSpec, streams: Collection[Stream]) -> int:
+    """Return the memory that the images and maps of a clip take, bytes."""
+    flows = sum(name in streams for name in ("optical_flow", "backward_flow"))
+    maps = sum(name in streams for name in ("normal_map", "object_coordinates"))
+    per_pixel = 3 + 1 + 4 + 4 + len(spec.instances) + 9 * flows + 12 * maps
+    return spec.num_frames * spec.height * spec.width * per_pixel
+
+
 class Scratch(NamedTuple):
     """What one thread needs while it draws a frame.
 
     lanes:            of what is being drawn, see ``kernels.layout``
+    moved:            the same for where it is in another frame
     raw:              the frame's colour before edges are smoothed
     nearest, shares:  depth (m) and share of the second colour of every pixel; empty unless they are to be kept
     samples, marks:   key, and whether anything is there, of the places of a lane
@@ -61,6 +71,7 @@ class Scratch(NamedTuple):
     """
 
     lanes: Float[np.ndarray, "_"]
+    moved: Float[np.ndarray, "_"]
     raw: UInt8[np.ndarray, "h w3"]
     nearest: Float[np.ndarray, "_ w"]
     shares: Float[np.ndarray, "_ w"]
@@ -74,6 +85,7 @@ class Scratch(NamedTuple):
         kept = height if is_kept else 0
         return cls(
             lanes=np.empty(NUM_LANES * LANE),
+            moved=np.empty(NUM_MOVED_LANES * LANE),
             raw=np.empty((height, 3 * width), dtype=np.uint8),
             nearest=np.empty((kept, width)),
             shares=np.empty((kept, width)),

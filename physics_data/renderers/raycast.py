@@ -1,13 +1,10 @@
 """The project's renderer: analytic ray casting in compiled kernels, on any number of CPU threads."""
 
-import itertools
-import queue
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float, Int32, UInt8
+from jaxtyping import Float, UInt8
 
 from physics_data.core.clip import DEFAULT_STREAMS, Rendering, Stream
 from physics_data.core.errors import ConfigError
@@ -16,9 +13,8 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.renderers.arrays import SceneArrays, pack, surfaces_of
 from physics_data.renderers.cuda import DeviceDrawing, load_cuda
-from physics_data.renderers.images import Backdrop, Images, Scratch
-from physics_data.renderers.kernels.draw import draw_frames
-from physics_data.renderers.kernels.flow import draw_still_flow, draw_surfaces
+from physics_data.renderers.images import Images, clip_bytes
+from physics_data.renderers.launch import draw_clips
 from physics_data.renderers.materials import needs_rich, pack_looks, reaches_far
 from physics_data.renderers.repaint import repaint
 from physics_data.renderers.sensor import apply_sensor, needs_sensor
@@ -56,10 +52,11 @@ class RaycastRenderer:
     Arrays are C-contiguous NumPy arrays, which ``torch.from_numpy`` shares without a copy.
 
     Args:
-        num_threads:    CPU threads, which share the frames of a clip
+        num_threads:    CPU threads, which share the frames of a clip or a batch
         is_antialiased: whether edges are smoothed
         device:         "cuda" draws on the GPU, within one grey level of the CPU; rich looks are painted on the CPU
-        memory_budget:  bytes that images may take on the GPU; longer clips are drawn in pieces
+        memory_budget:  bytes that the images of one launch may take: a GPU draws longer clips in pieces, and
+                        ``render_batch`` draws as many clips at once as fit
 
     Raises:
         ConfigError: no threads, or a GPU is asked for and there is none.
@@ -93,22 +90,43 @@ class RaycastRenderer:
             ClipRejectedError: a body swallows the camera in some frame.
             SceneSpecError: the sun has no direction.
         """
-        scene = pack(spec, trajectory)
-        images, maps = self._draw_all(spec, scene, streams)
-        rgb = images.rgb.reshape(*images.keys.shape, 3)
-        if needs_sensor(spec):
-            rgb = apply_sensor(spec, trajectory, rgb, self._draw_rgb)
-        flows = {name: getattr(images, name) for name in _FLOWS if name.removesuffix("_seen") in streams}
-        return Rendering(rgb, images.instance_ids, images.depth_map, images.amodal_masks, **flows, **maps)
+        return self._render_together([(spec, trajectory)], streams)[0]
 
     def render_batch(
         self,
         clips: Iterable[tuple[SceneSpec, Trajectory]],
         streams: Collection[Stream] = DEFAULT_STREAMS,
     ) -> Iterator[Rendering]:
-        """Draw clip after clip, of any sizes; one clip's arrays are in memory at a time unless they are kept."""
+        """Draw clips of any sizes, in their order; the bytes are those of ``render``.
+
+        As many clips as fit into ``memory_budget`` are drawn in one launch, whose frames all threads share, and are in
+        memory together; a clip that does not fit is drawn alone.
+        """
+        group: list[tuple[SceneSpec, Trajectory]] = []
+        taken = 0
         for spec, trajectory in clips:
-            yield self.render(spec, trajectory, streams)
+            size = clip_bytes(spec, streams)
+            if group and taken + size > self.memory_budget:
+                yield from self._render_together(group, streams)
+                group, taken = [], 0
+            group.append((spec, trajectory))
+            taken += size
+        if group:
+            yield from self._render_together(group, streams)
+
+    def _render_together(
+        self, clips: list[tuple[SceneSpec, Trajectory]], streams: Collection[Stream]
+    ) -> list[Rendering]:
+        scenes = [(spec, pack(spec, trajectory)) for spec, trajectory in clips]
+        renderings = []
+        for (spec, trajectory), (images, maps) in zip(clips, self._draw_all(scenes, streams), strict=True):
+            rgb = images.rgb.reshape(*images.keys.shape, 3)
+            if needs_sensor(spec):
+                rgb = apply_sensor(spec, trajectory, rgb, self._draw_rgb)
+            flows = {name: getattr(images, name) for name in _FLOWS if name.removesuffix("_seen") in streams}
+            labels = (images.instance_ids, images.depth_map, images.amodal_masks)
+            renderings.append(Rendering(rgb, *labels, **flows, **maps))
+        return renderings
 
     def draw_on_device(
         self, spec: SceneSpec, trajectory: Trajectory, streams: Collection[Stream] = DEFAULT_STREAMS
@@ -135,22 +153,22 @@ class RaycastRenderer:
     def _draw_rgb(
         self, spec: SceneSpec, trajectory: Trajectory, views: Sequence[PinholeView]
     ) -> UInt8[np.ndarray, "t h w 3"]:
-        images, _ = self._draw_all(spec, pack(spec, trajectory, views), ())
+        images, _ = self._draw_all([(spec, pack(spec, trajectory, views))], ())[0]
         return images.rgb.reshape(*images.keys.shape, 3)
 
     def _draw_all(
-        self, spec: SceneSpec, scene: SceneArrays, streams: Collection[Stream]
-    ) -> tuple[Images, dict[str, np.ndarray]]:
-        """Draw the images, and the maps that are asked for."""
+        self, scenes: Sequence[tuple[SceneSpec, SceneArrays]], streams: Collection[Stream]
+    ) -> list[tuple[Images, dict[str, np.ndarray]]]:
+        """Draw the images of every scene, and the maps that are asked for."""
         if self.device == "cuda":
-            images, maps = self._fetch(spec, scene, streams)
+            drawn = [self._fetch(spec, scene, streams) for spec, scene in scenes]
         else:
-            images = self._draw(spec, scene, streams)
-            maps = self._draw_maps(scene, images.keys, streams)
-        if needs_rich(spec):
-            looks = pack_looks(spec, surfaces_of(spec))
-            repaint(scene, looks, images, self._offsets, _TABLES[0], self.num_threads, is_local=not reaches_far(spec))
-        return images, maps
+            drawn = draw_clips(scenes, streams, self._offsets, _TABLES, self.num_threads)
+        for (spec, scene), (images, _) in zip(scenes, drawn, strict=True):
+            if needs_rich(spec):
+                looks, is_local = pack_looks(spec, surfaces_of(spec)), not reaches_far(spec)
+                repaint(scene, looks, images, self._offsets, _TABLES[0], self.num_threads, is_local)
+        return drawn
 
     def _fetch(
         self, spec: SceneSpec, scene: SceneArrays, streams: Collection[Stream]
@@ -165,70 +183,3 @@ class RaycastRenderer:
         maps = {name: whole.pop(name) for name in ("normal_map", "object_coordinates") if name in whole}
         nothing = Images.empty(spec.num_frames, 0, spec.height, spec.width, streams)
         return nothing._replace(**whole), maps
-
-    def _draw(self, spec: SceneSpec, scene: SceneArrays, streams: Collection[Stream] = ()) -> Images:
-        size = (spec.height, spec.width)
-        images = Images.empty(spec.num_frames, len(spec.instances), *size, streams)
-        backdrop = Backdrop.of(Images.empty(0, 0, *size), Scratch.empty(0, 0))
-        empty_scene = scene.backdrop() if spec.num_frames > 1 else None
-        if empty_scene is not None:
-            drawn, scratch = Images.empty(1, 0, *size), Scratch.empty(*size, is_kept=True)
-            draw_frames(0, 1, empty_scene, self._offsets, _TABLES, drawn, backdrop, scratch)
-            backdrop = Backdrop.of(drawn, scratch)
-
-        def draw(first: int, last: int, scratch: Scratch) -> None:
-            draw_frames(first, last, scene, self._offsets, _TABLES, images, backdrop, scratch)
-
-        self._launch(spec.num_frames, self._rooms(lambda: Scratch.empty(*size)), draw)
-        for is_forward, seen in ((True, images.optical_flow_seen), (False, images.backward_flow_seen)):
-
-            def finish(
-                first: int, last: int, still: np.ndarray, way: bool = is_forward, out: np.ndarray = seen
-            ) -> None:
-                draw_still_flow(first, last, way, scene, images.keys, still, out)
-
-            if len(seen):
-                self._launch(len(seen), self._rooms(lambda: np.empty(len(scene.pattern) + 1, dtype=bool)), finish)
-        return images
-
-    def _draw_maps(
-        self, scene: SceneArrays, keys: Int32[np.ndarray, "t h w"], streams: Collection[Stream]
-    ) -> dict[str, Float[np.ndarray, "t h w 3"]]:
-        maps = {
-            name: np.empty((len(keys) if name in streams else 0, *keys.shape[1:], 3), dtype=np.float32)
-            for name in ("normal_map", "object_coordinates")
-        }
-        if any(len(array) for array in maps.values()):
-            self._launch(
-                len(keys),
-                self._rooms(lambda: None),
-                lambda first, last, _: draw_surfaces(first, last, scene, keys, *maps.values()),
-            )
-        return {name: array for name, array in maps.items() if name in streams}
-
-    def _rooms(self, make: Callable[[], Any]) -> "queue.SimpleQueue[Any]":
-        """Make what each thread has for itself while it draws."""
-        rooms: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(self.num_threads):
-            rooms.put(make())
-        return rooms
-
-    def _launch(self, count: int, rooms: "queue.SimpleQueue[Any]", draw: Callable[[int, int, Any], object]) -> None:
-        """Share ``count`` frames among the threads."""
-        if self.num_threads == 1:
-            draw(0, count, rooms.get())
-            return
-
-        num_parts = min(4 * self.num_threads, count)
-        parts = itertools.pairwise(count * part // num_parts for part in range(num_parts + 1))
-
-        def draw_part(part: tuple[int, int]) -> None:
-            room = rooms.get()
-            try:
-                draw(*part, room)
-            finally:
-                rooms.put(room)
-
-        with ThreadPoolExecutor(self.num_threads) as pool:
-            # Taking the results raises what went wrong in a thread.
-            list(pool.map(draw_part, parts))

@@ -1,5 +1,6 @@
 """Prompts as numbers."""
 
+from worldsim.prompt.base import TextEncoder
 from worldsim.prompt.tokenizer import PromptError, WordTokenizer
 
-__all__ = ["PromptError", "WordTokenizer"]
+__all__ = ["PromptError", "TextEncoder", "WordTokenizer"]

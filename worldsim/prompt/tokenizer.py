@@ -34,6 +34,10 @@ class WordTokenizer:
         self.max_words = max_words
         self.num_buckets = num_buckets
 
+    @property
+    def feature_width(self) -> None:
+        """Words become ids."""
+
     def encode(self, texts: Sequence[str]) -> tuple[Int64[torch.Tensor, "b l"], Bool[torch.Tensor, "b l"]]:
         """Return the ids of the words and a mask, True where there is a word; both ``max_words`` long.
 

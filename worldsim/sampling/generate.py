@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int64
 from physics_data.core.errors import DataError
 from worldsim.diffusion import SOLVERS, Guidance
 from worldsim.model import DiT
-from worldsim.prompt import WordTokenizer
+from worldsim.prompt import TextEncoder
 from worldsim.sampling.drawing import DEFAULT, Drawing
 from worldsim.vae import VideoVAE
 
@@ -21,7 +21,7 @@ GivenFrames = Float[torch.Tensor, "n 3 given given_height given_width"]
 def generate(
     dit: DiT,
     vae: VideoVAE,
-    tokenizer: WordTokenizer,
+    tokenizer: TextEncoder,
     prompts: Sequence[str],
     num_frames: int,
     height: int,

@@ -23,6 +23,11 @@ from physics_data.renderers.kernels.visibility import eye_of, to_camera
 
 _NEAR = 1e-3
 _PADDING = 2.0
+"""How much shadows may be wider than their outlines thrown onto a plane, pixels."""
+
+_ROUNDING = 1.0 / 64.0
+"""The same for outlines in the image, which are exact but for rounding, pixels."""
+
 _HUGE = 1e30
 
 
@@ -95,7 +100,7 @@ def _finish(box, growth, camera, frame, width, height, bounds):
     # A shift of g moves a pixel position u (from the centre) by at most (focal + |u|) g / (nearest depth).
     aside = max(abs(box[0] - camera[frame, 13]), abs(box[3] - camera[frame, 13]))
     aside = max(aside, max(abs(box[1] - camera[frame, 14]), abs(box[4] - camera[frame, 14])))
-    spread = (1.0 / camera[frame, 12] + aside) * growth / depth + _PADDING
+    spread = (1.0 / camera[frame, 12] + aside) * growth / depth + (_PADDING if growth > 0.0 else _ROUNDING)
     left = max(math.floor(min(box[0] - spread, 1.0 * width)), 0)
     right = min(math.ceil(max(box[3] + spread, 0.0)), width)
     top = max(math.floor(min(box[1] - spread, 1.0 * height)), 0)

@@ -14,7 +14,7 @@ from numba import cuda
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.flow import describe, move, move_sky
 from physics_data.renderers.kernels.layout import FACE_BITS, SKY
-from physics_data.renderers.kernels.shade import sky_color, surface_color
+from physics_data.renderers.kernels.shade import encode, sky_color, surface_color
 from physics_data.renderers.kernels.vectors import rotation_of, row_of, to_local, unit
 from physics_data.renderers.kernels.visibility import (
     enter,
@@ -26,13 +26,6 @@ from physics_data.renderers.kernels.visibility import (
 )
 
 _kernel: Any = cuda.jit
-
-
-@scalar
-def _byte_of(table, value):
-    """Look up the sRGB byte of a screen-linear value in [0, 1]."""
-    last = table.shape[0] - 1
-    return table[int(min(max(value, 0.0), 1.0) * last + 0.5)]
 
 
 @scalar
@@ -72,9 +65,9 @@ def draw_centers(first, scene, encoded, raw, instance_ids, depth_map, amodal_mas
             if enter(scene, other, row_of(scene.eye_local, frame, other), local)[0] > 0.0:
                 amodal_masks[item, scene.solid_instance[other], row, column] = True
     red, green, blue = _color_of(scene, frame, surface, face, column, row, direction, depth)
-    raw[item, row, 3 * column] = _byte_of(encoded, red)
-    raw[item, row, 3 * column + 1] = _byte_of(encoded, green)
-    raw[item, row, 3 * column + 2] = _byte_of(encoded, blue)
+    raw[item, row, 3 * column] = encode(encoded, red)
+    raw[item, row, 3 * column + 1] = encode(encoded, green)
+    raw[item, row, 3 * column + 2] = encode(encoded, blue)
 
 
 @scalar
@@ -120,9 +113,9 @@ def smooth_edges(first, scene, offsets, encoded, decoded, keys, raw, rgb):
             green += color[1]
             blue += color[2]
     share = 1.0 / offsets.shape[0]
-    rgb[item, row, 3 * column] = _byte_of(encoded, red * share)
-    rgb[item, row, 3 * column + 1] = _byte_of(encoded, green * share)
-    rgb[item, row, 3 * column + 2] = _byte_of(encoded, blue * share)
+    rgb[item, row, 3 * column] = encode(encoded, red * share)
+    rgb[item, row, 3 * column + 1] = encode(encoded, green * share)
+    rgb[item, row, 3 * column + 2] = encode(encoded, blue * share)
 
 
 @_kernel

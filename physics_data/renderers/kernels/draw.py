@@ -5,19 +5,18 @@ from typing import Any
 import numpy as np
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest, stage
-from physics_data.renderers.kernels.edges import encode, smooth_row
+from physics_data.renderers.kernels.edges import smooth_row
 from physics_data.renderers.kernels.layout import COLOR, FACE_BITS, LANE, NEAREST, SHARE, SKYLIGHT, SUN
+from physics_data.renderers.kernels.moved import flow_of_sky, flow_span
 from physics_data.renderers.kernels.rows import (
     darkened_columns,
     find_surfaces,
-    flow_of_sky,
-    flow_span,
     narrow,
     number_columns,
     touched_columns,
     write_labels,
 )
-from physics_data.renderers.kernels.shade import may_darken, sky_color
+from physics_data.renderers.kernels.shade import encode, may_darken, sky_color
 from physics_data.renderers.kernels.spans import color_span, dim_span, lane, pattern_span, shadow_span, start_span
 from physics_data.renderers.kernels.vectors import unit
 from physics_data.renderers.kernels.visibility import ray_through
@@ -33,7 +32,7 @@ def _stretch(bounds, row, first, last):
 
 @stage
 def _shade_span(scene, frame, surface, row, first, last, table, images, backdrop, scratch):
-    """Colour the pixels of a surface in a stretch of a row."""
+    """Colour the pixels of a surface in a stretch of a row, and write their flow."""
     values, keys = scratch.lanes, images.keys[frame, row]
     rgb, raw, kept_shares = images.rgb[frame, row], scratch.raw[row], scratch.shares
     first, last = narrow(keys, surface, first, last)
@@ -42,7 +41,7 @@ def _shade_span(scene, frame, surface, row, first, last, table, images, backdrop
     num_planes = scene.plane_position.shape[1]
     shares = lane(SHARE, 0)
     start_span(scene, frame, surface, row, first, last, values, keys)
-    flow_span(scene, images, frame, surface, row, first, last, values)
+    flow_span(scene, images, frame, surface, row, first, last, scratch)
     casts_shadows = scene.light[18] > 0.0
     for other in range(scene.solid_kind.shape[0]):
         left, right, begin, end = first, last, first, last

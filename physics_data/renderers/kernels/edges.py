@@ -8,20 +8,13 @@ import numpy as np
 
 from physics_data.renderers.kernels.compilation import scalar, stage
 from physics_data.renderers.kernels.layout import COLUMN, EDGES_AT_ONCE, FAR, LINE, NEAREST, SKY
-from physics_data.renderers.kernels.shade import sky_color, surface_color
+from physics_data.renderers.kernels.shade import encode, sky_color, surface_color
 from physics_data.renderers.kernels.spans import enter_span, ground_span, lane
 from physics_data.renderers.kernels.vectors import rotation_of, row_of, to_local, unit
 from physics_data.renderers.kernels.visibility import enter, eye_of, ray_through, surface_of
 
 _NO_KEY = -1000000
 _AROUND = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
-
-
-@scalar
-def encode(table, value):
-    """Look up the sRGB byte of a screen-linear value in [0, 1]."""
-    last = table.shape[0] - 1
-    return table[np.uint64(min(max(value, 0.0), 1.0) * last + 0.5)]
 
 
 @scalar
@@ -51,7 +44,7 @@ def _sample_edges(scene, frame, row, edges, count, offsets, scratch):
             keys[place] = SKY
             place += 1
     for plane in range(scene.plane_position.shape[1]):
-        ground_span(scene, frame, plane, place, values, keys)
+        ground_span(scene, frame, plane, 0, place, values, keys)
     first, last = edges[0], edges[count - 1]
     for solid in range(scene.solid_kind.shape[0]):
         bounds = scene.solid_bounds[frame, solid]

@@ -40,11 +40,14 @@ SKYLIGHT = np.int64(4)
 NORMAL = np.int64(5)
 SHARE = np.int64(8)
 COLOR = np.int64(9)
-MOVED = np.int64(12)
-NUM_LANES = 15
+NUM_LANES = 12
 """Lanes of what is being drawn, a row or the samples of its edges: place in the image (x and y, pixels), depth (m),
-the parts of both lights that arrive, the normal (3), the share of the second colour, the screen-linear colour (3), the
-place in another frame (x and y, pixels) and 1 if it may be seen from there."""
+the parts of both lights that arrive, the normal (3), the share of the second colour, the screen-linear colour (3)."""
+
+IN_VIEW = np.int64(3)
+NUM_MOVED_LANES = 4
+"""Lanes of where a row is in another frame: COLUMN, LINE and NEAREST there, and 1 if only what lies before a point can
+hide it."""
 
 LANE = 4096 + 24
 """Values from one lane to the next: the widest image, and a few more so that lanes do not fight for cache lines."""

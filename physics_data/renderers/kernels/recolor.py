@@ -6,18 +6,12 @@ from physics_data.renderers.kernels.compilation import driver, scalar, source_di
 from physics_data.renderers.kernels.layout import SKY
 from physics_data.renderers.kernels.rich import rich_background, rich_color
 from physics_data.renderers.kernels.rows import touched_columns
+from physics_data.renderers.kernels.shade import encode
 from physics_data.renderers.kernels.visibility import eye_of, key_of, look_through, ray_through, surface_of
 
 _NO_KEY = -1000000
 _CONTRAST = 0.08
 """Relative difference between neighbours on a mirror or on glass that tells of an edge in what is seen there."""
-
-
-@scalar
-def _byte_of(table, value):
-    """Look up the sRGB byte of a screen-linear value; whatever the value is, the place read is inside the table."""
-    last = table.shape[0] - 1
-    return table[min(max(int(value * last + 0.5), 0), last)]
 
 
 @scalar
@@ -127,9 +121,9 @@ def _compile_recolor_frames(digest: int) -> Any:
                             raw[row, column, 0] = red
                             raw[row, column, 1] = green
                             raw[row, column, 2] = blue
-                        rgb[frame, row, column, 0] = _byte_of(table, red * share)
-                        rgb[frame, row, column, 1] = _byte_of(table, green * share)
-                        rgb[frame, row, column, 2] = _byte_of(table, blue * share)
+                        rgb[frame, row, column, 0] = encode(table, red * share)
+                        rgb[frame, row, column, 1] = encode(table, green * share)
+                        rgb[frame, row, column, 2] = encode(table, blue * share)
 
     return recolor_frames
 

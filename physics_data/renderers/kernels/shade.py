@@ -1,5 +1,7 @@
 """The colour of a surface point: sun, sky, highlight, fog, and the curve that brings it to the screen."""
 
+import numpy as np
+
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.layout import CAPSULE, ELLIPSOID, MESH, SPHERE
 from physics_data.renderers.kernels.light import ambient_past, smooth, solid_lets_past
@@ -18,6 +20,14 @@ from physics_data.renderers.kernels.vectors import (
 from physics_data.renderers.kernels.visibility import is_within, solid_normal
 
 _KNEE = 0.75
+
+
+@scalar
+def encode(table, value):
+    """Look up the sRGB byte of a screen-linear value; what lies outside [0, 1] is brought there, and NaN is black."""
+    value = value if value > 0.0 else 0.0  # false for NaN
+    value = value if value < 1.0 else 1.0
+    return table[np.uint64(np.int64(value * (table.shape[0] - 1) + 0.5))]
 
 
 @scalar

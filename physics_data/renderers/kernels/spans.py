@@ -7,7 +7,7 @@ that none can count from the end).
 
 import numpy as np
 
-from physics_data.renderers.kernels.compilation import scalar
+from physics_data.renderers.kernels.compilation import routine, scalar
 from physics_data.renderers.kernels.intersect import (
     enter_box,
     enter_capsule,
@@ -30,8 +30,6 @@ from physics_data.renderers.kernels.layout import (
     LANE,
     LINE,
     MESH,
-    MOVED,
-    NEAR,
     NEAREST,
     NORMAL,
     PLAIN,
@@ -54,7 +52,6 @@ from physics_data.renderers.kernels.pattern import second_share
 from physics_data.renderers.kernels.shade import has_curved_faces, lit_color
 from physics_data.renderers.kernels.vectors import (
     add_scaled,
-    dot,
     minus,
     rotation_of,
     row_of,
@@ -63,7 +60,7 @@ from physics_data.renderers.kernels.vectors import (
     triple,
     unit,
 )
-from physics_data.renderers.kernels.visibility import enter_triangles, eye_of, ray_through, solid_normal, to_camera
+from physics_data.renderers.kernels.visibility import enter_triangles, eye_of, ray_through, solid_normal
 
 
 @scalar
@@ -73,7 +70,13 @@ def lane(which, column):
 
 
 @scalar
-def _rays(camera, frame, y):
+def whole_vectors(first, last):
+    """Widen a stretch of lanes to whole blocks of eight, so that no loop over it ends with places one by one."""
+    return np.uint64((first >> 3) << 3), np.uint64(((last + 7) >> 3) << 3)
+
+
+@scalar
+def rays_of_row(camera, frame, y):
     """Return the world direction at the optical axis' column of a row, and what one column adds."""
     per_pixel = camera[frame, 12]
     middle = ray_through(camera, frame, camera[frame, 13], y)
@@ -109,24 +112,10 @@ def _keep(distance, key, place, index, values, keys, covered):
     keys[index] = key if is_nearer else keys[index]
 
 
-@scalar
-def enter_span(scene, frame, solid, first, last, values, keys, covered):
-    """Let a solid cover the places ``first`` to ``last`` of the lanes.
-
-    Arguments:
-        values:   the lanes; NEAREST is lowered where the solid is nearer
-        keys:     of the same places, int32
-        covered:  bool; becomes True where the ray meets the solid
-    """
-    kind = scene.solid_kind[solid]
-    size = triple(scene.solid_size, solid)
-    rotation = rotation_of(scene.solid_rotation, frame, solid)
-    eye = row_of(scene.eye_local, frame, solid)
-    rays = _rays_anywhere(scene.camera, frame, rotation)
-    center = (scene.camera[frame, 13], scene.camera[frame, 14])
-    key = np.int32((scene.plane_position.shape[1] + solid) * FACES)
+@routine
+def _enter_lanes(kind, size, eye, rays, center, key, begin, end, values, keys, covered):
+    """Let a solid of any kind but meshes cover places of the lanes: ``enter_span`` without the scene."""
     depths = lane(NEAREST, 0)
-    begin, end = np.uint64(first), np.uint64(last)
     if kind == SPHERE:
         for x in range(begin, end):
             distance, _ = enter_sphere(eye, _ray_at(rays, center, x, values), size[0])
@@ -143,19 +132,40 @@ def enter_span(scene, frame, solid, first, last, values, keys, covered):
         for x in range(begin, end):
             distance, _ = enter_capsule(eye, _ray_at(rays, center, x, values), size[0], size[2])
             _keep(distance, key, depths + x, x, values, keys, covered)
-    elif kind == ELLIPSOID:
+    else:
         for x in range(begin, end):
             distance, _ = enter_ellipsoid(eye, _ray_at(rays, center, x, values), size)
             _keep(distance, key, depths + x, x, values, keys, covered)
-    else:
-        for x in range(begin, end):
-            distance, face = enter_triangles(scene, solid, eye, _ray_at(rays, center, x, values))
-            _keep(distance, key + np.int32(scene.mesh_patches[face]), depths + x, x, values, keys, covered)
 
 
 @scalar
-def ground_span(scene, frame, plane, count, values, keys):
-    """Let a plane cover the first ``count`` places of the lanes where it is the nearest so far."""
+def enter_span(scene, frame, solid, first, last, values, keys, covered):
+    """Let a solid cover the places ``first`` to ``last`` of the lanes.
+
+    Arguments:
+        values:   the lanes; NEAREST is lowered where the solid is nearer
+        keys:     of the same places, int32
+        covered:  bool; becomes True where the ray meets the solid
+    """
+    rays = _rays_anywhere(scene.camera, frame, rotation_of(scene.solid_rotation, frame, solid))
+    eye = row_of(scene.eye_local, frame, solid)
+    center = (scene.camera[frame, 13], scene.camera[frame, 14])
+    key = np.int32((scene.plane_position.shape[1] + solid) * FACES)
+    begin, end = np.uint64(first), np.uint64(last)
+    kind = scene.solid_kind[solid]
+    if kind != MESH:
+        size = triple(scene.solid_size, solid)
+        _enter_lanes(kind, size, eye, rays, center, key, begin, end, values, keys, covered)
+        return
+    depths = lane(NEAREST, 0)
+    for x in range(begin, end):
+        distance, face = enter_triangles(scene, solid, eye, _ray_at(rays, center, x, values))
+        _keep(distance, key + np.int32(scene.mesh_patches[face]), depths + x, x, values, keys, covered)
+
+
+@scalar
+def ground_span(scene, frame, plane, first, last, values, keys):
+    """Let a plane cover the places ``first`` to ``last`` of the lanes where it is the nearest so far."""
     if not scene.plane_present[frame, plane]:
         return
     rotation = rotation_of(scene.plane_rotation, frame, plane)
@@ -163,7 +173,7 @@ def ground_span(scene, frame, plane, count, values, keys):
     rays = _rays_anywhere(scene.camera, frame, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
     center = (scene.camera[frame, 13], scene.camera[frame, 14])
     depths = lane(NEAREST, 0)
-    for x in range(np.uint64(count)):
+    for x in range(np.uint64(first), np.uint64(last)):
         distance, _ = enter_plane(rotation, above, _ray_at(rays, center, x, values))
         is_nearer = (distance > 0.0) & (distance < values[depths + x])
         values[depths + x] = distance if is_nearer else values[depths + x]
@@ -175,7 +185,7 @@ def start_span(scene, frame, surface, row, first, last, values, keys):
     """Set both lights to 1 and write normals for the pixels of a row that show a surface; others get anything."""
     solid = surface - scene.plane_position.shape[1]
     sun, sky, normals = lane(SUN, 0), lane(SKYLIGHT, 0), lane(NORMAL, 0)
-    begin, end = np.uint64(first), np.uint64(last)
+    begin, end = whole_vectors(first, last)
     lane_size = np.uint64(LANE)
     if solid < 0:
         rotation = rotation_of(scene.plane_rotation, frame, surface)
@@ -190,7 +200,7 @@ def start_span(scene, frame, surface, row, first, last, values, keys):
     size = triple(scene.solid_size, solid)
     rotation = rotation_of(scene.solid_rotation, frame, solid)
     eye = row_of(scene.eye_local, frame, solid)
-    middle, step = _rays(scene.camera, frame, row + 0.5)
+    middle, step = rays_of_row(scene.camera, frame, row + 0.5)
     start = to_local(rotation, middle)
     way = to_local(rotation, step)
     center = scene.camera[frame, 13]
@@ -207,7 +217,7 @@ def start_span(scene, frame, surface, row, first, last, values, keys):
             values[normals + lane_size + x] = normal[1]
             values[normals + lane_size + lane_size + x] = normal[2]
         return
-    for x in range(begin, end):
+    for x in range(np.uint64(first), np.uint64(last)):
         if keys[x] >> FACE_BITS == surface:
             direction = add_scaled(start, way, values[columns + x] - center)
             local = add_scaled(eye, direction, values[depths + x])
@@ -229,14 +239,14 @@ def shadow_span(scene, frame, other, surface, row, first, last, values, keys):
     size = triple(scene.solid_size, other)
     rotation = rotation_of(scene.solid_rotation, frame, other)
     eye = row_of(scene.eye_local, frame, other)
-    middle, step = _rays(scene.camera, frame, row + 0.5)
+    middle, step = rays_of_row(scene.camera, frame, row + 0.5)
     start = to_local(rotation, middle)
     way = to_local(rotation, step)
     center, per_pixel = scene.camera[frame, 13], scene.camera[frame, 12]
     sun = row_of(scene.sun_local, frame, other)
     softness = scene.light[16]
     columns, depths, shares = lane(COLUMN, 0), lane(NEAREST, 0), lane(SUN, 0)
-    begin, end = np.uint64(first), np.uint64(last)
+    begin, end = whole_vectors(first, last)
     if kind == SPHERE:
         for x in range(begin, end):
             depth = values[depths + x]
@@ -265,7 +275,7 @@ def shadow_span(scene, frame, other, surface, row, first, last, values, keys):
     else:
         normals = lane(NORMAL, 0)
         lane_size = np.uint64(LANE)
-        for x in range(begin, end):
+        for x in range(np.uint64(first), np.uint64(last)):
             if keys[x] >> FACE_BITS == surface:
                 depth = values[depths + x]
                 point = add_scaled(eye, add_scaled(start, way, values[columns + x] - center), depth)
@@ -295,12 +305,12 @@ def dim_span(scene, frame, other, row, first, last, values):
     reach = scene.solid_reach[other]
     rotation = rotation_of(scene.solid_rotation, frame, other)
     eye = row_of(scene.eye_local, frame, other)
-    middle, step = _rays(scene.camera, frame, row + 0.5)
+    middle, step = rays_of_row(scene.camera, frame, row + 0.5)
     start = to_local(rotation, middle)
     way = to_local(rotation, step)
     center = scene.camera[frame, 13]
     columns = lane(COLUMN, 0)
-    begin, end = np.uint64(first), np.uint64(last)
+    begin, end = whole_vectors(first, last)
     if kind == SPHERE:
         for x in range(begin, end):
             direction = add_scaled(start, way, values[columns + x] - center)
@@ -339,7 +349,7 @@ def _pattern_at(pattern, frequency, is_curved, rotation, eye, direction, per_pix
 @scalar
 def pattern_span(scene, frame, surface, row, first, last, values):
     """Write SHARE, how much of its second colour a surface shows, for a stretch of a row."""
-    begin, end = np.uint64(first), np.uint64(last)
+    begin, end = whole_vectors(first, last)
     shares = lane(SHARE, 0)
     pattern = scene.pattern[surface]
     if pattern == PLAIN:
@@ -356,7 +366,7 @@ def pattern_span(scene, frame, surface, row, first, last, values):
     is_curved = has_curved_faces(scene, surface)
     frequency = scene.material[surface, 6]
     eye = minus(eye_of(scene.camera, frame), position)
-    middle, step = _rays(scene.camera, frame, row + 0.5)
+    middle, step = rays_of_row(scene.camera, frame, row + 0.5)
     center, per_pixel = scene.camera[frame, 13], scene.camera[frame, 12]
     columns = lane(COLUMN, 0)
     if pattern == CHECKER:
@@ -372,13 +382,14 @@ def pattern_span(scene, frame, surface, row, first, last, values):
 @scalar
 def color_span(scene, frame, surface, row, first, last, values):
     """Write COLOR from all other lanes."""
-    middle, step = _rays(scene.camera, frame, row + 0.5)
+    middle, step = rays_of_row(scene.camera, frame, row + 0.5)
     center = scene.camera[frame, 13]
     material, light = scene.material, scene.light
     columns, depths, normals = lane(COLUMN, 0), lane(NEAREST, 0), lane(NORMAL, 0)
     shares, suns, skies, colors = lane(SHARE, 0), lane(SUN, 0), lane(SKYLIGHT, 0), lane(COLOR, 0)
     lane_size = np.uint64(LANE)
-    for x in range(np.uint64(first), np.uint64(last)):
+    begin, end = whole_vectors(first, last)
+    for x in range(begin, end):
         toward = unit(add_scaled(middle, step, values[columns + x] - center))
         normal = (values[normals + x], values[normals + lane_size + x], values[normals + lane_size + lane_size + x])
         red, green, blue = lit_color(
@@ -395,56 +406,3 @@ def color_span(scene, frame, surface, row, first, last, values):
         values[colors + x] = red
         values[colors + lane_size + x] = green
         values[colors + lane_size + lane_size + x] = blue
-
-
-@scalar
-def moved_span(scene, here, there, surface, row, first, last, values):
-    """Write MOVED: where the points of a surface are in another frame's image, and whether they may be seen there.
-
-    They may if they lie inside the image and on a side that faces the camera.
-    """
-    camera = scene.camera
-    solid = surface - scene.plane_position.shape[1]
-    if solid < 0:
-        rotation, turned = (
-            rotation_of(scene.plane_rotation, here, surface),
-            rotation_of(scene.plane_rotation, there, surface),
-        )
-        position, moved = row_of(scene.plane_position, here, surface), row_of(scene.plane_position, there, surface)
-    else:
-        rotation, turned = (
-            rotation_of(scene.solid_rotation, here, solid),
-            rotation_of(scene.solid_rotation, there, solid),
-        )
-        position, moved = row_of(scene.solid_position, here, solid), row_of(scene.solid_position, there, solid)
-    eye = to_local(rotation, minus(eye_of(camera, here), position))
-    middle, step = _rays(camera, here, row + 0.5)
-    start = to_local(rotation, middle)
-    way = to_local(rotation, step)
-    center = camera[here, 13]
-    # What the other frame's camera makes of the surface's own axes and origin, and where that camera is for them.
-    x_axis = to_camera(camera, there, (turned[0], turned[3], turned[6]))
-    y_axis = to_camera(camera, there, (turned[1], turned[4], turned[7]))
-    z_axis = to_camera(camera, there, (turned[2], turned[5], turned[8]))
-    offset = minus(moved, eye_of(camera, there))
-    origin = to_camera(camera, there, offset)
-    camera_local = to_local(turned, (-offset[0], -offset[1], -offset[2]))
-    focal = 1.0 / camera[there, 12]
-    center_x, center_y = camera[there, 13], camera[there, 14]
-    right, bottom = 1.0 * scene.image_size[0], 1.0 * scene.image_size[1]
-    columns, depths, normals, places = lane(COLUMN, 0), lane(NEAREST, 0), lane(NORMAL, 0), lane(MOVED, 0)
-    lane_size = np.uint64(LANE)
-    for x in range(np.uint64(first), np.uint64(last)):
-        local = add_scaled(eye, add_scaled(start, way, values[columns + x] - center), values[depths + x])
-        normal = (values[normals + x], values[normals + lane_size + x], values[normals + lane_size + lane_size + x])
-        facing = dot(to_local(rotation, normal), minus(camera_local, local))
-        point = add_scaled(add_scaled(add_scaled(origin, x_axis, local[0]), y_axis, local[1]), z_axis, local[2])
-        is_ahead = point[2] >= NEAR
-        scale = focal / (point[2] if is_ahead else 1.0)
-        u = point[0] * scale + center_x
-        v = point[1] * scale + center_y
-        is_candidate = is_ahead & (facing > 0.0) & (u >= 0.0) & (u < right) & (v >= 0.0) & (v < bottom)
-        # What comes to lie behind the other camera has no place in its image: it stays where it is, unseen.
-        values[places + x] = u if is_ahead else values[columns + x]
-        values[places + lane_size + x] = v if is_ahead else row + 0.5
-        values[places + lane_size + lane_size + x] = 1.0 if is_candidate else 0.0

@@ -10,6 +10,7 @@ from physics_data.renderers.kernels.intersect import enter_solid
 from physics_data.renderers.kernels.layout import BOX, CHECKER, CYLINDER, SPHERE, STRIPES
 from physics_data.renderers.kernels.light import ambient_past, distance_to, sunlight_past
 from physics_data.renderers.kernels.pattern import second_share
+from physics_data.renderers.kernels.shade import encode
 
 SHAPES = {
     "sphere": (SPHERE, (0.5, 0.0, 0.0)),
@@ -123,3 +124,20 @@ def test_a_pattern_averages_over_the_pixel() -> None:
     for x, y in [(0.1, 0.2), (0.45, 0.27), (0.52, 0.98)]:
         parity = (np.floor(2 * (x + fine))[:, None] + np.floor(2 * (y + fine))[None]) % 2
         assert pattern_share(CHECKER, x, y, 0.3, 1.0) == pytest.approx(parity.mean(), abs=0.01)
+
+
+@numba.njit
+def encoded(table, values):
+    found = np.empty(len(values), dtype=np.uint8)
+    for i in range(len(values)):
+        found[i] = encode(table, values[i])
+    return found
+
+
+def test_a_colour_that_is_no_number_is_black_and_none_is_read_from_outside_the_table() -> None:
+    table = np.arange(1, 101, dtype=np.uint8)
+    values = np.array([math.nan, -math.inf, -1e300, -0.0, 0.0, 0.5, 1.0, 1.0 + 1e-9, 7.0, 1e300, math.inf])
+    expected = [1, 1, 1, 1, 1, 51, 100, 100, 100, 100, 100]
+    np.testing.assert_array_equal(encoded(table, values), expected)
+    with np.errstate(invalid="raise"):
+        np.testing.assert_array_equal([encode.py_func(table, value) for value in values], expected)

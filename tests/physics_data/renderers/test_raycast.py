@@ -185,7 +185,7 @@ def test_screen_bounds_cut_nothing_off(seed) -> None:
     scene.dimming_bounds[:] = everywhere
     scene.shadow_pairs[:] = True
     scene.dimming_pairs[:] = True
-    images = RaycastRenderer()._draw(spec, scene)
+    images, _ = RaycastRenderer()._draw_all([(spec, scene)], ())[0]
     np.testing.assert_array_equal(images.rgb.reshape(expected.rgb.shape), expected.rgb)
     np.testing.assert_array_equal(images.instance_ids, expected.instance_ids)
 

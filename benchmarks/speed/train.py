@@ -1,0 +1,210 @@
+"""Speed of training a transformer, beside the diffusers model of the same size and beside padding."""
+
+import importlib.util
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.speed.rows import speed_row
+from benchmarks.speed.timing import Job, interleaved
+from worldsim.data.packing import balanced_rows
+from worldsim.losses.denoising import DiTObjective, dit_objective, packed_dit_objective
+from worldsim.model import DiT, DiTConfig
+
+COMMAND = "python -m benchmarks speed train --json"
+CONFIG = DiTConfig(depth=12, width=384, num_heads=6, latent_channels=16, text_every=2)
+BATCH, WORDS = 4, 16
+GRID = (8, 16, 16)
+"""Latents of 512 tokens: 29 frames of 128 x 128 through a VAE of 4 x 8 x 8."""
+
+MIXED = ((1, 16, 16), (2, 8, 8), (3, 12, 20), (3, 20, 12), (5, 8, 16), (5, 16, 16), (8, 8, 12), (8, 16, 16))
+"""Latents of one picture to 29 frames, in five aspect ratios: 32 to 512 tokens."""
+
+
+def measure_train(repeats: int) -> list[dict[str, object]]:
+    """Time whole training steps: forward, backward, AdamW, in bfloat16."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return [*_one_shape(device, repeats), *_mixed_sizes(device, repeats), *_lengths(device, max(repeats // 2, 1))]
+
+
+def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
+    """One step of 4 clips of 512 tokens, ours and a Wan transformer of diffusers of the same width, depth and MLP."""
+    latents = torch.randn(BATCH, 16, *GRID, device=device)
+    columns = _columns(BATCH, device)
+    dit = DiT(CONFIG).to(device)
+    generator = torch.Generator(device).manual_seed(0)
+
+    def ours() -> torch.Tensor:
+        return dit_objective(dit, latents, *columns, generator, DiTObjective())["loss"]
+
+    jobs: dict[str, Job] = {"ours": _step(dit, ours, device)}
+    peer_name = None
+    wan = _wan(device)
+    if wan is not None:
+        peer_name = f"diffusers WanTransformer3DModel, {_size(wan):.1f} M weights"
+        words = torch.randn(BATCH, WORDS, 384, device=device)
+        t = torch.full((BATCH,), 500.0, device=device)
+
+        def theirs() -> torch.Tensor:
+            v = wan(hidden_states=latents, timestep=t, encoder_hidden_states=words, return_dict=False)[0]
+            return (v.float() - latents).square().mean()
+
+        jobs["wan"] = _step(wan, theirs, device)
+    jobs["matmul"] = _matmul(device)
+    seconds = interleaved(jobs, repeats)
+    peak = [_MATMUL_FLOPS / s for s in seconds["matmul"]]
+    flops = _training_flops(math.prod(GRID) // 4 * BATCH)
+    rates = {name: [BATCH / s for s in values] for name, values in seconds.items()}
+    share = [100 * flops / s / (sum(peak) / len(peak)) for s in seconds["ours"]]
+    target = 1.2 * sorted(rates["wan"])[repeats // 2] if wan is not None else None
+    name = f"training step, {_size(dit):.1f} M weights, 512 tokens, batch 4, bf16, AdamW"
+    return [
+        speed_row(name, rates["ours"], "clips/s", target, peer_name, rates.get("wan"), COMMAND),
+        speed_row(
+            "the same as a share of the bf16 matmul peak measured beside it",
+            share,
+            "% of peak",
+            50.0 if device == "cuda" else None,
+            None,
+            None,
+            COMMAND,
+        ),
+    ]
+
+
+def _mixed_sizes(device: str, repeats: int) -> list[dict[str, object]]:
+    """32 clips of many sizes: packed rows of 512 tokens, against buckets of one size each with padding."""
+    rng = random.Random(0)
+    shapes = [rng.choice(MIXED) for _ in range(32)]
+    dit = DiT(CONFIG.model_copy(update={"depth": 4})).to(device)
+    latents = [torch.randn(16, *shape, device=device) for shape in shapes]
+    columns = _columns(len(shapes), device)
+    tokens = [dit.num_tokens(one.shape) for one in latents]
+    rows = balanced_rows(tokens, 512, least_rows=1)
+    generator = torch.Generator(device).manual_seed(0)
+
+    def packed() -> torch.Tensor:
+        return packed_dit_objective(dit, latents, *columns, rows, generator, DiTObjective())["loss"]
+
+    masked = DiT(dit.config.model_copy(update={"attention": "sdpa"})).to(device)
+    buckets = _buckets(tokens)
+
+    def bucketed() -> torch.Tensor:
+        losses = []
+        for members in buckets:
+            ids, mask, domain, rate = (column[members] for column in columns)
+            told = (ids, mask, domain, rate)
+            own = [[number] for number in range(len(members))]
+            chosen = [latents[i] for i in members]
+            losses.append(packed_dit_objective(masked, chosen, *told, own, generator, DiTObjective())["loss"])
+        return torch.stack(losses).mean()
+
+    seconds = interleaved({"packed": _step(dit, packed, device), "buckets": _step(masked, bucketed, device)}, repeats)
+    rates = {name: [len(shapes) / s for s in values] for name, values in seconds.items()}
+    target = 1.5 * sorted(rates["buckets"])[repeats // 2]
+    name = f"training step over 32 clips of {len(MIXED)} sizes, packed"
+    peer = "buckets of 128, 256 and 512 tokens, padded"
+    return [speed_row(name, rates["packed"], "clips/s", target, peer, rates["buckets"], COMMAND)]
+
+
+def _lengths(device: str, repeats: int) -> list[dict[str, object]]:
+    """How time grows with tokens: one clip, forward and backward, beside the time of its matrix products at peak."""
+    most = 64 if device == "cuda" else 8
+    dit = DiT(CONFIG.model_copy(update={"depth": 4})).to(device)
+    rows = []
+    frames = 4
+    while frames <= most * 4:
+        latents = torch.randn(1, 16, frames, 16, 16, device=device)
+
+        def loss(latents: torch.Tensor = latents) -> torch.Tensor:
+            generator = torch.Generator(device).manual_seed(0)
+            return dit_objective(dit, latents, *_columns(1, device), generator, DiTObjective())["loss"]
+
+        seconds = interleaved({"ours": _step(dit, loss, device), "matmul": _matmul(device)}, repeats)
+        tokens = frames * 64
+        limit = [_training_flops(tokens, depth=4, sequence=tokens) * s / _MATMUL_FLOPS for s in seconds["matmul"]]
+        name = f"training step of 4 blocks over one clip of {tokens:,} tokens"
+        rows.append(speed_row(name, seconds["ours"], "s", None, "matrix products at peak", limit, COMMAND))
+        frames *= 2 if device == "cpu" else 4
+    return rows
+
+
+def _step(model: nn.Module, loss: Callable[[], torch.Tensor], device: str) -> Job:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
+
+    def run() -> None:
+        with torch.autocast(device, dtype=torch.bfloat16):
+            value = loss()
+        value.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def _columns(count: int, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    ids, mask = torch.ones(count, WORDS, dtype=torch.int64), torch.ones(count, WORDS, dtype=torch.bool)
+    told = (ids, mask, torch.ones(count, dtype=torch.int64), torch.full((count,), 16.0))
+    ids, mask, domain, rate = (one.to(device) for one in told)
+    return ids, mask, domain, rate
+
+
+def _buckets(tokens: list[int], batch: int = 4) -> list[list[int]]:
+    """Group clips by the next of a few sizes, and each group into batches; all of a batch is padded to its longest."""
+    groups: dict[int, list[int]] = {}
+    for number, count in enumerate(tokens):
+        groups.setdefault(next(size for size in (128, 256, 512) if count <= size), []).append(number)
+    return [group[i : i + batch] for group in groups.values() for i in range(0, len(group), batch)]
+
+
+def _wan(device: str) -> Any:
+    """Return the diffusers transformer with our width, depth, heads and feed-forward; None where it is missing."""
+    if importlib.util.find_spec("diffusers") is None:
+        return None
+    model: Any = importlib.import_module("diffusers").WanTransformer3DModel
+    return model(
+        patch_size=(1, 2, 2),
+        num_attention_heads=CONFIG.num_heads,
+        attention_head_dim=CONFIG.head_width,
+        in_channels=16,
+        out_channels=16,
+        text_dim=384,
+        freq_dim=256,
+        ffn_dim=round(CONFIG.width * CONFIG.mlp_ratio),
+        num_layers=CONFIG.depth,
+        rope_max_seq_len=64,
+    ).to(device)
+
+
+_SIDE = 2048
+_MATMUL_FLOPS = 2 * _SIDE**3
+
+
+def _matmul(device: str) -> Job:
+    left, right = (torch.randn(_SIDE, _SIDE, device=device, dtype=torch.bfloat16) for _ in range(2))
+
+    def run() -> None:
+        torch.mm(left, right)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def _training_flops(tokens: int, *, depth: int = CONFIG.depth, sequence: int = math.prod(GRID) // 4) -> float:
+    """Return the multiply-adds of forward and backward, times two: matrix products and attention alone."""
+    width, hidden = CONFIG.width, 2 / 3 * CONFIG.width * CONFIG.mlp_ratio
+    text = 2 * width**2 / CONFIG.text_every
+    weights = 4 * width**2 + 3 * width * hidden + text
+    attention = 2 * sequence * width
+    return 3 * 2 * tokens * depth * (weights + attention)
+
+
+def _size(model: nn.Module) -> float:
+    return sum(weight.numel() for weight in model.parameters()) / 1e6
