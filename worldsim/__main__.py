@@ -3,6 +3,7 @@
 import os
 
 from physics_data.core.program import make_app, run
+from worldsim.cli.annotate import annotate
 from worldsim.cli.codec import decode, encode, reconstruct
 from worldsim.cli.ingest import ingest
 from worldsim.cli.listing import list_parts
@@ -21,6 +22,7 @@ app.command()(encode)
 app.command()(decode)
 app.command()(reconstruct)
 app.command()(ingest)
+app.command()(annotate)
 app.command("list")(list_parts)
 
 

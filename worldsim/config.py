@@ -6,11 +6,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
+from worldsim.data.augment.draw import Augment
+from worldsim.data.sources import DEFAULT_LABELS
 from worldsim.losses.denoising import DiTObjective
 from worldsim.losses.objectives import VAEObjective
 from worldsim.model import DiTConfig
 from worldsim.model.lora import LoraSettings
-from worldsim.prompt import WordTokenizer
+from worldsim.prompt import TextEncoder, WordTokenizer
 from worldsim.sampling import Drawing
 from worldsim.vae import VideoVAEConfig
 
@@ -18,21 +20,25 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Points = Annotated[tuple[tuple[Annotated[int, Field(ge=0)], Annotated[float, Field(ge=0)]], ...], Field(min_length=1)]
 
 
 class SourceConfig(StrictModel):
     """One dataset folder of a mixture, or physics clips made on the fly.
 
     path:        dataset folder; or the YAML file of ``python -m physics_data build``, whose clips are then simulated
-                 and drawn when they are needed, and never stored (task vae)
-    weight:      relative share of the clips of a run that come from here
+                 and drawn when they are needed, and never stored
+    weight:      relative share of the clips of a run that come from here; or points [[step, weight], ...], between
+                 which the shares change linearly, e.g. [[0, 1], [2000, 0.2]]
     name:        what logs and pictures call it; the name of the folder or file if not given
     workers:     processes that make clips on the fly
+    annotations: annotators (``python -m worldsim annotate``) whose pseudo-labels are read, where no exact label is
     """
 
     path: Path
-    weight: Positive = 1.0
+    weight: Positive | Points = 1.0
     name: str | None = None
+    annotations: tuple[str, ...] = ()
     workers: Annotated[int, Field(ge=0)] = 1
 
     @property
@@ -75,6 +81,9 @@ class DataConfig(StrictModel):
     With ``packing`` (task dit) clips may have any size, length and rate that the VAE takes; num_frames, height, width
     and frame_rate are then those of the videos that a run samples to show where it stands.
 
+    labels:   what is read beside pixels (``worldsim.data.labels``), where a clip has it
+    augment:  random changes of clips (task vae)
+
     Units:
         frame_rate:  Hz
     """
@@ -86,7 +95,8 @@ class DataConfig(StrictModel):
     width: Count = 64
     frame_rate: Positive = 16.0
     in_memory: bool = True
-    flip_probability: Share = 0.0
+    labels: tuple[str, ...] = DEFAULT_LABELS
+    augment: Augment = Augment()
     crop: CropConfig | None = None
     packing: PackingConfig | None = None
 
@@ -205,14 +215,28 @@ class TrainConfig(StrictModel):
 
 
 class TokenizerConfig(StrictModel):
-    """How captions become numbers: words are hashed into buckets; a caption has at most ``max_words``."""
+    """How captions become numbers: words are hashed into buckets, or a pretrained encoder reads them.
+
+    max_words:    most words, or pieces of words, of a caption
+    num_buckets:  of hashed words
+    encoder:      folder or hub name of a transformers text encoder; None learns words from the captions
+    """
 
     max_words: Count = 24
     num_buckets: Count = 512
+    encoder: str | None = None
 
-    def build(self) -> WordTokenizer:
-        """Return the tokenizer."""
-        return WordTokenizer(self.max_words, self.num_buckets)
+    def build(self) -> TextEncoder:
+        """Return the tokenizer or the encoder.
+
+        Raises:
+            ConfigError: there is no such encoder.
+        """
+        if self.encoder is None:
+            return WordTokenizer(self.max_words, self.num_buckets)
+        from worldsim.prompt.features import PretrainedTextEncoder  # imports transformers
+
+        return PretrainedTextEncoder(self.encoder, self.max_words)
 
 
 class PictureConfig(StrictModel):
@@ -280,6 +304,10 @@ class DiTTrainConfig(TrainConfig):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "DiTTrainConfig":
+        if (self.model.text_width is None) != (self.tokenizer.encoder is None):
+            raise ValueError(
+                "model.text_width and tokenizer.encoder go together: the width is that of the encoder's features"
+            )
         if self.model.text_buckets != self.tokenizer.num_buckets:
             raise ValueError(
                 f"model.text_buckets {self.model.text_buckets} must equal tokenizer.num_buckets "
@@ -287,8 +315,6 @@ class DiTTrainConfig(TrainConfig):
             )
         if self.lora is not None and self.start_from is None:
             raise ValueError("lora needs start_from, the run or model folder of a trained transformer")
-        if any(source.on_the_fly for source in self.data.sources):
-            raise ValueError("data.sources made on the fly are for task vae; latents are made of stored clips")
-        if self.data.crop is not None or self.data.flip_probability:
-            raise ValueError("data.crop and data.flip_probability are for task vae; latents are made of whole clips")
+        if self.data.crop is not None or not self.data.augment.is_off:
+            raise ValueError("data.crop and data.augment are for task vae; latents are made of whole clips")
         return self

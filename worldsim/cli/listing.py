@@ -12,15 +12,16 @@ def list_parts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     configs: Annotated[Path, typer.Option(help="Folder with configs to list as presets.")] = Path("configs"),
 ) -> None:
-    """List the stages, losses, solvers and presets there are, with one line each.
+    """List the stages, losses, solvers, annotators and presets there are, with one line each.
 
     Example: `python -m worldsim list --json`
     """
+    from worldsim.data.annotations import ANNOTATORS
     from worldsim.diffusion import SOLVERS
     from worldsim.losses import LOSSES
     from worldsim.training.tasks import TASKS
 
-    families = {"tasks": TASKS, "losses": LOSSES, "solvers": SOLVERS}
+    families = {"tasks": TASKS, "losses": LOSSES, "solvers": SOLVERS, "annotators": ANNOTATORS}
     listing = {name: registry.summaries() for name, registry in families.items()}
     print_listing({**listing, "presets": _presets(configs)}, as_json)
 

@@ -47,6 +47,12 @@ def sample(
     guidance_interval: Annotated[
         tuple[float, float], typer.Option(help="Noise levels between which guidance acts, within 0 and 1.")
     ] = (0.0, 1.0),
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Make frame after frame, any number of them; needs a causal model.")
+    ] = False,
+    window: Annotated[
+        int | None, typer.Option(min=1, help="Latent frames a --stream remembers; memory stays flat with it.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference.")] = 8,
 ) -> None:
     """Make a video from a prompt, from given first frames, or one for each clip of a dataset.
@@ -87,6 +93,10 @@ def sample(
     sampler = Sampler.load(chosen, config, adapter)
     if reference is not None:
         _continue_all(sampler, reference, split, limit, out, given, batch_size)
+    elif stream:
+        if not one_file:
+            raise typer.BadParameter("--stream makes one video; give one --prompt.")
+        _stream(sampler, prompts[0] if prompts else "", first_frames, given, out, window)
     else:
         files = [out] if one_file else [out / f"{file_name(words)}.mp4" for words in prompts]
         _make(sampler, prompts or [""], first_frames, given, files)
@@ -116,6 +126,23 @@ def _make(sampler: "Sampler", prompts: list[str], first_frames: Path | None, num
         video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames)[0]
         write_video(file, video, sampler.frame_rate)
         typer.echo(f"{file}: {len(video)} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
+
+
+def _stream(
+    sampler: "Sampler", prompt: str, first_frames: Path | None, num_given: int, out: Path, window: int | None
+) -> None:
+    from physics_data.core.video import write_frames
+    from worldsim.videos import read_first_frames
+
+    num_frames, height, width = sampler.geometry
+    start = None
+    if first_frames is not None and num_given:
+        start = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)
+    with progress_bar() as progress:
+        frames = sampler.stream(prompt, sampler.config.seed, start, window=window)
+        counted = progress.track(frames, total=num_frames, description="frames")
+        write_frames(out, counted, sampler.frame_rate)
+    typer.echo(f"{out}: {num_frames} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
 
 
 def _continue_all(

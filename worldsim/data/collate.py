@@ -8,6 +8,10 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 
 from physics_data.core.errors import DataError
+from worldsim.data.augment.draw import Augment
+from worldsim.data.augment.space import crop
+from worldsim.data.augment.time import stretch
+from worldsim.data.labels import LABELS, PER_INSTANCE, present_labels
 from worldsim.data.sources import PixelClip
 
 
@@ -15,29 +19,48 @@ from worldsim.data.sources import PixelClip
 class VideoBatch:
     """One batch of clips.
 
+    ``labels`` holds arrays of ``labels.LABELS`` that at least one clip has, and ``present`` says for each label which
+    clips have it: where it is False the array holds zeros that mean nothing. A label that no clip has is in neither.
+    Instances that a clip does not have are empty in ``amodal_masks``.
+
     Units:
         video:         [-1, 1]
         domain:        0 = not told, 1 = physics, 2 = real
         frame_rate:    Hz
-        instance_ids:  0 = background; all 0 where ``labelled`` is False. None if no clip has labels
-        labelled:      True = the clip has instance ids
+        labels:        array name → tensor, b first
+        present:       label → True = the clip has it
     """
 
     video: Float[torch.Tensor, "b 3 t h w"]
     caption: list[str]
     domain: Int64[torch.Tensor, "b"]
     frame_rate: Float[torch.Tensor, "b"]
-    instance_ids: UInt8[torch.Tensor, "b t h w"] | None
-    labelled: Bool[torch.Tensor, "b"]
+    labels: dict[str, torch.Tensor]
+    present: dict[str, Bool[torch.Tensor, "b"]]
 
     def __len__(self) -> int:
         return len(self.caption)
 
+    @property
+    def instance_ids(self) -> UInt8[torch.Tensor, "b t h w"] | None:
+        """0 = background; all 0 where ``labelled`` is False. None if no clip has ids."""
+        return self.labels.get("instance_ids")
+
+    @property
+    def labelled(self) -> Bool[torch.Tensor, "b"]:
+        """True = the clip has instance ids."""
+        return self.has("instance_ids")
+
+    def has(self, label: str) -> Bool[torch.Tensor, "b"]:
+        """Return which clips have a label."""
+        return self.present.get(label, torch.zeros(len(self), dtype=torch.bool, device=self.video.device))
+
     def to(self, device: torch.device) -> "VideoBatch":
         """Return the batch on another device."""
-        ids = None if self.instance_ids is None else self.instance_ids.to(device)
-        domain, frame_rate, labelled = (x.to(device) for x in (self.domain, self.frame_rate, self.labelled))
-        return VideoBatch(self.video.to(device), self.caption, domain, frame_rate, ids, labelled)
+        labels = {name: array.to(device) for name, array in self.labels.items()}
+        present = {label: there.to(device) for label, there in self.present.items()}
+        domain, frame_rate = self.domain.to(device), self.frame_rate.to(device)
+        return VideoBatch(self.video.to(device), self.caption, domain, frame_rate, labels, present)
 
 
 def to_tensor(rgb: UInt8[np.ndarray, "*b t h w 3"]) -> Float[torch.Tensor, "*b 3 t h w"]:
@@ -62,45 +85,77 @@ class Crop:
 
 
 def collate(
-    clips: Sequence[PixelClip], *, part: Crop, rng: np.random.Generator, flip_probability: float = 0.0
+    clips: Sequence[PixelClip], *, part: Crop, rng: np.random.Generator, augment: Augment | None = None
 ) -> VideoBatch:
     """Stack a random part of each clip.
 
     Args:
         clips: no smaller than the part
         part: size of the batch; where a clip is larger, its place is random
-        rng: chooses the places and flips
-        flip_probability: chance to mirror a clip left to right. Mirroring makes "from the left" in a caption wrong, so
-            a clip whose caption says left or right is refused instead of mirrored.
+        rng: chooses the places and the changes
+        augment: what is changed at random; None changes nothing
 
     Raises:
-        DataError: a clip is smaller than the part, or would be mirrored against its caption.
+        DataError: a clip is smaller than the part.
     """
-    rgb: list[np.ndarray] = []
-    ids: list[np.ndarray | None] = []
-    for clip in clips:
-        place = _place(clip, part, rng)
-        mirror = flip_probability > 0 and rng.random() < flip_probability
-        if mirror and _names_a_side(clip.meta.caption):
-            raise DataError(
-                f"clip '{clip.meta.key}' cannot be mirrored: its caption says '{clip.meta.caption}'. "
-                "Set data.flip_probability to 0."
-            )
-        columns = slice(None, None, -1) if mirror else slice(None)
-        rgb.append(clip.rgb[place][:, :, columns])
-        ids.append(None if clip.instance_ids is None else clip.instance_ids[place][:, :, columns])
+    changes = augment or Augment()
+    parts = []
+    for whole in clips:
+        clip = changes.shrink(whole, part.num_frames, part.height, part.width, rng)
+        start, top, left = _place(clip, part, rng)
+        cut = crop(stretch(clip, start, part.num_frames), top, left, part.height, part.width)
+        parts.append(changes.turn(cut, rng))
+    labels, present = stack_labels(parts)
     return VideoBatch(
-        video=to_tensor(np.stack(rgb)),
-        caption=[clip.meta.caption for clip in clips],
-        domain=torch.tensor([clip.meta.domain for clip in clips], dtype=torch.int64),
-        frame_rate=torch.tensor([clip.meta.frame_rate for clip in clips], dtype=torch.float32),
-        instance_ids=_stack_ids(ids, rgb[0].shape[:3]),
-        labelled=torch.tensor([one is not None for one in ids]),
+        video=to_tensor(np.stack([clip.rgb for clip in parts])),
+        caption=[clip.meta.caption for clip in parts],
+        domain=torch.tensor([clip.meta.domain for clip in parts], dtype=torch.int64),
+        frame_rate=torch.tensor([clip.meta.frame_rate for clip in parts], dtype=torch.float32),
+        labels=labels,
+        present=present,
     )
 
 
-def _place(clip: PixelClip, part: Crop, rng: np.random.Generator) -> tuple[slice, slice, slice]:
-    """Return the frames, rows and columns of a random part of a clip."""
+def stack_labels(clips: Sequence[PixelClip]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Return array name → tensor and label → which clips have it, for clips of one size.
+
+    Raises:
+        DataError: an array has another shape in another clip, e.g. another number of tracks.
+    """
+    has = [present_labels(clip.labels) for clip in clips]
+    there = [label for label in LABELS if any(label in one for one in has)]
+    arrays: dict[str, torch.Tensor] = {}
+    for label in there:
+        for name in LABELS[label]:
+            column = [clip.labels[name] if label in one else None for clip, one in zip(clips, has, strict=True)]
+            arrays[name] = torch.from_numpy(_stacked(name, column))
+    return arrays, {label: torch.tensor([label in one for one in has]) for label in there}
+
+
+def _stacked(name: str, column: Sequence[np.ndarray | None]) -> np.ndarray:
+    known = [array for array in column if array is not None]
+    shape = known[0].shape
+    if name in PER_INSTANCE:
+        most = max(array.shape[1] for array in known)
+        shape = (shape[0], most, *shape[2:])
+    stacked = np.zeros((len(column), *shape), dtype=known[0].dtype)
+    for place, array in zip(stacked, column, strict=True):
+        if array is None:
+            continue
+        if name in PER_INSTANCE:
+            place[:, : array.shape[1]] = array
+        elif array.shape != shape:
+            raise DataError(
+                f"label array '{name}' has shape {shape} in one clip and {array.shape} in another of the same batch; "
+                "annotate both data sets with the same settings."
+            )
+        else:
+            place[...] = array
+    return stacked
+
+
+def _place(clip: PixelClip, part: Crop, rng: np.random.Generator) -> tuple[int, int, int]:
+    """Return first frame, top and left of a random part of a clip."""
     size = (part.num_frames, part.height, part.width)
     spare = [there - needed for there, needed in zip(clip.rgb.shape[:3], size, strict=True)]
     if min(spare) < 0:
@@ -117,15 +172,4 @@ def _place(clip: PixelClip, part: Crop, rng: np.random.Generator) -> tuple[slice
             _, row, column = pixels[rng.integers(len(pixels))]
             top = int(np.clip(row - rng.integers(part.height), 0, spare[1]))
             left = int(np.clip(column - rng.integers(part.width), 0, spare[2]))
-    return slice(start, start + size[0]), slice(top, top + size[1]), slice(left, left + size[2])
-
-
-def _names_a_side(caption: str) -> bool:
-    return any(word.strip(".,;:") in ("left", "right", "leftward", "rightward") for word in caption.lower().split())
-
-
-def _stack_ids(ids: Sequence[np.ndarray | None], shape: tuple[int, ...]) -> torch.Tensor | None:
-    if all(one is None for one in ids):
-        return None
-    empty = np.zeros(shape, dtype=np.uint8)
-    return torch.from_numpy(np.stack([empty if one is None else one for one in ids]))
+    return start, top, left

@@ -10,6 +10,7 @@ import numpy as np
 
 from physics_data.core.clip import Clip
 from physics_data.core.errors import UnknownNameError, suggest
+from physics_data.core.scene import SceneSpec
 from physics_data.labels.camera import camera_matrices
 from physics_data.labels.points import point_tracks
 
@@ -76,17 +77,22 @@ def labels_of(clip: Clip, names: Iterable[str]) -> dict[str, np.ndarray]:
             tracks = point_tracks(clip)
             arrays |= {"track_pixel": tracks.pixel.astype(np.float32), "track_visible": tracks.visible}
         elif name in ("camera", "gravity"):
-            matrices = camera_matrices(clip.meta.spec)
-            down = -matrices.world_from_camera[:, 2, :3]  # the world's -z in the camera frame: R^T (0, 0, -1)
-            arrays |= (
-                {"gravity_direction": down.astype(np.float32)}
-                if name == "gravity"
-                else {
-                    "camera_intrinsics": matrices.intrinsics.astype(np.float32),
-                    "world_from_camera": matrices.world_from_camera.astype(np.float32),
-                }
-            )
+            arrays |= _camera_arrays(clip.meta.spec, name)
         else:
             found = {member: getattr(clip.rendering, member, None) for member in LABELS[name]}
             arrays |= {member: array for member, array in found.items() if array is not None}
     return arrays
+
+
+def _camera_arrays(spec: SceneSpec, name: str) -> dict[str, np.ndarray]:
+    matrices = camera_matrices(spec)
+    if name == "camera":
+        return {
+            "camera_intrinsics": matrices.intrinsics.astype(np.float32),
+            "world_from_camera": matrices.world_from_camera.astype(np.float32),
+        }
+    strength = float(np.linalg.norm(spec.gravity))
+    if strength == 0:  # weightless: there is no direction to tell
+        return {}
+    camera_from_world = matrices.world_from_camera[:, :3, :3].transpose(0, 2, 1)
+    return {"gravity_direction": (camera_from_world @ np.array(spec.gravity) / strength).astype(np.float32)}

@@ -12,25 +12,29 @@ from worldsim.data.physics_source import PhysicsSource
 from worldsim.data.sources import ClipSource, PixelClip, ShardSource, require_fit
 
 
-def open_mixture(config: DataConfig, *, seed: int) -> Mixture:
+def open_mixture(config: DataConfig, *, seed: int, batch_size: int) -> Mixture:
     """Open all sources and check from their indexes that every clip fits the config, unless clips are packed.
+
+    ``batch_size`` turns the steps of a source's weights into draws.
 
     Raises:
         ConfigError: two sources of one name.
         DataError: a dataset is missing, unfinished, empty, or of another size or rate.
     """
-    sources = [_open(source, config.split) for source in config.sources]
+    sources = [_open(source, config) for source in config.sources]
     for source in sources if config.packing is None else []:
         require_fit(
             source, num_frames=config.num_frames, height=config.height, width=config.width, frame_rate=config.frame_rate
         )
-    return Mixture(sources, [source.weight for source in config.sources], seed=seed)
+    return Mixture(sources, [source.weight for source in config.sources], seed=seed, batch_size=batch_size)
 
 
-def _open(source: SourceConfig, split: str) -> ClipSource:
+def _open(source: SourceConfig, config: DataConfig) -> ClipSource:
     if source.on_the_fly:
-        return PhysicsSource(source.path, split, name=source.label, workers=source.workers)
-    return ShardSource(source.path, split, name=source.label)
+        return PhysicsSource(source.path, config.split, name=source.label, workers=source.workers, labels=config.labels)
+    return ShardSource(
+        source.path, config.split, name=source.label, labels=config.labels, annotations=source.annotations
+    )
 
 
 def load_all(mixture: Mixture, progress: Progress) -> None:
@@ -68,5 +72,5 @@ def video_batch(mixture: Mixture, config: DataConfig, step: int, batch_size: int
         mixture.load(mixture.batch(step, batch_size)),
         part=crop_of(config),
         rng=np.random.default_rng(step_seed(seed, "crop", step)),
-        flip_probability=config.flip_probability,
+        augment=config.augment,
     )

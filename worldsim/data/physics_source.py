@@ -3,7 +3,7 @@
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from physics_data.core.config import fingerprint, load_config
 from physics_data.core.errors import DataError
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
-from worldsim.data.sources import ClipShape, PixelClip
+from worldsim.data.labels import require_known
+from worldsim.data.sources import DEFAULT_LABELS, ClipShape, PixelClip
 
 
 class PhysicsSource:
@@ -21,7 +22,9 @@ class PhysicsSource:
     Clip by clip they are equal to those that ``python -m physics_data build`` stores from the same config.
     """
 
-    def __init__(self, path: Path, split: str, *, name: str, workers: int = 1) -> None:
+    def __init__(
+        self, path: Path, split: str, *, name: str, workers: int = 1, labels: Iterable[str] = DEFAULT_LABELS
+    ) -> None:
         """Read a build config.
 
         Args:
@@ -29,12 +32,15 @@ class PhysicsSource:
             split: "train" or "test"
             name: what the source is called in logs and pictures
             workers: processes that simulate and draw; 0 does it in the caller's
+            labels: what is kept of a clip beside its pixels; flow needs its stream in the config
 
         Raises:
             ConfigError: the config is not one of a build.
             DataError: it has no clip in this split.
         """
         self.name = name
+        self._labels = tuple(labels)
+        require_known(self._labels)
         self.folder = Path(path)
         self._config = load_config(BuildConfig, self.folder)
         shards = self._config.shards()
@@ -69,8 +75,8 @@ class PhysicsSource:
             ClipRejectedError: every draw of it broke the quality limits.
         """
         if self._pool is None:
-            return _make(self._tasks[position], self._config)
-        return self._pool.submit(_make, self._tasks[position], self._config).result()
+            return _make(self._tasks[position], self._config, self._labels)
+        return self._pool.submit(_make, self._tasks[position], self._config, self._labels).result()
 
     def load_into_memory(self, on_clip: Callable[[], None] = lambda: None) -> None:
         """Nothing is kept: each clip is made when it is asked for."""
@@ -78,5 +84,6 @@ class PhysicsSource:
             on_clip()
 
 
-def _make(task: ClipTask, config: BuildConfig) -> PixelClip:
-    return PixelClip.of(generate_clip(task, config.settings, config.seed, config.renderer).clip)
+def _make(task: ClipTask, config: BuildConfig, labels: tuple[str, ...]) -> PixelClip:
+    made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams)
+    return PixelClip.of(made.clip, labels)

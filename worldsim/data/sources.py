@@ -1,9 +1,9 @@
 """``ShardSource``: the clips of one split of one dataset, held in memory as pixels if asked."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -14,22 +14,36 @@ from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow
+from worldsim.data.annotations.store import AnnotationStore
+from worldsim.data.labels import LABELS, labels_of, require_known
 
 _DECODING_THREADS = 4
 
 
+DEFAULT_LABELS = ("instance_ids",)
+"""What is read of a clip beside its pixels, if nothing else is asked for."""
+
+
 @dataclass(frozen=True)
 class PixelClip:
-    """What training reads of a clip: pixels, instance ids (None for footage) and the record."""
+    """What training reads of a clip: pixels, the record, and the arrays of labels (``labels.LABELS``).
+
+    An array that is not in ``labels`` is not known; footage without pseudo-labels has none.
+    """
 
     meta: ClipMeta
     rgb: UInt8[np.ndarray, "t h w 3"]
-    instance_ids: UInt8[np.ndarray, "t h w"] | None
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, clip: Clip) -> "PixelClip":
-        """Drop the depth, masks and trajectory of a clip."""
-        return cls(clip.meta, clip.rgb, None if clip.rendering is None else clip.rendering.instance_ids)
+    def of(cls, clip: Clip, labels: Iterable[str] = DEFAULT_LABELS) -> "PixelClip":
+        """Keep some labels of a clip, as far as it has them."""
+        return cls(clip.meta, clip.rgb, labels_of(clip, labels))
+
+    @property
+    def instance_ids(self) -> UInt8[np.ndarray, "t h w"] | None:
+        """The instance of each pixel; None if not known."""
+        return self.labels.get("instance_ids")
 
 
 @dataclass(frozen=True)
@@ -103,17 +117,30 @@ class ShardSource:
     each access reads and checks the shard.
     """
 
-    def __init__(self, folder: Path, split: str, *, name: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        *,
+        name: str,
+        labels: Iterable[str] = DEFAULT_LABELS,
+        annotations: Iterable[str] = (),
+    ) -> None:
         """Open a dataset.
 
         Args:
             folder: dataset folder
             split: "train" or "test"
             name: what the source is called in logs and pictures
+            labels: what is read beside pixels, where a clip has it
+            annotations: annotators whose pseudo-labels are read, where a clip has no exact label
 
         Raises:
-            DataError: no dataset there, an unfinished one, or one without a clip in this split.
+            DataError: no dataset there, an unfinished one, one without a clip in this split, or without an annotation.
+            UnknownNameError: no such label.
         """
+        self._labels = tuple(labels)
+        require_known(self._labels)
         self.name = name
         self.folder = Path(folder)
         self._dataset = ShardDataset(self.folder)
@@ -121,6 +148,7 @@ class ShardSource:
         if not self._positions:
             raise DataError(f"{self.folder} has {len(self._dataset)} clips but none in split '{split}'.")
         self._memory: list[PixelClip] | None = None
+        self._annotations = [AnnotationStore(self.folder, annotator) for annotator in annotations]
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -147,7 +175,7 @@ class ShardSource:
         """
         if self._memory is not None:
             return self._memory[position]
-        return PixelClip(*self._dataset.load_pixels(self._positions[position]))
+        return self._read(self._positions[position])
 
     def load_into_memory(self, on_clip: Callable[[], None] = lambda: None) -> None:
         """Decode all clips, with threads: decompression and checksums release the interpreter lock."""
@@ -156,6 +184,22 @@ class ShardSource:
                 self._memory = list(self._each(pool, on_clip))
 
     def _each(self, pool: ThreadPoolExecutor, on_clip: Callable[[], None]) -> Iterator[PixelClip]:
-        for parts in pool.map(self._dataset.load_pixels, self._positions):
-            yield PixelClip(*parts)
+        for clip in pool.map(self._read, self._positions):
+            yield clip
             on_clip()
+
+    def _read(self, position: int) -> PixelClip:
+        """Unpack no more of a clip than what is asked for."""
+        if set(self._labels) <= set(DEFAULT_LABELS):
+            meta, rgb, ids = self._dataset.load_pixels(position)
+            clip = PixelClip(meta, rgb, {} if ids is None or not self._labels else {"instance_ids": ids})
+        else:
+            clip = PixelClip.of(self._dataset.load(position), self._labels)
+        if not self._annotations:
+            return clip
+        arrays = dict(clip.labels)
+        for store in self._annotations:
+            known = store.load(clip.meta.key)
+            wanted = [name for label in self._labels for name in LABELS[label] if name in known and name not in arrays]
+            arrays |= {name: known[name] for name in wanted}
+        return PixelClip(clip.meta, clip.rgb, arrays)

@@ -1,12 +1,13 @@
 """What turns prompts into numbers for the transformer."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """Texts to word ids, which the transformer learns to read, or to the features of a trained encoder."""
 

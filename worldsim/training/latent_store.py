@@ -1,6 +1,6 @@
 """All latents of a run's mixture with what they are conditioned on, and the batches made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int64
 
 from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.shards import IndexRow
-from worldsim.prompt import WordTokenizer
+from worldsim.prompt import TextEncoder
 
 Latents = Float[torch.Tensor, "cz _tz _hz _wz"]
 
@@ -17,7 +17,7 @@ Latents = Float[torch.Tensor, "cz _tz _hz _wz"]
 class Conditions:
     """What the transformer is told about each of b samples; see ``DiT.forward``."""
 
-    text_ids: Int64[torch.Tensor, "b l"]
+    text_ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"]
     text_mask: Bool[torch.Tensor, "b l"]
     domain: Int64[torch.Tensor, "b"]
     frame_rate: Float[torch.Tensor, "b"]
@@ -45,38 +45,41 @@ class PackedLatentBatch:
     rows: list[list[int]]
 
 
+Sample = tuple[Latents, Conditions]
+"""The normalised latents of one clip, and its conditions (b = 1)."""
+
+
 class LatentStore:
     """Latents of several sources; a pick is (source, position)."""
 
     def __init__(self) -> None:
-        self._latents: list[list[torch.Tensor]] = []
-        self._conditions: list[Conditions] = []
+        self._sources: list[Callable[[int], Sample]] = []
 
     def add(
-        self, latents: Sequence[Latents], rows: Sequence[IndexRow], tokenizer: WordTokenizer, device: torch.device
+        self, latents: Sequence[Latents], rows: Sequence[IndexRow], tokenizer: TextEncoder, device: torch.device
     ) -> None:
         """Add the normalised latents of the next source, with the index rows of its clips."""
         ids, mask = tokenizer.encode([row.caption for row in rows])
         domain = torch.tensor([DOMAIN_PHYSICS if row.source == "physics" else DOMAIN_REAL for row in rows])
         rate = torch.tensor([row.frame_rate for row in rows])
-        self._latents.append([one.to(device) for one in latents])
-        self._conditions.append(Conditions(*(column.to(device) for column in (ids, mask, domain, rate))))
+        columns = [column.to(device) for column in (ids, mask, domain, rate)]
+        held = [one.to(device) for one in latents]
+        self._sources.append(lambda n: (held[n], Conditions(*(column[n : n + 1] for column in columns))))
+
+    def add_made(self, make: Callable[[int], Sample]) -> None:
+        """Add the next source, whose latents are made each time they are picked; ``make`` is a pure function."""
+        self._sources.append(make)
 
     def batch(self, picks: Sequence[tuple[int, int]]) -> LatentBatch:
         """Return picks whose latents have one shape."""
-        return LatentBatch(torch.stack(self._chosen(picks)), self._told(picks))
+        latents, told = self._chosen(picks)
+        return LatentBatch(torch.stack(latents), told)
 
     def packed(self, picks: Sequence[tuple[int, int]], rows: Sequence[Sequence[int]]) -> PackedLatentBatch:
         """Return picks of any shapes; ``rows`` holds places in ``picks``."""
-        return PackedLatentBatch(self._chosen(picks), self._told(picks), [list(row) for row in rows])
+        return PackedLatentBatch(*self._chosen(picks), [list(row) for row in rows])
 
-    def _chosen(self, picks: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
-        return [self._latents[source][position] for source, position in picks]
-
-    def _told(self, picks: Sequence[tuple[int, int]]) -> Conditions:
-        columns = zip(*(self._one(pick) for pick in picks), strict=True)
-        return Conditions(*(torch.stack(column) for column in columns))
-
-    def _one(self, pick: tuple[int, int]) -> tuple[torch.Tensor, ...]:
-        source, position = pick
-        return tuple(column[position] for column in self._conditions[source].columns)
+    def _chosen(self, picks: Sequence[tuple[int, int]]) -> tuple[list[torch.Tensor], Conditions]:
+        latents, told = zip(*(self._sources[source](position) for source, position in picks), strict=True)
+        columns = zip(*(one.columns for one in told), strict=True)
+        return list(latents), Conditions(*(torch.cat(column) for column in columns))

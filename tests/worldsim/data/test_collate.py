@@ -1,5 +1,7 @@
 """Clips as tensors."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from physics_data.core.errors import DataError
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from tests.worldsim.tiny_clips import footage_clip, physics_clip
+from worldsim.data.augment.draw import Augment
 from worldsim.data.collate import Crop, collate, to_rgb, to_tensor
 from worldsim.data.sources import PixelClip
 
@@ -58,11 +61,51 @@ def test_stretches_are_contiguous_and_cover_the_clip(rng: np.random.Generator) -
 def test_mirroring_is_never_silent(rng: np.random.Generator) -> None:
     plain = PixelClip.of(footage_clip(0))
     assert (to_rgb(collate([plain], part=Crop(5, 16, 16), rng=rng).video)[0] == plain.rgb).all()
-    mirrored = collate([plain], part=Crop(5, 16, 16), rng=rng, flip_probability=1.0)
+    mirrored = collate([plain], part=Crop(5, 16, 16), rng=rng, augment=Augment(mirror=1.0))
     assert (to_rgb(mirrored.video)[0] == plain.rgb[:, :, ::-1]).all()
     sided = PixelClip.of(footage_clip(0, caption="A ball comes from the left."))
-    with pytest.raises(DataError, match="flip_probability to 0"):
-        collate([sided], part=Crop(5, 16, 16), rng=rng, flip_probability=1.0)
+    kept = collate([sided], part=Crop(5, 16, 16), rng=rng, augment=Augment(mirror=1.0))
+    assert (to_rgb(kept.video)[0] == sided.rgb).all()
+
+
+def test_absent_is_told_from_zero(
+    falling_ball: SceneSpec, closed_form_fall: Trajectory, rng: np.random.Generator
+) -> None:
+    """A clip whose flow is zero everywhere has a flow; footage has none, though both arrays hold zeros."""
+    labels = ("instance_ids", "depth_map", "optical_flow", "amodal_masks")
+    drawn = physics_clip(0, falling_ball, closed_form_fall)
+    assert drawn.rendering is not None
+    pairs = (4, 16, 16)
+    still = dataclasses.replace(
+        drawn.rendering, optical_flow=np.zeros((*pairs, 2), np.float32), optical_flow_seen=np.ones(pairs, bool)
+    )
+    clips = [
+        PixelClip.of(dataclasses.replace(drawn, rendering=still), labels),
+        PixelClip.of(drawn, labels),
+        PixelClip.of(footage_clip(1), labels),
+    ]
+    batch = collate(clips, part=Crop(5, 16, 16), rng=rng)
+    assert {label: there.tolist() for label, there in batch.present.items()} == {
+        "instance_ids": [True, True, False],
+        "depth_map": [True, True, False],
+        "amodal_masks": [True, True, False],
+        "optical_flow": [True, False, False],
+    }
+    assert not batch.labels["optical_flow"].any()
+    assert batch.labels["optical_flow_seen"][0].all() and not batch.labels["optical_flow_seen"][1:].any()
+    assert batch.has("tracks").tolist() == [False] * 3
+    assert batch.labels["depth_map"][0].min() == 3.0
+
+
+def test_clips_with_other_numbers_of_instances_share_a_batch(
+    falling_ball: SceneSpec, closed_form_fall: Trajectory, rng: np.random.Generator
+) -> None:
+    drawn = PixelClip.of(physics_clip(0, falling_ball, closed_form_fall), ("amodal_masks",))
+    more = np.ones((5, 3, 16, 16), dtype=bool)
+    batch = collate([drawn, dataclasses.replace(drawn, labels={"amodal_masks": more})], part=Crop(3, 8, 8), rng=rng)
+    masks = batch.labels["amodal_masks"]
+    assert masks.shape == (2, 3, 3, 8, 8)
+    assert not masks[0, :, 2].any() and masks[1].all()
 
 
 def test_sizes_that_do_not_fit_are_refused(rng: np.random.Generator) -> None:

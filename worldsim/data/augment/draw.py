@@ -29,7 +29,7 @@ class Augment(StrictModel):
     strides:          every k-th frame, k drawn evenly from these that leave enough frames
     least_scale:      the picture is shrunk by a factor drawn evenly from this to 1, as far as it stays large enough
     mirror:           chance of left and right exchanged
-    sided_captions:   a caption that says left or right: ``keep`` never mirrors such a clip, ``swap`` exchanges the words
+    sided_captions:   where a caption says left or right: ``keep`` does not mirror, ``swap`` exchanges the words
     reverse_time:     chance of frames in reverse order
     upside_down:      chance of top and bottom exchanged
     """

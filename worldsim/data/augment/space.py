@@ -64,7 +64,9 @@ def resize(clip: PixelClip, height: int, width: int) -> PixelClip:
     scale = np.array([width / clip.meta.width, height / clip.meta.height], dtype=np.float32)
     rows = ((np.arange(height) + 0.5) / scale[1]).astype(int)
     columns = ((np.arange(width) + 0.5) / scale[0]).astype(int)
-    labels = _over_maps(clip, lambda array: array[:, rows][:, :, columns], lambda array: array[:, :, rows][..., columns])
+    labels = _over_maps(
+        clip, lambda array: array[:, rows][:, :, columns], lambda array: array[:, :, rows][..., columns]
+    )
     for name in ("optical_flow", "backward_flow", "track_pixel"):
         if name in labels:
             labels[name] = labels[name] * scale
@@ -135,7 +137,7 @@ def _with_pixels(clip: PixelClip, rgb: np.ndarray, labels: dict[str, np.ndarray]
 
 def _inside(pixel: np.ndarray, height: int, width: int) -> np.ndarray:
     with np.errstate(invalid="ignore"):
-        return ((pixel >= 0) & (pixel < np.array([width, height]))).all(axis=-1)
+        return np.all((pixel >= 0) & (pixel < np.array([width, height])), axis=-1)
 
 
 def _centres(height: int, width: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from worldsim.data.labels import PER_PAIR
 from worldsim.data.sources import PixelClip
 
 _SAME_SURFACE = 0.5
-"""Flows of neighbouring pixels that differ by more (pixels) belong to two surfaces, and nothing is read between them."""
+"""Flows of neighbouring pixels that differ by more (pixels) belong to two surfaces; nothing is read between them."""
 
 FlowAndSeen = tuple[Float[np.ndarray, "h w 2"], Bool[np.ndarray, "h w"]]
 
@@ -25,8 +25,8 @@ def stretch(clip: PixelClip, start: int, num_frames: int) -> PixelClip:
     """
     if start < 0 or start + num_frames > clip.meta.num_frames:
         raise DataError(
-            f"clip '{clip.meta.key}' has {clip.meta.num_frames} frames, frames {start} to {start + num_frames - 1} were "
-            "asked for."
+            f"clip '{clip.meta.key}' has {clip.meta.num_frames} frames; asked for were {start} to "
+            f"{start + num_frames - 1}."
         )
     pairs, frames = slice(start, start + num_frames - 1), slice(start, start + num_frames)
     labels = {name: array[pairs if name in PER_PAIR else frames] for name, array in clip.labels.items()}
@@ -90,9 +90,7 @@ def _follow(hops: list[FlowAndSeen]) -> FlowAndSeen:
     return total.astype(np.float32), kept
 
 
-def _with_frames(
-    clip: PixelClip, rgb: np.ndarray, labels: dict[str, np.ndarray], start: int, stride: int
-) -> PixelClip:
+def _with_frames(clip: PixelClip, rgb: np.ndarray, labels: dict[str, np.ndarray], start: int, stride: int) -> PixelClip:
     meta = clip.meta
     events = [_shifted(event, start, stride, meta.frame_rate) for event in meta.events]
     kept = tuple(event for event in events if event is not None and event.frame_index < len(rgb))

@@ -19,19 +19,22 @@ from worldsim.cards import read_card
 from worldsim.config import DiTTrainConfig, TrainConfig
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.loading import held_out, open_mixture, spread
-from worldsim.data.packing import balanced_rows, share_out
-from worldsim.data.sources import ShardSource
+from worldsim.data.packing import balanced_rows, padding_share, share_out
+from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
 from worldsim.losses.part import WHOLE, Part
 from worldsim.model import DiT
 from worldsim.model.lora import add_adapter, merge_adapter
 from worldsim.sampling import generate
 from worldsim.training.fine_tuning import start_from
-from worldsim.training.latent_store import LatentBatch, LatentStore, PackedLatentBatch
-from worldsim.training.latents import cached, encode_source
+from worldsim.training.latent_store import Conditions, LatentBatch, LatentStore, PackedLatentBatch, Sample
+from worldsim.training.latents import cached, encode_clips, encode_source
 from worldsim.training.validation import HeldOutClip, validation_error
 from worldsim.vae import VideoVAE
 from worldsim.weights import MODEL_FORMAT, WEIGHTS_NAME, load_vae, model_folder, save_adapter, save_generator
+
+_WINDOWS_MEASURED = 64
+"""Windows of packed rows, from the first, whose padding a run reports."""
 
 
 class DiTTask:
@@ -56,6 +59,11 @@ class DiTTask:
         self.vae.latent_shape(data.num_frames, data.height, data.width)
         _require_fit(config, self.vae)
         self.tokenizer = config.tokenizer.build()
+        if self.tokenizer.feature_width != config.model.text_width:
+            raise ConfigError(
+                f"model.text_width is {config.model.text_width}, the features of {config.tokenizer.encoder} have "
+                f"{self.tokenizer.feature_width} channels; write {self.tokenizer.feature_width}."
+            )
         self.dit = DiT(config.model)
         self.dit.recomputes = config.hardware.recompute
         if config.start_from is not None:
@@ -65,18 +73,23 @@ class DiTTask:
         if config.lora is not None:
             add_adapter(self.dit, config.lora)
         self.model: nn.Module = self.dit
-        self.mixture = open_mixture(data, seed=config.seed)
-        self._sources = [source for source in self.mixture.sources if isinstance(source, ShardSource)]
-        self._tokens = [self._check_clips(source) for source in self._sources]
+        self.mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+        self._tokens = [self._check_clips(source) for source in self.mixture.sources]
         self._store = LatentStore()
         self._held_out: list[HeldOutClip] | None = None
         self._window = functools.lru_cache(maxsize=2)(self._packed_window)
         self._vae_digest = next(iter(read_card(self.vae_folder, MODEL_FORMAT)["files"].values()))
 
     def prepare(self, progress: Progress) -> None:
-        """Encode all clips, or read the latents that an earlier run stored, and tokenise their captions."""
+        """Encode all clips, or read the latents that an earlier run stored, and tokenise their captions.
+
+        Clips made on the fly are encoded when they are picked, and nothing of them is kept.
+        """
         length = "whole" if self.config.data.packing else str(self.config.data.num_frames)
-        for source in self._sources:
+        for source in self.mixture.sources:
+            if not isinstance(source, ShardSource):
+                self._store.add_made(partial(self._make, source))
+                continue
             encode = partial(self._encode, source, progress)
             path = self.config.out / "latents" / f"{source.name}.safetensors"
             raw = cached(path, f"{self._vae_digest} {source.identity()} {length}", encode)
@@ -144,8 +157,16 @@ class DiTTask:
         return validation_error(model, self._held_out, self.config.validation.levels, self.config.seed)
 
     def finish(self, model: DiT, progress: Progress) -> dict[str, float]:
-        """There is nothing to complete."""
-        return {}
+        """Return the share of places in packed rows that held no token; there is nothing to complete."""
+        packing = self.config.data.packing
+        if packing is None:
+            return {}
+        shares = []
+        for window in range(min(-(-self.config.num_steps // packing.window_steps), _WINDOWS_MEASURED)):
+            picks, parts = self._packed_window(window)
+            lengths = [self._tokens[source][position] for source, position in picks]
+            shares += [padding_share(rows, lengths) for rows in parts]
+        return {"padding": float(np.mean(shares))}
 
     def export(self, model: DiT, folder: Path, training: dict[str, Any]) -> None:
         """Write the folder that ``load_generator`` reads."""
@@ -159,7 +180,7 @@ class DiTTask:
             folder, model, self.config.model, self.config.tokenizer, self.vae_folder, {"clip": clip, **training}
         )
 
-    def _check_clips(self, source: ShardSource) -> list[int]:
+    def _check_clips(self, source: ClipSource) -> list[int]:
         """Return the tokens of each clip of a source; all must fit the VAE, and be of one length if not packed."""
         tokens = []
         data = self.config.data
@@ -207,6 +228,13 @@ class DiTTask:
                 for number, row in enumerate(rows)
             ]
         return clips
+
+    def _make(self, source: ClipSource, position: int) -> Sample:
+        clip, length = source.load(position), None if self.config.data.packing else self.config.data.num_frames
+        latents = self.vae.normalise(encode_clips(self.vae, [clip], length, self.device))[0]
+        ids, mask = self.tokenizer.encode([clip.meta.caption])
+        told = (ids, mask, torch.tensor([clip.meta.domain]), torch.tensor([clip.meta.frame_rate]))
+        return latents, Conditions(*(column.to(self.device) for column in told))
 
     def _encode(self, source: ShardSource, progress: Progress) -> list[torch.Tensor]:
         bar = progress.add_task(f"encode {source.name}", total=len(source), note="")

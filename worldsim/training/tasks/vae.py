@@ -63,7 +63,7 @@ class VAETask:
         self.vae.latent_shape(data.num_frames, data.height, data.width)
         part = crop_of(data)
         self.vae.latent_shape(part.num_frames, part.height, part.width)
-        self.mixture = open_mixture(data, seed=config.seed)
+        self.mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
 
     def prepare(self, progress: Progress) -> None:
         """Decode the clips."""

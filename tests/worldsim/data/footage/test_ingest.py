@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from physics_data.core.clip import FootageMeasures
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
@@ -289,3 +290,19 @@ def test_every_flaw_that_the_pixels_show_is_counted(tmp_path: Path) -> None:
     assert reports["bars.mp4"].dropped == {"letterbox": 2}
     assert reports["good.mp4"].windows == 4
     assert (reports["recoded.mkv"].windows, reports["recoded.mkv"].dropped) == (0, {"near_duplicate": 4})
+
+
+@pytest.mark.parametrize(
+    ("field", "limit", "reason"),
+    [
+        ("camera_shake", "max_camera_shake", "shaky"),
+        ("text_share", "max_text_share", "text"),
+        ("bars_share", "max_bars_share", "letterbox"),
+    ],
+)
+def test_each_limit_has_its_reason(field: str, limit: str, reason: str) -> None:
+    fine = {"motion": 0.1, "camera_motion": 0.0, "camera_shake": 0.0, "text_share": 0.0, "bars_share": 0.0}
+    assert CONFIG.flaw(FootageMeasures(**fine)) is None
+    over = FootageMeasures(**{**fine, field: getattr(CONFIG, limit) + 0.01})
+    assert CONFIG.flaw(over) == reason
+    assert IngestConfig(**{**CONFIG.model_dump(), limit: 1.0}).flaw(over) is None

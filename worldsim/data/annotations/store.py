@@ -1,0 +1,106 @@
+"""Pseudo-labels beside a dataset: ``DATASET/annotations/NAME/*.tar``, one tar for each shard, read clip by clip."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from physics_data.core.array_codec import pack_array, pack_flow, pack_mask, unpack_array, unpack_flow, unpack_mask
+from physics_data.core.atomic import atomic_path, write_text
+from physics_data.core.errors import DataError
+from physics_data.core.shards import tar_block
+
+FOLDER_NAME = "annotations"
+
+_FLOWS = frozenset({"optical_flow", "backward_flow"})
+
+
+def annotation_path(dataset: Path, annotator: str, shard: str) -> Path:
+    """Return where the labels of a shard's clips lie; ``shard`` is the name of its tar without suffix."""
+    return dataset / FOLDER_NAME / annotator / f"{shard}.tar"
+
+
+def write_annotations(path: Path, clips: Iterable[tuple[str, dict[str, np.ndarray]]], **facts: Any) -> dict[str, Any]:
+    """Write the labels of the clips of a shard, (key, arrays), atomically; the manifest beside it comes last.
+
+    Raises:
+        StorageError: the disk refused; no half-written file is left.
+    """
+    rows: list[dict[str, Any]] = []
+    with atomic_path(path) as partial, open(partial, "wb") as file:
+        for key, arrays in clips:
+            block = tar_block(key, _packed(arrays))
+            rows.append({"key": key, "offset": file.tell(), "length": len(block)})
+            file.write(block)
+        file.write(b"\0" * 1024)
+    manifest = {"bytes": path.stat().st_size, **facts, "rows": rows}
+    write_text(path.with_suffix(".json"), json.dumps(manifest, indent=1))
+    return manifest
+
+
+class AnnotationStore:
+    """Random access to the pseudo-labels of one annotator for the clips of one dataset."""
+
+    def __init__(self, dataset: Path, annotator: str) -> None:
+        """Read the manifests.
+
+        Raises:
+            DataError: the dataset has no labels of this annotator.
+        """
+        self._places: dict[str, tuple[Path, int, int]] = {}
+        folder = dataset / FOLDER_NAME / annotator
+        for manifest in sorted(folder.glob("*.json")):
+            record = json.loads(manifest.read_text(encoding="utf-8"))
+            for row in record["rows"]:
+                self._places[row["key"]] = (manifest.with_suffix(".tar"), row["offset"], row["length"])
+        if not self._places:
+            raise DataError(
+                f"{dataset} has no labels of annotator '{annotator}'; run: python -m worldsim annotate {dataset} "
+                f"--labels {annotator}"
+            )
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def load(self, key: str) -> dict[str, np.ndarray]:
+        """Return the arrays of a clip; none if it was not annotated.
+
+        Raises:
+            DataError: the file is missing, cut off or damaged.
+        """
+        if key not in self._places:
+            return {}
+        path, offset, length = self._places[key]
+        try:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                block = file.read(length)
+            with tarfile.open(fileobj=io.BytesIO(block)) as tar:
+                members = {info.name.partition(".")[2]: file.read() for info in tar if (file := tar.extractfile(info))}
+            return _unpacked(members)
+        except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+            raise DataError(
+                f"the labels of clip '{key}' in {path} are damaged ({error}); delete that file and its .json and "
+                "annotate again, which makes only what is missing."
+            ) from error
+
+
+def _packed(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    members: dict[str, bytes] = {}
+    records: dict[str, Any] = {}
+    for name, array in arrays.items():
+        pack = pack_flow if name in _FLOWS else pack_mask if array.dtype == bool else pack_array
+        members[f"{name}.zst"], records[name] = pack(array)
+    return {"json": json.dumps(records).encode(), **members}
+
+
+def _unpacked(members: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    arrays = {}
+    for name, record in json.loads(members["json"]).items():
+        unpack = unpack_flow if name in _FLOWS else unpack_array if "dtype" in record else unpack_mask
+        arrays[name] = unpack(members[f"{name}.zst"], record)
+    return arrays
