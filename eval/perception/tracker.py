@@ -18,6 +18,7 @@ BIRTH = 255
 _COVERED = 0.45  # a pixel is an object's when it covers this share of it
 _FOREIGN = 45.0  # grey levels from every explanation that make a pixel foreign
 _REACH = 2.0  # image widths per second within which an object is looked for
+_SHIFT = 0.12  # image widths by which the background may be displaced
 _EIGHT = np.ones((3, 3), dtype=int)
 
 
@@ -155,8 +156,24 @@ def _blobs(background: Background, place: int, palettes: list[np.ndarray], group
         share[rows, columns] = np.where(own, alpha, 0.0)
         found += _connected(share, share > _COVERED, group)
     foreign = np.zeros(shape)
-    foreign[rows, columns] = (best > tolerance) & (shadow > tolerance / 2)
+    strange = (best > tolerance) & (shadow > tolerance / 2)
+    strange[strange] = ~_displaced(plate, rows[strange], columns[strange], pixels[strange], tolerance)
+    foreign[rows, columns] = strange
     return found + _connected(foreign, foreign > 0, -1)
+
+
+def _displaced(
+    plate: np.ndarray, rows: np.ndarray, columns: np.ndarray, pixels: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Whether pixels have a colour of the plate nearby: a camera that moves shifts the background, and adds nothing."""
+    height, width = plate.shape[:2]
+    steps = np.round(np.linspace(-_SHIFT, _SHIFT, 9) * width).astype(int)
+    nearest = np.full(len(rows), np.inf)
+    for down in steps:
+        for across in steps:
+            there = plate[np.clip(rows + down, 0, height - 1), np.clip(columns + across, 0, width - 1)]
+            nearest = np.minimum(nearest, shadow_residual(pixels, there))
+    return nearest < tolerance / 2
 
 
 def _connected(share: np.ndarray, core: np.ndarray, group: int) -> list[_Blob]:

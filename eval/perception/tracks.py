@@ -29,6 +29,11 @@ class Track:
         whole:     True = it was found and no part of it is cut off by the image border, so its centroid can be trusted
         centroid:  (x, y), pixels; the centre of the top-left pixel is (0.5, 0.5); NaN where absent
         area:      pixels, partly covered ones count in part; 0 where absent
+        color:     mean sRGB of its pixels, grey levels; NaN where absent
+        box:       (left, top, right, bottom) of its pixels, right and bottom exclusive; NaN where absent
+        crowded:   True = it shares a connected piece of foreground with another object, so its outline is a guess
+
+    color, box and crowded are None in tracks made by hand.
     """
 
     name: str
@@ -36,6 +41,17 @@ class Track:
     whole: Bool[np.ndarray, "t"]
     centroid: Float[np.ndarray, "t 2"]
     area: Float[np.ndarray, "t"]
+    color: Float[np.ndarray, "t 3"] | None = None
+    box: Float[np.ndarray, "t 4"] | None = None
+    crowded: Bool[np.ndarray, "t"] | None = None
+
+    @property
+    def size(self) -> float:
+        """Median area over the frames in which it is seen whole (else: seen), pixels; 0 if it never is."""
+        for chosen in (self.whole, self.presence):
+            if chosen.any():
+                return float(np.median(self.area[chosen]))
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -45,13 +61,15 @@ class Tracks:
     Units:
         seconds:  time of the picture that was looked at for each frame, s
         births:   blobs per frame that match no known object (intruders, duplicates, objects of changed colour)
-        labels:   0 = background, i = ``tracks[i - 1]``, 255 = birth; for overlays
+        labels:   0 = background, i = ``tracks[i - 1]``, 255 = birth
+        camera:   homography of each frame, pixels → pixels of the first frame; None = it stands still
     """
 
     tracks: tuple[Track, ...]
     seconds: Float[np.ndarray, "t"]
     births: Int[np.ndarray, "t"]
     labels: UInt8[np.ndarray, "t h w"]
+    camera: Float[np.ndarray, "t 3 3"] | None = None
 
     def of(self, name: str) -> Track:
         """Return the track of one object.

@@ -1,0 +1,50 @@
+"""``python -m eval.audit``: audit any folder of videos, without a reference."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from physics_data.core.program import make_app, messages, progress_bar, run
+
+app = make_app("Audit any folder of videos for object permanence and motion, without a reference.")
+
+
+@app.command()
+def audit(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos; any names, sizes and rates from 8 Hz.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of audits on stdout.")] = False,
+) -> None:
+    """Look for things that vanish, appear, double, jump, change or gain energy; say where nothing can be said.
+
+    Example: `python -m eval.audit runs/my_videos --workers 2 --json`
+    """
+    from eval.audit.video import audit_folder
+
+    audits = []
+    with progress_bar() as progress:
+        bar = progress.add_task("auditing videos", total=None, note="")
+        for found in audit_folder(folder, workers):
+            audits.append(found)
+            progress.advance(bar)
+    if as_json:
+        typer.echo(json.dumps([found.model_dump() for found in audits], indent=1))
+        return
+    table = Table("video", "permanence", "coverage", "realism", "coverage", "moved", "strongest event")
+    for found in audits:
+        shown = [
+            text
+            for measure in (found.permanence, found.realism)
+            for text in ("–" if measure.value is None else f"{measure.value:.2f}", f"{measure.coverage:.2f}")
+        ]
+        first = found.events[0] if found.events else None
+        event = f"{first.kind} at {first.seconds:.2f} s ({first.strength:.2f})" if first else found.permanence.reason
+        table.add_row(found.file, *shown, f"{found.moved:.2f}", found.error or event)
+    messages.print(table)
+
+
+if __name__ == "__main__":
+    run(app)

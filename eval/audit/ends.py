@@ -1,0 +1,124 @@
+"""Where things begin and end: at a border, behind something, in a crowd, or in the middle of nothing."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from eval.perception.scene import Scene
+from eval.perception.tracks import Track, Tracks
+
+_LIFE = 4  # frames a thing must have been followed for its end to count
+_SOLID = (0.55, 0.85)  # last area over the usual one: below the first it was going, above the second it was whole
+_FAST = (0.7, 1.3)  # diameters per frame: above, it may have gone behind something between two frames
+_LEFT = (0.5, 0.15)  # foreground that is left around, over the area: above the first it is still there
+_VISIBLE = (18.0, 40.0)  # grey levels between the thing and what is behind it: below, it may be there unseen
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of an unbroken run of sightings.
+
+    Units:
+        track:     index of the thing
+        frame:     the last frame in which it is seen (of a beginning: the first)
+        begins:    True = a beginning
+        strength:  how sure it is that it did not go (or come) by any lawful way, 0..1
+        judged:    False = nothing can be said: at a border, in a crowd, too fast, too like its background
+        diameter:  pixels
+    """
+
+    track: int
+    frame: int
+    begins: bool
+    strength: float
+    judged: bool
+    centroid: Float[np.ndarray, "2"]
+    diameter: float
+
+
+def ramp(value: float, limits: tuple[float, float]) -> float:
+    """Rise from 0 at the first limit to 1 at the second, which may be the smaller one."""
+    low, high = limits
+    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
+
+
+def runs_of(presence: np.ndarray) -> list[tuple[int, int]]:
+    """First and last frame of every unbroken run."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], presence.astype(np.int8), [0]])))
+    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def find_ends(scene: Scene, tracks: Tracks) -> list[End]:
+    """Judge every beginning and end of a run of sightings inside the video; tracks on the scene's canvas."""
+    last = len(scene.video) - 1
+    found = []
+    for index, track in enumerate(tracks.tracks):
+        for first, final in runs_of(track.presence):
+            if final - first + 1 < _LIFE:
+                continue
+            if final < last:
+                found.append(_judge(scene, tracks, index, list(range(first, final + 1)), final + 1))
+            if first > 0:
+                found.append(_judge(scene, tracks, index, list(range(final, first - 1, -1)), first - 1))
+    return found
+
+
+def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: int) -> End:
+    """Judge the end of a run in the direction of ``frames``; ``after`` is the first frame without the thing."""
+    track, end = tracks.tracks[index], frames[-1]
+    recent = frames[-5:]
+    usual = float(np.median(track.area[frames[-12:]]))
+    diameter = float(2 * np.sqrt(usual / np.pi))
+    speed = (track.centroid[recent[-1]] - track.centroid[recent[0]]) / max(len(recent) - 1, 1)
+    pace = float(np.linalg.norm(speed))
+
+    def verdict(strength: float, judged: bool) -> End:
+        return End(index, end, after < end, strength, judged, track.centroid[end], diameter)
+
+    if not bool(track.whole[recent[-2:]].all()) or _leaves(scene, track, end, after, speed, diameter):
+        return verdict(0.0, False)
+    if track.crowded is not None and track.crowded[recent[-2:]].any():
+        return verdict(0.0, False)
+    mask = tracks.labels[end] == index + 1
+    if not mask.any():
+        return verdict(0.0, False)
+    shifted = _shift(mask, speed)
+    reach = max(2, round(pace + 0.35 * diameter))
+    around = cv2.dilate((mask | shifted).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+    others = (tracks.labels[end] > 0) & ~mask
+    if (others & around).sum() > 0.15 * usual:
+        return verdict(0.0, False)
+    left = float((scene.foreground[after] > 0)[around].sum()) / max(float(mask.sum()), 1.0)
+    lost = np.abs(scene.video[end][mask].astype(float) - scene.plate.picture[mask]).max(-1).mean()
+    ahead = shifted if shifted.any() else mask
+    color = scene.video[end][mask].mean(0)
+    hidden = float(np.abs(scene.plate.picture[ahead] - color).max(-1).mean())
+    visible = ramp(min(float(lost), hidden), _VISIBLE)
+    fast = 1 - ramp(pace / max(diameter, 1.0), _FAST)
+    if visible * fast < 0.2:
+        return verdict(0.0, False)
+    solid = ramp(float(track.area[end]) / usual, _SOLID)
+    size = ramp(usual / (scene.size[0] * scene.size[1]), (2e-4, 8e-4))
+    long = ramp(float(len(frames)), (3.0, 8.0))
+    return verdict(solid * ramp(left, _LEFT) * visible * fast * size * long, True)
+
+
+def _leaves(scene: Scene, track: Track, end: int, after: int, speed: np.ndarray, diameter: float) -> bool:
+    """Whether the thing may have left the picture by the next frame."""
+    assert track.box is not None
+    low = track.box[end][:2] + np.minimum(1.5 * speed, 0) - 0.15 * diameter - 2
+    high = track.box[end][2:] + np.maximum(1.5 * speed, 0) + 0.15 * diameter + 2
+    if scene.valid is None:
+        return bool((low < 0).any() or high[0] > scene.size[1] or high[1] > scene.size[0])
+    rows = np.clip(np.array([low[1], high[1]]).round().astype(int), 0, scene.valid.shape[1] - 1)
+    columns = np.clip(np.array([low[0], high[0]]).round().astype(int), 0, scene.valid.shape[2] - 1)
+    return not bool(scene.valid[after][np.ix_(rows, columns)].all())
+
+
+def _shift(mask: np.ndarray, speed: np.ndarray) -> np.ndarray:
+    """Move a mask by whole pixels."""
+    height, width = mask.shape
+    matrix = np.array([[1.0, 0.0, float(speed[0].round())], [0.0, 1.0, float(speed[1].round())]])
+    return cv2.warpAffine(mask.astype(np.uint8), matrix, (width, height), flags=cv2.INTER_NEAREST) > 0

@@ -1,0 +1,144 @@
+"""Permanence without a reference: do things vanish, appear, double, jump, or change what they look like?"""
+
+import numpy as np
+from jaxtyping import Float
+
+from eval.audit.ends import End, find_ends, ramp
+from eval.audit.result import Event, EventKind, Measure
+from eval.perception.scene import Scene
+from eval.perception.tracks import Track, Tracks
+
+_ALIKE = 40.0  # grey levels between the mean colours of one thing, seen twice
+_SWAP = (28.0, 60.0)  # grey levels that a mean colour may not jump
+_GROWTH = (0.45, 0.9)  # logarithm of the area that may not jump
+_JUMP = (1.0, 2.0)  # diameters that a thing may not be off its course
+
+
+def audit_permanence(scene: Scene, tracks: Tracks) -> tuple[list[Event], Measure]:
+    """Return the events that break permanence, and the measure: one minus the strongest; tracks on the canvas.
+
+    Coverage is the share of the beginnings and ends inside the video that could be judged; with none of them it is 1
+    as long as anything was followed.
+    """
+    ends = find_ends(scene, tracks)
+    events = _ends_to_events(scene, tracks, [end for end in ends if end.strength > 0.05])
+    for index, track in enumerate(tracks.tracks):
+        events += _changes(scene, track, tracks, index)
+    if not tracks.tracks:
+        return [], Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
+    judged = [end.judged for end in ends]
+    coverage = float(np.mean(judged)) if judged else 1.0
+    if judged and not any(judged) and not events:
+        why = "every thing begins or ends at a border, in a crowd, too fast or too like its background"
+        return events, Measure(value=None, coverage=0.0, reason=why)
+    reason = "" if coverage >= 0.5 else "most beginnings and ends are at borders or in crowds"
+    return events, Measure(value=1 - max((e.strength for e in events), default=0.0), coverage=coverage, reason=reason)
+
+
+def _event(
+    scene: Scene, tracks: Tracks, kind: EventKind, frame: int, index: int, place: np.ndarray, sure: float
+) -> Event:
+    height, width = scene.video.shape[1:3]
+    x, y = float(place[0]) / width, float(place[1]) / height
+    return Event(
+        kind=kind, seconds=float(tracks.seconds[frame]), track=tracks.tracks[index].name, x=x, y=y, strength=sure
+    )
+
+
+def _color(track: Track, frame: int) -> Float[np.ndarray, "3"]:
+    assert track.color is not None
+    near = [k for k in range(max(0, frame - 3), min(len(track.presence), frame + 4)) if track.presence[k]]
+    return np.median(track.color[near], axis=0)
+
+
+def _ends_to_events(scene: Scene, tracks: Tracks, ends: list[End]) -> list[Event]:
+    """Pair ends with beginnings: what ends here and begins elsewhere at once, and looks the same, has jumped."""
+    events, used = [], set()
+    for gone in (end for end in ends if not end.begins):
+        for number, come in enumerate(ends):
+            if not come.begins or number in used or not come.frame - gone.frame > 0:
+                continue
+            same = np.abs(_color(tracks.tracks[gone.track], gone.frame) - _color(tracks.tracks[come.track], come.frame))
+            alike = same.max() < _ALIKE and 0.6 < come.diameter / gone.diameter < 1.6
+            if alike and come.frame - gone.frame <= 2 + 0.5 * _rate(tracks):
+                near = np.linalg.norm(come.centroid - gone.centroid) < 1.5 * gone.diameter
+                sure = max(gone.strength, come.strength)
+                kind: EventKind = "blink" if near or come.frame - gone.frame > 3 else "teleport"
+                events.append(_event(scene, tracks, kind, gone.frame, gone.track, gone.centroid, sure))
+                used.add(number)
+                break
+        else:
+            events.append(_event(scene, tracks, "vanish", gone.frame, gone.track, gone.centroid, gone.strength))
+    for number, come in enumerate(ends):
+        if come.begins and number not in used:
+            twins = [
+                index
+                for index, other in enumerate(tracks.tracks)
+                if index != come.track
+                and other.presence[come.frame]
+                and np.abs(_color(other, come.frame) - _color(tracks.tracks[come.track], come.frame)).max() < _ALIKE
+            ]
+            kind = "duplicate" if twins else "appear"
+            events.append(_event(scene, tracks, kind, come.frame, come.track, come.centroid, come.strength))
+    return events
+
+
+def _rate(tracks: Tracks) -> float:
+    return 1 / float(np.median(np.diff(tracks.seconds))) if len(tracks.seconds) > 1 else 1.0
+
+
+def _changes(scene: Scene, track: Track, tracks: Tracks, index: int) -> list[Event]:
+    """Jumps of colour, size and place inside a track, between two frames in which it is seen whole and alone."""
+    assert track.color is not None
+    good = track.presence & track.whole
+    if track.crowded is not None:
+        good &= ~track.crowded
+    frames = np.flatnonzero(good)
+    events: list[Event] = []
+    if len(frames) < 8:
+        return events
+    usual = track.size
+    weight = ramp(usual / (scene.size[0] * scene.size[1]), (2e-4, 8e-4))
+    colors, areas = track.color[frames], np.log(np.maximum(track.area[frames], 1.0))
+    steps = [k for k in range(3, len(frames) - 3) if frames[k + 2] - frames[k - 3] == 5]
+    if not steps:
+        return events
+    for values, limits, kind in ((colors, _SWAP, "color_swap"), (areas[:, None], _GROWTH, "size_jump")):
+        before = np.array([np.median(values[k - 3 : k], axis=0) for k in steps])
+        later = np.array([np.median(values[k : k + 3], axis=0) for k in steps])
+        unrest = np.array([max(_spread(values[k - 3 : k]), _spread(values[k : k + 3])) for k in steps])
+        jump = np.abs(later - before).max(-1) - 2.0 * unrest
+        still = np.abs(np.array([areas[k] - areas[k - 1] for k in steps])) < 0.5 if kind == "color_swap" else True
+        sure = weight * np.array([ramp(float(j), limits) for j in np.where(still, jump, 0.0)])
+        best = int(sure.argmax())
+        if sure[best] > 0.05:
+            frame = int(frames[steps[best]])
+            events.append(
+                _event(scene, tracks, kind, frame, index, track.centroid[frame], float(sure[best]))  # type: ignore[arg-type]
+            )
+    events += _jumps(scene, track, tracks, index, frames, weight)
+    return events
+
+
+def _spread(values: np.ndarray) -> float:
+    return float(np.ptp(values, axis=0).max())
+
+
+def _jumps(scene: Scene, track: Track, tracks: Tracks, index: int, frames: np.ndarray, weight: float) -> list[Event]:
+    """Sudden displacements: far off the course before, and off the course after, taken backwards."""
+    diameter = 2 * np.sqrt(track.size / np.pi)
+    found: list[Event] = []
+    place = track.centroid
+    for k in range(3, len(frames) - 3):
+        window = frames[k - 3 : k + 3]
+        if window[-1] - window[0] != 5 or np.ptp(np.log(np.maximum(track.area[window], 1.0))) > 0.5:
+            continue
+        a, b = frames[k - 1], frames[k]
+        before, later = (place[a] - place[a - 2]) / 2, (place[b + 2] - place[b]) / 2
+        step = place[b] - place[a]
+        off = min(np.linalg.norm(step - before), np.linalg.norm(step - later)) / max(float(diameter), 1.0)
+        usual = max(np.linalg.norm(before), np.linalg.norm(later)) / max(float(diameter), 1.0)
+        sure = weight * ramp(float(off - 1.5 * usual), _JUMP)
+        if sure > 0.05:
+            found.append(_event(scene, tracks, "teleport", int(b), index, place[b], sure))
+    return found[:3]

@@ -1,0 +1,93 @@
+"""What an audit of a video says, ready for JSON."""
+
+from typing import Literal
+
+from physics_data.core.config import StrictModel
+
+EventKind = Literal["vanish", "appear", "duplicate", "teleport", "blink", "color_swap", "size_jump", "energy_gain"]
+
+PERMANENCE_KINDS: tuple[EventKind, ...] = (
+    "vanish",
+    "appear",
+    "duplicate",
+    "teleport",
+    "blink",
+    "color_swap",
+    "size_jump",
+)
+"""Events that break object permanence; the others break the laws of motion."""
+
+
+class Event(StrictModel):
+    """Something that cannot happen, or looks like it.
+
+    seconds:   when, from the first frame
+    track:     number of the thing
+    x, y:      where, shares of the width and height
+    strength:  how sure, 0..1
+    """
+
+    kind: EventKind
+    seconds: float
+    track: str
+    x: float
+    y: float
+    strength: float
+
+
+class Measure(StrictModel):
+    """One figure of an audit.
+
+    value:     1 = nothing is wrong, 0 = certainly something is; None = the audit abstains
+    coverage:  share of what would have to be judged that could be
+    reason:    why it abstains or covers little; empty where it does not
+    """
+
+    value: float | None
+    coverage: float
+    reason: str = ""
+
+
+class MotionRecord(StrictModel):
+    """How one thing moved: which law describes it best.
+
+    model:          the law of the shortest description; "none" = no law describes it to within its outline's unrest
+    residual:       root mean square distance from that law, diameters
+    seconds:        how long
+    """
+
+    track: str
+    model: Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "none"]
+    residual: float
+    seconds: float
+
+
+class VideoAudit(StrictModel):
+    """The audit of one video.
+
+    moved:       path lengths of all things, picture heights; 0 = nothing moved, and no other figure means anything
+    moving:      share of the frames in which something moved, 1
+    permanence:  do things stay what and where they are
+    realism:     do things move as unaided things do
+    flicker:     mean change of the still background from frame to frame, grey levels
+    alarm:       whether an event is stronger than the threshold
+    """
+
+    file: str
+    sha256: str
+    seconds: float
+    frame_rate: float
+    height: int
+    width: int
+    things: int
+    camera: Literal["still", "moving", "unknown"]
+    moved: float
+    moving: float
+    permanence: Measure
+    realism: Measure
+    flicker: float
+    kinks_per_second: float
+    events: tuple[Event, ...]
+    motions: tuple[MotionRecord, ...]
+    alarm: bool
+    error: str = ""

@@ -1,0 +1,331 @@
+"""Follow whatever moves in a video, without being told what is in it."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from scipy.optimize import linear_sum_assignment
+
+from eval.perception.camera import apply
+from eval.perception.colors import without_specks
+from eval.perception.scene import Scene, take_apart
+from eval.perception.tracks import Track, Tracks
+
+MOST_TRACKS = 254
+
+_SMALLEST = 2.5e-4  # of the picture's pixels, and at least 9
+_REACH = 2.5  # picture widths per second that a thing may move unseen
+_MEMORY = 3.0  # seconds for which a thing out of sight is remembered
+_ALIKE = 0.55  # Bhattacharyya distance of colours up to which two sightings may be one thing
+_BINS = 6
+_SHORTEST = 2  # frames; shorter tracks are dropped as noise
+
+
+@dataclass
+class _Piece:
+    """One connected piece of foreground, or the part of one that belongs to one thing."""
+
+    mask: np.ndarray  # bool, inside box
+    box: tuple[int, int, int, int]  # left, top, right, bottom
+    histogram: np.ndarray
+    color: np.ndarray
+    centroid: np.ndarray
+    area: float
+    crowded: bool = False
+
+
+@dataclass
+class _Thing:
+    """What is remembered of one followed thing."""
+
+    frames: list[int] = field(default_factory=list)
+    pieces: list[_Piece] = field(default_factory=list)
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros(_BINS**3))
+
+    @property
+    def usual_area(self) -> float:
+        return float(np.median([piece.area for piece in self.pieces[-9:]]))
+
+    @property
+    def typical_area(self) -> float:
+        return float(np.median([piece.area for piece in self.pieces]))
+
+    def predict(self, frame: int) -> np.ndarray:
+        """Constant velocity, from the last few frames."""
+        last = self.pieces[-1].centroid
+        if len(self.frames) < 2:
+            return last
+        back = max(-4, -len(self.frames))
+        speed = (last - self.pieces[back].centroid) / (self.frames[-1] - self.frames[back])
+        return last + speed * min(frame - self.frames[-1], 12)
+
+    def see(self, frame: int, piece: _Piece) -> None:
+        weight = 1.0 if not self.frames else 0.0 if piece.crowded else 0.2
+        self.histogram = (1 - weight) * self.histogram + weight * piece.histogram
+        self.frames.append(frame)
+        self.pieces.append(piece)
+
+
+def track_freely(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> Tracks:
+    """Follow everything that moves in front of the empty scene; things that never move are part of the scene.
+
+    Pieces of foreground keep their thing's number from frame to frame by optical flow; a piece of no number is a thing
+    that was out of sight, if it looks alike and could have got there, else a new one. A piece of several numbers is cut
+    between them.
+
+    Units:
+        rgb:         sRGB
+        frame_rate:  Hz
+        returns:     tracks "1", "2", ... in the order of appearance; births counts the tracks that begin, by frame
+    """
+    return tracks_in(take_apart(rgb), frame_rate)
+
+
+def tracks_in(scene: Scene, frame_rate: float, *, on_canvas: bool = False) -> Tracks:
+    """Follow the things of a scene that was taken apart; see ``track_freely``.
+
+    on_canvas leaves places and labels on the scene's canvas, where the background stands still.
+    """
+    num_frames, height, width = scene.foreground.shape
+    smallest = max(9.0, _SMALLEST * scene.size[0] * scene.size[1])
+    flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    things: list[_Thing] = []
+    labels = np.zeros((num_frames, height, width), np.int32)
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in scene.video]
+    for frame in range(num_frames):
+        mask = _cleaned(scene.foreground[frame])
+        count, numbered, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        prior = np.zeros((height, width), np.int32)
+        if frame and labels[frame - 1].any() and count > 1:
+            flow = flow_of.calc(grey[frame], grey[frame - 1], None)
+            prior = _carried(labels[frame - 1], flow)
+        claims, loose = _divide(scene.video[frame], numbered, stats, prior, things, smallest)
+        _reclaim(claims, loose, things, frame, frame_rate, scene.size[1])
+        for index, piece in claims.items():
+            things[index].see(frame, piece)
+        for piece in loose:
+            if piece.area >= smallest and len(things) < 4 * MOST_TRACKS:
+                things.append(_Thing())
+                claims[len(things) - 1] = piece
+                things[-1].see(frame, piece)
+        for index, piece in claims.items():
+            left, top, right, bottom = piece.box
+            labels[frame, top:bottom, left:right][piece.mask] = index + 1
+    things, renamed = _linked(things, frame_rate, scene.size[1])
+    return _collect(scene, things, renamed[labels], frame_rate, on_canvas)
+
+
+def _linked(things: list[_Thing], frame_rate: float, width: int) -> tuple[list[_Thing], np.ndarray]:
+    """Join a thing that went out of sight with one that came up later, looks alike and could have got there.
+
+    What comes out from behind something is at first a sliver that looks like nothing; seen as a whole, it is known.
+    Returns the joined things, and the new number of every old one.
+    """
+    cost = np.full((len(things), len(things)), 1e6)
+    for i, gone in enumerate(things):
+        for j, come in enumerate(things):
+            gap = come.frames[0] - gone.frames[-1]
+            if 0 < gap <= _MEMORY * frame_rate and len(gone.frames) >= _SHORTEST and len(come.frames) >= _SHORTEST:
+                size = abs(np.log(come.typical_area / gone.typical_area))
+                color = unlikeness(gone.histogram, come.histogram)
+                reach = 2 * np.sqrt(gone.typical_area) + _REACH * width / frame_rate * min(gap, 0.4 * frame_rate)
+                away = np.linalg.norm(come.pieces[0].centroid - gone.predict(come.frames[0]))
+                if color < _ALIKE and size < 0.9 and away < reach:
+                    cost[i, j] = away / reach + color + 0.3 * size
+    joined = np.arange(len(things))
+    for i, j in zip(*linear_sum_assignment(cost), strict=True):
+        if cost[i, j] < 1e6:
+            joined[j] = i
+    roots = np.array([_root(joined, i) for i in range(len(things))], dtype=np.int64)
+    kept = {int(root): number for number, root in enumerate(np.unique(roots), start=1)}
+    result = []
+    for root in kept:
+        parts = sorted((things[i] for i in np.flatnonzero(roots == root)), key=lambda thing: thing.frames[0])
+        whole = _Thing(histogram=parts[0].histogram)
+        for part in parts:
+            whole.frames += part.frames
+            whole.pieces += part.pieces
+        result.append(whole)
+    renamed = np.zeros(len(things) + 1, np.int64)
+    renamed[1:] = [kept[int(root)] for root in roots]
+    return result, renamed
+
+
+def _root(joined: np.ndarray, index: int) -> int:
+    while joined[index] != index:
+        index = int(joined[index])
+    return index
+
+
+def _cleaned(foreground: np.ndarray) -> np.ndarray:
+    """Close cracks and drop single pixels."""
+    closed = cv2.morphologyEx(foreground, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return without_specks(closed)
+
+
+def _carried(labels: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Where the numbers of the last frame are in this one."""
+    height, width = labels.shape
+    x = np.clip(np.arange(width)[None] + flow[..., 0], 0, width - 1).round().astype(np.intp)
+    y = np.clip(np.arange(height)[:, None] + flow[..., 1], 0, height - 1).round().astype(np.intp)
+    return labels[y, x]
+
+
+def _piece(picture: np.ndarray, mask: np.ndarray, left: int, top: int, crowded: bool) -> _Piece:
+    """Measure a mask at a place of the picture; its box is drawn in around it."""
+    rows, columns = np.nonzero(mask)
+    first_row, first_column = rows.min(), columns.min()
+    mask = mask[first_row : rows.max() + 1, first_column : columns.max() + 1]
+    left, top = left + int(first_column), top + int(first_row)
+    box = (left, top, left + mask.shape[1], top + mask.shape[0])
+    pixels = picture[top : box[3], left : box[2]]
+    core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    chosen = pixels[core if core.sum() >= 6 else mask]
+    bins = (chosen // (256 // _BINS + 1)).astype(np.intp)
+    histogram = np.bincount(bins @ np.array([_BINS * _BINS, _BINS, 1]), minlength=_BINS**3) / len(chosen)
+    centroid = np.array([columns.mean() + left - first_column + 0.5, rows.mean() + top - first_row + 0.5])
+    return _Piece(mask, box, histogram, chosen.mean(0), centroid, float(len(rows)), crowded)
+
+
+def _divide(
+    picture: np.ndarray,
+    numbered: np.ndarray,
+    stats: np.ndarray,
+    prior: np.ndarray,
+    things: list[_Thing],
+    smallest: float,
+) -> tuple[dict[int, _Piece], list[_Piece]]:
+    """Give each connected piece to the things that flow into it; return the claims and the pieces of nobody."""
+    parts: dict[int, list[tuple[np.ndarray, int, int, bool]]] = {}
+    loose: list[_Piece] = []
+    for number in range(1, len(stats)):
+        left, top, width, height, area = (int(value) for value in stats[number])
+        window = np.s_[top : top + height, left : left + width]
+        mask = numbered[window] == number
+        carried = np.where(mask, prior[window], 0)
+        counts = np.bincount(carried[carried > 0], minlength=1)
+        owners = [
+            int(n)
+            for n in np.flatnonzero(counts)
+            if counts[n] >= 0.25 * min(things[n - 1].pieces[-1].area, area) and counts[n] >= 4
+        ]
+        if not owners:
+            if area >= smallest:
+                loose.append(_piece(picture, mask, left, top, False))
+        elif len(owners) == 1:
+            parts.setdefault(owners[0] - 1, []).append((mask, left, top, False))
+        else:
+            nearest = _nearest(carried, owners)
+            for owner in owners:
+                share = mask & (nearest == owner)
+                if share.any():
+                    parts.setdefault(owner - 1, []).append((share, left, top, True))
+    return _join(picture, parts, things, loose, smallest), loose
+
+
+def _nearest(carried: np.ndarray, owners: list[int]) -> np.ndarray:
+    """Number of the nearest carried pixel of one of the owners, at every pixel."""
+    distance = [cv2.distanceTransform((carried != owner).astype(np.uint8), cv2.DIST_L2, 3) for owner in owners]
+    return np.array(owners)[np.argmin(distance, axis=0)]
+
+
+def _join(
+    picture: np.ndarray,
+    parts: dict[int, list[tuple[np.ndarray, int, int, bool]]],
+    things: list[_Thing],
+    loose: list[_Piece],
+    smallest: float,
+) -> dict[int, _Piece]:
+    """Join the parts of each thing that lie together; a large part that lies apart is a piece of its own."""
+    claims: dict[int, _Piece] = {}
+    for index, shares in parts.items():
+        pieces = sorted((_piece(picture, *share) for share in shares), key=lambda p: -p.area)
+        main, reach = pieces[0], 1.3 * np.sqrt(things[index].usual_area)
+        for other in pieces[1:]:
+            near = np.linalg.norm(other.centroid - main.centroid) < reach
+            if near or other.area < smallest:
+                main = _union(picture, main, other)
+            else:
+                loose.append(other)
+        claims[index] = main
+    return claims
+
+
+def _union(picture: np.ndarray, first: _Piece, second: _Piece) -> _Piece:
+    left, top = min(first.box[0], second.box[0]), min(first.box[1], second.box[1])
+    right, bottom = max(first.box[2], second.box[2]), max(first.box[3], second.box[3])
+    mask = np.zeros((bottom - top, right - left), dtype=bool)
+    for piece in (first, second):
+        mask[piece.box[1] - top : piece.box[3] - top, piece.box[0] - left : piece.box[2] - left] |= piece.mask
+    return _piece(picture, mask, left, top, first.crowded or second.crowded)
+
+
+def unlikeness(first: Float[np.ndarray, "b"], second: Float[np.ndarray, "b"]) -> float:
+    """Bhattacharyya distance of two colour histograms, 0 (equal) to 1 (nothing in common)."""
+    return float(np.sqrt(max(0.0, 1.0 - np.sqrt(first * second).sum())))
+
+
+def _reclaim(
+    claims: dict[int, _Piece], loose: list[_Piece], things: list[_Thing], frame: int, frame_rate: float, width: int
+) -> None:
+    """Give loose pieces to the things out of sight that look alike and could have got there (Hungarian method)."""
+    lost = [i for i, thing in enumerate(things) if i not in claims and frame - thing.frames[-1] <= _MEMORY * frame_rate]
+    if not lost or not loose:
+        return
+    cost = np.full((len(lost), len(loose)), 1e6)
+    for row, index in enumerate(lost):
+        thing = things[index]
+        gap = frame - thing.frames[-1]
+        reach = 2 * np.sqrt(thing.usual_area) + _REACH * width / frame_rate * min(gap, 0.4 * frame_rate)
+        for column, piece in enumerate(loose):
+            away = min(
+                np.linalg.norm(piece.centroid - thing.predict(frame)),
+                1.5 * np.linalg.norm(piece.centroid - thing.pieces[-1].centroid),
+            )
+            color = unlikeness(thing.histogram, piece.histogram)
+            size = abs(np.log(piece.area / thing.usual_area))
+            if away < reach and color < _ALIKE and size < 1.6:
+                cost[row, column] = away / reach + color + 0.3 * size
+    taken = []
+    for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        if cost[row, column] < 1e6:
+            claims[lost[row]] = loose[column]
+            taken.append(int(column))
+    for column in sorted(taken, reverse=True):
+        del loose[column]
+
+
+def _collect(scene: Scene, things: list[_Thing], labels: np.ndarray, frame_rate: float, on_canvas: bool) -> Tracks:
+    """Turn things into tracks; what was seen too briefly to be a thing is dropped."""
+    num_frames = len(labels)
+    height, width = scene.size
+    kept = [i for i, thing in enumerate(things) if len(thing.frames) >= _SHORTEST]
+    kept = sorted(sorted(kept, key=lambda i: -len(things[i].frames))[:MOST_TRACKS])
+    table = np.zeros(len(things) + 1, np.uint8)
+    for new, index in enumerate(kept, start=1):
+        table[index + 1] = new
+    found = table[labels]
+    pictures = found if on_canvas else scene.in_picture(found)
+    births = np.zeros(num_frames, dtype=np.int64)
+    back = np.linalg.inv(scene.to_canvas)
+    tracks = []
+    for new, index in enumerate(kept, start=1):
+        thing = things[index]
+        if thing.frames[0] > 0:
+            births[thing.frames[0]] += 1
+        presence, whole, crowded = np.zeros((3, num_frames), dtype=bool)
+        centroid, color, box = (np.full((num_frames, n), np.nan) for n in (2, 3, 4))
+        area = np.zeros(num_frames)
+        for frame, piece in zip(thing.frames, thing.pieces, strict=True):
+            corners = placed = np.array([piece.centroid, piece.box[:2], piece.box[2:]], dtype=np.float64)
+            if scene.camera.moving:
+                placed = apply(back[frame], corners)
+            presence[frame], area[frame], crowded[frame] = True, piece.area, piece.crowded
+            shown = corners if on_canvas else placed
+            centroid[frame], box[frame], color[frame] = shown[0], shown[1:].ravel(), piece.color
+            (left, top), (right, bottom) = placed[1:]
+            whole[frame] = left > 0.5 and top > 0.5 and right < width - 0.5 and bottom < height - 0.5
+        tracks.append(Track(str(new), presence, whole, centroid, area, color, box, crowded))
+    camera = scene.camera.to_first if scene.camera.moving else None
+    return Tracks(tuple(tracks), np.arange(num_frames) / frame_rate, births, pictures, camera)

@@ -1,0 +1,152 @@
+"""The empty scene behind moving things, from a video alone: for each pixel the colour that belongs there."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from eval.perception.colors import largest, without_specks
+
+_MOST_FRAMES = 64
+_RARE = 2  # sightings that make a second colour of a pixel worth a look
+_MOST_CHANGING = 0.6  # share of the canvas; where more changes, nothing around is known
+_ALIEN = 22.0  # grey levels from all that encloses it, from which on a colour is taken for a thing's
+_CLOSER = 0.6
+_HOME = 0.75  # a colour that is there first, last and for this share of the time is the plate's
+_PEELS = 12
+_LEVELS = 3.0  # grey levels of noise that every video is granted
+
+
+@dataclass(frozen=True)
+class Plate:
+    """The empty scene.
+
+    Units:
+        picture:  sRGB, grey levels
+        noise:    standard deviation of the video around it, grey levels per channel, by pixel
+    """
+
+    picture: Float[np.ndarray, "h w 3"]
+    noise: Float[np.ndarray, "h w"]
+
+
+def model_plate(video: UInt8[np.ndarray, "t h w 3"], valid: Bool[np.ndarray, "t h w"] | None = None) -> Plate:
+    """Find the plate: the median of every pixel, but where a thing lay for most of the time, what was seen without it.
+
+    A pixel that shows one colour for some time and another one before or after shows a thing that came or went; the
+    plate is the colour that joins up with the surroundings. A thing that never leaves its place is part of the plate.
+
+    Units:
+        video:  sRGB, registered on one canvas
+        valid:  False = the canvas was not in view
+    """
+    step = max(1, len(video) // _MOST_FRAMES)
+    sample = video[::step]
+    seen = None if valid is None else valid[::step]
+    first = _median(sample, seen)
+    distance = _apart(sample, first)
+    if seen is not None:
+        distance[~seen] = 0
+    noise = np.median(distance, axis=0).astype(np.float32)
+    level = max(_LEVELS, float(np.median(noise)))
+    noise = np.clip(noise, _LEVELS, 4 * level)
+    limit = np.maximum(14.0, 5 * np.minimum(noise, 2 * level))
+    apart = distance > limit
+    picture = _choose(sample, first, apart, limit)
+    return Plate(picture.astype(np.float64), np.where((picture != first).any(-1), level, noise))
+
+
+def _apart(sample: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Largest difference of a channel, for every frame and pixel."""
+    still = picture.round().astype(np.uint8)
+    return np.stack([largest(cv2.absdiff(frame, still)) for frame in sample])
+
+
+def _median(sample: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+    """Median over the frames in which a pixel was seen; over all where it never was."""
+    if seen is None:
+        return np.median(sample, axis=0).astype(np.float32)
+    count = seen.sum(0)
+    order = np.where(seen[..., None], sample.astype(np.int16), 999)
+    order.sort(axis=0)
+    middle = np.maximum(count - 1, 0) // 2
+    chosen = np.take_along_axis(order, middle[None, ..., None], axis=0)[0]
+    return np.where(count[..., None] > 0, chosen, np.median(sample, axis=0)).astype(np.float32)
+
+
+def _choose(sample: np.ndarray, first: np.ndarray, apart: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Choose each changing pixel's plate among its three commonest colours: the one that joins up with what is around.
+
+    What never changes is the plate; the colours expected inside a changing region are drawn in from its rim.
+    """
+    changing = apart.sum(0) >= _RARE
+    changing = without_specks(changing.astype(np.uint8))
+    share = changing.mean()
+    if not 0 < share < _MOST_CHANGING:
+        return first
+    reach = max(1, round(max(first.shape) / 64))
+    region = cv2.dilate(changing, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    region |= _holes(region)
+    expected = cv2.inpaint(first.round().astype(np.uint8), region, 3, cv2.INPAINT_TELEA).astype(np.float32)
+    rows, columns = np.nonzero(changing)
+    history = sample[:, rows, columns].astype(np.int16)
+    best = first[rows, columns]
+    around = _around(first, region > 0)
+    gap = _gap(best, around[:, rows, columns])
+    alien = _gap(first, around) > _ALIEN
+    rest = apart[:, rows, columns]
+    homely = ~rest[0] & ~rest[-1] & (rest.mean(0) < 1 - _HOME)
+    for _ in range(2):
+        other = _median(history[:, :, None], rest[:, :, None])[:, 0]
+        near = (largest(np.abs(history - other[None])) <= limit[rows, columns]) & rest
+        other_gap = _gap(other, around[:, rows, columns])
+        better = (near.sum(0) >= _RARE) & (gap > _ALIEN) & ~homely & (other_gap < _CLOSER * gap)
+        best, gap = np.where(better[:, None], other, best), np.where(better, other_gap, gap)
+        rest = rest & ~near
+    picture = first.copy()
+    picture[rows, columns] = best
+    alien[rows[homely], columns[homely]] = False
+    return _peel(picture, first, expected, (region > 0) & alien, reach)
+
+
+def _holes(region: np.ndarray) -> np.ndarray:
+    """What lies inside the outlines of a region."""
+    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros_like(region), outlines, -1, 1, cv2.FILLED)
+
+
+def _around(picture: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """The colours that enclose each pixel of a region: the first one outside it to the left, right, above, below."""
+    found = []
+    for turned, flipped in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        unknown, colors = (region.T, picture.transpose(1, 0, 2)) if turned else (region, picture)
+        unknown, colors = (unknown[:, ::-1], colors[:, ::-1]) if flipped else (unknown, colors)
+        place = np.where(unknown, -1, np.arange(unknown.shape[1])[None])
+        place = np.maximum.accumulate(place, axis=1)
+        filled = np.take_along_axis(colors, np.maximum(place, 0)[..., None], axis=1)
+        filled = np.where((place >= 0)[..., None], filled, np.inf)
+        filled = filled[:, ::-1] if flipped else filled
+        found.append(filled.transpose(1, 0, 2) if turned else filled)
+    return np.stack(found)
+
+
+def _gap(colors: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Distance to the most similar of the enclosing colours, grey levels."""
+    return largest(np.abs(colors[None] - around)).min(0)
+
+
+def _peel(picture: np.ndarray, first: np.ndarray, expected: np.ndarray, region: np.ndarray, reach: int) -> np.ndarray:
+    """Take away what is left of a thing that lay on its own place: colours like those removed right beside."""
+    removed = (largest(np.abs(picture - first)) > 14).astype(np.float32)
+    window = (4 * reach + 3, 4 * reach + 3)
+    for _ in range(_PEELS):
+        weight = cv2.blur(removed, window)
+        beside = cv2.blur(first * removed[..., None], window) / np.maximum(weight, 1e-6)[..., None]
+        alike = (weight > 0.1) & (largest(np.abs(picture - beside)) < 40)
+        new = region & alike & (removed == 0)
+        if not new.any():
+            break
+        picture[new] = expected[new]
+        removed[new] = 1.0
+    return picture

@@ -1,0 +1,105 @@
+"""A video taken apart without any knowledge of it: the camera's motion, the empty scene, and what is in front of it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from eval.perception.camera import CameraMotion, apply, estimate_camera, still_camera
+from eval.perception.colors import largest
+from eval.perception.plate import Plate, model_plate
+
+_LARGEST_CANVAS = 3.0  # canvas area in pictures
+_HALF = 0.5  # contrast of a rim pixel over its neighbours': less, and the thing covers less than half of it
+_CONTRAST = 16.0  # grey levels; less than this is no thing
+_DARKEST_SHADOW, _SHADOW_TINT = 0.3, 10.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A video registered on one canvas. Canvas pixel = picture pixel through ``to_canvas`` of its frame.
+
+    Units:
+        video:       sRGB
+        valid:       True = the frame shows this part of the canvas; None = always
+        plate:       the empty scene
+        foreground:  1 = something is in front of the plate
+        to_canvas:   homography of each frame
+        camera:      how the camera moved
+        size:        (height, width) of the picture, pixels
+    """
+
+    video: UInt8[np.ndarray, "t h w 3"]
+    valid: Bool[np.ndarray, "t h w"] | None
+    plate: Plate
+    foreground: UInt8[np.ndarray, "t h w"]
+    to_canvas: Float[np.ndarray, "t 3 3"]
+    camera: CameraMotion
+    size: tuple[int, int]
+
+    def in_picture(self, labels: UInt8[np.ndarray, "t h w"]) -> UInt8[np.ndarray, "t h0 w0"]:
+        """Bring labels from the canvas back to the pictures."""
+        if not self.camera.moving:
+            return labels
+        height, width = self.size
+        back = np.linalg.inv(self.to_canvas)
+        warped = [
+            cv2.warpPerspective(frame, matrix, (width, height), flags=cv2.INTER_NEAREST)
+            for frame, matrix in zip(labels, back, strict=True)
+        ]
+        return np.stack(warped)
+
+
+def take_apart(rgb: UInt8[np.ndarray, "t h w 3"]) -> Scene:
+    """Estimate camera, plate and foreground of a video; a camera that swings too far for one canvas counts as still."""
+    camera = estimate_camera(rgb)
+    height, width = rgb.shape[1:3]
+    to_canvas, (canvas_height, canvas_width) = _canvas(camera, height, width)
+    if canvas_height * canvas_width > _LARGEST_CANVAS * height * width:
+        camera = still_camera(len(rgb))
+        to_canvas, (canvas_height, canvas_width) = _canvas(camera, height, width)
+    video, valid = rgb, None
+    if camera.moving:
+        size = (canvas_width, canvas_height)
+        inside = np.full((height, width), 255, np.uint8)
+        video = np.stack([cv2.warpPerspective(f, m, size) for f, m in zip(rgb, to_canvas, strict=True)])
+        valid = np.stack([cv2.warpPerspective(inside, m, size, flags=cv2.INTER_NEAREST) > 0 for m in to_canvas])
+    plate = model_plate(video, valid)
+    foreground = np.stack([_foreground(frame, plate, camera.moving) for frame in video])
+    if valid is not None:
+        foreground[~valid] = 0
+    return Scene(video, valid, plate, foreground, to_canvas, camera, (height, width))
+
+
+def _canvas(camera: CameraMotion, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
+    if not camera.moving:
+        return camera.to_first, (height, width)
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
+    reached = np.array([apply(matrix, corners) for matrix in camera.to_first]).reshape(-1, 2)
+    low, high = np.floor(reached.min(0)), np.ceil(reached.max(0))
+    shift = np.array([[1.0, 0.0, -low[0]], [0.0, 1.0, -low[1]], [0.0, 0.0, 1.0]])
+    return shift @ camera.to_first, (int(high[1] - low[1]), int(high[0] - low[0]))
+
+
+def _foreground(frame: np.ndarray, plate: Plate, moving: bool) -> np.ndarray:
+    """Pixels that differ from the plate by more than noise and by more than a shadow does."""
+    pixels = frame.astype(np.float32)
+    picture = plate.picture.astype(np.float32)
+    difference = largest(np.abs(pixels - picture))
+    if moving:  # registration is a pixel off where the camera shakes: a pixel that fits a neighbour of the plate fits
+        low, high = cv2.erode(picture, np.ones((3, 3))), cv2.dilate(picture, np.ones((3, 3)))
+        difference = largest(np.maximum(np.maximum(low - pixels, pixels - high), 0))
+    candidates = difference > np.maximum(_CONTRAST, 5 * plate.noise)
+    if not candidates.any():
+        return candidates.astype(np.uint8)
+    here, behind = pixels[candidates], picture[candidates]
+    factor = np.clip((here * behind).sum(-1) / np.maximum((behind * behind).sum(-1), 1.0), 0.0, 1.0)
+    tint = np.sqrt(((here - factor[:, None] * behind) ** 2).sum(-1))
+    shadow = (factor > _DARKEST_SHADOW) & (factor < 0.97) & (tint < _SHADOW_TINT)
+    candidates[candidates] = ~shadow
+    found = candidates.astype(np.uint8)
+    square = np.ones((3, 3), np.uint8)
+    rim = candidates & (cv2.erode(found, square) == 0)
+    found[rim & (difference < _HALF * cv2.dilate(difference, square))] = 0
+    return found
