@@ -10,6 +10,125 @@ from physics_data.core.program import make_app, messages, print_listing, progres
 
 app = make_app("Run the whole chain, make the pinned baselines, measure speed against named peers.")
 
+SuiteName = Annotated[str, typer.Argument(help="permanence, motion, twins or folder; see 'list'.")]
+SizeOption = Annotated[str, typer.Option(help="quick (minutes on two cores) or full.")]
+CacheOption = Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")]
+SaltOption = Annotated[
+    str | None, typer.Option(help="Secret of a release with hidden scenes; its sha256 stands in every result.")
+]
+CommitmentOption = Annotated[str | None, typer.Option(help="Published sha256 that the salt must have.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Processes.")]
+
+
+@app.command()
+def export(
+    suite: SuiteName,
+    out: Annotated[Path, typer.Option(help="New folder: first frames, given videos, prompts, manifest, README.")],
+    size: SizeOption = "quick",
+    cache: CacheOption = Path("runs/suites"),
+    salt: SaltOption = None,
+    commitment: CommitmentOption = None,
+    workers: WorkersOption = 1,
+) -> None:
+    """Write what a model is given, as a folder that any model can take; its README says what to put back.
+
+    Example: `python -m benchmarks export permanence --out runs/permanence`
+    """
+    from benchmarks.suites.export import export_tasks
+    from benchmarks.suites.program import open_suite
+
+    with progress_bar() as progress:
+        found, prepared, _ = open_suite(suite, size, cache, salt, commitment, workers, progress)
+    options = f" --size {size}" + (" --salt SALT" if salt else "")
+    count = export_tasks(found.info, prepared, found.tasks(prepared), out, options)
+    messages.print(f"{count} scenes in [bold]{out}[/bold]; {out / 'README.md'} says what to put back")
+
+
+@app.command("run")
+def run_command(
+    suite: SuiteName,
+    videos: Annotated[Path, typer.Option(help="Folder of one system's videos, or of such folders.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.md, scenes.csv, summary.json, gallery/.")],
+    size: SizeOption = "quick",
+    cache: CacheOption = Path("runs/suites"),
+    name: Annotated[str | None, typer.Option(help="Name of a single system; default: its folder's name.")] = None,
+    salt: SaltOption = None,
+    commitment: CommitmentOption = None,
+    workers: WorkersOption = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the permutation tests.")] = 0,
+    gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json on stdout.")] = False,
+) -> None:
+    """Score videos on a suite, beside the pinned dummies. A second run scores only what is new.
+
+    Example: `python -m benchmarks run permanence --videos my_model --out runs/my_model --workers 2`
+    """
+    from benchmarks.suites.program import open_suite
+    from benchmarks.suites.run import run_suite
+    from eval.cli import summary_table
+    from eval.report.table import Summary
+
+    with progress_bar() as progress:
+        found, prepared, report = open_suite(suite, size, cache, salt, commitment, workers, progress)
+        submissions = found.find(prepared, videos, name)
+        record = run_suite(
+            found, prepared, submissions, out, workers=workers, seed=seed, gallery=gallery, progress=report
+        )
+    for submission in submissions:
+        if submission.strangers:
+            some = ", ".join(submission.strangers[:3])
+            messages.print(
+                f"[yellow]{submission.system}[/yellow]: {len(submission.strangers)} files match no scene and were "
+                f"not scored ({some}); the key of a scene is its name in manifest.json"
+            )
+    if as_json:
+        typer.echo(json.dumps(record, indent=1))
+    messages.print(summary_table(Summary(**{field: record[field] for field in Summary.model_fields})))
+    messages.print(f"Open [bold]{out / 'report.html'}[/bold]; one row per video in {out / 'scenes.csv'}")
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")],
+    videos: Annotated[Path | None, typer.Option(help="The scored videos, to compare their sha256.")] = None,
+    salt: SaltOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list on stdout.")] = False,
+) -> None:
+    """Recompute the aggregates of a result from its rows and check its hashes; exit code 1 where one fails.
+
+    Example: `python -m benchmarks verify runs/my_model --videos my_model`
+    """
+    from dataclasses import asdict
+
+    from benchmarks.suites.verify import verify_bundle
+
+    checks = verify_bundle(bundle, videos, salt)
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    words = {True: "[green]pass[/green]", False: "[red]FAIL[/red]", None: "not checked"}
+    for check in checks:
+        messages.print(f"{words[check.passed]}  {check.name}  [dim]{check.detail}[/dim]")
+    if any(check.passed is False for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def leaderboard(
+    results: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote, of one suite, size and release.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page, JSON, CSV and Markdown.")] = Path("leaderboard"),
+) -> None:
+    """Join results into one page; all aggregates are recomputed from the per-scene rows.
+
+    Example: `python -m benchmarks leaderboard runs/a runs/b --out runs/leaderboard`
+    """
+    from benchmarks.suites.leaderboard import write_leaderboard
+    from eval.cli import summary_table
+    from eval.report.table import Summary
+
+    record = write_leaderboard(results, out)
+    messages.print(summary_table(Summary(**{field: record[field] for field in Summary.model_fields})))
+    messages.print(f"Open [bold]{out / 'report.html'}[/bold]")
+
 
 @app.command()
 def demo(
@@ -105,15 +224,94 @@ def looks(
         messages.print(f"{file}")
 
 
+@app.command()
+def vae(
+    footage: Annotated[Path | None, typer.Option(help="Folder with videos, for the real clips.", exists=True)] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--vae", help="Run or model folder of a trained VAE to measure, too.")
+    ] = None,
+    peers: Annotated[bool, typer.Option(help="Train ours and diffusers' from scratch, and compare.")] = True,
+    seconds: Annotated[float, typer.Option(min=1, help="Processor time that each of them trains.")] = 40.0,
+    size: Annotated[int, typer.Option(min=32, help="Side of the clips, a multiple of 8, px.")] = 64,
+    clips: Annotated[int, typer.Option(min=1, help="Held-out clips of each kind.")] = 12,
+    train_clips: Annotated[int, typer.Option(min=1, help="Physics clips that the contestants train on.")] = 48,
+    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions of the timing.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Measure what the video VAE keeps, and race it against causal video VAEs of diffusers: same clips, same time.
+
+    Example: `python -m benchmarks vae --footage ~/Videos --seconds 300 --json > vae.json`
+    """
+    from benchmarks.speed import as_table
+    from benchmarks.vae.run import VAEBenchmark, measure_vae
+
+    plan = VAEBenchmark(
+        seconds=seconds,
+        size=size,
+        num_train=train_clips,
+        num_physics=clips,
+        num_real=clips,
+        repeats=repeats,
+        footage=footage,
+        weights=weights,
+        with_peers=peers,
+    )
+    rows = measure_vae(plan, messages.print)
+    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+
+
+@app.command()
+def validity(
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--part", help="dose, matrix, nuisances, footage or cost; may be repeated; default all."),
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=2, help="Scenes for each violation of the matrix.")] = 6,
+    footage: Annotated[Path | None, typer.Option(help="Folder with real videos, to be edited.", exists=True)] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for matrix.png, matrix.md and rows.json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Prove what the scores notice and what they do not: violations, their doses, nuisances, edited real clips.
+
+    Example: `python -m benchmarks validity --part matrix --scenes 4 --out runs/validity`
+    """
+    from benchmarks.speed import as_table
+    from benchmarks.validity import PARTS, validity
+
+    for part in parts or ():
+        if part not in PARTS:
+            raise typer.BadParameter(f"--part {part} is none of {', '.join(PARTS)}.")
+    rows = validity(parts or PARTS, scenes=scenes, footage=footage, out=out, progress=messages.print)
+    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+
+
+@app.command()
+def phyworld(
+    every: Annotated[int, typer.Option(min=1, help="Every so many of the published scenes; 1 takes all.")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Reproduce PhyWorld's floors, and measure what needs no model beside the published models.
+
+    Example: `python -m benchmarks phyworld --json > phyworld.json`
+    """
+    from benchmarks.speed import as_table
+    from benchmarks.suites.phyworld import phyworld_floors
+
+    rows = phyworld_floors(every)
+    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+
+
 @app.command("list")
 def list_members(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """List baselines and speed benchmarks with one line each.
+    """List suites, baselines and speed benchmarks with one line each.
 
     Example: `python -m benchmarks list`
     """
     from benchmarks.baselines import BASELINES
     from benchmarks.speed import SPEED_BENCHMARKS
+    from benchmarks.suites import SUITES
 
-    print_listing({"baselines": BASELINES.summaries(), "speed": SPEED_BENCHMARKS.summaries()}, as_json)
+    families = {"suites": SUITES, "baselines": BASELINES, "speed": SPEED_BENCHMARKS}
+    print_listing({family: table.summaries() for family, table in families.items()}, as_json)

@@ -100,6 +100,21 @@ def report(
     messages.print(f"Open [bold]{out}[/bold]")
 
 
+@app.command()
+def audit(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos; any names, sizes and rates from 8 Hz.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of audits on stdout.")] = False,
+) -> None:
+    """Look for things that vanish, appear, double, jump, change or gain energy, without a reference.
+
+    Example: `python -m eval audit runs/my_videos --workers 2 --json`
+    """
+    from eval.audit.__main__ import audit as audit_videos
+
+    audit_videos(folder, workers, as_json)
+
+
 @app.command("list")
 def list_members(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -116,11 +131,11 @@ def list_members(
 def summary_table(summary: "Summary") -> Table:
     """Return the score table for the terminal."""
     from eval.report.page import show_estimate
-    from eval.report.table import HEADLINE
 
-    table = Table("system", *(metric.replace("_", " ") for metric in HEADLINE), "scenes", "not whole", show_lines=True)
+    headline = summary.headline
+    table = Table("system", *(metric.replace("_", " ") for metric in headline), "scenes", "not whole", show_lines=True)
     for system in summary.systems:
         broken = system.missing + system.unreadable + system.short
-        estimates = (show_estimate(system.metrics[metric]).replace(" ", "\n", 1) for metric in HEADLINE)
+        estimates = (show_estimate(system.metrics[metric]).replace(" ", "\n", 1) for metric in headline)
         table.add_row(system.name, *estimates, str(system.scenes), str(broken) if broken else "–")
     return table

@@ -1,7 +1,7 @@
 """What a mean over scenes is worth: bootstrap intervals and paired comparisons. The unit is the scene."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,3 +105,100 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = largest
     return adjusted.tolist()
+
+
+def scene_means(
+    values: Sequence[float], scenes: Sequence[Hashable]
+) -> tuple[Float[np.ndarray, "s"], Float[np.ndarray, "s"]]:
+    """Return the mean of every scene over its seeds, and how many seeds it has; scenes in order of their name.
+
+    A bootstrap over these means draws whole scenes, so seeds stay nested in their scene (a cluster bootstrap).
+
+    Raises:
+        ValueError: another number of scenes than of values.
+
+    Source: Davison, Hinkley (1997), Bootstrap Methods and their Application, §3.8.
+    """
+    if len(values) != len(scenes):
+        raise ValueError(f"{len(values)} values were given for {len(scenes)} scenes; give one scene for each value.")
+    groups: dict[Hashable, list[float]] = {}
+    for value, scene in zip(values, scenes, strict=True):
+        groups.setdefault(scene, []).append(float(value))
+    ordered = [groups[scene] for scene in sorted(groups, key=str)]
+    return np.array([np.mean(group) for group in ordered]), np.array([float(len(group)) for group in ordered])
+
+
+@dataclass(frozen=True)
+class VarianceSplit:
+    """Where the scatter of one system's values comes from, as variances of a single value.
+
+    between_scenes:  of the scenes' true means; 0 where the estimate is below 0
+    between_seeds:   within a scene, from one generation seed to another; None with one seed each
+    """
+
+    between_scenes: float
+    between_seeds: float | None
+
+
+def variance_split(values: Sequence[float], scenes: Sequence[Hashable]) -> VarianceSplit:
+    """Split the variance into scenes and seeds by one-way analysis of variance with random effects.
+
+    Raises:
+        ValueError: fewer than two scenes.
+
+    Source: Searle, Casella, McCulloch (1992), Variance Components, §3.6 (unequal numbers included).
+    """
+    means, counts = scene_means(values, scenes)
+    groups, total = len(means), counts.sum()
+    if groups < 2:
+        raise ValueError(f"{groups} scene was given, a variance between scenes needs at least two.")
+    if total == groups:
+        return VarianceSplit(float(means.var(ddof=1)), None)
+    within_sum = float(np.square(values).sum() - (counts * means**2).sum())
+    within = max(0.0, within_sum / (total - groups))
+    grand = (counts * means).sum() / total
+    between_square = float((counts * (means - grand) ** 2).sum() / (groups - 1))
+    usual_count = (total - (counts**2).sum() / total) / (groups - 1)
+    return VarianceSplit(max(0.0, (between_square - within) / float(usual_count)), within)
+
+
+@dataclass(frozen=True)
+class RankStability:
+    """How much of a ranking would remain on other scenes of the same kind.
+
+    kendall:    mean Kendall tau-b between the ranking and that of a bootstrap sample of the scenes; 1 = always the same
+    low:        its 2.5 % quantile
+    best_stays: share of the samples in which the best system is still the best (ties count as parts)
+    """
+
+    kendall: float
+    low: float
+    best_stays: float
+
+
+def rank_stability(
+    values: Float[np.ndarray, "m s"], generator: np.random.Generator, resamples: int = 999
+) -> RankStability:
+    """Rank systems (rows) by their mean over scenes (columns), and again on bootstrap samples of the scenes.
+
+    A sample in which all systems tie says nothing of the order and counts as tau 0.
+
+    Raises:
+        ValueError: fewer than two systems or scenes.
+
+    Source: Kendall (1938), A new measure of rank correlation.
+    """
+    systems, scenes = values.shape
+    if systems < 2 or scenes < 2:
+        raise ValueError(f"{systems} systems on {scenes} scenes were given; a ranking needs at least two of each.")
+    full = values.mean(1)
+    draws = generator.integers(scenes, size=(resamples, scenes))
+    taus, stays = np.empty(resamples), np.empty(resamples)
+    top = int(full.argmax())
+    for number, draw in enumerate(draws):
+        again = values[:, draw].mean(1)
+        tau = float(stats.kendalltau(full, again)[0])  # pyright: ignore[reportArgumentType]
+        taus[number] = tau if np.isfinite(tau) else 0.0
+        winners = np.flatnonzero(again >= again.max() - 1e-12)
+        stays[number] = (top in winners) / len(winners)
+    return RankStability(float(taus.mean()), float(np.quantile(taus, 0.025)), float(stays.mean()))

@@ -13,6 +13,8 @@ SPEED_BENCHMARKS: Registry[Any] = Registry(
         "render": "benchmarks.speed.render:measure_render",
         "data": "benchmarks.speed.data:measure_data",
         "loader": "benchmarks.speed.loader:measure_loader",
+        "train": "benchmarks.speed.train:measure_train",
+        "sample": "benchmarks.speed.sample:measure_sample",
     },
 )
 """Functions (repeats) -> rows; a row has the keys name, value, unit, target, meets, peer, peer_value, ratio, spread,

@@ -95,7 +95,14 @@ def _between(before: np.ndarray, after: np.ndarray) -> np.ndarray | None:
     points = cv2.goodFeaturesToTrack(after, _POINTS, 0.02, max(4, max(after.shape) // 40))
     if points is None or len(points) < _MIN_POINTS:
         return None
-    found, status, _ = cv2.calcOpticalFlowPyrLK(after, before, points, None, winSize=(15, 15), maxLevel=3)
+    found, status, _ = cv2.calcOpticalFlowPyrLK(  # pyright: ignore[reportCallIssue]
+        after,
+        before,
+        points,
+        None,  # pyright: ignore[reportArgumentType]
+        winSize=(15, 15),
+        maxLevel=3,
+    )
     good = status.ravel() == 1
     if good.sum() < _MIN_POINTS:
         return None

@@ -98,7 +98,7 @@ def tracks_in(scene: Scene, frame_rate: float, *, on_canvas: bool = False) -> Tr
         count, numbered, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         prior = np.zeros((height, width), np.int32)
         if frame and labels[frame - 1].any() and count > 1:
-            flow = flow_of.calc(grey[frame], grey[frame - 1], None)
+            flow = flow_of.calc(grey[frame], grey[frame - 1], None)  # pyright: ignore[reportCallIssue, reportArgumentType]
             prior = _carried(labels[frame - 1], flow)
         claims, loose = _divide(scene.video[frame], numbered, stats, prior, things, smallest)
         _reclaim(claims, loose, things, frame, frame_rate, scene.size[1])

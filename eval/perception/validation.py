@@ -141,7 +141,7 @@ def validate(
     rows: list[TrackingRow] = []
     positions, taken = [], dict[str, int]()
     for position in dataset.select(source="physics"):
-        scenario = dataset.rows[position].scenario
+        scenario = dataset.rows[position].scenario or ""
         if (scenarios is None or scenario in scenarios) and (limit is None or taken.get(scenario, 0) < limit):
             positions.append(position)
             taken[scenario] = taken.get(scenario, 0) + 1

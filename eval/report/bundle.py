@@ -6,29 +6,43 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.report.table import read_rows, summarise, write_rows
+from eval.report.table import HEADLINE, Kind, SeedScore, read_rows, summarise, write_rows
 from eval.scoring import SceneScore
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import DataError
 from physics_data.core.provenance import git_commit, hardware, package_versions
 
-FORMAT = "worldsim.score/1"
+FORMAT = "worldsim.score/2"
 ROWS_NAME, SUMMARY_NAME, PAGE_NAME, GALLERY_NAME = "scenes.csv", "summary.json", "report.html", "gallery"
 
 
-def write_bundle(folder: Path, rows: Sequence[SceneScore], seed: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+def write_bundle(
+    folder: Path,
+    rows: Sequence[SceneScore],
+    seed: int,
+    facts: Mapping[str, Any],
+    headline: Sequence[str] = HEADLINE,
+    kinds: Mapping[str, Kind] | None = None,
+    is_paired: bool = True,
+    program: str = "eval",
+) -> dict[str, Any]:
     """Write ``scenes.csv`` and, recomputed from what was written, ``summary.json``; return the latter.
 
+    headline, kinds and is_paired are those of ``summarise``; program is what the command starts with.
+
     Raises:
+        DataError: rows that do not belong together.
         StorageError: the disk refused.
     """
     write_rows(folder / ROWS_NAME, rows)
-    summary = summarise(read_rows(folder / ROWS_NAME), seed)
+    summary = summarise(read_rows(folder / ROWS_NAME), seed, headline, kinds, is_paired)
     record = {
         "format": FORMAT,
         **summary.model_dump(mode="json"),
+        "is_paired": is_paired,
+        "has_pins": bool(kinds),
         **facts,
-        "command": " ".join(["python -m eval", *sys.argv[1:]]),
+        "command": " ".join([f"python -m {program}", *sys.argv[1:]]),
         "commit": git_commit(),
         "versions": package_versions(),
         "hardware": hardware(),
@@ -37,7 +51,7 @@ def write_bundle(folder: Path, rows: Sequence[SceneScore], seed: int, facts: Map
     return record
 
 
-def read_bundle(folder: Path) -> tuple[list[SceneScore], dict[str, Any]]:
+def read_bundle(folder: Path) -> tuple[list[SeedScore], dict[str, Any]]:
     """Read a bundle; its stored aggregates must be those of its rows.
 
     Raises:
@@ -51,7 +65,8 @@ def read_bundle(folder: Path) -> tuple[list[SceneScore], dict[str, Any]]:
         raise DataError(f"{folder / SUMMARY_NAME} cannot be read ({error!r}); score the videos again.") from error
     if version != FORMAT:
         raise DataError(f"{folder} has format '{version}', this version reads '{FORMAT}'; score the videos again.")
-    again = summarise(rows, seed).model_dump(mode="json")
+    kinds = {system["name"]: system["kind"] for system in record["systems"]} if record.get("has_pins") else None
+    again = summarise(rows, seed, record["headline"], kinds, record["is_paired"]).model_dump(mode="json")
     changed = [name for name in again if not _equal(again[name], record.get(name))]
     if changed:
         raise DataError(

@@ -1,7 +1,8 @@
 """Figures of the page, as SVG text."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import matplotlib
 import numpy as np
@@ -10,6 +11,15 @@ from matplotlib.figure import Figure
 from eval.report.table import Estimate, SystemSummary
 
 _COLORS = ("#2f6f9f", "#d9822b", "#4c9a5b", "#9b5fa5", "#b04a4a", "#7a7a7a", "#c2a83e", "#3fa7a7")
+
+
+class Curve(TypedDict):
+    """A mean over scenes at each time, and its standard error."""
+
+    seconds: list[float]
+    mean: list[float]
+    error: list[float]
+    is_pinned: bool
 
 
 def scenario_bars(systems: Sequence[SystemSummary], metric: str) -> str:
@@ -30,11 +40,33 @@ def scenario_bars(systems: Sequence[SystemSummary], metric: str) -> str:
     axes.grid(axis="y", linewidth=0.4, alpha=0.6)
     axes.set_axisbelow(True)
     figure.legend(loc="outside right upper", fontsize=7, frameon=False)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "worldsim", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
+
+
+def time_curves(curves: Mapping[str, Curve], title: str, unit: str) -> str:
+    """Return one line per system over the seconds of a scene, with a band of plus and minus a standard error."""
+    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    for place, (name, curve) in enumerate(curves.items()):
+        color, style = _COLORS[place % len(_COLORS)], "--" if curve["is_pinned"] else "-"
+        mean, error = np.array(curve["mean"], float), np.array(curve["error"], float)
+        axes.plot(curve["seconds"], mean, style, color=color, label=name, linewidth=1.6)
+        axes.fill_between(curve["seconds"], mean - error, mean + error, color=color, alpha=0.15, linewidth=0)
+    axes.set(xlabel="seconds", ylabel=unit)
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.grid(axis="y", linewidth=0.4, alpha=0.6)
+    figure.legend(loc="outside right upper", fontsize=7, frameon=False)
+    return _svg(figure)
 
 
 def _bar(axes, x: float, width: float, estimate: Estimate, color: str) -> None:

@@ -1,7 +1,8 @@
 """Contact sheets of the clips a system did worst on, with what the tracker saw drawn over them."""
 
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from eval.inputs import System
 from eval.perception.tracker import BIRTH
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
+from eval.report.table import seed_of
+from eval.report.timelines import timeline
 from eval.scoring import SceneScore, load_for, track_video
-from physics_data.core.atomic import write_bytes
+from physics_data.core.atomic import write_bytes, write_text
 from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import VideoError
 from physics_data.core.sheets import contact_sheet
 
 TRACK_COLORS = ((255, 221, 0), (0, 229, 255), (255, 64, 255), (140, 255, 60))
@@ -59,24 +63,61 @@ def _least(row: SceneScore) -> float:
     return next((value for value in shown if value is not None), 1.0)
 
 
+CAPTIONS_NAME = "captions.json"
+_MARKER = (225, 45, 45)
+
+
 def write_gallery(
     folder: Path, dataset: ShardDataset, systems: Sequence[System], rows: Sequence[SceneScore], count: int
 ) -> list[GalleryEntry]:
     """Write a sheet for each of a system's ``count`` worst clips: the reference above, the video with tracks below."""
-    files = {system.name: system.files for system in systems}
+    files = {(system.name, 0): system.files for system in systems}
+    return write_worst(folder, dataset, files, rows, count)
+
+
+def write_worst(
+    folder: Path,
+    dataset: ShardDataset,
+    files: Mapping[tuple[str, int], Mapping[str, Path]],
+    rows: Sequence[SceneScore],
+    count: int,
+) -> list[GalleryEntry]:
+    """Write the sheets and their captions; files maps (system, seed) to its videos by key.
+
+    A red frame marks where the video breaks first; the sheet shows that moment whatever its spacing.
+    """
     entries = []
     for row in worst_rows(rows, count):
         clip = dataset.load(dataset.find(row.key))
         reference = Reference(clip)
-        video = load_for(clip, files[row.system][row.key])
+        try:
+            video = load_for(clip, files[row.system, seed_of(row)][row.key])
+        except VideoError:
+            continue  # listed with its reason beside the table; there is nothing to draw
+        tracks = track_video(reference, video)
+        drawn, what = draw_tracks(video.rgb, tracks), ""
         truth = clip.rgb.repeat(_SCALE, axis=1).repeat(_SCALE, axis=2)
-        sheet = contact_sheet([truth, draw_tracks(video.rgb, track_video(reference, video))], cell_height=128)
+        moments = np.unique(np.linspace(0, len(drawn) - 1, 9).round().astype(int))
+        line = timeline(reference, tracks) if reference.present_at_start else None
+        if line is not None and line.broken is not None:
+            moments[np.abs(moments - line.broken).argmin()] = line.broken
+            _frame(drawn[line.broken])
+            what = f"; {line.what} at {line.seconds[line.broken]:.2f} s"
+        sheet = contact_sheet([truth[moments], drawn[moments]], cell_height=128, columns=len(moments))
         png = io.BytesIO()
         Image.fromarray(sheet).save(png, format="PNG", optimize=True)
-        name = f"{row.system}--{row.key}.png"
+        name = f"{row.system}--{row.key}" + (f".seed{seed_of(row)}" if seed_of(row) else "") + ".png"
         write_bytes(folder / name, png.getvalue())
         scores = ", ".join(
             f"{metric.replace('_', ' ')} {value:.2f}" for metric, value in row.values.items() if value is not None
         )
-        entries.append(GalleryEntry(name, f"{row.system}, {row.key}: {scores}"))
+        entries.append(GalleryEntry(name, f"{row.system}, {row.key}{what}. {scores}"))
+    if entries:
+        write_text(folder / CAPTIONS_NAME, json.dumps({e.file: e.caption for e in entries}, indent=1) + "\n")
     return entries
+
+
+def _frame(picture: UInt8[np.ndarray, "h w 3"]) -> None:
+    width = max(3, picture.shape[0] // 32)
+    for edge in (np.s_[:width], np.s_[-width:], np.s_[:, :width], np.s_[:, -width:]):
+        picture[edge] = _MARKER

@@ -1,24 +1,34 @@
 """The HTML page: one file without any link to elsewhere."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from eval.report.figures import scenario_bars
-from eval.report.table import HEADLINE, Estimate, Summary, metric_lines
+from eval.report.figures import Curve, scenario_bars, time_curves
+from eval.report.table import Estimate, Summary, metric_lines
 from eval.scoring import SceneScore
 from physics_data.core.atomic import write_text
 
+_MOST_BARS = 8
+"""Systems in the bar charts; the heat map and the tables show all."""
+
 
 def write_page(
-    path: Path, summary: Summary, rows: Sequence[SceneScore], facts: dict[str, Any], gallery: Sequence[tuple[Path, str]]
+    path: Path,
+    summary: Summary,
+    rows: Sequence[SceneScore],
+    facts: dict[str, Any],
+    gallery: Sequence[tuple[Path, str]],
+    curves: Mapping[str, Mapping[str, Curve]] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page of a score.
 
-    facts are shown as they are (command, commit, reference, versions, hardware); gallery holds (PNG, caption).
+    facts are shown as they are (command, commit, reference, versions, hardware); gallery holds (PNG, caption); curves
+    maps a title to a line per system; columns says what each metric means (default: those of the table of metrics).
 
     Raises:
         StorageError: the disk refused.
@@ -31,12 +41,16 @@ def write_page(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["estimate"] = show_estimate
+    models = [system for system in summary.systems if system.kind == "model"]
+    few = models[:_MOST_BARS] or summary.systems[:_MOST_BARS]
     pictures = [(base64.b64encode(file.read_bytes()).decode(), caption) for file, caption in gallery]
     html = environment.get_template("page.html.j2").render(
         summary=summary,
-        headline=HEADLINE,
-        metrics=metric_lines(),
-        figures=[scenario_bars(summary.systems, metric) for metric in HEADLINE],
+        headline=summary.headline,
+        others=[m for m in summary.systems[0].metrics if m not in summary.headline] if summary.systems else [],
+        metrics=columns or metric_lines(),
+        figures=[scenario_bars(few, metric) for metric in summary.headline],
+        curves=[time_curves(lines, title, "") for title, lines in (curves or {}).items() if lines],
         failures=[row for row in rows if row.status != "ok"],
         scenes=len({row.key for row in rows}),
         gallery=pictures,

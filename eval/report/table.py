@@ -2,23 +2,41 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from eval.metrics import METRICS
 from eval.scoring import SceneScore, Status, metric_table
-from eval.statistics import bootstrap_mean, holm, paired_difference
+from eval.statistics import (
+    bootstrap_mean,
+    holm,
+    paired_difference,
+    rank_stability,
+    scene_means,
+    variance_split,
+)
 from physics_data.core.atomic import write_text
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import DataError
 
 HEADLINE = ("object_permanence", "motion_realism", "overall")
-"""The columns of the score table; ``overall`` decides the order."""
+"""The columns of the score table; the last one, ``overall``, decides the order."""
 
-_FACTS = ("system", "key", "scenario", "engine", "status", "reason", "sha256")
+_FACTS = ("system", "key", "seed", "scenario", "engine", "status", "reason", "sha256")
+
+Kind = Literal["model", "dummy", "ceiling"]
+"""A system under test, a pinned video that must not score well, or one that is right."""
+
+
+@dataclass(frozen=True)
+class SeedScore(SceneScore):
+    """One video: a system's, of one scene, from one generation seed."""
+
+    seed: int = 0
 
 
 class Estimate(StrictModel):
@@ -32,20 +50,30 @@ class Estimate(StrictModel):
     method: str
 
 
+class Scatter(StrictModel):
+    """Variance of a single value of the last headline metric: between scenes, and between seeds of one scene."""
+
+    between_scenes: float
+    between_seeds: float | None
+
+
 class SystemSummary(StrictModel):
     """One system: metric → estimate, scenario → metric → estimate, and how many videos were not whole."""
 
     name: str
+    kind: Kind = "model"
     scenes: int
+    seeds: int = 1
     missing: int
     unreadable: int
     short: int
     metrics: dict[str, Estimate]
     scenarios: dict[str, dict[str, Estimate]]
+    scatter: Scatter | None = None
 
 
 class Comparison(StrictModel):
-    """The best system minus another one, on the scenes of both; p values are adjusted (Holm) for their number."""
+    """One system minus another, on the scenes of both; p values are adjusted (Holm) for their number."""
 
     metric: str
     first: str
@@ -58,27 +86,49 @@ class Comparison(StrictModel):
     p_adjusted: float
 
 
+class Stability(StrictModel):
+    """Kendall tau of the models' ranking under a bootstrap of the scenes, its 2.5 % quantile, the best's share."""
+
+    kendall: float
+    low: float
+    best_stays: float
+
+
 class Summary(StrictModel):
-    """All aggregates; systems are ordered by ``overall``, best first."""
+    """All aggregates; systems are ordered by the last headline metric, best first."""
 
     seed: int
+    headline: tuple[str, ...] = HEADLINE
     systems: tuple[SystemSummary, ...]
     comparisons: tuple[Comparison, ...]
+    stability: Stability | None = None
 
 
 def write_rows(path: Path, rows: Sequence[SceneScore]) -> None:
-    """Write one CSV line per system and scene; an empty value means that the metric does not apply."""
+    """Write one CSV line per video; an empty value means that the metric does not apply.
+
+    Raises:
+        DataError: no row, or rows of different metrics.
+        StorageError: the disk refused.
+    """
+    if not rows:
+        raise DataError("there is no score to write; give at least one video or one scene.")
+    columns = list(rows[0].values)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FACTS, *METRICS])
-    for row in sorted(rows, key=lambda r: (r.system, r.key)):
-        values = ["" if (value := row.values[name]) is None else repr(value) for name in METRICS]
-        writer.writerow([*(getattr(row, fact) for fact in _FACTS), *values])
+    writer.writerow([*_FACTS, *columns])
+    for row in sorted(rows, key=_place):
+        if list(row.values) != columns:
+            raise DataError(
+                f"'{row.system}' has the metrics {list(row.values)}, others have {columns}; score it again."
+            )
+        values = ["" if (value := row.values[name]) is None else repr(value) for name in columns]
+        writer.writerow([*(getattr(row, fact, 0) for fact in _FACTS), *values])
     write_text(path, text.getvalue())
 
 
-def read_rows(path: Path) -> list[SceneScore]:
-    """Read a CSV of ``write_rows``.
+def read_rows(path: Path) -> list[SeedScore]:
+    """Read a CSV of ``write_rows``; its metrics are the columns it has.
 
     Raises:
         DataError: missing, or not such a CSV.
@@ -92,52 +142,99 @@ def read_rows(path: Path) -> list[SceneScore]:
         raise DataError(f"{path} is no score table of this version ({error!r}); score the videos again.") from error
 
 
-def _row_of(line: dict[str, str]) -> SceneScore:
+def seed_of(row: SceneScore) -> int:
+    """Return the generation seed of a row; 0 where none is told apart."""
+    return int(getattr(row, "seed", 0))
+
+
+def _place(row: SceneScore) -> tuple[str, str, int]:
+    return row.system, row.key, seed_of(row)
+
+
+def _row_of(line: dict[str, str]) -> SeedScore:
     if line["status"] not in get_args(Status):
         raise ValueError(f"status '{line['status']}'")
-    values = {name: float(line[name]) if line[name] else None for name in METRICS}
-    facts: dict[str, Any] = {fact: line[fact] for fact in _FACTS}
-    return SceneScore(**facts, values=values)
+    values = {name: float(text) if text else None for name, text in line.items() if name not in _FACTS}
+    facts: dict[str, Any] = {fact: line[fact] for fact in _FACTS if fact != "seed"}
+    return SeedScore(**facts, values=values, seed=int(line["seed"]))
 
 
-def summarise(rows: Sequence[SceneScore], seed: int) -> Summary:
+def summarise(
+    rows: Sequence[SceneScore],
+    seed: int,
+    headline: Sequence[str] = HEADLINE,
+    kinds: Mapping[str, Kind] | None = None,
+    is_paired: bool = True,
+) -> Summary:
     """Aggregate rows; equal rows and seed give equal aggregates, in whatever order the rows come.
 
+    Args:
+        rows: one per video
+        seed: of the bootstrap and the permutation tests
+        headline: the metrics of the table; the last one decides the order
+        kinds: which systems are pinned; without it the best system is compared with every other one, with it all
+            models with one another and with the best dummy
+        is_paired: systems have the same scenes and are compared
+
     Raises:
-        DataError: two rows of one system and scene, or systems scored on different scenes.
+        DataError: two rows of one system, scene and seed, or systems scored on different scenes.
     """
-    by_system: dict[str, dict[str, SceneScore]] = {}
-    for row in sorted(rows, key=lambda r: (r.system, r.key)):
-        if row.key in by_system.setdefault(row.system, {}):
+    kinds = kinds or {}
+    by_system: dict[str, dict[tuple[str, int], SceneScore]] = {}
+    for row in sorted(rows, key=_place):
+        place = (row.key, seed_of(row))
+        if place in by_system.setdefault(row.system, {}):
             raise DataError(f"system '{row.system}' has two scores for '{row.key}'; give its name to one system only.")
-        by_system[row.system][row.key] = row
-    scenes = {name: tuple(table) for name, table in by_system.items()}
-    if len(set(scenes.values())) > 1:
+        by_system[row.system][place] = row
+    scenes = {name: sorted({key for key, _ in table}) for name, table in by_system.items()}
+    if is_paired and len({tuple(keys) for keys in scenes.values()}) > 1:
         counts = ", ".join(f"{name}: {len(keys)}" for name, keys in scenes.items())
         raise DataError(f"the systems were scored on different scenes ({counts}); score them against one reference.")
-    systems = [_summarise_system(name, list(table.values()), seed) for name, table in by_system.items()]
-    systems.sort(key=lambda system: (-(system.metrics["overall"].mean or 0.0), system.name))
-    return Summary(seed=seed, systems=tuple(systems), comparisons=tuple(_compare(systems, by_system, seed)))
+    tables = {name: list(table.values()) for name, table in by_system.items()}
+    systems = [_summarise_system(name, table, seed, headline, kinds) for name, table in tables.items()]
+    order = headline[-1]
+    systems.sort(key=lambda system: (-(system.metrics[order].mean or 0.0), system.name))
+    compared = _compare(systems, tables, seed, headline, bool(kinds)) if is_paired else []
+    stability = _stability(systems, tables, seed, order) if is_paired else None
+    return Summary(
+        seed=seed, headline=tuple(headline), systems=tuple(systems), comparisons=tuple(compared), stability=stability
+    )
 
 
-def _summarise_system(name: str, rows: list[SceneScore], seed: int) -> SystemSummary:
+def _summarise_system(
+    name: str, rows: list[SceneScore], seed: int, headline: Sequence[str], kinds: Mapping[str, Kind]
+) -> SystemSummary:
     count = {status: sum(row.status == status for row in rows) for status in ("missing", "unreadable", "short")}
     scenarios = sorted({row.scenario for row in rows})
+    kept = [row for row in rows if row.values[headline[-1]] is not None]
+    scatter = None
+    if len({row.key for row in kept}) > 1:
+        split = variance_split([row.values[headline[-1]] or 0.0 for row in kept], [row.key for row in kept])
+        scatter = Scatter(between_scenes=split.between_scenes, between_seeds=split.between_seeds)
     return SystemSummary(
         name=name,
-        scenes=len(rows),
-        metrics={metric: _estimate(rows, metric, seed) for metric in METRICS},
+        kind=kinds.get(name, "model"),
+        scenes=len({row.key for row in rows}),
+        seeds=len({seed_of(row) for row in rows}),
+        metrics={metric: _estimate(rows, metric, seed) for metric in rows[0].values},
         scenarios={
-            scenario: {m: _estimate([r for r in rows if r.scenario == scenario], m, seed) for m in HEADLINE}
+            scenario: {m: _estimate([r for r in rows if r.scenario == scenario], m, seed) for m in headline}
             for scenario in scenarios
         },
+        scatter=scatter,
         **count,
     )
 
 
+def _means(rows: Sequence[SceneScore], metric: str) -> np.ndarray:
+    """One value per scene to which the metric applies: the mean over its seeds."""
+    kept = [(value, row.key) for row in rows if (value := row.values[metric]) is not None]
+    return scene_means([value for value, _ in kept], [key for _, key in kept])[0]
+
+
 def _estimate(rows: list[SceneScore], metric: str, seed: int) -> Estimate:
-    values = np.array([value for row in rows if (value := row.values[metric]) is not None])
-    coverage = len(values) / len(rows)
+    values = _means(rows, metric)
+    coverage = len(values) / len({row.key for row in rows})
     if not len(values):
         return Estimate(mean=None, low=None, high=None, scenes=0, coverage=0.0, method="none")
     interval = bootstrap_mean(values, np.random.default_rng(seed))
@@ -151,20 +248,28 @@ def _estimate(rows: list[SceneScore], metric: str, seed: int) -> Estimate:
     )
 
 
-def _compare(systems: list[SystemSummary], rows: dict[str, dict[str, SceneScore]], seed: int) -> list[Comparison]:
-    if len(systems) < 2:
-        return []
-    found, best = [], systems[0].name
-    for metric in HEADLINE:
-        values = {
-            name: np.array([v for row in table.values() if (v := row.values[metric]) is not None])
-            for name, table in rows.items()
-        }
-        if not len(values[best]):
-            continue
+def _pairs(systems: list[SystemSummary], is_pinned: bool) -> list[tuple[str, str]]:
+    if not is_pinned:
+        return [(systems[0].name, other.name) for other in systems[1:]]
+    models = [system.name for system in systems if system.kind == "model"]
+    dummies = [system.name for system in systems if system.kind == "dummy"]
+    return [*combinations(models, 2), *((model, dummies[0]) for model in models if dummies)]
+
+
+def _compare(
+    systems: list[SystemSummary],
+    rows: Mapping[str, Sequence[SceneScore]],
+    seed: int,
+    headline: Sequence[str],
+    is_pinned: bool,
+) -> list[Comparison]:
+    found: list[Comparison] = []
+    for metric in headline:
+        values = {name: _means(table, metric) for name, table in rows.items()}
         differences = [
-            paired_difference(values[best], values[other.name], np.random.default_rng(seed), (best, other.name))
-            for other in systems[1:]
+            paired_difference(values[first], values[second], np.random.default_rng(seed), (first, second))
+            for first, second in _pairs(systems, is_pinned)
+            if len(values[first])
         ]
         adjusted = holm([difference.p_value for difference in differences])
         for difference, p_adjusted in zip(differences, adjusted, strict=True):
@@ -183,6 +288,16 @@ def _compare(systems: list[SystemSummary], rows: dict[str, dict[str, SceneScore]
                 )
             )
     return found
+
+
+def _stability(
+    systems: list[SystemSummary], rows: Mapping[str, Sequence[SceneScore]], seed: int, metric: str
+) -> Stability | None:
+    values = [_means(rows[system.name], metric) for system in systems if system.kind == "model"]
+    if len(values) < 2 or len(values[0]) < 2:
+        return None
+    found = rank_stability(np.stack(values), np.random.default_rng(seed))
+    return Stability(kendall=found.kendall, low=found.low, best_stays=found.best_stays)
 
 
 def metric_lines() -> dict[str, str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.statistics import bootstrap_mean, holm, paired_difference
+from eval.statistics import bootstrap_mean, holm, paired_difference, rank_stability, scene_means, variance_split
 
 
 def test_interval_agrees_with_student_for_normal_values():
@@ -55,3 +55,37 @@ def test_no_difference_gives_p_one():
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+
+
+def test_interval_is_that_of_scipy():
+    values = np.random.default_rng(2).beta(2, 5, 30)
+    found = bootstrap_mean(values, np.random.default_rng(7))
+    rng = np.random.default_rng(7)
+    peer = stats.bootstrap((values,), np.mean, n_resamples=4999, method="BCa", rng=rng).confidence_interval
+    assert (found.low, found.high) == pytest.approx((peer.low, peer.high))
+
+
+def test_seeds_are_nested_in_their_scene():
+    means, counts = scene_means([1.0, 3.0, 10.0], ["a", "a", "b"])
+    assert (means.tolist(), counts.tolist()) == ([2.0, 10.0], [2.0, 1.0])
+    with pytest.raises(ValueError, match="one scene for each"):
+        scene_means([1.0], [])
+
+
+def test_variance_split_by_hand():
+    """Scenes (1, 3) and (7, 9): within (2 + 2) / 2 = 2; mean square between 72 / 2 = 36, so (36 - 2) / 2 = 17."""
+    found = variance_split([1.0, 3.0, 7.0, 9.0], ["a", "a", "b", "b"])
+    assert (found.between_scenes, found.between_seeds) == pytest.approx((17.0, 2.0))
+    assert variance_split([1.0, 3.0], ["a", "b"]).between_seeds is None
+    assert variance_split([0.0, 9.0, 0.0, 9.0], ["a", "a", "b", "b"]).between_scenes == 0.0
+
+
+def test_rank_stability_ends_of_the_scale():
+    spread = np.random.default_rng(0).normal(0, 0.01, (3, 20))
+    apart = rank_stability(spread + np.array([[3.0], [2.0], [1.0]]), np.random.default_rng(0))
+    assert (apart.kendall, apart.low, apart.best_stays) == (1.0, 1.0, 1.0)
+    noise = rank_stability(np.random.default_rng(1).normal(size=(6, 12)), np.random.default_rng(0))
+    assert noise.low < 0.6
+    assert noise.kendall < 0.9
+    tied = rank_stability(np.ones((4, 5)), np.random.default_rng(0), 50)
+    assert (tied.kendall, tied.best_stays) == (0.0, 0.25)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.baselines import BASELINES, write_baselines
+from benchmarks.baselines import BASELINES, CEILINGS, DUMMIES, write_baselines
 from eval.inputs import find_systems
 from eval.report.table import summarise
 from eval.scoring import reference_positions, score_systems
@@ -51,6 +51,13 @@ def test_the_simulator_is_the_ceiling(scored):
     ("name", "most"),
     [
         ("frozen_first_frame", 0.02),
+        ("frozen_last_frame", 0.02),
+        ("mean_video", 0.02),
+        ("blurred_truth", 0.02),
+        ("noise", 0.02),
+        ("another_seed", 0.35),
+        ("cross_fade", 0.35),
+        ("camera_pan", 0.35),
         ("reversed", 0.40),
         ("given_then_frozen", 0.50),
         ("constant_velocity", 0.65),
@@ -61,6 +68,17 @@ def test_dummies_stay_below(scored, name, most):
     summary = scored[2]
     assert summary[name].metrics["overall"].mean < most
     assert summary[name].metrics["overall"].high < summary["simulator"].metrics["overall"].low
+
+
+def test_the_second_take_is_right(scored):
+    metrics = scored[2]["second_take"].metrics
+    assert metrics["object_permanence"].mean > 0.98
+    assert metrics["motion_realism"].mean > 0.93
+
+
+def test_every_baseline_is_a_ceiling_or_a_dummy():
+    assert set(CEILINGS) | set(DUMMIES) == set(BASELINES)
+    assert not set(CEILINGS) & set(DUMMIES)
 
 
 def test_dummies_fail_where_they_should(scored):

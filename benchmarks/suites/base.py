@@ -1,0 +1,150 @@
+"""What a suite is: which scenes, what a model is given, and how what comes back is scored."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from jaxtyping import UInt8
+
+from benchmarks.suites.submissions import Submission
+from eval.report.table import Kind, SeedScore
+from physics_data.core.errors import ConfigError
+
+Size = Literal["quick", "full"]
+SIZES: tuple[Size, ...] = ("quick", "full")
+
+PUBLIC_SEED = 20_260
+"""Root seed of the public scenes of every suite."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which scenes of a suite.
+
+    salt: None = the public scenes; else the secret from which the seed of hidden scenes follows
+    """
+
+    size: Size = "quick"
+    salt: str | None = None
+
+    @property
+    def commitment(self) -> str | None:
+        """The sha256 of the salt, which is published before the salt is."""
+        return None if self.salt is None else hashlib.sha256(self.salt.encode()).hexdigest()
+
+    def root_seed(self, suite: str) -> int:
+        """Return the seed of the suite's scenes; a salt gives 62 bits that the commitment does not tell."""
+        if self.salt is None:
+            return PUBLIC_SEED
+        digest = hashlib.sha256(f"{suite}\n{self.salt}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") >> 2
+
+    def check(self, commitment: str | None) -> None:
+        """Compare the salt with a published sha256.
+
+        Raises:
+            ConfigError: they do not belong together.
+        """
+        if commitment is not None and commitment != self.commitment:
+            raise ConfigError(
+                f"the salt's sha256 is {self.commitment}, the published one is {commitment}; "
+                "give the salt of that release with --salt, to the character."
+            )
+
+
+@dataclass(frozen=True)
+class SuiteInfo:
+    """What a reader must know of a suite.
+
+    columns:    metric → its meaning and direction, in one line
+    headline:   metrics of the table; the last one decides the order
+    is_paired:  every system has the same scenes
+    """
+
+    name: str
+    summary: str
+    columns: Mapping[str, str]
+    headline: tuple[str, ...]
+    is_paired: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is given of one scene.
+
+    given:  the first frames, sRGB; its first one alone is the condition of an image-to-video model
+    """
+
+    key: str
+    prompt: str
+    scenario: str
+    given: UInt8[np.ndarray, "g h w 3"]
+    frame_rate: float
+    num_frames: int
+    height: int
+    width: int
+    camera: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The reference of an edition, made or found in the cache.
+
+    fingerprint:  of the recipe and of every stored byte; results of different ones cannot share a page
+    """
+
+    folder: Path | None
+    keys: tuple[str, ...]
+    fingerprint: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is done, how many of it are done, and how many there are."""
+
+
+class Suite(Protocol):
+    """Scenes, conditions and a score. A suite may bring its own reference maker, metrics and dummies."""
+
+    info: ClassVar[SuiteInfo]
+
+    def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:
+        """Make the reference, or find it in the cache.
+
+        Raises:
+            DataError: the cache holds another one.
+        """
+        ...
+
+    def tasks(self, prepared: Prepared) -> Iterator[Task]:
+        """Yield what models are given, scene by scene; nothing where a suite takes whatever videos there are."""
+        ...
+
+    def find(self, prepared: Prepared, folder: Path, name: str | None) -> list[Submission]:
+        """Find what was put back.
+
+        Raises:
+            DataError: nothing that could be scored.
+        """
+        ...
+
+    def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
+        """Return the pinned systems, made once into the cache, and what each is."""
+        ...
+
+    def score(self, prepared: Prepared, submission: Submission, keys: Collection[str]) -> Sequence[SeedScore]:
+        """Score the named scenes of one submission; whatever is missing or broken gets the worst values."""
+        ...
+
+    def expected_keys(self, prepared: Prepared, submission: Submission) -> Sequence[str]:
+        """Return the scenes that a submission has a row for."""
+        ...
+
+    def gallery(
+        self, prepared: Prepared, submissions: Sequence[Submission], rows: Sequence[SeedScore], count: int, out: Path
+    ) -> dict[str, Any]:
+        """Draw the worst scenes into ``out`` and return the curves over time, as the page takes them."""
+        ...

@@ -1,0 +1,141 @@
+"""Suites in which a model continues simulated scenes and is compared with the exact truth."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from benchmarks.baselines import BASELINES, CEILINGS, write_baselines
+from benchmarks.baselines.base import GIVEN_FRAMES
+from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo, Task
+from benchmarks.suites.submissions import Submission, find_submissions
+from eval.report.table import HEADLINE, Kind, SeedScore, metric_lines
+from eval.scoring import score_clip
+from physics_data.core.atomic import atomic_folder
+from physics_data.core.config import fingerprint
+from physics_data.core.dataset import ShardDataset
+from physics_data.pipeline.build import build
+from physics_data.pipeline.build_config import BuildConfig, SplitSizes
+from physics_data.scenarios.base import SceneSettings
+
+SPLIT = "test"
+
+SETTINGS: Mapping[Size, SceneSettings] = {
+    "quick": SceneSettings(num_frames=33, frame_rate=16, width=96, height=96),
+    "full": SceneSettings(num_frames=49, frame_rate=16, width=128, height=128),
+}
+
+BASELINES_FOLDER = "baselines"
+
+
+class Rollouts:
+    """A set of scenarios, a number of scenes of each, and the metrics of ``eval``. Subclasses name the scenarios."""
+
+    info: ClassVar[SuiteInfo]
+    scenarios: ClassVar[tuple[str, ...]]
+    scenes: ClassVar[Mapping[Size, int]] = {"quick": 2, "full": 40}
+
+    def config(self, edition: Edition) -> BuildConfig:
+        """Return the recipe of the reference scenes."""
+        return BuildConfig(
+            seed=edition.root_seed(self.info.name),
+            scenarios=self.scenarios,
+            scenes_per_scenario=SplitSizes(train=0, test=self.scenes[edition.size]),
+            settings=SETTINGS[edition.size],
+        )
+
+    def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:
+        """Build the reference, or finish or find it in the cache."""
+        config = self.config(edition)
+        recipe = fingerprint(config)
+        folder = Path(cache) / f"{self.info.name}-{edition.size}-{recipe}"
+        total, done = sum(len(tasks) for tasks in config.shards().values()), 0
+
+        def count(more: int) -> None:
+            nonlocal done
+            done += more
+            progress("building reference scenes", done, total)
+
+        build(config, folder, workers=workers, on_clips=count)
+        rows = ShardDataset(folder).rows
+        content = hashlib.sha256("\n".join(f"{row.key} {row.sha256}" for row in rows).encode()).hexdigest()[:16]
+        return Prepared(
+            folder,
+            tuple(row.key for row in rows),
+            f"{recipe}-{content}",
+            {"suite": self.info.name, "size": edition.size, "recipe": recipe, "salt_sha256": edition.commitment},
+        )
+
+    def tasks(self, prepared: Prepared) -> Iterator[Task]:
+        """Yield prompt, first frames and camera of every scene."""
+        dataset = self._dataset(prepared)
+        for position in range(len(dataset)):
+            clip = dataset.load(position)
+            spec, _, _ = clip.labelled
+            meta = clip.meta
+            yield Task(
+                meta.key,
+                meta.caption,
+                spec.scenario,
+                clip.rgb[:GIVEN_FRAMES],
+                meta.frame_rate,
+                meta.num_frames,
+                meta.height,
+                meta.width,
+                spec.camera.model_dump(mode="json"),
+            )
+
+    def find(self, prepared: Prepared, folder: Path, name: str | None) -> list[Submission]:
+        """Find the videos by the scenes' keys."""
+        return find_submissions(folder, prepared.keys, name)
+
+    def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
+        """Draw every dummy and ceiling once."""
+        dataset = self._dataset(prepared)
+        root = dataset.folder / BASELINES_FOLDER
+        for number, name in enumerate(BASELINES):
+            progress("drawing pinned videos", number, len(BASELINES))
+            if not (root / name).is_dir():
+                with atomic_folder(root / f"{name}.new") as partial:
+                    write_baselines(dataset, partial, split=SPLIT, names=(name,))
+                (root / f"{name}.new" / name).rename(root / name)
+                (root / f"{name}.new").rmdir()
+        progress("drawing pinned videos", len(BASELINES), len(BASELINES))
+        found = [find_submissions(root / name, prepared.keys, name)[0] for name in BASELINES]
+        kinds: dict[str, Kind] = {name: "ceiling" if name in CEILINGS else "dummy" for name in BASELINES}
+        return found, kinds
+
+    def expected_keys(self, prepared: Prepared, submission: Submission) -> Sequence[str]:
+        """Return all scenes: what is not there is the worst, never left out."""
+        return prepared.keys
+
+    def score(self, prepared: Prepared, submission: Submission, keys: Collection[str]) -> Sequence[SeedScore]:
+        """Track and score the named scenes."""
+        dataset = self._dataset(prepared)
+        rows: list[SeedScore] = []
+        for key in keys:
+            clip = dataset.load(dataset.find(key))
+            rows += [SeedScore(**vars(row), seed=submission.seed) for row in score_clip(clip, [submission.as_system()])]
+        return rows
+
+    def gallery(
+        self, prepared: Prepared, submissions: Sequence[Submission], rows: Sequence[SeedScore], count: int, out: Path
+    ) -> dict[str, Any]:
+        """Draw strips of the worst scenes and take the curves over time."""
+        from eval.report.gallery import write_worst
+        from eval.report.timelines import timelines
+
+        dataset = self._dataset(prepared)
+        files = {(s.system, s.seed): s.files for s in submissions}
+        write_worst(out, dataset, files, rows, count)
+        first = {name: found for (name, seed), found in sorted(files.items(), reverse=True)}
+        return timelines(dataset, first, tuple(BASELINES))
+
+    def _dataset(self, prepared: Prepared) -> ShardDataset:
+        assert prepared.folder is not None, "rollouts always have a reference"
+        return ShardDataset(prepared.folder)
+
+
+def rollout_info(name: str, summary: str) -> SuiteInfo:
+    """Return what all rollout suites share of their description."""
+    return SuiteInfo(name, summary, metric_lines(), HEADLINE)

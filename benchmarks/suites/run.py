@@ -1,0 +1,140 @@
+"""Score submissions on a suite: resumable, in several processes, with the pinned systems beside them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from benchmarks.suites import SUITES
+from benchmarks.suites.base import Prepared, Progress, Suite
+from benchmarks.suites.store import RowStore, code_fingerprint, sha256_of
+from benchmarks.suites.submissions import Submission
+from eval.report.bundle import GALLERY_NAME, write_bundle
+from eval.report.pages import CURVES_NAME, write_pages
+from eval.report.table import SeedScore
+from physics_data.core.atomic import remove_partials, write_text
+from physics_data.core.errors import DataError
+
+STORE_NAME = "rows.jsonl"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video to be scored. sha256 is empty where there is none."""
+
+    submission: Submission
+    key: str
+    sha256: str
+
+    @property
+    def video(self) -> tuple[str, str, int, str]:
+        """What tells it from all others: system, key, seed, sha256."""
+        return self.submission.system, self.key, self.submission.seed, self.sha256
+
+
+def run_suite(
+    suite: Suite,
+    prepared: Prepared,
+    submissions: Sequence[Submission],
+    out: Path,
+    *,
+    workers: int = 1,
+    seed: int = 0,
+    gallery: int = 10,
+    progress: Progress = lambda what, done, total: None,
+) -> dict[str, Any]:
+    """Score everything, write the bundle and its pages into ``out``, and return the summary's record.
+
+    Videos that an earlier run scored, found by their sha256, are not scored again. Pinned systems are scored once per
+    reference, into the cache.
+
+    Raises:
+        DataError: a submission is called like a pinned system, or its seeds differ.
+        StorageError: the disk refused; scored rows stay.
+    """
+    out = Path(out)
+    pinned, kinds = suite.pinned(prepared, progress)
+    taken = sorted({s.system for s in submissions} & set(kinds))
+    if taken:
+        raise DataError(f"'{taken[0]}' is the name of a pinned system; rename the folder, or give another --name.")
+    scoring = f"{prepared.fingerprint}-{code_fingerprint()}"
+    rows: list[SeedScore] = []
+    if pinned and prepared.folder is not None:
+        store = RowStore(prepared.folder / f"pinned_{STORE_NAME}", scoring)
+        rows += score_all(suite, prepared, pinned, store, workers, progress, "scoring pinned videos")
+    remove_partials(out) if out.is_dir() else None
+    store = RowStore(out / STORE_NAME, scoring)
+    rows += score_all(suite, prepared, submissions, store, workers, progress, "scoring your videos")
+    facts = {
+        **prepared.facts,
+        "fingerprint": prepared.fingerprint,
+        "scoring": scoring,
+        "strangers": {s.system: list(s.strangers) for s in submissions if s.strangers},
+        "columns": dict(suite.info.columns),
+    }
+    info = suite.info
+    record = write_bundle(out, rows, seed, facts, info.headline, kinds, info.is_paired, program="benchmarks")
+    progress("drawing the worst scenes", 0, 1)
+    shown = [*submissions, *(p for p in pinned if p.system in ("simulator", "given_then_frozen"))]
+    own = [row for row in rows if row.system not in kinds]
+    curves = suite.gallery(prepared, shown, own, gallery, out / GALLERY_NAME)
+    write_text(out / CURVES_NAME, json.dumps(curves) + "\n")
+    write_pages([out], out)
+    progress("drawing the worst scenes", 1, 1)
+    return record
+
+
+def score_all(
+    suite: Suite,
+    prepared: Prepared,
+    submissions: Sequence[Submission],
+    store: RowStore,
+    workers: int,
+    progress: Progress,
+    what: str,
+) -> list[SeedScore]:
+    """Return the rows of all submissions in order; those that the store lacks are scored and kept as they come."""
+    jobs: list[Job] = []
+    for submission in submissions:
+        for key in suite.expected_keys(prepared, submission):
+            path = submission.files.get(key)
+            jobs.append(Job(submission, key, sha256_of(path) if path else ""))
+    found: dict[int, list[SeedScore]] = {}
+    for number, job in enumerate(jobs):
+        rows = store.get(*job.video) if job.sha256 else None
+        if rows is not None:
+            found[number] = rows
+    progress(what, len(found), len(jobs))
+    waiting = [number for number in range(len(jobs)) if number not in found]
+    for number, rows in _scored(suite, prepared, jobs, waiting, workers):
+        found[number] = rows
+        if jobs[number].sha256:
+            store.add(rows, jobs[number].video)
+        progress(what, len(found), len(jobs))
+    return [row for number in range(len(jobs)) for row in found[number]]
+
+
+def _scored(
+    suite: Suite, prepared: Prepared, jobs: Sequence[Job], waiting: Sequence[int], workers: int
+) -> Iterator[tuple[int, list[SeedScore]]]:
+    if workers == 1 or len(waiting) < 2:
+        for number in waiting:
+            yield number, _score_job(suite.info.name, prepared, jobs[number])
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(_score_job, suite.info.name, prepared, jobs[number]): number for number in waiting}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _score_job(suite: str, prepared: Prepared, job: Job) -> list[SeedScore]:
+    """Score one video and give an unreadable one its hash, too."""
+    rows = SUITES.get(suite)().score(prepared, job.submission, [job.key])
+    return [replace(row, sha256=job.sha256) for row in rows]

@@ -1,0 +1,78 @@
+"""All proofs of validity in one run: rows of JSON, a heat map, and the tables of docs/validity.md."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.validity.cost import CORES, ROLLOUTS, scoring_seconds
+from benchmarks.validity.dose import responses
+from benchmarks.validity.footage import real_figures, real_trials
+from benchmarks.validity.matrix import selectivity
+from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, row, shift_rows
+from benchmarks.validity.robustness import shifts
+from physics_data.core.atomic import write_text
+from physics_data.scenarios.base import SceneSettings
+
+PARTS = ("dose", "matrix", "nuisances", "footage", "cost")
+
+SETTINGS = SceneSettings(num_frames=32, width=96, height=96)
+"""Two seconds at 16 Hz, 96 x 96."""
+
+
+def validity(
+    parts: Sequence[str] = PARTS,
+    scenes: int = 6,
+    dose_scenes: int = 3,
+    footage: Path | None = None,
+    out: Path | None = None,
+    violations: Sequence[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[dict[str, object]]:
+    """Measure the validity of the evaluation; return benchmark rows.
+
+    Args:
+        parts: which proofs, of ``PARTS``
+        scenes: per violation of the matrix
+        dose_scenes: per violation of dose and response, at each of seven doses
+        footage: folder of real clips; without it that part says that it was left out
+        out: folder for matrix.png, matrix.md and rows.json
+        violations: editors, all that a still camera can see by default
+        progress: is told what is done next
+    """
+    rows: list[dict[str, object]] = []
+    if "dose" in parts:
+        rows += dose_rows(responses(SETTINGS, dose_scenes, violations, progress))
+    if "matrix" in parts:
+        matrix = selectivity(SETTINGS, scenes, names=violations, progress=progress)
+        rows += matrix_rows(matrix)
+        if out is not None:
+            draw_matrix(matrix, out / "matrix.png")
+            write_text(out / "matrix.md", markdown(matrix))
+    if "nuisances" in parts:
+        rows += shift_rows(shifts(SETTINGS, progress=progress))
+    if "footage" in parts:
+        rows += _footage_rows(footage, progress)
+    if "cost" in parts:
+        rows.append(_cost_row())
+    if out is not None:
+        write_text(out / "rows.json", json.dumps(rows, indent=1) + "\n")
+    return rows
+
+
+def _footage_rows(folder: Path | None, progress: Callable[[str], None] | None) -> list[dict[str, object]]:
+    if folder is None or not folder.is_dir():
+        reason = "left out: no folder of footage was given" if folder is None else f"left out: no folder {folder}"
+        return [row("real clips", None, "1", 0.05, None, reason)]
+    figures = real_figures(real_trials(folder, progress))
+    spread = f"{figures.stretches} stretches, {figures.judged:.0%} judged"
+    rows = [row("false alarms on real clips", figures.false_alarms, "1", 0.05, figures.false_alarms <= 0.05, spread)]
+    for edit, value in figures.auroc.items():
+        rows.append(row(f"real clips: {edit}", value, "AUROC", 0.9, value >= 0.9, f"{figures.pairs[edit]} edited"))
+    return rows
+
+
+def _cost_row() -> dict[str, object]:
+    seconds = scoring_seconds()
+    total = sum(seconds) / len(seconds) * ROLLOUTS / CORES
+    spread = f"{min(seconds):.2f} to {max(seconds):.2f} processor seconds for one"
+    return row(f"{ROLLOUTS} rollouts of 48 x 128 x 128 on {CORES} cores", total, "s", 60.0, total <= 60.0, spread)

@@ -1,0 +1,76 @@
+"""The pages of result folders: HTML, JSON, CSV and Markdown, from one or several bundles."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, write_bundle
+from eval.report.page import show_estimate, write_page
+from eval.report.table import Kind, SeedScore, Summary
+from physics_data.core.atomic import write_text
+
+CURVES_NAME, MARKDOWN_NAME = "curves.json", "report.md"
+
+
+def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, Any]:
+    """Write ``report.html`` and ``report.md`` of bundles into ``out``; several are first joined into a bundle there.
+
+    A pinned system that several bundles hold is taken from the first one.
+
+    Raises:
+        DataError: bundles that do not belong together, or whose aggregates were changed.
+        StorageError: the disk refused.
+    """
+    rows: list[SeedScore] = []
+    kinds: dict[str, Kind] = {}
+    curves: dict[str, dict[str, Any]] = {}
+    pictures: list[tuple[Path, str]] = []
+    record: dict[str, Any] = {}
+    for folder in bundles:
+        found, record = read_bundle(folder)
+        named: dict[str, Kind] = {system["name"]: system["kind"] for system in record["systems"]}
+        known = {name for name, kind in kinds.items() if kind != "model"}
+        rows += [row for row in found if row.system not in known]
+        kinds |= named
+        for title, lines in _read_json(folder / CURVES_NAME).items():
+            curves[title] = {**lines, **curves.get(title, {})}
+        captions = _read_json(folder / GALLERY_NAME / "captions.json")
+        pictures += [(folder / GALLERY_NAME / file, caption) for file, caption in captions.items()]
+    headline = tuple(record["headline"])
+    shared = {name: record[name] for name in _FACTS if name in record}
+    if len(bundles) > 1:
+        pins = kinds if record["has_pins"] else None
+        facts = {**shared, "results": [str(folder) for folder in bundles]}
+        record = write_bundle(out, rows, seed, facts, headline, pins, record["is_paired"], program="benchmarks")
+    summary = Summary(**{name: record[name] for name in Summary.model_fields})
+    shown = {name: value for name, value in record.items() if name not in Summary.model_fields and name != "columns"}
+    write_page(out / PAGE_NAME, summary, rows, shown, pictures, curves=curves, columns=record.get("columns"))
+    write_text(out / MARKDOWN_NAME, markdown(summary))
+    return record
+
+
+_FACTS = ("suite", "size", "recipe", "salt_sha256", "fingerprint", "scoring", "columns")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def markdown(summary: Summary) -> str:
+    """Return the score table and the differences as Markdown."""
+    names = [metric.replace("_", " ") for metric in summary.headline]
+    lines = [f"| system | kind | {' | '.join(names)} | scenes | seeds | not whole |", "|---" * (len(names) + 5) + "|"]
+    for system in summary.systems:
+        cells = [show_estimate(system.metrics[metric]) for metric in summary.headline]
+        broken = system.missing + system.unreadable + system.short
+        lines.append(
+            f"| {system.name} | {system.kind} | {' | '.join(cells)} | {system.scenes} | {system.seeds} | {broken} |"
+        )
+    if summary.comparisons:
+        lines += ["", "| metric | difference | mean | 95 % | p (Holm) |", "|---|---|---|---|---|"]
+        for c in summary.comparisons:
+            interval = "–" if c.low is None or c.high is None else f"{c.low:+.3f} to {c.high:+.3f}"
+            name = c.metric.replace("_", " ")
+            lines.append(f"| {name} | {c.first} − {c.second} | {c.mean:+.3f} | {interval} | {c.p_adjusted:.4f} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,104 @@
+"""Suites: their recipes, what is found in a folder, resuming, and what a changed result gives away."""
+
+import hashlib
+import json
+
+import pytest
+
+from benchmarks.suites import SUITES
+from benchmarks.suites.base import PUBLIC_SEED, SIZES, Edition
+from benchmarks.suites.rollouts import Rollouts
+from benchmarks.suites.store import RowStore
+from benchmarks.suites.submissions import find_submissions
+from benchmarks.suites.verify import verify_bundle
+from eval.report.bundle import write_bundle
+from eval.report.pages import write_pages
+from eval.report.table import SeedScore
+from physics_data.core.errors import ConfigError, DataError
+
+KEYS = ("drop-0", "drop-1")
+
+
+def row(system: str, key: str, value: float, seed: int = 0, status: str = "ok") -> SeedScore:
+    values: dict[str, float | None] = {"object_permanence": value, "motion_realism": value, "overall": value}
+    return SeedScore(system, key, "drop", "mujoco", status, "", "0" * 64, values, seed)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", list(SUITES))
+def test_a_suite_describes_itself(name):
+    info = SUITES.get(name).info
+    assert info.name == name
+    assert set(info.headline) <= set(info.columns)
+
+
+@pytest.mark.parametrize("name", ["permanence", "motion"])
+def test_both_sizes_have_a_valid_recipe(name):
+    suite = SUITES.get(name)()
+    assert isinstance(suite, Rollouts)
+    for size in SIZES:
+        config = suite.config(Edition(size))
+        assert config.seed == PUBLIC_SEED
+        assert sum(len(tasks) for tasks in config.shards().values()) == len(suite.scenarios) * suite.scenes[size]
+
+
+def test_a_salt_commits_to_hidden_scenes():
+    first, second = Edition("quick", "one"), Edition("quick", "two")
+    assert first.root_seed("motion") != second.root_seed("motion") != PUBLIC_SEED
+    assert first.root_seed("motion") != first.root_seed("permanence")
+    first.check(hashlib.sha256(b"one").hexdigest())
+    with pytest.raises(ConfigError, match="published"):
+        second.check(hashlib.sha256(b"one").hexdigest())
+
+
+def test_seeds_by_name_and_by_folder(tmp_path):
+    for name in ("drop-0.mp4", "drop-1.seed2.mp4", "seed1/drop-0.mp4", "holiday.mp4"):
+        (tmp_path / "m" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "m" / name).write_bytes(b"")
+    found = find_submissions(tmp_path, KEYS)
+    assert [(s.system, s.seed, sorted(s.files)) for s in found] == [
+        ("m", 0, ["drop-0"]),
+        ("m", 1, ["drop-0"]),
+        ("m", 2, ["drop-1"]),
+    ]
+    assert found[0].strangers == ("holiday.mp4",)
+
+
+def test_folders_without_a_usable_video(tmp_path):
+    with pytest.raises(DataError, match="holds no video"):
+        find_submissions(tmp_path, KEYS)
+    (tmp_path / "drop_0.mp4").write_bytes(b"")
+    with pytest.raises(DataError, match="named like a scene"):
+        find_submissions(tmp_path, KEYS)
+    (tmp_path / "drop-0.mp4").write_bytes(b"")
+    (tmp_path / "drop-0.gif").write_bytes(b"")
+    with pytest.raises(DataError, match="two videos"):
+        find_submissions(tmp_path, KEYS)
+
+
+def test_rows_survive_a_kill(tmp_path):
+    store = RowStore(tmp_path / "rows.jsonl", "a")
+    store.add([row("m", "drop-0", 0.5)], ("m", "drop-0", 0, "x"))
+    with open(tmp_path / "rows.jsonl", "a") as file:
+        file.write('{"fingerprint": "a", "vid')
+    again = RowStore(tmp_path / "rows.jsonl", "a")
+    assert again.get("m", "drop-0", 0, "x") == [row("m", "drop-0", 0.5)]
+    assert again.get("m", "drop-0", 0, "another file") is None
+    again.add([row("m", "drop-1", 0.5)], ("m", "drop-1", 0, "x"))
+    assert RowStore(tmp_path / "rows.jsonl", "a").get("m", "drop-1", 0, "x")
+    assert RowStore(tmp_path / "rows.jsonl", "b").get("m", "drop-0", 0, "x") is None
+
+
+def test_verify_notices_a_changed_row(tmp_path):
+    rows = [
+        row(system, key, value, seed) for system, value in (("a", 0.5), ("b", 0.25)) for key in KEYS for seed in (0, 1)
+    ]
+    write_bundle(tmp_path, rows, 0, {"suite": "motion", "size": "quick"}, kinds={"b": "dummy"})
+    assert all(check.passed is not False for check in verify_bundle(tmp_path))
+    write_pages([tmp_path], tmp_path)
+    assert "| a | model | 0.500" in (tmp_path / "report.md").read_text()
+    record = json.loads((tmp_path / "summary.json").read_text())
+    assert (record["systems"][0]["seeds"], record["systems"][0]["scenes"]) == (2, 2)
+    assert [(c["first"], c["second"]) for c in record["comparisons"]] == [("a", "b")] * 3
+    table = tmp_path / "scenes.csv"
+    table.write_text(table.read_text().replace("0.5", "0.9", 1))
+    assert verify_bundle(tmp_path)[0].passed is False
