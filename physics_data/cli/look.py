@@ -83,6 +83,9 @@ def preview(
     count: Annotated[int, typer.Option(min=1, help="Number of clips, spread over the dataset.")] = 24,
     split: SplitOption = None,
     labels: Annotated[bool, typer.Option("--labels", help="Contact sheets: ids and depth under each clip.")] = False,
+    frames: Annotated[int, typer.Option(min=1, help="Contact sheets: frames of each clip.")] = 9,
+    across: Annotated[int, typer.Option(min=1, help="Contact sheets: clips side by side.")] = 1,
+    names: Annotated[bool, typer.Option("--names", help="Contact sheets: scenarios in place of captions.")] = False,
 ) -> None:
     """Write a gallery of some clips as one page: videos, overlays, energies, twins, statistics; or a contact sheet.
 
@@ -92,14 +95,14 @@ def preview(
     """
     from physics_data.core.dataset import ShardDataset
     from physics_data.core.errors import ConfigError, DataError
-    from physics_data.pipeline.preview import write_gallery, write_sheet
+    from physics_data.pipeline.preview import SheetLayout, write_gallery, write_sheet
 
     opened = ShardDataset(dataset)
     positions = opened.select(split=split)
     if not positions:
         raise DataError(f"{dataset} has no clip of split '{split}'; it has {sorted({r.split for r in opened.rows})}.")
     if out.suffix == ".png":
-        shown = write_sheet(opened, positions, out, count, labels)
+        shown = write_sheet(opened, positions, out, count, SheetLayout(labels, frames, across, names))
     elif out.suffix == ".html":
         with progress_bar() as progress:
             bar = progress.add_task("drawing", total=min(count, len(positions)), note="")

@@ -47,7 +47,7 @@ def build(
     from physics_data.core.provenance import num_cores
     from physics_data.pipeline.build import build as build_dataset
     from physics_data.pipeline.build_config import BuildConfig
-    from physics_data.pipeline.estimate import CLIPS_OF_A_SET, estimate
+    from physics_data.pipeline.estimate import estimate, planned_clips
 
     if executor not in ("local", "ray"):
         raise ConfigError(f"--executor {executor}; write --executor local or --executor ray.")
@@ -59,10 +59,8 @@ def build(
         typer.echo(dump_yaml(resolved), nl=False)
         _show_plan(estimate(resolved), out, parallel)
         return
-    total = sum(map(len, resolved.shards().values()))
-    total += CLIPS_OF_A_SET * sum(map(len, resolved.twin_shards().values()))
     with progress_bar() as progress:
-        bar = progress.add_task("physics clips", total=total, note="")
+        bar = progress.add_task("physics clips", total=planned_clips(resolved), note="")
         summary = build_dataset(
             resolved,
             out,

@@ -52,6 +52,27 @@ def volume(shape: Shape) -> float:
             raise SceneSpecError("a plane has no finite volume; ask for a solid.")
 
 
+def bounding_radius(shape: Shape) -> float:
+    """Return the radius of a sphere around a shape's origin that holds all of it, m; infinite for a plane."""
+    match shape:
+        case Plane():
+            return math.inf
+        case Sphere(radius=radius):
+            return radius
+        case Capsule(radius=radius, half_height=half_height):
+            return radius + half_height
+        case Cylinder(radius=radius, half_height=half_height):
+            return math.hypot(radius, half_height)
+        case Box(half_extents=half_extents):
+            return math.hypot(*half_extents)
+        case Ellipsoid(half_axes=half_axes):
+            return max(half_axes)
+        case Mesh(vertices=vertices):
+            return float(np.linalg.norm(vertices, axis=1).max())
+        case Compound(parts=parts):
+            return max(math.hypot(*part.position) + bounding_radius(part.shape) for part in parts)
+
+
 def centre_of_mass(shape: Shape) -> Float[np.ndarray, "3"]:
     """Return the centre of mass of a homogeneous solid, m, body frame."""
     match shape:

@@ -1,12 +1,13 @@
 """Contact sheets: one row per video, one column per moment."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-_GAP = 2
+_GAP, _BLOCK_GAP = 2, 12
 _BACKGROUND = (250, 250, 250)
 _INK = (40, 40, 40)
 
@@ -17,10 +18,12 @@ def contact_sheet(
     *,
     columns: int = 9,
     cell_height: int = 96,
+    across: int = 1,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Draw videos as rows of evenly spaced frames, first and last included, with an optional caption above each row.
 
-    Videos may differ in size and length; every frame is scaled to ``cell_height`` pixels, small ones without smoothing.
+    With ``across`` there are so many rows side by side, filled from top to bottom and then to the right. Videos may
+    differ in size and length; every frame is scaled to ``cell_height`` pixels, small ones without smoothing.
 
     Raises:
         ValueError: no video, or another number of captions than videos.
@@ -31,14 +34,16 @@ def contact_sheet(
         raise ValueError(f"{len(captions)} captions were given for {len(videos)} videos; give one for each.")
     rows = [_row(video, columns, cell_height) for video in videos]
     bar = 16 if captions else 0
-    width = max(row.shape[1] for row in rows)
-    sheet = Image.new("RGB", (width, len(rows) * (cell_height + bar + _GAP)), _BACKGROUND)
+    width, height = max(row.shape[1] for row in rows), cell_height + bar + _GAP
+    per_block = math.ceil(len(rows) / across)
+    sheet = Image.new("RGB", (across * (width + _BLOCK_GAP) - _BLOCK_GAP, per_block * height), _BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
     for number, row in enumerate(rows):
-        top = number * (cell_height + bar + _GAP)
+        block, place = divmod(number, per_block)
+        left, top = block * (width + _BLOCK_GAP), place * height
         if captions:
-            draw.text((2, top + 1), captions[number], fill=_INK, font=font)
-        sheet.paste(Image.fromarray(row), (0, top + bar))
+            draw.text((left + 2, top + 1), captions[number], fill=_INK, font=font)
+        sheet.paste(Image.fromarray(row), (left, top + bar))
     return np.asarray(sheet)
 
 

@@ -1,7 +1,8 @@
 """Video files in and out, through PyAV; codecs come with its wheel."""
 
 import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -110,21 +111,38 @@ def write_video(
         VideoError: an unknown suffix, no frame, or an odd size with yuv420p.
         StorageError: the disk refused.
     """
+    if rgb.ndim != 4 or rgb.shape[-1] != 3 or rgb.dtype != np.uint8 or len(rgb) == 0:
+        raise VideoError(f"cannot write {path}: given {rgb.dtype} {rgb.shape}, needed uint8 (t, h, w, 3) with t >= 1.")
+    write_frames(path, rgb, frame_rate, pixel_format)
+
+
+def write_frames(
+    path: Path, frames: Iterable[UInt8[np.ndarray, "h w 3"]], frame_rate: float, pixel_format: PixelFormat = "yuv444p"
+) -> None:
+    """Write a video of any length, frame by frame as they come; see ``write_video``. A GIF is collected first.
+
+    Raises:
+        VideoError: an unknown suffix, no frame, or an odd size with yuv420p.
+        StorageError: the disk refused.
+    """
     path = Path(path)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         raise VideoError(f"cannot write {path}: the suffix '{path.suffix}' is no video; use {_suffixes()}.")
-    if rgb.ndim != 4 or rgb.shape[-1] != 3 or rgb.dtype != np.uint8 or len(rgb) == 0:
-        raise VideoError(f"cannot write {path}: given {rgb.dtype} {rgb.shape}, needed uint8 (t, h, w, 3) with t >= 1.")
+    coming = iter(frames)
+    first = next(coming, None)
+    if first is None:
+        raise VideoError(f"cannot write {path}: there is no frame.")
+    frames = itertools.chain([first], coming)
     if path.suffix.lower() == ".gif":
-        return _write_gif(path, rgb, frame_rate)
-    height, width = rgb.shape[1:3]
+        return _write_gif(path, frames, frame_rate)
+    height, width = first.shape[:2]
     codec, chosen, options = _encoding(path.suffix.lower(), pixel_format)
     if chosen == "yuv420p" and (height % 2 or width % 2):
         raise VideoError(f"cannot write {path}: {width}x{height} is odd and yuv420p halves it; use yuv444p (.mp4).")
     with atomic_path(path) as partial:
         try:
             with av.open(str(partial), "w") as container:
-                _mux(container, rgb, frame_rate, codec, chosen, options)
+                _mux(container, frames, (height, width), frame_rate, codec, chosen, options)
         except av.error.FFmpegError as error:
             if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
                 raise  # the disk: atomic_path words it
@@ -141,7 +159,7 @@ def encode_video(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> bytes:
     buffer = io.BytesIO()
     codec, pixel_format, options = _encoding(".mp4", "yuv444p")
     with av.open(buffer, "w", format="mp4") as container:
-        _mux(container, rgb, frame_rate, codec, pixel_format, options)
+        _mux(container, rgb, rgb.shape[1:3], frame_rate, codec, pixel_format, options)
     return buffer.getvalue()
 
 
@@ -166,7 +184,8 @@ def decode_video(data: bytes, *, what: str) -> UInt8[np.ndarray, "t h w 3"]:
 
 def _mux(
     container: av.container.OutputContainer,
-    rgb: UInt8[np.ndarray, "t h w 3"],
+    frames: Iterable[UInt8[np.ndarray, "h w 3"]],
+    size: tuple[int, ...],
     frame_rate: float,
     codec: str,
     pixel_format: str,
@@ -174,9 +193,9 @@ def _mux(
 ) -> None:
     rate = Fraction(frame_rate).limit_denominator(1001)
     stream = cast(av.VideoStream, container.add_stream(codec, rate=rate, options=options))
-    stream.width, stream.height, stream.pix_fmt = rgb.shape[2], rgb.shape[1], pixel_format
+    stream.height, stream.width, stream.pix_fmt = *size, pixel_format
     stream.codec_context.thread_count = 1
-    for picture in rgb:
+    for picture in frames:
         container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
     container.mux(stream.encode())
 
@@ -189,8 +208,8 @@ def _encoding(suffix: str, pixel_format: PixelFormat) -> tuple[str, str, dict[st
     return "libx264", pixel_format, {"crf": "12", "preset": "veryfast", **order}
 
 
-def _write_gif(path: Path, rgb: np.ndarray, frame_rate: float) -> None:
-    pictures = [Image.fromarray(frame) for frame in rgb]
+def _write_gif(path: Path, frames: Iterable[np.ndarray], frame_rate: float) -> None:
+    pictures = [Image.fromarray(frame) for frame in frames]
     with atomic_path(path) as partial:
         pictures[0].save(partial, save_all=True, append_images=pictures[1:], duration=1000 / frame_rate, loop=0)
 

@@ -13,6 +13,7 @@ from physics_data.engines.bullet_bodies import add_body, body_from_principal, ch
 from physics_data.engines.bullet_contacts import ContactLog
 from physics_data.engines.bullet_floor import add_slabs
 from physics_data.engines.bullet_joints import add_joints
+from physics_data.engines.flight import Flight
 from physics_data.engines.joint_tree import check_joints, joint_tree
 from physics_data.engines.moving_surfaces import check_belts, moving_surfaces
 from physics_data.engines.pair_rules import friction_factors, restitution_factors
@@ -85,6 +86,7 @@ class _Run:
     def __init__(self, server: int, spec: SceneSpec) -> None:
         self._server, self._spec = server, spec
         self._dt = dt = 1.0 / spec.physics_rate
+        self._per_frame = spec.steps_per_frame
         pybullet.setPhysicsEngineParameter(fixedTimeStep=dt, **_PARAMETERS, physicsClientId=server)
         pybullet.setGravity(*spec.gravity, physicsClientId=server)
         self._surfaces = moving_surfaces(spec, (spec.num_frames - 1) * spec.steps_per_frame + 1)
@@ -105,6 +107,7 @@ class _Run:
         groups = joint_tree(spec).group_of
         self._group = {spec.body_index(name): {spec.body_index(o) for o in group} for name, group in groups.items()}
         self._recorder = TrajectoryRecorder(spec)
+        self._flight, self._apart_until = Flight(spec), 0
         self._log = ContactLog(server, spec, slabs)
         self._start()
 
@@ -151,13 +154,13 @@ class _Run:
 
     def step(self, step_index: int) -> None:
         """Take one step; record the state before it where a frame begins."""
-        frame, remainder = divmod(step_index, self._spec.steps_per_frame)
+        frame, remainder = divmod(step_index, self._per_frame)
         if remainder == 0:
             self._sample(frame)
         if self._driven:
             self._drive(step_index)
         pybullet.stepSimulation(physicsClientId=self._server)
-        touching = self._log.record(step_index)
+        touching = set() if step_index < self._apart_until else self._log.record(step_index)
         if remainder == 0:
             self._synchronise(frame, touching)
 
@@ -193,6 +196,9 @@ class _Run:
             recorder.orientation[frame, index] = (w, x, y, z)
             recorder.linear_velocity[frame, index] = linear
             recorder.angular_velocity[frame, index] = angular
+            self._log.keep(index, frame * self._per_frame, position, (linear, angular))
+        steps = self._flight.steps_apart(recorder.position[frame], recorder.linear_velocity[frame])
+        self._apart_until = frame * self._per_frame + steps
         for index, principal_from_body in self._turned:
             turn = Rotation.from_quat(recorder.orientation[frame, index], scalar_first=True) * principal_from_body
             recorder.orientation[frame, index] = turn.as_quat(scalar_first=True)

@@ -12,7 +12,7 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines.joint_tree import check_joints
 from physics_data.engines.moving_surfaces import check_belts, moving_surfaces
-from physics_data.engines.mujoco_contacts import ContactLog
+from physics_data.engines.mujoco_contacts import touches
 from physics_data.engines.mujoco_model import build_model
 from physics_data.engines.mujoco_state import MujocoState
 from physics_data.engines.mujoco_step import MujocoStepper
@@ -76,15 +76,20 @@ class _Run:
         names = [model.geom(geom).name.split("/")[0] for geom in range(model.ngeom)]
         self._body_of_geom = np.array([spec.body_index(name) for name in names])
         self._surfaces = moving_surfaces(spec, (spec.num_frames - 1) * spec.steps_per_frame + 1)
-        self._scripted = [
+        scripted = [
             (int(model.body(body.name).mocapid[0]), int(self._surfaces.slot[index]))
             for index, body in enumerate(spec.bodies)
             if body.is_scripted
         ]
-        self._stepper = MujocoStepper(model, data, self._surfaces, self._surfaces.slot[self._body_of_geom])
+        self._stepper = MujocoStepper(
+            model,
+            data,
+            self._surfaces,
+            self._surfaces.slot[self._body_of_geom],
+            np.array(scripted, dtype=np.int64).reshape(-1, 2),
+        )
         self._state = MujocoState(spec, model, data)
-        self._log = ContactLog(model, data)
-        self._place_scripted(0)
+        self._stepper.place_scripted(0)
         self._state.start()
         mujoco.mj_forward(model, data)
         flying = self._state.flying()
@@ -92,7 +97,7 @@ class _Run:
 
     def sample(self, frame: int) -> None:
         """Record the state at a frame, with the velocities of bodies in free flight moved to the frame's time."""
-        self._place_scripted(frame * self._spec.steps_per_frame)
+        self._stepper.place_scripted(frame * self._spec.steps_per_frame)
         acceleration = self._stepper.measure()
         flying = self._state.flying()
         velocity = self._data.qvel.copy()
@@ -101,33 +106,7 @@ class _Run:
 
     def advance(self, frame: int) -> None:
         """Take the steps from a frame to the next one."""
-        data, per_frame = self._data, self._spec.steps_per_frame
-        first = frame * per_frame
-        if self._stepper.plain and self._fly(per_frame):
-            return
-        for step_index in range(first, first + per_frame):
-            self._place_scripted(step_index)
-            self._stepper.step(step_index)
-            if data.ncon:
-                self._log.record(step_index)
-
-    def _fly(self, steps: int) -> bool:
-        """Take many steps in one call; where a contact turns up, take them back and return False."""
-        model, data = self._model, self._data
-        if data.ncon:
-            return False
-        before = (data.qpos.copy(), data.qvel.copy(), data.qacc_warmstart.copy(), data.time)
-        data.maxuse_con = 0
-        mujoco.mj_step(model, data, steps)
-        if data.maxuse_con == 0:
-            return True
-        data.qpos[:], data.qvel[:], data.qacc_warmstart[:], data.time = before
-        return False
-
-    def _place_scripted(self, step_index: int) -> None:
-        for mocap, slot in self._scripted:
-            self._data.mocap_pos[mocap] = self._surfaces.position[step_index, slot]
-            self._data.mocap_quat[mocap] = self._surfaces.orientation[step_index, slot]
+        self._stepper.advance(frame * self._spec.steps_per_frame, self._spec.steps_per_frame)
 
     def finish(self, engine_name: str) -> Trajectory:
         """Return everything recorded.
@@ -135,4 +114,5 @@ class _Run:
         Raises:
             EngineError: a state is not finite.
         """
-        return self._recorder.finish(engine_name, self._log.touches(self._body_of_geom, self._surfaces))
+        log = touches(self._stepper.log, 1.0 / self._spec.physics_rate, self._body_of_geom, self._surfaces)
+        return self._recorder.finish(engine_name, log)

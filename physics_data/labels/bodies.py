@@ -19,7 +19,8 @@ from physics_data.core.mechanics import (
 class BodyLabels:
     """Mechanics of the bodies of a clip, in the order of ``SceneSpec.bodies``.
 
-    Mass, inertia, energy and momentum are NaN for static and scripted bodies, which have none that matters.
+    Mass, inertia, energy and momentum are NaN for static and scripted bodies, which have none that matters; energy
+    and momentum also in frames in which the body is nowhere (``Trajectory.present``).
 
     Units:
         mass:                  kg
@@ -72,4 +73,6 @@ def body_labels(clip: Clip) -> BodyLabels:
     fixed = [index for index, body in enumerate(spec.bodies) if not body.is_dynamic]
     for per_frame in (labels.kinetic_energy, labels.potential_energy, labels.momentum, labels.angular_momentum):
         per_frame[:, fixed] = np.nan
+        if trajectory.present is not None:
+            per_frame[~trajectory.present] = np.nan
     return labels

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from physics_data.core.errors import SceneSpecError
 from physics_data.core.geometry import rotation_matrix
+from physics_data.core.mechanics import bounding_radius
 from physics_data.core.scene import (
     Body,
     Box,
@@ -26,7 +27,7 @@ from physics_data.core.trajectory import Trajectory
 _DIRECTIONS = 128
 """Normals, spread over the sphere, that are tried for a pair of which one is curved."""
 
-_CLIMBS = 14
+_CLIMBS = 20
 """Rounds of looking for a better normal around the best one."""
 
 
@@ -50,15 +51,6 @@ def gap(spec: SceneSpec, trajectory: Trajectory, body_a: int, body_b: int) -> Fl
 def size(body: Body) -> float:
     """Return the smallest extent of a body, m, of a compound that of its thinnest part; infinite for a plane."""
     return min(_size(shape) for shape in _shapes(body))
-
-
-def reach(body: Body) -> float:
-    """Return a radius around a body's origin that holds all of it, m; infinite for a plane."""
-    if isinstance(body.shape, Plane):
-        return float("inf")
-    if not isinstance(body.shape, Compound):
-        return _reach(body.shape)
-    return max(float(np.linalg.norm(part.position)) + _reach(part.shape) for part in body.shape.parts)
 
 
 @dataclass(frozen=True)
@@ -98,19 +90,6 @@ def _size(shape: Shape) -> float:
             return float("inf")
 
 
-def _reach(shape: Shape) -> float:
-    """Return the distance of a shape's farthest point from its origin, m."""
-    match shape:
-        case Mesh(vertices=vertices):
-            return float(np.linalg.norm(vertices, axis=1).max())
-        case Box(half_extents=half):
-            return float(np.linalg.norm(half))
-        case Cylinder(radius=radius, half_height=half_height):
-            return float(np.hypot(radius, half_height))
-        case _:
-            return max(float(_support(shape, axis[None])[0]) for axis in np.eye(3))
-
-
 def _solid_gap(a: _Solid, b: _Solid) -> Float[np.ndarray, "t"]:
     if isinstance(b.shape, Plane) or (isinstance(b.shape, Sphere) and not isinstance(a.shape, Plane)):
         a, b = b, a
@@ -143,7 +122,7 @@ def _widest_slit(a: _Solid, b: _Solid) -> Float[np.ndarray, "t"]:
     """
     between = b.position - a.position
     distance = np.linalg.norm(between, axis=1)
-    found = distance - _reach(a.shape) - _reach(b.shape)
+    found = distance - bounding_radius(a.shape) - bounding_radius(b.shape)
     near = np.flatnonzero(found < 0)
     if not len(near):
         return found
@@ -170,10 +149,10 @@ def _widest_slit(a: _Solid, b: _Solid) -> Float[np.ndarray, "t"]:
     wide = slit(normal)
     rows, best = np.arange(len(near)), wide.argmax(axis=1)
     widest, at = wide[rows, best], normal[rows, best]
+    edges = np.concatenate(axes[:2], axis=1)
     stride = 0.15
     for _ in range(_CLIMBS if is_curved else 0):
-        around = at[:, None] + stride * _spread(16)
-        around /= np.linalg.norm(around, axis=-1, keepdims=True)
+        around = _nearby(at, edges, stride)
         wide = slit(around)
         best = wide.argmax(axis=1)
         better = wide[rows, best] > widest
@@ -182,6 +161,23 @@ def _widest_slit(a: _Solid, b: _Solid) -> Float[np.ndarray, "t"]:
         stride *= 0.7
     found[near] = widest
     return found
+
+
+def _nearby(
+    normal: Float[np.ndarray, "t 3"], edges: Float[np.ndarray, "t 6 3"], stride: float
+) -> Float[np.ndarray, "t n 3"]:
+    """Return unit normals near a given one: around it, turned about the solids' axes, and at right angles to them.
+
+    The slit of a solid with flat faces has ridges where the normal is at right angles to an axis, as between the
+    walls of two upright cylinders. Steps in all directions fall off a ridge; those about and across the axes follow it.
+    """
+    at = normal[:, None]
+    along = np.einsum("tnc,tc->tn", edges, normal)[..., None] * edges
+    aside = np.cross(edges, at)
+    turned = [np.cos(stride) * (at - along) + along + sign * np.sin(stride) * aside for sign in (1.0, -1.0)]
+    found = np.concatenate([at + stride * _spread(16), *turned, at - along], axis=1)
+    length = np.linalg.norm(found, axis=-1, keepdims=True)
+    return np.where(length > 1e-9, found / np.maximum(length, 1e-9), at)
 
 
 def _spread(count: int) -> Float[np.ndarray, "n 3"]:

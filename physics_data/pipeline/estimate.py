@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from physics_data.core.shards import encode_clip
+from physics_data.editors import EDITORS
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.pipeline.shard_maker import plan
@@ -32,7 +33,7 @@ class Estimate:
 
     @property
     def total_clips(self) -> int:
-        """All clips of the plan, with CLIPS_OF_A_SET for each set of twins."""
+        """All clips of the plan, those of every set of twins among them."""
         return sum(self.clips.values())
 
     def minutes(self, workers: int) -> float:
@@ -56,7 +57,7 @@ def estimate(config: BuildConfig) -> Estimate:
                 clips[task.split, task.scenario] += 1
                 samples.setdefault((task.scenario, task.engine), task)
             else:
-                clips[task.split, f"twins: {task.editor}"] += CLIPS_OF_A_SET
+                clips[task.split, f"twins: {task.editor}"] += clips_of_a_set(task.editor)
     chosen = _spread(list(samples.values()))
     sizes, seconds = [], []
     for number, task in enumerate([*chosen[:1], *chosen]):  # the first one compiles, and is made again
@@ -70,11 +71,18 @@ def estimate(config: BuildConfig) -> Estimate:
     return Estimate(clips, len(planned), len(sizes), sum(sizes) / count, sum(seconds) / count)
 
 
+def planned_clips(config: BuildConfig) -> int:
+    """Return how many clips a config plans, those of every set of twins among them."""
+    tasks = [task for planned in plan(config).values() for task in planned]
+    return sum(1 if isinstance(task, ClipTask) else clips_of_a_set(task.editor) for task in tasks)
+
+
+def clips_of_a_set(editor: str) -> int:
+    """Return the number of clips that a set of an editor's twins has: quadruplets four, triples three."""
+    return 4 if EDITORS.get(editor).info.is_switch else 3
+
+
 def _spread(tasks: list[ClipTask]) -> list[ClipTask]:
     if len(tasks) <= SAMPLES:
         return tasks
     return [tasks[round(number * (len(tasks) - 1) / (SAMPLES - 1))] for number in range(SAMPLES)]
-
-
-CLIPS_OF_A_SET = 3
-"""Clips of a set of twins on average: pairs have two or three, quadruplets four."""

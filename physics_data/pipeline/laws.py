@@ -115,11 +115,13 @@ def as_markdown(rows: list[LawRow]) -> str:
             cells = [_cell(of_engine.get(engine), law) for engine in engines]
             lines.append(_line([*((name, first.law) if not number else ("", "")), law, f"{tolerance:.2g}", *cells]))
     lines += ["", _line(["scenario", "engine", "draws", "rejected", "reasons"]), _line(["---"] * 5)]
-    for row in rows:
+    for row in (row for row in rows if row.rejections):
         rejected = sum(row.rejections.values())
-        reasons = ", ".join(f"{reason} {count}" for reason, count in row.rejections.items()) or "–"
+        reasons = ", ".join(f"{reason} {count}" for reason, count in row.rejections.items())
         share = f"{rejected} ({100 * rejected / row.draws:.0f} %)"
         lines.append(_line([row.scenario, row.engine, str(row.draws), share, reasons]))
+    clean = sum(not row.rejections for row in rows)
+    lines += ["", f"No draw was rejected in the other {clean} of {len(rows)} cases of a scenario on an engine."]
     return "\n".join(lines) + "\n"
 
 

@@ -38,23 +38,40 @@ class Card:
     energy: str | None
 
 
-def write_sheet(dataset: ShardDataset, positions: Sequence[int], out: Path, count: int, labels: bool) -> int:
-    """Write a PNG with some clips as rows of frames, and return how many there are.
+@dataclass(frozen=True)
+class SheetLayout:
+    """How a contact sheet looks.
 
-    Args:
-        labels: also draw instance ids and depth under each clip
+    labels:  whether instance ids and depth are drawn under each clip
+    frames:  of each clip, evenly spaced
+    across:  clips side by side
+    names:   whether only the scenario stands over a clip, in place of its key and caption
     """
+
+    labels: bool = False
+    frames: int = 9
+    across: int = 1
+    names: bool = False
+
+
+def write_sheet(
+    dataset: ShardDataset, positions: Sequence[int], out: Path, count: int, layout: SheetLayout | None = None
+) -> int:
+    """Write a PNG with some clips as rows of frames, and return how many there are."""
+    layout = layout or SheetLayout()
     chosen = spread(positions, count)
     videos, captions = [], []
     for position in chosen:
         clip = dataset.load(position)
         videos.append(clip.rgb)
-        captions.append(f"{clip.meta.key}: {clip.meta.caption or '(no caption)'}")
-        if labels and clip.rendering is not None:
+        name = dataset.rows[position].scenario if layout.names else None
+        captions.append(name or f"{clip.meta.key}: {clip.meta.caption or '(no caption)'}")
+        if layout.labels and clip.rendering is not None:
             videos += [id_picture(clip.rendering.instance_ids), depth_picture(clip.rendering.depth_map)]
             captions += ["instance ids", "depth (near = light)"]
     with atomic_path(out) as partial:
-        Image.fromarray(contact_sheet(videos, captions)).save(partial)
+        sheet = contact_sheet(videos, captions, columns=layout.frames, across=layout.across)
+        Image.fromarray(sheet).save(partial, optimize=True)
     return len(chosen)
 
 

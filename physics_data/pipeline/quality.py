@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float
 
 from physics_data.core.clip import Rendering
 from physics_data.core.errors import ClipRejectedError
-from physics_data.core.mechanics import colliding_pairs, kinetic_energy, potential_energy
+from physics_data.core.mechanics import bounding_radius, colliding_pairs, kinetic_energy, potential_energy
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.pipeline.clearance import gap, reach, size
+from physics_data.pipeline.clearance import gap, size
 from physics_data.scenarios.base import Scenario
 
 MAX_PENETRATION = 0.02
@@ -73,7 +73,7 @@ def penetration(spec: SceneSpec, trajectory: Trajectory) -> float:
     deepest = 0.0
     pairs = np.array(colliding_pairs(spec), dtype=np.int64).reshape(-1, 2)
     away = np.linalg.norm(trajectory.position[:, pairs[:, 0]] - trajectory.position[:, pairs[:, 1]], axis=-1)
-    within = np.array([reach(body) for body in spec.bodies])
+    within = np.array([bounding_radius(body.shape) for body in spec.bodies])
     near = away.min(axis=0) < within[pairs].sum(axis=1)
     for a, b in pairs[near].tolist():
         depth = -float(gap(spec, trajectory, a, b).min())

@@ -31,13 +31,6 @@ def swept_bounds(body: Body) -> Float[np.ndarray, "2 3"]:
     return np.stack([every[:, 0].min(axis=0), every[:, 1].max(axis=0)])
 
 
-def bounding_radius(body: Body) -> float:
-    """Return how far a body reaches from its origin at most, m; exact for spheres, else that of a box around it."""
-    if isinstance(body.shape, Sphere):
-        return body.shape.radius
-    return float(np.linalg.norm(np.abs(np.stack(_bounds(body.shape, np.eye(3)))).max(axis=0)))
-
-
 def _bounds(
     shape: Shape, world_from_body: Float[np.ndarray, "3 3"]
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:

@@ -14,8 +14,9 @@ from jaxtyping import Float
 
 from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import PinholeView, view_of
+from physics_data.core.mechanics import bounding_radius
 from physics_data.core.scene import Appearance, Body, Box, Camera, Cylinder, Plane, Sphere, Surface, Vector3
-from physics_data.scenarios.bounds import bounding_radius, swept_bounds, world_bounds
+from physics_data.scenarios.bounds import swept_bounds, world_bounds
 from physics_data.scenarios.settings import SceneSettings
 from physics_data.variation.appearance import COLORS, SCREEN
 from physics_data.variation.looks import sample_looks, sample_prop, spawned
@@ -34,6 +35,10 @@ _SIZES = (0.22, 0.28)
 
 _LEAST_SHARE = 0.25
 """Smallest size of a body near the camera, as a share of one 7 m away from it."""
+
+_ROUNDS = 12
+_SHRINKS, _LEAST_SHRUNK = 0.93, 0.6
+"""Where bystanders find no room, all are drawn again, smaller every time, to the least share of their size."""
 
 _TRIES = 40
 _TRIES_PER_STRIP = 10
@@ -100,9 +105,10 @@ def sample_distractors(
     view = view_of(camera, settings.width, settings.height)
     seen = [_on_screen(view, world_bounds(body)) for body in actors]
 
-    def draw(attempt: int) -> _Place:
+    def draw(attempt: int, round_number: int) -> _Place:
         away = float(rng.uniform(0.0, LANE_DEPTH * (1.0 + attempt / _TRIES_PER_STRIP)))
         share, turn = float(rng.uniform(*_SIZES)) / 7.0, -1.0 if rng.random() < 0.5 else 1.0
+        share *= max(_SHRINKS**round_number, _LEAST_SHRUNK)
         speed = turn * float(rng.uniform(0.6, 1.4)) / settings.duration
         # Where a camera looks down steeply there may be no room behind: then some lie in front.
         is_behind = attempt < _TRIES_PER_STRIP or rng.random() < 0.5
@@ -160,7 +166,7 @@ def sample_occluders(
         )
     objects = [_on_screen(view, world_bounds(body)) for body in actors if body.role == "object"]
 
-    def draw(_: int) -> _Place:
+    def draw(_attempt: int, _round: int) -> _Place:
         half_width, half_height = scale * float(rng.uniform(0.1, 0.22)), scale * float(rng.uniform(0.3, 0.65))
         place = (_drawn_across(rng, settings, view, front), front, half_height)
         return _Place(place, (half_width, 0.04 * scale, half_height))
@@ -199,30 +205,47 @@ def _dressed(rng: np.random.Generator, settings: SceneSettings, body: Body) -> B
 
 def _placed(
     count: int,
-    draw: Callable[[int], _Place],
+    draw: Callable[[int, int], _Place],
     cost: Callable[[_Place, Sequence[_Place]], float],
     duration: float,
     setting: str,
 ) -> list[_Place]:
-    """Return places that keep apart: each the first of some draws that costs little, or else the cheapest."""
-    placed: list[_Place] = []
-    for _ in range(count):
-        best, lowest = None, math.inf
-        for attempt in range(5 * _TRIES):
-            candidate = draw(attempt)
-            if not all(candidate.keeps_apart(other, duration) for other in placed):
-                continue
-            price = cost(candidate, placed)
-            if price < lowest:
-                best, lowest = candidate, price
-            if lowest <= _GOOD_ENOUGH or (attempt >= _TRIES and best is not None):
-                break
-        if best is None:
-            raise ConfigError(
-                f"{setting}: {count} were drawn, there is room for {len(placed)} around this scene; ask for fewer."
-            )
-        placed.append(best)
-    return placed
+    """Return places that keep apart: each the first of some draws that costs little, or else the cheapest.
+
+    Where the first ones leave no room for the last, all are drawn again.
+    """
+    most = 0
+    for round_number in range(_ROUNDS):
+        placed: list[_Place] = []
+        while len(placed) < count and (place := _one_more(placed, draw, cost, duration, round_number)) is not None:
+            placed.append(place)
+        if len(placed) == count:
+            return placed
+        most = max(most, len(placed))
+    raise ConfigError(
+        f"{setting}: {count} were drawn, there is room for {most} around this scene, after {_ROUNDS} trials; ask for "
+        "fewer, or for wider pictures."
+    )
+
+
+def _one_more(
+    placed: Sequence[_Place],
+    draw: Callable[[int, int], _Place],
+    cost: Callable[[_Place, Sequence[_Place]], float],
+    duration: float,
+    round_number: int,
+) -> _Place | None:
+    best, lowest = None, math.inf
+    for attempt in range(5 * _TRIES):
+        candidate = draw(attempt, round_number)
+        if not all(candidate.keeps_apart(other, duration) for other in placed):
+            continue
+        price = cost(candidate, placed)
+        if price < lowest:
+            best, lowest = candidate, price
+        if lowest <= _GOOD_ENOUGH or (attempt >= _TRIES and best is not None):
+            break
+    return best
 
 
 def _bystander(rng: np.random.Generator, name: str, color: str, place: _Place) -> Body:
@@ -258,7 +281,7 @@ def _depth_of_action(actors: Sequence[Body], duration: float, spread: float) -> 
     ends: list[float] = [0.0]
     for body in actors:
         if body.is_dynamic:
-            reach = bounding_radius(body) + spread
+            reach = bounding_radius(body.shape) + spread
             way = body.linear_velocity[1] * duration
             ends += [body.position[1] + min(way, 0.0) - reach, body.position[1] + max(way, 0.0) + reach]
         else:

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import CubicHermiteSpline
 
+from physics_data.core.mechanics import bounding_radius
 from physics_data.core.scene import SceneSpec, Vector3
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.bounds import bounding_radius
 
 
 def first_contact(trajectory: Trajectory, body_a: int, body_b: int) -> int | None:
@@ -107,7 +107,7 @@ def uniform_motion_error(spec: SceneSpec, trajectory: Trajectory, body: int) -> 
     expected = np.array(start.position) + np.array(start.linear_velocity) * seconds
     away = np.linalg.norm(trajectory.position[:, body] - expected, axis=1).max()
     path = float(np.linalg.norm(expected[-1] - expected[0]))
-    return float(away) / (path or bounding_radius(start))
+    return float(away) / (path or bounding_radius(start.shape))
 
 
 def crossing(spec: SceneSpec, trajectory: Trajectory, body: int, height: float) -> tuple[float, float]:

@@ -23,7 +23,7 @@ UPPER_PEGS = (-1.0, 0.0, 1.0)
 PEG_RADIUS = 0.085
 WALL_HEIGHT = 0.6
 NUM_BINS = 5
-"""Numbered from the left, 0 to 4; the outer two are open."""
+"""Numbered from the left, 0 to 4, with a wall on either side of each."""
 
 
 class Plinko:
@@ -104,7 +104,7 @@ class Plinko:
 def exit_bin(spec: SceneSpec, trajectory: Trajectory) -> int | None:
     """Return the number of the bin that the ball falls into; None before it is below the walls' upper ends."""
     x, _ = crossing(spec, trajectory, BALL, WALL_HEIGHT)
-    return None if math.isnan(x) else int(np.searchsorted([_wall_place(n) for n in range(NUM_BINS - 1)], x))
+    return None if math.isnan(x) else int(np.searchsorted([_wall_place(n) for n in range(1, NUM_BINS)], x))
 
 
 def _upper_peg(spec: SceneSpec) -> Body:
@@ -114,7 +114,7 @@ def _upper_peg(spec: SceneSpec) -> Body:
 
 
 def _wall_place(number: int) -> float:
-    return (number - 0.5 * (NUM_BINS - 2)) * SPACING
+    return (number - 0.5 * NUM_BINS) * SPACING
 
 
 def _pegs() -> list[Body]:
@@ -144,5 +144,5 @@ def _walls() -> list[Body]:
             restitution=1.0,
             position=(_wall_place(number), 0.0, 0.5 * WALL_HEIGHT),
         )
-        for number in range(NUM_BINS - 1)
+        for number in range(NUM_BINS + 1)
     ]

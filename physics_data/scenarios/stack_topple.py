@@ -1,4 +1,4 @@
-"""A stack of boxes stands, or falls over."""
+"""A stack of boxes stands, or its upper part falls."""
 
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ class StackTopple:
         name="stack_topple",
         law="a stack stands if above every joint the centre of mass of all that lies above is over the joint's area",
         quantity="margin = least distance of such a centre to the end of its support; stands = margin > 0",
-        summary="A stack of boxes stands, or falls over.",
+        summary="A stack of boxes stands, or its upper part falls.",
     )
     tolerances: ClassVar[dict[str, float]] = {"outcome_error": 0.0, "rest_error": 0.005}
     ranges: ClassVar[dict[str, Range]] = {
@@ -73,7 +73,10 @@ class StackTopple:
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a stack of three boxes, red and blue, stands still"."""
         boxes = [spec.bodies[k] for k in members(spec, "box")]
-        end = "stands still" if self.ground_truth(spec)["stands"] else "falls over"
+        truth = self.ground_truth(spec)
+        falling = len(boxes) - int(truth["joint"])
+        lost = "loses its top box" if falling == 1 else f"loses its upper {NUMBERS[falling]} boxes"
+        end = "stands still" if truth["stands"] else lost
         first, second = (box.appearance.color_name for box in boxes[:2])
         return f"a stack of {NUMBERS[len(boxes)]} boxes, {first} and {second}, {end}"
 

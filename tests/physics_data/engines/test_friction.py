@@ -1,5 +1,6 @@
 """Coulomb friction against closed forms: stopping, rolling, sticking and slipping, standing."""
 
+import ctypes
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from physics_data.core.mechanics import solid_inertia
 from physics_data.core.scene import Box, Capsule, Cylinder, Sphere
-from physics_data.engines import ENGINES
+from physics_data.engines import ENGINES, mujoco_memory, mujoco_step
 from tests.physics_data.engines.lab import BODY, G, about, body, on_floor, on_slope
 
 CUBE = Box(half_extents=(0.2, 0.2, 0.2))
@@ -118,17 +119,18 @@ def test_a_tilted_domino_knocks_the_next_one_over(engine):
 
 def test_rest_and_steady_sliding_need_one_solve_a_step(monkeypatch):
     """Friction costs no more solves than MuJoCo's own step: the first guess of the slip is already right."""
-    import mujoco
-
     solves = 0
-    solve = vars(mujoco)["mj_fwdConstraint"]
+    known = mujoco_memory.library()
+    solve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(known.fwd_constraint)
 
+    @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
     def counted(model, data):
         nonlocal solves
         solves += 1
         solve(model, data)
 
-    monkeypatch.setattr(mujoco, "mj_fwdConstraint", counted)
+    address = ctypes.cast(counted, ctypes.c_void_p).value
+    monkeypatch.setattr(mujoco_step, "library", lambda: known._replace(fwd_constraint=address))
     for angle, friction in ((0.2, 0.5), (0.5, 0.3)):
         solves = 0
         ENGINES.get("mujoco")().simulate(on_slope(CUBE, angle, friction, 0.2, UPRIGHT))

@@ -180,6 +180,12 @@ def test_mechanics_of_a_fall(falling_ball, closed_form_fall):
     assert np.isnan(labels.kinetic_energy[:, [0, 1]]).all(), "what cannot move has none, which is not zero"
     np.testing.assert_allclose(np.diag(labels.inertia[ball]), 0.4 * 0.3**2, rtol=1e-12)
     assert np.isnan(labels.measured_restitution).all(), "no bounce was measured"
+    present = np.ones((frames, 3), dtype=bool)
+    present[4:, ball] = False
+    gone = body_labels(clip_of(falling_ball, dataclasses.replace(closed_form_fall, present=present), blank))
+    for name in ("kinetic_energy", "potential_energy", "momentum", "angular_momentum"):
+        assert np.isfinite(getattr(gone, name)[:4, ball]).all()
+        assert np.isnan(getattr(gone, name)[4:, ball]).all(), "a body that is nowhere carries nothing"
 
 
 def test_all_labels_have_the_frames_of_the_clip(rolling):

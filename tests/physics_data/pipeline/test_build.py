@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -18,7 +19,8 @@ from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import ClipRejectedError, DataError
 from physics_data.core.video import read_video
 from physics_data.pipeline.build import build
-from physics_data.pipeline.build_config import BuildConfig, SplitSizes
+from physics_data.pipeline.build_config import BuildConfig, HeldOut, SplitSizes, TwinPlan, TwinSizes
+from physics_data.pipeline.check import check_dataset
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
 from physics_data.pipeline.laws import as_markdown, law_table
 from physics_data.pipeline.regenerate import differing_parts, regenerate
@@ -94,6 +96,39 @@ def test_killed_build_is_resumed_to_the_same_bytes(built, tmp_path):
     assert (out / "shards" / "train-00000.tar").stat().st_mtime_ns == first
     assert digests(out) == digests(built)
     assert [path for path in (out / "shards").iterdir() if "partial" in path.name] == []
+
+
+@pytest.mark.slow
+def test_twins_and_held_out_scenes_survive_three_kills(tmp_path):
+    """SIGKILL at random moments, at different stages of the work; then the bytes of a build that nothing disturbed."""
+    editors = ("hidden_vanish", "wrong_bounce", "teleport")
+    config = BuildConfig(
+        scenarios=("drop_bounce", "occluder_pass", "slide_floor"),
+        scenes_per_scenario=SplitSizes(train=12, val=2, test=2),
+        held_out=HeldOut(scenarios=("tunnel",), scenes=2),
+        twins=TwinPlan(editors=editors, sets_per_editor=TwinSizes(train=1, test=2)),
+        clips_per_shard=5,
+        settings=SceneSettings(width=32, height=32),
+    )
+    out, undisturbed, path = tmp_path / "killed", tmp_path / "undisturbed", tmp_path / "config.yaml"
+    path.write_text(dump_yaml(config))
+    command = [sys.executable, "-m", "physics_data", "build", "--config", str(path), "--out", str(out)]
+    shards = len(config.shards()) + len(config.twin_shards())
+    rng = np.random.default_rng()
+    for kill in range(3):
+        process = subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.DEVNULL, start_new_session=True)
+        wanted, deadline = (kill + 1) * shards // 4, time.monotonic() + 120
+        while len(list(out.glob("shards/*.json"))) < wanted and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(float(rng.uniform(0.0, 0.5)))
+        os.killpg(process.pid, signal.SIGKILL)  # the workers, too
+        process.wait()
+    subprocess.run([*command, "--workers", "1"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    build(config, undisturbed)
+    assert digests(out) == digests(undisturbed)
+    assert (out / "index.parquet").read_bytes() == (undisturbed / "index.parquet").read_bytes()
+    assert not list(out.rglob("*partial*"))
+    assert check_dataset(ShardDataset(out)).findings == []
 
 
 def test_truncated_shard_is_made_again(built, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError, WorldsimError
 from physics_data.pipeline.build_config import BuildConfig
+from physics_data.pipeline.estimate import planned_clips
 from physics_data.pipeline.generate import FIRST_INDEX, generate_clip, split_of
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import Range
@@ -123,3 +124,9 @@ def test_splits_of_indices():
         "val",
         "ood",
     ]
+
+
+def test_planned_clips_count_every_clip_of_a_set():
+    twins = {"editors": ["hidden_vanish", "wrong_bounce"], "sets_per_editor": {"train": 2, "test": 1}}
+    plan = config(scenes_per_scenario={"train": 3, "test": 1}, twins=twins)
+    assert planned_clips(plan) == 8 + 3 * (4 + 3)

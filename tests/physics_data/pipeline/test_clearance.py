@@ -1,12 +1,16 @@
 import math
 
+import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import SceneSpecError
+from physics_data.core.mechanics import bounding_radius
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Part, Plane, Sphere
 from physics_data.core.trajectory import Contacts, Trajectory
-from physics_data.pipeline.clearance import gap, reach, size
+from physics_data.engines.mujoco_model import build_model
+from physics_data.pipeline.clearance import gap, size
 from tests.physics_data.engines.lab import body, on_floor
 
 
@@ -126,7 +130,27 @@ def test_sizes():
 
 
 def test_reaches():
-    assert reach(body(shape=Box(half_extents=(0.1, 0.2, 0.2)))) == pytest.approx(0.3)
-    assert reach(body(shape=Capsule(radius=0.1, half_height=0.5))) == pytest.approx(0.6)
-    assert reach(body(shape=POST)) == pytest.approx(0.9)
-    assert math.isinf(reach(body(shape=Plane(), is_static=True)))
+    assert bounding_radius(Box(half_extents=(0.1, 0.2, 0.2))) == pytest.approx(0.3)
+    assert bounding_radius(Capsule(radius=0.1, half_height=0.5)) == pytest.approx(0.6)
+    assert bounding_radius(POST) == pytest.approx(0.9)
+    assert math.isinf(bounding_radius(Plane()))
+
+
+def test_pins_that_lean_a_little_are_as_far_apart_as_gjk_says():
+    """The best slit of two nearly parallel cylinders lies on a ridge, which a search in all directions falls off."""
+    rng = np.random.default_rng(3)
+    pin = Cylinder(radius=0.13, half_height=0.35)
+    for _ in range(24):
+        turns = Rotation.from_rotvec(rng.normal(scale=0.1, size=(2, 3))).as_quat(scalar_first=True)
+        lean = [tuple(map(float, turn)) for turn in turns]
+        across = tuple(map(float, rng.normal(size=2)))
+        away = (0.26 + float(rng.uniform(0.0, 0.03))) / np.hypot(*across)
+        pins = (
+            body(name="pin_1", shape=pin, orientation=lean[0], position=(0.0, 0.0, 1.0)),
+            body(name="pin_2", shape=pin, orientation=lean[1], position=(across[0] * away, across[1] * away, 1.0)),
+        )
+        model = build_model(on_floor(*pins))
+        data = mujoco.MjData(model)
+        mujoco.mj_kinematics(model, data)
+        exact = mujoco.mj_geomDistance(model, data, 1, 2, 1.0, None)
+        assert gap_of(*pins) == pytest.approx(exact, abs=1e-3)
