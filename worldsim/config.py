@@ -257,7 +257,7 @@ class PictureConfig(StrictModel):
 class VAETrainConfig(TrainConfig):
     """Training of the video VAE.
 
-    start_from:  run or model folder of a VAE of the same layout to go on from, or "builtin:small"; None starts anew
+    start_from:  run or model folder of a VAE of the same layout to go on from; None starts anew
     """
 
     task: Literal["vae"]

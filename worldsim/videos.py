@@ -1,5 +1,6 @@
 """Generated videos as files: from a prompt, from the first frames of a video, and for every clip of a dataset."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage.framing import crop, scale_to_cover
 from worldsim.data.footage.windows import cut_windows
 from worldsim.diffusion import GuidanceConfig
-from worldsim.sampling import Drawing, generate
+from worldsim.sampling import Drawing, Story, generate, rollout
+from worldsim.vae.blocks import Memory
 from worldsim.weights import Generator, load_generator, model_folder, put_adapter
 
 
@@ -101,6 +103,52 @@ class Sampler:
             domain=torch.tensor(domains, device=self.device),
         )
         return to_rgb(video)
+
+    def stream(
+        self,
+        prompt: str,
+        seed: int,
+        first_frames: UInt8[np.ndarray, "k h w 3"] | None,
+        *,
+        window: int | None,
+        chunk: int = 1,
+    ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """Yield the frames of one video of any length, each as soon as it is made; see ``sampling.rollout``.
+
+        Raises:
+            DataError: the model is not causal, or the first frames fill the video.
+        """
+        dit, vae = self.model.dit, self.model.vae
+        num_frames, height, width = self.geometry
+        shape = vae.latent_shape(num_frames, height, width)
+        start = torch.zeros(1, shape[0], 0, *shape[2:], device=self.device)
+        if first_frames is not None:
+            video = to_tensor(first_frames[None]).to(self.device)
+            start = vae.normalise(vae.encode(video).mode())
+        if start.shape[2] >= shape[1]:
+            raise DataError(f"the first frames leave nothing to make in a video of {num_frames}; give fewer.")
+        text_ids, text_mask = (part.to(self.device) for part in self.model.tokenizer.encode([prompt]))
+        story = Story(
+            text_ids,
+            text_mask,
+            torch.tensor([self.config.domain], device=self.device),
+            torch.tensor([self.frame_rate], device=self.device),
+        )
+        made = rollout(
+            dit,
+            story,
+            start,
+            shape[1] - start.shape[2],
+            generator=torch.Generator(self.device).manual_seed(seed),
+            drawing=self.config.drawing,
+            chunk=chunk,
+            window=window,
+        )
+        memory = Memory()
+        for latents in itertools.chain([start] if start.shape[2] else [], made):
+            with torch.no_grad():
+                piece = vae.decode(vae.denormalise(latents), memory)
+            yield from to_rgb(piece)[0]
 
 
 def read_first_frames(

@@ -15,7 +15,7 @@ from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.lora import LoraSettings, adapter_tensors, load_adapter
-from worldsim.prompt import WordTokenizer
+from worldsim.prompt import TextEncoder
 from worldsim.vae import VideoVAE, VideoVAEConfig
 
 MODEL_FORMAT = "worldsim.model/1"
@@ -32,7 +32,7 @@ class Generator:
 
     dit: DiT
     vae: VideoVAE
-    tokenizer: WordTokenizer
+    tokenizer: TextEncoder
     card: dict[str, Any]
 
 
@@ -108,20 +108,22 @@ def find_generator(root: Path) -> Path:
     return max(found, key=lambda folder: (folder / CARD_NAME).stat().st_mtime)
 
 
-BUILTIN_VAES = {"builtin:small": "vae_small"}
-"""VAEs that come with the package: name → folder in ``worldsim/weights_data``."""
+BUILTIN_FOLDER = Path(__file__).parent / "weights_data"
+"""Models that come with the package, a folder each: ``builtin:NAME``."""
 
 
 def model_folder(given: Path) -> Path:
-    """Return the folder that holds the card: ``given`` itself, the ``model`` folder of a run, or a built-in VAE.
+    """Return the folder that holds the card: ``given`` itself, the ``model`` folder of a run, or a built-in model.
 
     Raises:
         UnknownNameError: ``builtin:NAME`` that does not come with the package.
     """
-    if str(given).startswith("builtin:"):
-        if str(given) not in BUILTIN_VAES:
-            raise UnknownNameError(f"unknown VAE '{given}': {suggest(str(given), BUILTIN_VAES)}")
-        return Path(__file__).parent / "weights_data" / BUILTIN_VAES[str(given)]
+    prefix, _, name = str(given).partition(":")
+    if prefix == "builtin":
+        known = [card.parent.name for card in BUILTIN_FOLDER.glob(f"*/{CARD_NAME}")]
+        if name not in known:
+            raise UnknownNameError(f"unknown built-in model '{name}': {suggest(name, known)}")
+        return BUILTIN_FOLDER / name
     return given if (given / CARD_NAME).is_file() else given / "model"
 
 

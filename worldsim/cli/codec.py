@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from worldsim.codec.fidelity import Fidelity
     from worldsim.codec.files import Codec, VideoFacts
 
-BUILTIN = Path("builtin:small")
-VAE_HELP = "Run or model folder of a VAE; builtin:small comes with the package."
+VAE_HELP = "Run or model folder of a VAE."
 TILE_HELP = "Side of the tiles, px; 0 codes whole pictures; chosen by their size if left out."
 
 Vae = Annotated[Path, typer.Option("--vae", help=VAE_HELP)]
@@ -24,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.
 def encode(
     video: Annotated[Path, typer.Argument(help="Any video file.")],
     out: Annotated[Path, typer.Option(help="Latent file to write, .safetensors.")],
-    vae: Vae = BUILTIN,
+    vae: Vae,
     tile: TileSide = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +31,7 @@ def encode(
 
     Sizes that do not fit the VAE are padded, which is said, and cut off again by `decode`.
 
-    Example: `python -m worldsim encode my.mp4 --out my.safetensors`
+    Example: `python -m worldsim encode my.mp4 --out my.safetensors --vae runs/demo/vae`
     """
     if out.suffix != ".safetensors":
         raise typer.BadParameter(f"--out {out} needs the suffix .safetensors.")
@@ -55,12 +54,12 @@ def encode(
 def decode(
     latents: Annotated[Path, typer.Argument(help="Latent file of `encode`.")],
     out: Annotated[Path, typer.Option(help="Video file to write.")],
-    vae: Vae = BUILTIN,
+    vae: Vae,
     tile: TileSide = None,
 ) -> None:
     """Turn latents back into a video, frame by frame to disk, with the VAE that made them.
 
-    Example: `python -m worldsim decode my.safetensors --out again.mp4`
+    Example: `python -m worldsim decode my.safetensors --out again.mp4 --vae runs/demo/vae`
     """
     _require_video(out)
     from worldsim.codec.files import Codec, VideoFacts, decode_file
@@ -79,16 +78,16 @@ def decode(
 def reconstruct(
     source: Annotated[Path, typer.Argument(help="A video file, or a dataset folder, whose clips also have objects.")],
     out: Annotated[Path, typer.Option(help="Video file to write: original left, reconstruction right.")],
+    vae: Vae,
     key: Annotated[
         str | None, typer.Option(help="Clip of the dataset; the first of its test split if left out.")
     ] = None,
-    vae: Vae = BUILTIN,
     tile: TileSide = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a video through the VAE and back; write both side by side and print PSNR, SSIM and the error of each object.
 
-    Example: `python -m worldsim reconstruct runs/demo/physics --out side.mp4`
+    Example: `python -m worldsim reconstruct runs/demo/physics --out side.mp4 --vae runs/demo/vae`
     """
     _require_video(out)
     from worldsim.codec.files import Codec

@@ -11,7 +11,7 @@ from scipy import ndimage
 Frame = UInt8[np.ndarray, "h w 3"]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
-_RIM = 2
+_RIM = 3
 """Pixels around an object that belong to it when its place is measured: its edge shows where it is."""
 
 _LEAST_CONTRAST = 8.0
@@ -52,10 +52,12 @@ def displacement(
 ) -> Float[np.ndarray, "2"] | None:
     """Return by how many pixels (down, right) the second picture is moved inside the mask, by least squares.
 
-    Right for shifts below a pixel; None where the picture has no edge that would show one.
+    Both are smoothed a little first, so that edges one pixel wide have a slope; right to some per cent for shifts
+    below a pixel. None where the picture has no edge that would show one.
 
     Source: Lucas and Kanade (1981), An iterative image registration technique with an application to stereo vision.
     """
+    original, again = (ndimage.gaussian_filter(picture, (1.0, 1.0, 0.0)) for picture in (original, again))
     mean = (original + again) / 2
     down, across = (np.gradient(mean, axis=axis)[mask].ravel() for axis in (0, 1))
     change = (original - again)[mask].ravel()
@@ -70,7 +72,7 @@ def kept_contrast(original: Frame, again: Frame, mask: Bool[np.ndarray, "h w"]) 
 
     None if it hardly differs from them in the original.
     """
-    ring = ndimage.binary_dilation(mask, iterations=4) & ~ndimage.binary_dilation(mask, iterations=1)
+    ring = _grown(mask, 4) & ~_grown(mask, 1)
     if not ring.any() or not mask.any():
         return None
     ground = np.median(original[ring], axis=0)
@@ -153,7 +155,7 @@ class _ObjectSums:
         if kept is None:
             return
         self.lost += kept < _KEPT
-        rim = ndimage.binary_dilation(mask, iterations=_RIM)
+        rim = _grown(mask, _RIM)
         shift = displacement(original.astype(float), again.astype(float), rim) if kept >= _KEPT else None
         if shift is not None:
             self.shifts.append(float(np.square(shift).sum()))
@@ -162,6 +164,10 @@ class _ObjectSums:
         weighted = float(np.average(self.square, weights=self.pixels))
         shift = math.sqrt(float(np.mean(self.shifts))) if self.shifts else None
         return ObjectFidelity(name, len(self.pixels), float(np.mean(self.pixels)), psnr(weighted), shift, self.lost)
+
+
+def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
+    return np.asarray(ndimage.binary_dilation(mask, iterations=pixels), dtype=bool)
 
 
 def _blur(picture: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ class Codec:
 
     @classmethod
     def load(cls, given: Path) -> "Codec":
-        """Load a model folder, the model of a run, or ``builtin:small``, onto the accelerator if there is one.
+        """Load a model folder, or the model of a run, onto the accelerator if there is one.
 
         Raises:
             CheckpointError: no VAE there, or a damaged one.
@@ -176,7 +176,7 @@ def decode_file(
 def _require_same_vae(codec: Codec, header: LatentHeader, path: Path) -> None:
     if header.layout != codec.layout:
         raise CheckpointError(
-            f"{path} was made by a VAE of layout {header.layout}, this one has {codec.layout}; give that one with --vae."
+            f"{path} was made by a VAE of layout {header.layout}, this one has {codec.layout}; give it with --vae."
         )
     if header.vae != codec.digest:
         raise CheckpointError(

@@ -58,8 +58,8 @@ class LatentHeader:
                 f"{path} has format '{metadata.get('format')}', needed is '{LATENTS_FORMAT}'; make latents with "
                 "python -m worldsim encode."
             )
-        numbers = (int(metadata[name]) for name in ("num_frames", "height", "width"))
-        return cls(*numbers, float(metadata["frame_rate"]), metadata["vae"], metadata["layout"])
+        num_frames, height, width = (int(metadata[name]) for name in ("num_frames", "height", "width"))
+        return cls(num_frames, height, width, float(metadata["frame_rate"]), metadata["vae"], metadata["layout"])
 
 
 class LatentWriter:

@@ -47,7 +47,8 @@ def reconstruct_clip(codec: Codec, clip: Clip, out: Path | None) -> tuple[Fideli
 
     With ``out`` original and reconstruction are written there, side by side.
     """
-    facts = VideoFacts(*clip.rgb.shape[:3], clip.meta.frame_rate)
+    num_frames, height, width = clip.rgb.shape[:3]
+    facts = VideoFacts(num_frames, height, width, clip.meta.frame_rate)
     ids = None if clip.rendering is None else clip.rendering.instance_ids
     names = [] if clip.meta.spec is None else [body.name for body in clip.meta.spec.bodies]
     meter = FidelityMeter(names)

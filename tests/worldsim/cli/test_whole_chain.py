@@ -220,3 +220,18 @@ def test_measured_stops_are_used(tmp_path: Path, configs: dict[str, Path]) -> No
     stops.write_text("{}")
     with pytest.raises(CheckpointError, match="is no schedule.*worldsim schedule"):
         run(*drawn, "--schedule", stops, "--out", tmp_path / "x.gif")
+
+
+def test_a_causal_model_streams_a_video_of_any_length(tmp_path: Path, configs: dict[str, Path]) -> None:
+    run("train", "--config", configs["vae"])
+    run("train", "--config", configs["dit"])
+    stream = ("sample", "--prompt", "a ball", "--num-steps", 2, "--stream", "--num-frames", 41, "--window", 2)
+    with pytest.raises(DataError, match="model.causal"):
+        run(*stream, "--model", tmp_path / "dit", "--out", tmp_path / "a.mp4")
+    causal = ("--set", "model.causal=true", "--set", "loss.own_t_share=0.5", "--set", f"out={tmp_path / 'causal'}")
+    run("train", "--config", configs["dit"], *causal)
+    run(*stream, "--model", tmp_path / "causal", "--out", tmp_path / "a.mp4")
+    assert read_video(tmp_path / "a.mp4").rgb.shape == (41, 16, 16, 3)
+    given = ("--first-frames", tmp_path / "a.mp4", "--num-given", 5, "--out", tmp_path / "b.mp4")
+    run(*stream, "--model", tmp_path / "causal", *given)
+    assert read_video(tmp_path / "b.mp4").rgb.shape == (41, 16, 16, 3)

@@ -1,0 +1,101 @@
+"""What a VAE keeps of clips, how still a still scene stays, how fast it is and how much memory it takes."""
+
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.vae.clips import only_moving
+from benchmarks.vae.contestants import VideoCodec, build
+from physics_data.core.clip import Clip
+from worldsim.codec.fidelity import FidelityMeter
+from worldsim.data.collate import to_rgb, to_tensor
+from worldsim.vae import VideoVAEConfig
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of some clips: one entry a clip, object figures only of clips with moving objects.
+
+    Units:
+        psnr, object_psnr:  dB
+        flicker:            grey levels a frame, of the first frame held still
+        displacement:       px, root mean square
+        lost:               share of the frames of moving objects in which less than half of their contrast is left
+    """
+
+    psnr: list[float]
+    ssim: list[float]
+    flicker: list[float]
+    object_psnr: list[float]
+    displacement: list[float]
+    lost: float
+
+
+@torch.no_grad()
+def there_and_back(vae: VideoCodec, rgb: np.ndarray) -> np.ndarray:
+    """Return the reconstruction of one clip "t h w 3"."""
+    return to_rgb(vae.decode(vae.encode(to_tensor(rgb[None])).mean))[0]
+
+
+@torch.no_grad()
+def flicker(vae: VideoCodec, picture: np.ndarray, num_frames: int = 17) -> float:
+    """Return the mean change of a still picture from frame to frame, grey levels."""
+    still = to_tensor(np.repeat(picture[None], num_frames, axis=0)[None])
+    again = vae.decode(vae.encode(still).mean).clamp(-1, 1)
+    return float((again[:, :, 1:] - again[:, :, :-1]).abs().mean() * 127.5)
+
+
+def what_is_kept(vae: VideoCodec, clips: Sequence[Clip]) -> Kept:
+    """Measure some clips."""
+    kept = Kept([], [], [], [], [], 0.0)
+    lost, frames = 0, 0
+    for clip in clips:
+        again = there_and_back(vae, clip.rgb)
+        ids = None if clip.rendering is None else only_moving(clip.rendering.instance_ids)
+        meter = FidelityMeter()
+        for number, (original, made) in enumerate(zip(clip.rgb, again, strict=True)):
+            meter.add(original, made, None if ids is None else ids[number])
+        found = meter.result()
+        kept.psnr.append(found.psnr)
+        kept.ssim.append(found.ssim)
+        kept.flicker.append(flicker(vae, clip.rgb[0]))
+        kept.object_psnr.extend(one.psnr for one in found.objects)
+        kept.displacement.extend(one.displacement for one in found.objects if one.displacement is not None)
+        lost += sum(one.lost_frames for one in found.objects)
+        frames += sum(one.num_frames for one in found.objects)
+    return Kept(
+        kept.psnr,
+        kept.ssim,
+        kept.flicker,
+        kept.object_psnr,
+        kept.displacement,
+        lost / frames if frames else 0.0,
+    )
+
+
+def peak_memory(name: str, layout: VideoVAEConfig, shape: tuple[int, int, int]) -> float:
+    """Return the memory that coding one video of (frames, height, width) there and back adds, MiB; Linux only."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_peak, (name, layout.model_dump(), shape))
+
+
+@torch.no_grad()
+def _peak(name: str, layout: dict[str, object], shape: tuple[int, int, int]) -> float:
+    torch.set_num_threads(1)
+    vae = build(name, VideoVAEConfig.model_validate(layout)).eval()
+    vae.decode(vae.encode(torch.zeros(1, 3, 5, 16, 16)).mean)  # pyright: ignore[reportCallIssue]
+    Path("/proc/self/clear_refs").write_text("5")  # the highest memory so far is forgotten, imports included
+    before = _highest_memory()
+    vae.decode(vae.encode(torch.zeros(1, 3, *shape)).mean)  # pyright: ignore[reportCallIssue]
+    return _highest_memory() - before
+
+
+def _highest_memory() -> float:
+    """Return the highest resident memory of this process, MiB. Linux keeps it; ``getrusage`` would add the parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
