@@ -1,8 +1,10 @@
 """Speed of training a transformer, beside the diffusers model of the same size and beside padding."""
 
+import functools
 import importlib.util
 import math
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +19,7 @@ from worldsim.model import DiT, DiTConfig
 
 COMMAND = "python -m benchmarks speed train --json"
 CONFIG = DiTConfig(depth=12, width=384, num_heads=6, latent_channels=16, text_every=2)
-BATCH, WORDS = 4, 16
+WORDS = 16
 GRID = (8, 16, 16)
 """Latents of 512 tokens: 29 frames of 128 x 128 through a VAE of 4 x 8 x 8."""
 
@@ -26,15 +28,16 @@ MIXED = ((1, 16, 16), (2, 8, 8), (3, 12, 20), (3, 20, 12), (5, 8, 16), (5, 16, 1
 
 
 def measure_train(repeats: int) -> list[dict[str, object]]:
-    """Time whole training steps: forward, backward, AdamW, in bfloat16."""
+    """Time whole training steps: forward, backward, AdamW."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return [*_one_shape(device, repeats), *_mixed_sizes(device, repeats), *_lengths(device, max(repeats // 2, 1))]
 
 
 def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
-    """One step of 4 clips of 512 tokens, ours and a Wan transformer of diffusers of the same width, depth and MLP."""
-    latents = torch.randn(BATCH, 16, *GRID, device=device)
-    columns = _columns(BATCH, device)
+    """One step over clips of 512 tokens, ours and a Wan transformer of diffusers of the same width, depth and MLP."""
+    batch = 4 if device == "cuda" else 2
+    latents = torch.randn(batch, 16, *GRID, device=device)
+    columns = _columns(batch, device)
     dit = DiT(CONFIG).to(device)
     generator = torch.Generator(device).manual_seed(0)
 
@@ -46,8 +49,8 @@ def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
     wan = _wan(device)
     if wan is not None:
         peer_name = f"diffusers WanTransformer3DModel, {_size(wan):.1f} M weights"
-        words = torch.randn(BATCH, WORDS, 384, device=device)
-        t = torch.full((BATCH,), 500.0, device=device)
+        words = torch.randn(batch, WORDS, 384, device=device)
+        t = torch.full((batch,), 500.0, device=device)
 
         def theirs() -> torch.Tensor:
             v = wan(hidden_states=latents, timestep=t, encoder_hidden_states=words, return_dict=False)[0]
@@ -57,15 +60,15 @@ def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
     jobs["matmul"] = _matmul(device)
     seconds = interleaved(jobs, repeats)
     peak = [_MATMUL_FLOPS / s for s in seconds["matmul"]]
-    flops = _training_flops(math.prod(GRID) // 4 * BATCH)
-    rates = {name: [BATCH / s for s in values] for name, values in seconds.items()}
+    flops = _training_flops(math.prod(GRID) // 4 * batch)
+    rates = {name: [batch / s for s in values] for name, values in seconds.items()}
     share = [100 * flops / s / (sum(peak) / len(peak)) for s in seconds["ours"]]
     target = 1.2 * sorted(rates["wan"])[repeats // 2] if wan is not None else None
-    name = f"training step, {_size(dit):.1f} M weights, 512 tokens, batch 4, bf16, AdamW"
+    name = f"training step, {_size(dit):.1f} M weights, 512 tokens, batch {batch}, {short(device)}, AdamW"
     return [
         speed_row(name, rates["ours"], "clips/s", target, peer_name, rates.get("wan"), COMMAND),
         speed_row(
-            "the same as a share of the bf16 matmul peak measured beside it",
+            f"the same as a share of the {short(device)} matmul peak measured beside it",
             share,
             "% of peak",
             50.0 if device == "cuda" else None,
@@ -77,9 +80,9 @@ def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
 
 
 def _mixed_sizes(device: str, repeats: int) -> list[dict[str, object]]:
-    """32 clips of many sizes: packed rows of 512 tokens, against buckets of one size each with padding."""
+    """Clips of many sizes: packed rows of 512 tokens, against buckets of one size each with padding."""
     rng = random.Random(0)
-    shapes = [rng.choice(MIXED) for _ in range(32)]
+    shapes = [rng.choice(MIXED) for _ in range(16)]
     dit = DiT(CONFIG.model_copy(update={"depth": 4})).to(device)
     latents = [torch.randn(16, *shape, device=device) for shape in shapes]
     columns = _columns(len(shapes), device)
@@ -106,7 +109,7 @@ def _mixed_sizes(device: str, repeats: int) -> list[dict[str, object]]:
     seconds = interleaved({"packed": _step(dit, packed, device), "buckets": _step(masked, bucketed, device)}, repeats)
     rates = {name: [len(shapes) / s for s in values] for name, values in seconds.items()}
     target = 1.5 * sorted(rates["buckets"])[repeats // 2]
-    name = f"training step over 32 clips of {len(MIXED)} sizes, packed"
+    name = f"training step over {len(shapes)} clips of {len(MIXED)} sizes, packed"
     peer = "buckets of 128, 256 and 512 tokens, padded"
     return [speed_row(name, rates["packed"], "clips/s", target, peer, rates["buckets"], COMMAND)]
 
@@ -137,7 +140,7 @@ def _step(model: nn.Module, loss: Callable[[], torch.Tensor], device: str) -> Jo
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
 
     def run() -> None:
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=precision(device) == torch.bfloat16):
             value = loss()
         value.backward()
         optimizer.step()
@@ -156,7 +159,7 @@ def _columns(count: int, device: str) -> tuple[torch.Tensor, torch.Tensor, torch
 
 
 def _buckets(tokens: list[int], batch: int = 4) -> list[list[int]]:
-    """Group clips by the next of a few sizes, and each group into batches; all of a batch is padded to its longest."""
+    """Group clips by the next of a few sizes, and each group into batches, padded to the longest clip in them."""
     groups: dict[int, list[int]] = {}
     for number, count in enumerate(tokens):
         groups.setdefault(next(size for size in (128, 256, 512) if count <= size), []).append(number)
@@ -182,12 +185,31 @@ def _wan(device: str) -> Any:
     ).to(device)
 
 
+@functools.cache
+def precision(device: str) -> torch.dtype:
+    """Return bfloat16, unless this processor has no instructions for it and single precision is faster."""
+    if device == "cuda":
+        return torch.bfloat16
+    seconds = {}
+    for dtype in (torch.bfloat16, torch.float32):
+        matrix = torch.ones(512, 512, dtype=dtype)
+        started = time.perf_counter()
+        torch.mm(matrix, matrix)
+        seconds[dtype] = time.perf_counter() - started
+    return min(seconds, key=lambda dtype: seconds[dtype])
+
+
+def short(device: str) -> str:
+    """Return the precision in four letters."""
+    return "bf16" if precision(device) == torch.bfloat16 else "fp32"
+
+
 _SIDE = 2048
 _MATMUL_FLOPS = 2 * _SIDE**3
 
 
 def _matmul(device: str) -> Job:
-    left, right = (torch.randn(_SIDE, _SIDE, device=device, dtype=torch.bfloat16) for _ in range(2))
+    left, right = (torch.randn(_SIDE, _SIDE, device=device, dtype=precision(device)) for _ in range(2))
 
     def run() -> None:
         torch.mm(left, right)

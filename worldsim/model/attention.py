@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,27 +21,29 @@ Backend = Literal["sdpa", "segments", "flex"]
 class Reading:
     """Which tokens each token may read.
 
-    segments:  for each row, the lengths of the runs of tokens that read only each other; None = one run for all.
-               What is left of a row is padding, which reads itself
-    readable:  None = every token of the run; otherwise what a run's mask leaves
+    runs:      lengths of the runs of tokens that read only each other, all in one row; None = one run in each row
+    readable:  which tokens each may read; None = every token of its run
+    frame:     of ``runs``: the latent frame of each token, which then reads no later one; None = all
     """
 
     def __init__(
         self,
         readable: Bool[torch.Tensor, "b 1 n _"] | None = None,
-        segments: Sequence[Sequence[int]] | None = None,
+        runs: Sequence[int] | None = None,
+        frame: Int64[torch.Tensor, "n"] | None = None,
         backend: Backend = "sdpa",
     ) -> None:
-        if backend == "segments" and segments is None:
+        if backend == "segments" and runs is None:
             raise ConfigError("attention backend 'segments' is for packed rows; write 'sdpa'.")
         self.readable = readable
-        self.segments = segments
+        self.runs = runs
+        self.frame = frame
         self.backend: Backend = backend
 
     def attend(self, q: Queries, k: Keys, v: Keys) -> Queries:
         """Return what each token read. Keys may come in front of those of the tokens (registers): all read them."""
         if self.backend == "segments":
-            return self._by_segment(q, k, v)
+            return self._by_run(q, k, v)
         if self.backend == "flex":
             return self._flex(q, k, v)
         return F.scaled_dot_product_attention(q, k, v, attn_mask=self._wide(q, k))
@@ -53,27 +55,21 @@ class Reading:
         front = k.shape[2] - self.readable.shape[-1]
         return F.pad(self.readable, (front, 0), value=True) if front else self.readable
 
-    def _by_segment(self, q: Queries, k: Keys, v: Keys) -> Queries:
+    def _by_run(self, q: Queries, k: Keys, v: Keys) -> Queries:
         """Attend in each run alone: no work is spent on pairs that may not read each other, and no mask is made."""
-        assert self.segments is not None
+        assert self.runs is not None
         front = k.shape[2] - q.shape[2]
-        rows = []
-        for row, lengths in enumerate(self.segments):
-            rest = q.shape[2] - sum(lengths)
-            parts, start = [], 0
-            for length in [*lengths, rest] if rest else lengths:
-                run = slice(start, start + length)
-                key, value = k[row : row + 1, :, front:][:, :, run], v[row : row + 1, :, front:][:, :, run]
-                if front:
-                    key = torch.cat([k[row : row + 1, :, :front], key], dim=2)
-                    value = torch.cat([v[row : row + 1, :, :front], value], dim=2)
-                mask = None if self.readable is None else self.readable[row : row + 1, :, run, run]
-                if mask is not None and front:
-                    mask = F.pad(mask, (front, 0), value=True)
-                parts.append(F.scaled_dot_product_attention(q[row : row + 1, :, run], key, value, attn_mask=mask))
-                start += length
-            rows.append(torch.cat(parts, dim=2))
-        return torch.cat(rows)
+        parts, start = [], 0
+        for length in self.runs:
+            run = slice(start, start + length)
+            key, value = (torch.cat([x[:, :, :front], x[:, :, front:][:, :, run]], dim=2) for x in (k, v))
+            mask = None
+            if self.frame is not None:
+                frame = self.frame[run]
+                mask = F.pad(frame[:, None] >= frame[None], (front, 0), value=True)
+            parts.append(F.scaled_dot_product_attention(q[:, :, run], key, value, attn_mask=mask))
+            start += length
+        return torch.cat(parts, dim=2)
 
     def _flex(self, q: Queries, k: Keys, v: Keys) -> Queries:
         """Attend with FlexAttention, which compiled for a GPU skips blocks that the mask leaves empty."""
@@ -142,9 +138,23 @@ class TextAttention(nn.Module):
         self.out = nn.Linear(width, width)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x: Tokens, words: Float[torch.Tensor, "b l d"], readable: Bool[torch.Tensor, "b _ l"]) -> Tokens:
-        """Return what each token read. ``readable`` has a row for all tokens or for each, with at least one word."""
+    def forward(
+        self,
+        x: Tokens,
+        words: Float[torch.Tensor, "texts l d"],
+        readable: Bool[torch.Tensor, "texts _ l"],
+        runs: Sequence[int] | None = None,
+    ) -> Tokens:
+        """Return what each token read. ``readable`` has a row for all tokens or for each, with at least one word.
+
+        With ``runs``, x is one row of runs of tokens of these lengths, and each reads the next text.
+        """
         q = self.norm_q(self.q(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2))
         k, v = self.kv(words).unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        read = F.scaled_dot_product_attention(q, self.norm_k(k), v, attn_mask=readable[:, None])
+        k, mask = self.norm_k(k), readable[:, None]
+        if runs is None:
+            read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        else:
+            texts = zip(q.split(list(runs), dim=2), k.split(1), v.split(1), mask.split(1), strict=True)
+            read = torch.cat([F.scaled_dot_product_attention(a, b, c, attn_mask=m) for a, b, c, m in texts], dim=2)
         return self.out(read.transpose(1, 2).flatten(2))

@@ -53,8 +53,8 @@ class Block(nn.Module):
         x: Tokens,
         shared: Float[torch.Tensor, "b t 6 d"],
         turn: Float[torch.Tensor, "2 b n half"],
-        words: Float[torch.Tensor, "b l d"],
-        readable_words: Bool[torch.Tensor, "b _ l"],
+        words: Float[torch.Tensor, "texts l d"],
+        readable_words: Bool[torch.Tensor, "texts _ l"],
         reading: Reading,
         level: Float[torch.Tensor, "b t"],
         cache: LayerCache | None = None,
@@ -67,7 +67,7 @@ class Block(nn.Module):
         seen = modulated_norm(x, shift_1, scale_1).flatten(1, 2)
         x = x + gate_1 * self.attention(seen, turn, reading, cache).view_as(x)
         if self.text is not None:
-            x = x + self.text(modulated_norm(x).flatten(1, 2), words, readable_words).view_as(x)
+            x = x + self.text(modulated_norm(x).flatten(1, 2), words, readable_words, reading.runs).view_as(x)
         seen = modulated_norm(x, shift_2, scale_2)
         return x + gate_2 * (
             self.feed_forward(seen) if isinstance(self.feed_forward, FeedForward) else self.feed_forward(seen, level)

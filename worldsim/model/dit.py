@@ -18,7 +18,7 @@ from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFea
 from worldsim.model.config import DiTConfig
 from worldsim.model.patches import from_patches, to_patches
 from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
-from worldsim.model.rows import Grid, Rows
+from worldsim.model.rows import Grid, Rows, require_each_once
 
 Latents = Float[torch.Tensor, "b c t h w"]
 
@@ -137,7 +137,8 @@ class DiT(nn.Module):
             text_mask: True = there is a word
             domain: 0 = not told, 1 = physics, 2 = real
             frame_rate: video frames per second, Hz
-            rows: the samples that share a row; each is in one
+            rows: the samples that share a row; each is in one. With ``attention: segments`` all lie in one row without
+                padding, whatever the rows
             told: as ``forward``; numbers of each latent frame are padded to the longest sample
 
         Raises:
@@ -146,14 +147,16 @@ class DiT(nn.Module):
         Source: Dehghani et al. (2023), Patch n' Pack: NaViT, a vision transformer for any aspect ratio and resolution.
         """
         grids = [self._grid(one[None]) for one in latents]
-        layout = Rows.lay_out(grids, rows, frame_rate.device)
+        require_each_once(rows, len(grids))
+        by_runs = self.config.attention == "segments"
+        layout = Rows.lay_out(grids, [list(range(len(grids)))] if by_runs else rows, frame_rate.device)
         factor, size = self.config.temporal_factor, self.config.patch_size
         places = [token_positions(grid, factor, rate[None])[0] for grid, rate in zip(grids, frame_rate, strict=True)]
         words, mask = self.prompt(text_ids, text_mask)
         levels = pad_sequence(list(t), batch_first=True)
         shared, last = self._modulations(self.condition(levels, domain, words, mask, told))
         of_place = (layout.sample.clamp_min(0), layout.frame)
-        row_words, readable_words = layout.words(words, mask)
+        row_words, readable_words = (words, mask[:, None]) if by_runs else layout.words(words, mask)
         tokens = layout.fill([to_patches(one[None], size)[0] for one in latents])
         # Each place is its own "frame" with one place: its modulation may differ from its neighbour's.
         output = self._transform(
@@ -163,7 +166,7 @@ class DiT(nn.Module):
             last[of_place][:, :, None],
             row_words,
             readable_words,
-            self._packed_reading(layout, rows),
+            self._packed_reading(layout),
             levels.amax(1)[layout.sample.clamp_min(0)],
         )
         pieces = layout.pick(output[:, :, 0])
@@ -186,14 +189,14 @@ class DiT(nn.Module):
         size = self.config.patch_size
         return latents.shape[2], latents.shape[3] // size, latents.shape[4] // size
 
-    def _packed_reading(self, layout: Rows, rows: Sequence[Sequence[int]]) -> Reading:
-        if self.config.attention != "segments":
-            same = layout.same_sample()
-            if self.config.causal:
-                same = same & (layout.frame[:, :, None] >= layout.frame[:, None])[:, None]
-            return Reading(same, backend=self.config.attention)
-        causal = (layout.frame[:, :, None] >= layout.frame[:, None])[:, None] if self.config.causal else None
-        return Reading(causal, [[layout.lengths[sample] for sample in row] for row in rows], backend="segments")
+    def _packed_reading(self, layout: Rows) -> Reading:
+        if self.config.attention == "segments":
+            frame = layout.frame[0] if self.config.causal else None
+            return Reading(runs=layout.lengths, frame=frame, backend="segments")
+        same = layout.same_sample()
+        if self.config.causal:
+            same = same & (layout.frame[:, :, None] >= layout.frame[:, None])[:, None]
+        return Reading(same, backend=self.config.attention)
 
     def _modulations(
         self, condition: Float[torch.Tensor, "b t d"]
@@ -207,8 +210,8 @@ class DiT(nn.Module):
         positions: Float[torch.Tensor, "b n 3"],
         shared: Float[torch.Tensor, "b t 6 d"],
         last: Float[torch.Tensor, "b t 1 d2"],
-        words: Float[torch.Tensor, "b l d"],
-        readable_words: Bool[torch.Tensor, "b _ l"],
+        words: Float[torch.Tensor, "texts l d"],
+        readable_words: Bool[torch.Tensor, "texts _ l"],
         reading: Reading,
         level: Float[torch.Tensor, "b t"],
         cache: FrameCache | None = None,

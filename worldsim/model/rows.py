@@ -38,8 +38,7 @@ class Rows:
         Raises:
             DataError: a sample is in no row, or in two.
         """
-        if sorted(sample for row in rows for sample in row) != list(range(len(grids))):
-            raise DataError(f"the rows {[list(row) for row in rows]} do not hold each of {len(grids)} samples once.")
+        require_each_once(rows, len(grids))
         lengths = [frames * down * across for frames, down, across in grids]
         first = torch.tensor([0, *lengths]).cumsum(0)
         longest = max(sum(lengths[sample] for sample in row) for row in rows)
@@ -87,3 +86,13 @@ class Rows:
         own = reader[:, :, None] == self.members[:, None, :]
         readable = own[..., None] & mask[members][:, None]
         return words[members].flatten(1, 2), readable.flatten(2)
+
+
+def require_each_once(rows: Sequence[Sequence[int]], count: int) -> None:
+    """Check that rows share out ``count`` samples.
+
+    Raises:
+        DataError: a sample is in no row, or in two.
+    """
+    if sorted(sample for row in rows for sample in row) != list(range(count)):
+        raise DataError(f"the rows {[list(row) for row in rows]} do not hold each of {count} samples once.")
