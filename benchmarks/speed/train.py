@@ -80,7 +80,7 @@ def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
 
 
 def _mixed_sizes(device: str, repeats: int) -> list[dict[str, object]]:
-    """Clips of many sizes: packed rows of 512 tokens, against buckets of one size each with padding."""
+    """Clips of many sizes: packed, against batches of like sizes with padding."""
     rng = random.Random(0)
     shapes = [rng.choice(MIXED) for _ in range(16)]
     dit = DiT(CONFIG.model_copy(update={"depth": 4})).to(device)
@@ -93,24 +93,27 @@ def _mixed_sizes(device: str, repeats: int) -> list[dict[str, object]]:
     def packed() -> torch.Tensor:
         return packed_dit_objective(dit, latents, *columns, rows, generator, DiTObjective())["loss"]
 
-    masked = DiT(dit.config.model_copy(update={"attention": "sdpa"})).to(device)
+    plain = DiT(dit.config).to(device)
     buckets = _buckets(tokens)
 
     def bucketed() -> torch.Tensor:
+        """Pad the clips of a batch to its most frames, height and width, as a model of plain tensors needs."""
         losses = []
         for members in buckets:
             ids, mask, domain, rate = (column[members] for column in columns)
-            told = (ids, mask, domain, rate)
-            own = [[number] for number in range(len(members))]
-            chosen = [latents[i] for i in members]
-            losses.append(packed_dit_objective(masked, chosen, *told, own, generator, DiTObjective())["loss"])
+            largest = [max(latents[i].shape[axis] for i in members) for axis in (1, 2, 3)]
+            video = torch.zeros(len(members), 16, *largest, device=device)
+            for row, i in enumerate(members):
+                frames, down, across = latents[i].shape[1:]
+                video[row, :, :frames, :down, :across] = latents[i]
+            losses.append(dit_objective(plain, video, ids, mask, domain, rate, generator, DiTObjective())["loss"])
         return torch.stack(losses).mean()
 
-    seconds = interleaved({"packed": _step(dit, packed, device), "buckets": _step(masked, bucketed, device)}, repeats)
+    seconds = interleaved({"packed": _step(dit, packed, device), "buckets": _step(plain, bucketed, device)}, repeats)
     rates = {name: [len(shapes) / s for s in values] for name, values in seconds.items()}
     target = 1.5 * sorted(rates["buckets"])[repeats // 2]
     name = f"training step over {len(shapes)} clips of {len(MIXED)} sizes, packed"
-    peer = "buckets of 128, 256 and 512 tokens, padded"
+    peer = "batches of 4 from buckets of like token counts, padded to one frame count, height and width"
     return [speed_row(name, rates["packed"], "clips/s", target, peer, rates["buckets"], COMMAND)]
 
 
@@ -159,7 +162,7 @@ def _columns(count: int, device: str) -> tuple[torch.Tensor, torch.Tensor, torch
 
 
 def _buckets(tokens: list[int], batch: int = 4) -> list[list[int]]:
-    """Group clips by the next of a few sizes, and each group into batches, padded to the longest clip in them."""
+    """Group clips by the next of a few token counts, and each group into batches."""
     groups: dict[int, list[int]] = {}
     for number, count in enumerate(tokens):
         groups.setdefault(next(size for size in (128, 256, 512) if count <= size), []).append(number)
