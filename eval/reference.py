@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from eval.perception.tracks import FirstFrame
 from physics_data.core.clip import Clip
-from physics_data.core.geometry import PinholeView, view_of
+from physics_data.core.geometry import PinholeView, views_of
+from physics_data.core.trajectory import Trajectory
 
 VISIBLE_SHARE = 0.4
 """An object counts as visible when this share of its full silhouette is seen."""
@@ -17,14 +18,43 @@ CLEAR_SHARE = 0.9
 """Its centroid is trusted when this share is seen and no part is cut off by the image border."""
 
 
+@dataclass(frozen=True)
+class Silhouette:
+    """What the labels say of one object's outline in the image.
+
+    Units:
+        area:      pixels inside the image, covered by others or not
+        seen:      pixels of it that nothing covers
+        centroid:  (x, y) of the whole outline, pixels; NaN where it is outside the image
+        cut:       True = the image border cuts it off
+    """
+
+    area: Int[np.ndarray, "t"]
+    seen: Int[np.ndarray, "t"]
+    centroid: Float[np.ndarray, "t 2"]
+    cut: Bool[np.ndarray, "t"]
+
+    @cached_property
+    def usual_area(self) -> float:
+        """Median area over the frames in which it is in the image, pixels; 0 if it never is."""
+        return float(np.median(self.area[self.area > 0])) if self.area.any() else 0.0
+
+    @property
+    def diameter(self) -> float:
+        """Of the disc of the usual area, pixels."""
+        return float(2 * np.sqrt(self.usual_area / np.pi))
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """A physics clip with what is derived from its labels. Which metric applies depends on this alone.
 
-    Compared by identity, so that what is computed from it can be remembered.
+    takes are further runs of the same scene, from starts that no picture tells from the clip's: how far they go apart
+    says what cannot be asked of a video. Compared by identity, so that what is computed from it can be remembered.
     """
 
     clip: Clip
+    takes: tuple[Trajectory, ...] = ()
 
     @cached_property
     def tracked(self) -> dict[int, str]:
@@ -45,48 +75,84 @@ class Reference:
         _, rendering, _ = self.clip.labelled
         return FirstFrame(rendering.rgb[0], rendering.instance_ids[0], self.present_at_start)
 
+    def silhouette(self, instance_id: int) -> Silhouette:
+        """Return the outline of an instance at every frame."""
+        if instance_id not in self._silhouettes:
+            self._silhouettes[instance_id] = self._measure(instance_id)
+        return self._silhouettes[instance_id]
+
+    @cached_property
+    def _silhouettes(self) -> dict[int, Silhouette]:
+        return {}
+
+    def _measure(self, instance_id: int) -> Silhouette:
+        _, rendering, _ = self.clip.labelled
+        mask = rendering.amodal_masks[:, instance_id - 1]
+        rows, columns = mask.sum(2), mask.sum(1)
+        area = rows.sum(1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = rows @ (np.arange(rows.shape[1]) + 0.5) / area
+            x = columns @ (np.arange(columns.shape[1]) + 0.5) / area
+        cut = (rows[:, 0] > 0) | (rows[:, -1] > 0) | (columns[:, 0] > 0) | (columns[:, -1] > 0)
+        seen = (rendering.instance_ids == instance_id).sum((1, 2))
+        return Silhouette(area, seen, np.stack([x, y], axis=-1), cut)
+
     def visible(self, instance_id: int) -> Bool[np.ndarray, "t"]:
         """Return True where enough of the object is seen that a video without it is wrong."""
-        _, rendering, _ = self.clip.labelled
-        seen = (rendering.instance_ids == instance_id).sum((1, 2))
-        whole = rendering.amodal_masks[:, instance_id - 1].sum((1, 2))
-        usual = float(np.median(whole[whole > 0])) if whole.any() else 0.0
-        return (seen > 0) & (seen >= VISIBLE_SHARE * usual)
+        outline = self.silhouette(instance_id)
+        return (outline.seen > 0) & (outline.seen >= VISIBLE_SHARE * outline.usual_area)
 
     def clear(self, instance_id: int) -> Bool[np.ndarray, "t"]:
         """Return True where the object is seen whole, so that its centroid says where it is."""
-        _, rendering, _ = self.clip.labelled
-        mask = rendering.amodal_masks[:, instance_id - 1]
-        cut = mask[:, 0].any(-1) | mask[:, -1].any(-1) | mask[:, :, 0].any(-1) | mask[:, :, -1].any(-1)
-        return (self._visible_fraction[:, instance_id - 1] >= CLEAR_SHARE) & ~cut
+        outline = self.silhouette(instance_id)
+        return (outline.seen >= CLEAR_SHARE * np.maximum(outline.area, 1)) & ~outline.cut
 
     @cached_property
-    def _visible_fraction(self) -> np.ndarray:
-        _, rendering, _ = self.clip.labelled
-        return rendering.visible_fraction()
-
-    @cached_property
-    def view(self) -> PinholeView:
-        """The camera, for the clip's picture size."""
+    def views(self) -> list[PinholeView]:
+        """The camera of every frame, for the clip's picture size."""
         spec, _, _ = self.clip.labelled
-        return view_of(spec.camera, spec.width, spec.height)
+        return views_of(spec)
 
-    def lift(self, name: str, centroid: Float[np.ndarray, "t 2"]) -> Float[np.ndarray, "t 2"]:
-        """Lift pixels to metres on the upright plane through the object's first position that faces the camera.
+    @property
+    def view(self) -> PinholeView:
+        """The camera of the first frame."""
+        return self.views[0]
+
+    def lift(
+        self, name: str, centroid: Float[np.ndarray, "n 2"], frames: Int[np.ndarray, "n"] | None = None
+    ) -> Float[np.ndarray, "n 2"]:
+        """Lift pixels to metres on the upright plane through the object's first position that faces the first camera.
+
+        Each frame's pixels go through that frame's own camera.
 
         Units:
             centroid:  (x, y), pixels
+            frames:    which frame each centroid belongs to; None = one of every frame, in order
             returns:   (to the right, up), m, from the object's first position
         """
         spec, _, trajectory = self.clip.labelled
         start = trajectory.position[0, spec.body_index(name)]
-        right, forward = self.view.world_from_camera[:, 0], self.view.world_from_camera[:, 2].copy()
-        forward[2] = 0.0
-        points = self.view.unproject_to_plane(centroid, start, forward / np.linalg.norm(forward)) - start
+        right, forward = self.view.world_from_camera[:, 0].copy(), self.view.world_from_camera[:, 2].copy()
+        right[2] = forward[2] = 0.0
+        right, forward = right / np.linalg.norm(right), forward / np.linalg.norm(forward)
+        if spec.camera.is_moving:
+            numbers = np.arange(len(centroid)) if frames is None else frames
+            pairs = zip(numbers, centroid, strict=True)
+            hits = [self.views[int(k)].unproject_to_plane(pixel, start, forward) for k, pixel in pairs]
+            points = np.array(hits).reshape(-1, 3) - start
+        else:
+            points = self.view.unproject_to_plane(centroid, start, forward) - start
         return np.stack([points @ right, points[:, 2]], axis=-1)
 
-    def true_path(self, name: str) -> Float[np.ndarray, "t 2"]:
-        """Return the simulated path as ``lift`` would see it, m."""
+    def true_path(self, name: str, take: Trajectory | None = None) -> Float[np.ndarray, "t 2"]:
+        """Return the simulated path of the body's centre (of another take, if given) as ``lift`` would see it, m."""
         spec, _, trajectory = self.clip.labelled
-        pixels = self.view.project(trajectory.position[:, spec.body_index(name)])[:, :2]
-        return self.lift(name, pixels)
+        positions = (take or trajectory).position[:, spec.body_index(name)]
+        pixels = [view.project(point)[:2] for view, point in zip(self.views, positions, strict=True)]
+        return self.lift(name, np.array(pixels))
+
+    def metres_per_pixel(self, name: str) -> float:
+        """Return how long a pixel is where the object starts, m."""
+        spec, _, trajectory = self.clip.labelled
+        depth = self.view.project(trajectory.position[0, spec.body_index(name)])[2]
+        return float(abs(depth) / self.view.focal)

@@ -78,10 +78,7 @@ def load_for(clip: Clip, path: Path) -> AlignedVideo:
 def score_clip(clip: Clip, systems: Sequence[System]) -> list[SceneScore]:
     """Score every system's video of one reference clip; a video that is missing or unreadable gets the worst values."""
     reference, metrics = Reference(clip), metric_table()
-    spec, _, _ = clip.labelled
-    # The tracker takes what moves in the picture for what moves in the world.
-    is_still = not spec.camera.is_moving
-    applies = {name: is_still and metric.refuses(reference) is None for name, metric in metrics.items()}
+    applies = {name: metric.refuses(reference) is None for name, metric in metrics.items()}
     return [_score_one(reference, system, metrics, applies) for system in systems]
 
 

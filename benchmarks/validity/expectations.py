@@ -25,20 +25,22 @@ def _of(should: str, may: str = "") -> Expectation:
     return Expectation(frozenset(should.split()), frozenset(may.split()))
 
 
-_PRESENCE = "object_permanence survival count births identity identity_f1 permanence"
-_PLACE = "motion_realism position_error velocity_error gravity_error acceleration_error trajectory_error drift"
+_PRESENCE = "object_permanence survival reappearance count identity"
+_PLACE = "motion_realism free_motion position_skill velocity_skill acceleration_skill velocity_error gravity_error"
+_IMPACT = "contact_time restitution momentum energy"
+_REST = "rest drift"
 
 EXPECTED: dict[Category, Expectation] = {
-    "permanence": _of(_PRESENCE, _PLACE),
-    "immutability": _of("attribute_drift attributes " + _PRESENCE, _PLACE),
-    "continuity": _of(_PLACE, _PRESENCE),
-    "solidity": _of(_PLACE + " interpenetration momentum_residual restitution", _PRESENCE),
-    "gravity": _of(_PLACE),
-    "support": _of(_PLACE + " rest support"),
-    "inertia": _of(_PLACE + " momentum_residual energy_residual"),
-    "collision": _of(_PLACE + " momentum_residual energy_residual restitution contact_time"),
-    "friction": _of(_PLACE + " energy_residual"),
-    "persistence": _of(_PLACE, _PRESENCE),
+    "permanence": _of(_PRESENCE, f"attributes {_PLACE} {_IMPACT} {_REST}"),
+    "immutability": _of("attributes " + _PRESENCE, f"{_PLACE} {_IMPACT} {_REST}"),
+    "continuity": _of(_PLACE, f"{_PRESENCE} attributes {_IMPACT} {_REST}"),
+    "solidity": _of(f"{_PLACE} {_IMPACT}", f"{_PRESENCE} attributes {_REST}"),
+    "gravity": _of(f"{_PLACE} rest", f"{_IMPACT} drift"),
+    "support": _of(f"{_PLACE} {_REST}", _IMPACT),
+    "inertia": _of(f"{_PLACE} momentum energy {_REST}", "contact_time restitution"),
+    "collision": _of(f"{_PLACE} {_IMPACT}", _REST),
+    "friction": _of(f"{_PLACE} energy", f"{_REST} contact_time restitution momentum"),
+    "persistence": _of(_PLACE, f"{_PRESENCE} attributes {_IMPACT} {_REST}"),
 }
 
 

@@ -59,7 +59,7 @@ def flights(reference: Reference) -> list[Stretch]:
     spec, _, trajectory = reference.clip.labelled
     airborne = trajectory.airborne()
     found = []
-    for number, name in _free(reference).items():
+    for number, name in free_objects(reference).items():
         clear = reference.clear(number)
         for run in _runs(airborne[:, spec.body_index(name)]):
             frames = run[clear[run]]
@@ -74,7 +74,7 @@ def glides(reference: Reference) -> list[Stretch]:
     contacts = trajectory.contacts
     flat = np.array([isinstance(body.shape, Plane) for body in spec.bodies])
     found = []
-    for number, name in _free(reference).items():
+    for number, name in free_objects(reference).items():
         body = spec.body_index(name)
         touches = ((contacts.body_a == body) & ~flat[contacts.body_b]) | (
             (contacts.body_b == body) & ~flat[contacts.body_a]
@@ -96,12 +96,12 @@ def tracked_path(
     Frames in which the object is missing or cut off by the image border have no position.
     """
     frames = stretch.frames[track.whole[stretch.frames]]
-    position = reference.lift(stretch.name, track.centroid[frames])[:, axis]
+    position = reference.lift(stretch.name, track.centroid[frames], frames)[:, axis]
     usable = np.isfinite(position)
     return position[usable], seconds[frames][usable], float(usable.sum()) / len(stretch.frames)
 
 
-def _free(reference: Reference) -> dict[int, str]:
+def free_objects(reference: Reference) -> dict[int, str]:
     """Return the objects that forces move and no joint holds."""
     spec, _, _ = reference.clip.labelled
     held = {name for joint in spec.joints for name in (joint.body, joint.parent)}

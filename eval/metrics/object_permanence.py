@@ -1,49 +1,46 @@
-"""Do objects go on existing while they should be seen, and does nothing else appear?"""
+"""Do objects go on existing, as themselves, seen or not, and does nothing else appear?"""
 
 from typing import ClassVar
 
-import numpy as np
-
-from eval.metrics.base import MetricInfo
+from eval.metrics.attributes import Attributes
+from eval.metrics.base import Metric, MetricInfo
+from eval.metrics.count import Count
+from eval.metrics.identity import Identity
+from eval.metrics.reappearance import Reappearance
+from eval.metrics.sightings import info
+from eval.metrics.survival import Survival
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 
+COMPONENTS: tuple[Metric, ...] = (Survival(), Reappearance(), Count(), Identity(), Attributes())
+
 
 class ObjectPermanence:
-    """Share of the object sightings due that are there, with uncalled-for objects counted against it.
+    """The least of the components that apply: survival, reappearance, count, identity, attributes.
 
-    TP / (TP + FN + FP): a cell is one object in one frame in which the reference shows it; TP cells have the object,
-    FN cells lack it, FP are blobs that match no object (less the objects that enter the reference later). Cells in
-    which the reference hides the object ask for nothing. Vanishing, blinking, splitting, a changed colour and a late
-    return each lower it; where objects are does not matter here.
+    The minimum, and not a mean: an object that keeps its place, number and identity but changes its colour is as
+    impossible as one that vanishes, and the parts that are right must not outvote the one that is wrong. Each
+    component lets the tracker's own error pass, so that the minimum stays near 1 for the truth.
 
-    Source: Jaccard (1912) index over object cells; the events are those of Baillargeon, Spelke, Wasserman (1985).
+    Source: this project; the events are those of Baillargeon, Spelke, Wasserman (1985).
     """
 
-    info: ClassVar[MetricInfo] = MetricInfo(
-        name="object_permanence",
-        summary="objects stay there, look the same, and nothing else appears",
-        unit="1",
-        direction="higher",
-        best=1.0,
-        worst=0.0,
-        needs=("instance_ids", "amodal_masks"),
-        source="Jaccard (1912); Baillargeon, Spelke, Wasserman (1985)",
+    info: ClassVar[MetricInfo] = info(
+        "object_permanence",
+        "objects go on existing, look the same, and nothing else appears",
+        "this project; Baillargeon, Spelke, Wasserman (1985)",
+        "rgb",
     )
 
     def refuses(self, reference: Reference) -> str | None:
-        """Return a reason where no object of the first frame is seen well in any frame."""
-        seen = any(reference.visible(number).any() for number in reference.present_at_start)
-        return None if seen else "no object of the first frame is seen well"
+        """Return a reason where no component applies: no object is seen well in any frame."""
+        applies = any(metric.refuses(reference) is None for metric in COMPONENTS)
+        return None if applies else "no object is seen well in any frame"
 
     def score(self, reference: Reference, tracks: Tracks) -> float:
-        """Return the index in [0, 1]."""
-        hits = due = 0
-        for number, name in reference.present_at_start.items():
-            visible = reference.visible(number)
-            due += int(visible.sum())
-            hits += int((visible & tracks.of(name).presence).sum())
-        late = [reference.visible(i) for i in reference.tracked if i not in reference.present_at_start]
-        expected = np.sum(late, axis=0) if late else np.zeros_like(tracks.births)
-        uncalled = int(np.maximum(tracks.births - expected, 0).sum())
-        return hits / (due + uncalled)
+        """Return the least component, in [0, 1]."""
+        return min(self.components(reference, tracks).values())
+
+    def components(self, reference: Reference, tracks: Tracks) -> dict[str, float]:
+        """Return the components that apply by name, each in [0, 1]."""
+        return {m.info.name: m.score(reference, tracks) for m in COMPONENTS if m.refuses(reference) is None}

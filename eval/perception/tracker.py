@@ -108,6 +108,7 @@ def track_objects(
     presence, whole = np.zeros((2, len(ids), num_frames), dtype=bool)
     centroid = np.full((len(ids), num_frames, 2), np.nan)
     area = np.zeros((len(ids), num_frames))
+    color = np.full((len(ids), num_frames, 3), np.nan)
     births = np.zeros(num_frames, dtype=np.int64)
     labels = np.zeros((num_frames, height, width), dtype=np.uint8)
     if covered.any():
@@ -122,12 +123,21 @@ def track_objects(
                 memories[index].update(blob.centroid, float(seconds[frame]))
                 presence[index, frame], centroid[index, frame], area[index, frame] = True, blob.centroid, blob.area
                 whole[index, frame] = not blob.touches_border(height, width)
-                labels[frame, blob.rows[blob.alpha > _COVERED], blob.columns[blob.alpha > _COVERED]] = index + 1
+                solid = blob.alpha > _COVERED
+                color[index, frame] = _mean_color(video[frame], blob)
+                labels[frame, blob.rows[solid], blob.columns[solid]] = index + 1
             births[frame] = len(foreign)
             for blob in foreign:
                 labels[frame, blob.rows, blob.columns] = BIRTH
-    tracks = tuple(Track(first.tracked[i], presence[k], whole[k], centroid[k], area[k]) for k, i in enumerate(ids))
+    tracks = tuple(
+        Track(first.tracked[i], presence[k], whole[k], centroid[k], area[k], color[k]) for k, i in enumerate(ids)
+    )
     return Tracks(tracks, np.asarray(seconds, dtype=np.float64), births, labels)
+
+
+def _mean_color(picture: np.ndarray, blob: _Blob) -> np.ndarray:
+    """Mean of a blob's pixels, each by the share of it that the object covers."""
+    return blob.alpha @ picture[blob.rows, blob.columns] / blob.area
 
 
 def _center(mask: np.ndarray) -> np.ndarray:

@@ -1,0 +1,61 @@
+"""Do objects keep their size and colour?"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from eval.metrics.base import MetricInfo
+from eval.metrics.sightings import due, info
+from eval.perception.tracks import Track, Tracks
+from eval.reference import Reference
+
+FREE_SIZE, FREE_COLOR = float(np.log(1.25)), 20.0
+"""Change of area (logarithm) and of colour (grey levels) that is the tracker's or the light's."""
+
+WORST_SIZE, WORST_COLOR = float(np.log(2.5)), 90.0
+"""Changes from which the score of a frame is 0."""
+
+
+class Attributes:
+    """Constancy of area and mean colour against the reference's own change, the worse of the two, frame by frame.
+
+    Area: |log(area / area of the silhouette)|, relative to the same at the object's first clear frame. Colour: length
+    of the difference of the mean colour's change since then and the reference's. Each falls from 1 at what the tracker
+    makes to 0 at 2.5 times the area, or 90 grey levels. Frames in which the reference shows the object whole count; one
+    in which the video lacks it is 0, one in which it touches the image border or another object is left out.
+
+    Source: this project.
+    """
+
+    info: ClassVar[MetricInfo] = info("attributes", "objects keep their size and colour", "this project", "rgb")
+
+    def refuses(self, reference: Reference) -> str | None:
+        """Return a reason where no object of the first frame is seen whole in two frames."""
+        return None if _clear(reference) else "no object of the first frame is seen whole in two frames"
+
+    def score(self, reference: Reference, tracks: Tracks) -> float:
+        """Return the score in [0, 1], the mean over objects."""
+        objects = _clear(reference).items()
+        return float(np.mean([_score(reference, i, frames, tracks.of(reference.tracked[i])) for i, frames in objects]))
+
+
+def _clear(reference: Reference) -> dict[int, np.ndarray]:
+    frames = {number: np.flatnonzero(reference.clear(number) & visible) for number, visible in due(reference).items()}
+    return {number: found for number, found in frames.items() if len(found) >= 2}
+
+
+def _score(reference: Reference, number: int, frames: np.ndarray, track: Track) -> float:
+    missing = int((~track.presence[frames]).sum())
+    usable = track.whole[frames] if track.crowded is None else track.whole[frames] & ~track.crowded[frames]
+    kept = frames[usable]
+    if not len(kept):
+        return 0.0
+    area = np.log(track.area[kept] / reference.silhouette(number).seen[kept])
+    marks = 1.0 - np.clip((np.abs(area - area[0]) - FREE_SIZE) / (WORST_SIZE - FREE_SIZE), 0.0, 1.0)
+    if track.color is not None:
+        _, rendering, _ = reference.clip.labelled
+        true = np.array([rendering.rgb[k][rendering.instance_ids[k] == number].mean(axis=0) for k in kept])
+        change = (track.color[kept] - track.color[kept[0]]) - (true - true[0])
+        off = np.nan_to_num(np.linalg.norm(change, axis=-1))
+        marks = np.minimum(marks, 1.0 - np.clip((off - FREE_COLOR) / (WORST_COLOR - FREE_COLOR), 0.0, 1.0))
+    return float(marks.sum() / (len(kept) + missing))

@@ -1,0 +1,44 @@
+"""Do objects move at the velocity the simulation gives them?"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from eval.metrics.base import MetricInfo
+from eval.metrics.moving import challenges, skills
+from eval.perception.tracks import Tracks
+from eval.reference import Reference
+
+_ORDER = 1
+
+
+class VelocitySkill:
+    """Skill of the tracked velocity over the best dummy: 1 is the simulation's, 0 no better than one without physics.
+
+    1 - error / error of the dummy, the error being the mean distance between the tracked and the true velocity of the
+    centroid, lifted to metres (a line through 5 frames). Dummies: frozen, first velocity kept, the same up to the image
+    border. From both errors goes what half a pixel of tracker noise makes. Mean over the objects that move.
+
+    Source: skill scores against a reference forecast, Murphy (1988), Monthly Weather Review 116.
+    """
+
+    info: ClassVar[MetricInfo] = MetricInfo(
+        name="velocity_skill",
+        summary="objects have the velocity of the simulation; the best physics-free path is 0",
+        unit="1",
+        direction="higher",
+        best=1.0,
+        worst=0.0,
+        needs=("trajectory", "camera", "amodal_masks", "instance_ids"),
+        source="skill against a reference forecast: Murphy (1988), Monthly Weather Review 116",
+    )
+
+    def refuses(self, reference: Reference) -> str | None:
+        """Return a reason where no object's velocity differs measurably from every dummy's."""
+        if challenges(reference, _ORDER):
+            return None
+        return "no object, seen whole, has a velocity that pixels tell from standing still"
+
+    def score(self, reference: Reference, tracks: Tracks) -> float:
+        """Return the skill in [0, 1]."""
+        return float(np.mean(list(skills(reference, tracks, _ORDER).values())))
