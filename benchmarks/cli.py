@@ -168,6 +168,7 @@ def baselines(
     out: Annotated[Path, typer.Option(help="Folder; one folder of videos per baseline is written in it.")],
     split: Annotated[str, typer.Option(help="train or test.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many clips.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A baseline to write; may be repeated; default all.")] = None,
 ) -> None:
     """Write the videos of the pinned dummies and of the simulator itself.
 
@@ -176,7 +177,7 @@ def baselines(
     from benchmarks.baselines import write_baselines
     from physics_data.core.dataset import ShardDataset
 
-    written = write_baselines(ShardDataset(dataset), out, split=split, limit=limit)
+    written = write_baselines(ShardDataset(dataset), out, split=split, limit=limit, names=only)
     messages.print(f"{written} videos in {out}")
 
 

@@ -20,6 +20,16 @@ PROMPTS = (
 MODEL = "demo_model"
 """What the trained model is called beside the baselines."""
 
+SHOWN_BASELINES = (
+    "simulator",
+    "constant_velocity",
+    "object_removed",
+    "reversed",
+    "given_then_frozen",
+    "frozen_first_frame",
+)
+"""Those of all that tell most in one table."""
+
 NUM_GIVEN = 5
 """Frames of each test clip that the generator is given to continue."""
 
@@ -150,14 +160,17 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
         Step(
             "baselines",
             "make the pinned dummies and the simulator's own videos",
-            ("benchmarks", "baselines", str(folders.physics), "--split", "test", "--out", str(folders.systems)),
+            (
+                *("benchmarks", "baselines", str(folders.physics), "--split", "test", "--out", str(folders.systems)),
+                *(part for name in SHOWN_BASELINES for part in ("--only", name)),
+            ),
         ),
         Step(
             "scores",
             "track objects in all videos and score them",
             (
                 *("eval", "score", str(folders.systems), "--reference", str(folders.physics), "--split", "test"),
-                *("--out", str(folders.scores)),
+                *("--out", str(folders.scores), "--workers", "2"),
             ),
         ),
     ]
