@@ -115,6 +115,48 @@ def audit(
     audit_videos(folder, workers, as_json)
 
 
+@app.command()
+def twins(
+    dataset: Annotated[Path, typer.Argument(help="Dataset with impossible twins.")],
+    out: Annotated[Path, typer.Option(help="Folder for twins.json, twins.md and, with --audit, scores.json.")],
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns key,score, or JSON {key: score}.", exists=True),
+    ] = None,
+    by_audit: Annotated[
+        bool, typer.Option("--audit", help="Let this project's audit of pixels score the clips instead.")
+    ] = False,
+    is_loss: Annotated[bool, typer.Option("--loss", help="Smaller numbers mean more plausible clips.")] = False,
+    split: Annotated[str | None, typer.Option(help="Split of the dataset; default all.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print twins.json on stdout.")] = False,
+) -> None:
+    """Hold a model's scores of possible and impossible clips against the truth: does it prefer what can happen?
+
+    Examples: `python -m worldsim likelihood --model runs/dit --dataset runs/twins --out losses.csv`,
+    `python -m eval twins runs/twins --scores losses.csv --loss --out runs/twin_scores`
+    """
+    from eval.twins.audit_scorer import audit_scores, write_scores
+    from eval.twins.evaluate import score_twins
+    from eval.twins.tables import as_markdown
+    from physics_data.core.atomic import write_text
+    from physics_data.core.dataset import ShardDataset
+
+    if (scores is None) != by_audit:
+        raise typer.BadParameter("give either --scores FILE or --audit.")
+    if scores is None:
+        scores = out / "scores.json"
+        clips = ShardDataset(dataset)
+        with progress_bar() as progress:
+            found = audit_scores(clips, split)
+            write_scores(scores, dict(progress.track(found, total=len(clips.select(split=split)), description="audit")))
+    summary = score_twins(dataset, scores, split=split, meaning="loss" if is_loss else "plausibility", seed=seed)
+    write_text(out / "twins.json", summary.model_dump_json(indent=1))
+    table = as_markdown(summary)
+    write_text(out / "twins.md", table)
+    typer.echo(summary.model_dump_json(indent=1)) if as_json else messages.print(table, markup=False)
+
+
 @app.command("list")
 def list_members(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,

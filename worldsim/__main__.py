@@ -6,6 +6,7 @@ from physics_data.core.program import make_app, run
 from worldsim.cli.annotate import annotate
 from worldsim.cli.codec import decode, encode, reconstruct
 from worldsim.cli.ingest import ingest
+from worldsim.cli.likelihood import likelihood
 from worldsim.cli.listing import list_parts
 from worldsim.cli.sample import sample
 from worldsim.cli.schedule import schedule
@@ -18,6 +19,7 @@ app = make_app("Train video generators on physics clips and footage, and sample 
 app.command()(train)
 app.command()(sample)
 app.command()(schedule)
+app.command()(likelihood)
 app.command()(encode)
 app.command()(decode)
 app.command()(reconstruct)

@@ -1,11 +1,14 @@
 """Sets read from a dataset folder, and the audit as a scorer on them."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from edits import vanishing
 from toy_scenes import toy_clip, write_toy_dataset
+from typer.testing import CliRunner
 
+from eval.cli import app
 from eval.twins.audit_scorer import audit_scores, write_scores
 from eval.twins.evaluate import score_twins
 from eval.twins.sets import hidden_setting, read_sets
@@ -109,3 +112,12 @@ def test_what_hides_the_change_is_named():
     assert hidden_setting([away], 8) == "out_of_view"
     assert hidden_setting([plain, boxed(0.0)], 4) == "contained"
     assert hidden_setting([boxed(1.5)], 4) == "carried"
+
+
+def test_the_program_writes_figures_as_json_and_as_a_table(folder, tmp_path):
+    result = CliRunner().invoke(app, ["twins", str(folder), "--audit", "--out", str(tmp_path), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "twins.json").read_text())["overall"]["pairwise"]["mean"] == 1.0
+    table = (tmp_path / "twins.md").read_text()
+    assert "| all | 2 | 1.000" in table and "| vanish | 2 |" in table
+    assert CliRunner().invoke(app, ["twins", str(folder), "--out", str(tmp_path)]).exit_code == 2

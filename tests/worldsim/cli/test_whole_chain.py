@@ -235,3 +235,17 @@ def test_a_causal_model_streams_a_video_of_any_length(tmp_path: Path, configs: d
     given = ("--first-frames", tmp_path / "a.mp4", "--num-given", 5, "--out", tmp_path / "b.mp4")
     run(*stream, "--model", tmp_path / "causal", *given)
     assert read_video(tmp_path / "b.mp4").rgb.shape == (41, 16, 16, 3)
+
+
+def test_every_clip_has_a_likelihood(tmp_path: Path, configs: dict[str, Path]) -> None:
+    run("train", "--config", configs["vae"])
+    run("train", "--config", configs["dit"])
+    scored = ("likelihood", "--model", tmp_path / "dit", "--dataset", tmp_path / "physics", "--split", "train")
+    with pytest.raises(DataError, match="no twin in split 'train'"):
+        run(*scored, "--out", tmp_path / "none.csv")
+    for name in ("one.csv", "two.csv"):
+        run(*scored, "--every", "--out", tmp_path / name)
+    lines = (tmp_path / "one.csv").read_text().splitlines()
+    assert lines[0] == "key,score" and len(lines) == 5
+    assert (tmp_path / "one.csv").read_text() == (tmp_path / "two.csv").read_text()
+    assert all(float(line.split(",")[1]) > 0 for line in lines[1:])

@@ -1,0 +1,62 @@
+"""``python -m worldsim likelihood``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physics_data.core.program import progress_bar
+
+
+def likelihood(
+    model: Annotated[Path, typer.Option(help="Run or model folder.")],
+    dataset: Annotated[Path, typer.Option(help="Dataset whose clips are scored, e.g. one with impossible twins.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write: key,score; smaller = more likely to the model.")],
+    split: Annotated[str | None, typer.Option(help="Split of the dataset; default all.")] = None,
+    every: Annotated[bool, typer.Option("--every", help="Score clips outside sets of twins, too.")] = False,
+    captions: Annotated[
+        bool, typer.Option("--captions", help="Tell the model each clip's caption; twins have captions of their own.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the noise; twins of one set share it.")] = 0,
+) -> None:
+    """Measure how hard each clip is to denoise: do impossible clips surprise the model?
+
+    Example: `python -m worldsim likelihood --model runs/demo/dit --dataset runs/twins --out losses.csv`, then
+    `python -m eval twins runs/twins --scores losses.csv --loss --out runs/twin_scores`
+    """
+    import csv
+    import io
+
+    import torch
+
+    from physics_data.core.atomic import write_text
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import DataError
+    from physics_data.core.seeding import step_seed
+    from worldsim.data.collate import to_tensor
+    from worldsim.sampling.likelihood import denoising_loss
+    from worldsim.weights import load_generator, model_folder
+
+    loaded = load_generator(model_folder(model))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dit, vae = loaded.dit.to(device), loaded.vae.to(device)
+    clips = ShardDataset(dataset)
+    positions = [n for n in clips.select(split=split) if every or clips.rows[n].twin_id is not None]
+    if not positions:
+        raise DataError(f"{dataset} has no twin in split '{split or 'any'}'; build it with twins, or give --every.")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["key", "score"])
+    with progress_bar() as progress:
+        for position in progress.track(positions, description="denoising"):
+            clip = clips.load(position)
+            meta = clip.meta
+            with torch.no_grad():
+                latents = vae.normalise(vae.encode(to_tensor(clip.rgb[None]).to(device)).mode())
+            ids, mask = loaded.tokenizer.encode([meta.caption if captions else ""])
+            told = (ids, mask, torch.tensor([meta.domain]), torch.tensor([meta.frame_rate]))
+            family = meta.twin.set_id if meta.twin is not None else meta.key
+            loss = denoising_loss(dit, latents, tuple(x.to(device) for x in told), step_seed(seed, family, 0))
+            writer.writerow([meta.key, repr(loss)])
+    write_text(out, table.getvalue())
+    typer.echo(f"{out}: {len(positions)} clips")
