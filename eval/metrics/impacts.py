@@ -89,17 +89,16 @@ def fit_kink(
     if len(times) < 2 * _MIN_SIDE - 1:
         return None
     steps = round(float(times[-2] - times[1]) / float(np.diff(times).min()) * _STEPS) + 1
-    best = None
-    for meeting in np.linspace(times[1], times[-2], steps):
-        early, late = np.minimum(seconds - meeting, 0.0), np.maximum(seconds - meeting, 0.0)
-        known = np.zeros_like(path)
-        known[:, 1] = 0.5 * (pulls[0] * early**2 + pulls[1] * late**2)
-        terms = np.stack([np.ones_like(early), early, late], axis=-1)
-        fit, *_ = np.linalg.lstsq(terms, path - known, rcond=None)
-        residual = float(np.sqrt(np.mean(np.sum((terms @ fit + known - path) ** 2, axis=1))))
-        if best is None or residual < best.residual:
-            best = Kink(float(meeting), fit[1], fit[2], residual)
-    return best
+    meetings = np.linspace(times[1], times[-2], steps)
+    early, late = np.minimum(seconds - meetings[:, None], 0.0), np.maximum(seconds - meetings[:, None], 0.0)
+    left = np.stack(np.broadcast_arrays(path[:, 0], path[:, 1] - 0.5 * (pulls[0] * early**2 + pulls[1] * late**2)), -1)
+    terms = np.stack([np.ones_like(early), early, late], axis=-1)
+    explained, _ = np.linalg.qr(terms)
+    missed = left - explained @ (explained.swapaxes(1, 2) @ left)
+    residuals = np.sqrt(np.square(missed).sum(-1).mean(-1))
+    best = int(residuals.argmin())
+    fit, *_ = np.linalg.lstsq(terms[best], left[best], rcond=None)
+    return Kink(float(meetings[best]), fit[1], fit[2], float(residuals[best]))
 
 
 @lru_cache(maxsize=4)

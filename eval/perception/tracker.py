@@ -178,12 +178,10 @@ def _displaced(
     """Whether pixels have a colour of the plate nearby: a camera that moves shifts the background, and adds nothing."""
     height, width = plate.shape[:2]
     steps = np.round(np.linspace(-_SHIFT, _SHIFT, 9) * width).astype(int)
-    nearest = np.full(len(rows), np.inf)
-    for down in steps:
-        for across in steps:
-            there = plate[np.clip(rows + down, 0, height - 1), np.clip(columns + across, 0, width - 1)]
-            nearest = np.minimum(nearest, shadow_residual(pixels, there))
-    return nearest < tolerance / 2
+    near_rows = np.clip(rows + steps[:, None], 0, height - 1)
+    near_columns = np.clip(columns + steps[:, None], 0, width - 1)
+    near = plate[near_rows[:, None], near_columns[None]]
+    return shadow_residual(np.broadcast_to(pixels, near.shape), near).min((0, 1)) < tolerance / 2
 
 
 def _connected(share: np.ndarray, core: np.ndarray, group: int) -> list[_Blob]:
