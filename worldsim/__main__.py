@@ -1,4 +1,4 @@
-"""``python -m worldsim``: train, sample, code and ingest videos, list what there is."""
+"""``python -m worldsim``: train, sample, code and ingest videos, publish models, list what there is."""
 
 import os
 
@@ -8,6 +8,7 @@ from worldsim.cli.codec import decode, encode, reconstruct
 from worldsim.cli.ingest import ingest
 from worldsim.cli.likelihood import likelihood
 from worldsim.cli.listing import list_parts
+from worldsim.cli.publish import publish
 from worldsim.cli.sample import sample
 from worldsim.cli.schedule import schedule
 from worldsim.cli.train import train
@@ -25,6 +26,7 @@ app.command()(decode)
 app.command()(reconstruct)
 app.command()(ingest)
 app.command()(annotate)
+app.command()(publish)
 app.command("list")(list_parts)
 
 

@@ -97,19 +97,26 @@ def load_generator(folder: Path) -> Generator:
 
 
 def find_generator(root: Path) -> Path:
-    """Return the newest trained transformer in a folder of runs.
+    """Return the newest trained transformer in a folder of runs, or the built-in one if there is none.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is neither.
     """
     found = [card.parent for card in root.glob(f"**/{CARD_NAME}") if _kind(card) == "dit"]
-    if not found:
-        raise CheckpointError(f"no trained model in {root}; run 'make demo' or give one with --model RUN_FOLDER.")
-    return max(found, key=lambda folder: (folder / CARD_NAME).stat().st_mtime)
+    if found:
+        return max(found, key=lambda folder: (folder / CARD_NAME).stat().st_mtime)
+    if "world" in builtin_models():
+        return Path("builtin:world")
+    raise CheckpointError(f"no trained model in {root}; run 'make demo' or give one with --model RUN_FOLDER.")
 
 
 BUILTIN_FOLDER = Path(__file__).parent / "weights_data"
 """Models that come with the package, a folder each: ``builtin:NAME``."""
+
+
+def builtin_models() -> list[str]:
+    """Return the names after ``builtin:``; the VAE of a generator is NAME/vae."""
+    return sorted(card.parent.relative_to(BUILTIN_FOLDER).as_posix() for card in BUILTIN_FOLDER.glob(f"**/{CARD_NAME}"))
 
 
 def model_folder(given: Path) -> Path:
@@ -120,11 +127,44 @@ def model_folder(given: Path) -> Path:
     """
     prefix, _, name = str(given).partition(":")
     if prefix == "builtin":
-        known = [card.parent.name for card in BUILTIN_FOLDER.glob(f"*/{CARD_NAME}")]
+        known = builtin_models()
         if name not in known:
             raise UnknownNameError(f"unknown built-in model '{name}': {suggest(name, known)}")
         return BUILTIN_FOLDER / name
     return given if (given / CARD_NAME).is_file() else given / "model"
+
+
+def publish(given: Path, folder: Path) -> None:
+    """Copy a model, and the VAE of a generator, with weights rounded to half precision: half the size.
+
+    Numbers are 1 sign, 5 exponent and 10 fraction bits; models compute in single precision after loading.
+
+    Raises:
+        CheckpointError: no model there, a damaged one, or a weight that half precision cannot hold.
+        ConfigError: ``folder`` is there already.
+    """
+    if folder.exists():
+        raise ConfigError(f"{folder} is there already; give a new folder, nothing is overwritten.")
+    source = model_folder(given)
+    kind = read_card(source, MODEL_FORMAT)["kind"]
+    if kind not in ("vae", "dit"):
+        raise CheckpointError(f"{source} holds no VAE and no transformer; give the folder of a run.")
+    with atomic_folder(folder) as partial:
+        _halve(source, partial, kind)
+        if kind == "dit":
+            (partial / _VAE_FOLDER).mkdir()
+            _halve(source / _VAE_FOLDER, partial / _VAE_FOLDER, "vae")
+
+
+def _halve(source: Path, folder: Path, kind: str) -> None:
+    card = _open(source, kind)
+    tensors = {name: value.half() for name, value in load_tensors(source / WEIGHTS_NAME).items()}
+    wrong = [name for name, value in tensors.items() if not value.isfinite().all()]
+    if wrong:
+        raise CheckpointError(f"half precision cannot hold '{wrong[0]}' of {source}; copy the folder as it is.")
+    save_tensors(folder / WEIGHTS_NAME, tensors)
+    record = {**card, "files": {WEIGHTS_NAME: sha256_of(folder / WEIGHTS_NAME)}}
+    write_text(folder / CARD_NAME, json.dumps(record, indent=1))
 
 
 def _write(folder: Path, module: nn.Module, card: dict[str, Any]) -> None:
