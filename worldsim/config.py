@@ -12,6 +12,7 @@ from worldsim.losses.denoising import DiTObjective
 from worldsim.losses.objectives import VAEObjective
 from worldsim.model import DiTConfig
 from worldsim.model.lora import LoraSettings
+from worldsim.probes import ProbesConfig
 from worldsim.prompt import TextEncoder, WordTokenizer
 from worldsim.sampling import Drawing
 from worldsim.vae import VideoVAEConfig
@@ -290,6 +291,7 @@ class DiTTrainConfig(TrainConfig):
     start_from:  run or model folder of a transformer whose weights are taken where name and shape fit; which are new
                  is said. None starts anew
     lora:        train a low-rank adapter on ``start_from`` instead of all weights
+    probes:      heads that auxiliary losses read with (``loss.auxiliary``), trained beside
     """
 
     task: Literal["dit"]
@@ -300,6 +302,7 @@ class DiTTrainConfig(TrainConfig):
     model: DiTConfig = DiTConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     loss: DiTObjective = DiTObjective()
+    probes: ProbesConfig = ProbesConfig()
     samples: PictureConfig
 
     @model_validator(mode="after")
@@ -315,6 +318,11 @@ class DiTTrainConfig(TrainConfig):
             )
         if self.lora is not None and self.start_from is None:
             raise ValueError("lora needs start_from, the run or model folder of a trained transformer")
+        if self.data.packing is not None and self.loss.reads_labels:
+            raise ValueError(
+                "loss.auxiliary and loss.instance_gain need the labels of clips of one size; leave data.packing out, "
+                "or leave them out"
+            )
         if self.data.crop is not None or not self.data.augment.is_off:
             raise ValueError("data.crop and data.augment are for task vae; latents are made of whole clips")
         return self

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow
+from physics_data.core.trajectory import Trajectory
 from worldsim.data.annotations.store import AnnotationStore
 from worldsim.data.labels import LABELS, labels_of, require_known
 
@@ -28,17 +29,19 @@ DEFAULT_LABELS = ("instance_ids",)
 class PixelClip:
     """What training reads of a clip: pixels, the record, and the arrays of labels (``labels.LABELS``).
 
-    An array that is not in ``labels`` is not known; footage without pseudo-labels has none.
+    An array that is not in ``labels`` is not known; footage without pseudo-labels has none. ``trajectory`` is that of
+    ``meta.spec``, where more was read than pixels and ids.
     """
 
     meta: ClipMeta
     rgb: UInt8[np.ndarray, "t h w 3"]
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    trajectory: Trajectory | None = None
 
     @classmethod
     def of(cls, clip: Clip, labels: Iterable[str] = DEFAULT_LABELS) -> "PixelClip":
         """Keep some labels of a clip, as far as it has them."""
-        return cls(clip.meta, clip.rgb, labels_of(clip, labels))
+        return cls(clip.meta, clip.rgb, labels_of(clip, labels), clip.trajectory)
 
     @property
     def instance_ids(self) -> UInt8[np.ndarray, "t h w"] | None:
@@ -202,4 +205,4 @@ class ShardSource:
             known = store.load(clip.meta.key)
             wanted = [name for label in self._labels for name in LABELS[label] if name in known and name not in arrays]
             arrays |= {name: known[name] for name in wanted}
-        return PixelClip(clip.meta, clip.rgb, arrays)
+        return replace(clip, labels=arrays)

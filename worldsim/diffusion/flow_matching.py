@@ -42,16 +42,18 @@ def v_from_x0(x_t: Latents, x0: Latents, t: FrameTimes, *, least_t: float) -> La
     return (x_t - x0) / over_latents(t).clamp_min(least_t)
 
 
-def v_from_balanced(x_t: Latents, output: Latents, t: FrameTimes) -> Latents:
-    """Return the v of a network whose output should have variance 1 at every t, if the data has.
+def v_from_balanced(x_t: Latents, output: Latents, t: FrameTimes, *, spread: float = 1.0) -> Latents:
+    """Return the v of a network whose output should have variance 1 at every t, if the data has deviation ``spread``.
 
-    The best linear guess of x0 is c x_t with c = (1 - t) / s² and s² = (1 - t)² + t²; the output says what is missing,
-    in units of its spread: x0 = c x_t + (t / s) output. So v = (x_t - x0) / t = (2 t - 1) / s² x_t - output / s, which
-    is finite at t = 0, and an output of 0 is already the best linear prediction.
+    The best linear guess of x0 is c x_t with c = (1 - t) d² / s² and s² = (1 - t)² d² + t², d the spread; the output
+    says what is missing, in units of its deviation: x0 = c x_t + (t d / s) output. So v = (x_t - x0) / t =
+    (t - (1 - t) d²) / s² x_t - d / s output, which is finite at t = 0, and an output of 0 is already the best linear
+    prediction.
 
     Source: Karras et al. (2022), Elucidating the design space of diffusion-based generative models, section 5, for
     x_t = x0 + sigma noise; here on the straight path.
     """
     t = over_latents(t)
-    power = (1 - t).square() + t.square()
-    return (2 * t - 1) / power * x_t - output * power.rsqrt()
+    variance = spread**2
+    power = (1 - t).square() * variance + t.square()
+    return (t - (1 - t) * variance) / power * x_t - output * (spread * power.rsqrt())

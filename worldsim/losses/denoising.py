@@ -7,11 +7,24 @@ from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import DataError
-from worldsim.diffusion import TimeSampling, Weighting, interpolate, loss_weight, sample_t, shift_t, v_target
+from worldsim.data.latent_labels import LatentLabels
+from worldsim.diffusion import (
+    TimeSampling,
+    Weighting,
+    interpolate,
+    loss_weight,
+    over_latents,
+    sample_t,
+    shift_t,
+    v_target,
+)
+from worldsim.losses.auxiliary.base import Prediction
+from worldsim.losses.auxiliary.config import AuxiliaryTerms
+from worldsim.losses.auxiliary.mix import Beside, tokens_after
 from worldsim.losses.flow_matching import FlowMatching
 from worldsim.losses.part import WHOLE, Part
 from worldsim.model.conditioning import NOTHING, Told
@@ -32,8 +45,12 @@ class DiTObjective(StrictModel):
     drop_domain:    share of samples that are not told their domain
     drop_numbers:   share of samples that are not told a number, drawn for each number
     given_share:    share of samples that are continued from clean latent frames
-    most_given:     largest number of them; 1 to this many are given, and at least one frame is left to predict
+    least_given:    smallest number of them
+    most_given:     largest number of them; at least one frame is left to predict
     given_anywhere: share of the continued samples whose given frames are anywhere instead of first
+    instance_gain:  by how much more a latent position counts that is all object, seen or hidden, than one that is none;
+                    the mean weight of a clip stays 1, and clips without masks count as before
+    auxiliary:      losses that judge the predicted clip by its labels, see ``losses.auxiliary``
     """
 
     time: TimeSampling = TimeSampling()
@@ -44,8 +61,22 @@ class DiTObjective(StrictModel):
     drop_domain: Share = 0.1
     drop_numbers: Share = 0.1
     given_share: Share = 0.5
+    least_given: Annotated[int, Field(ge=1)] = 1
     most_given: Annotated[int, Field(ge=1)] = 3
     given_anywhere: Share = 0.0
+    instance_gain: Annotated[float, Field(ge=0)] = 0.0
+    auxiliary: AuxiliaryTerms = {}
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether training needs labels of clips."""
+        return bool(self.instance_gain or self.auxiliary)
+
+    @model_validator(mode="after")
+    def _some_are_given(self) -> "DiTObjective":
+        if self.least_given > self.most_given:
+            raise ValueError(f"least_given {self.least_given} is more than most_given {self.most_given}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -92,11 +123,13 @@ def dit_objective(
     settings: DiTObjective,
     told: Mapping[str, Told] = NOTHING,
     part: Part = WHOLE,
+    beside: Beside | None = None,
 ) -> dict[str, Float[torch.Tensor, ""]]:
     """Noise normalised latents and compare the predicted v with the true one.
 
     All latent frames of a sample have the same t, apart from a share of samples whose frames have each their own; those
-    that are given are clean, have t = 0 and do not count.
+    that are given are clean, have t = 0 and do not count. ``beside`` adds what auxiliary losses say; without it nothing
+    is drawn or computed for them.
     """
     batch, _, num_frames = latents.shape[:3]
     device = latents.device
@@ -109,10 +142,34 @@ def dit_objective(
     latents, given, t, noise = (part.rows(x) for x in (latents, given, t, noise))
     conditions = hidden.apply(text_ids, text_mask, domain, frame_rate, told)
     own = torch.arange(part.rank, batch, part.count, device=device)
-    v_pred = dit(interpolate(latents, noise, t), t, *_picked(conditions, own))
+    x_t = interpolate(latents, noise, t)
+    labels = None if beside is None else beside.labels.rows(part.rank, part.count)
+    blocks = () if beside is None else beside.mix.blocks
+    with tokens_after(dit, blocks, latents.shape[3]) as tokens:
+        v_pred = dit(x_t, t, *_picked(conditions, own))
     weight = loss_weight(t, settings.weighting, snr_gamma=settings.snr_gamma) * ~given
-    loss = FlowMatching()(v_pred, v_target(latents, noise), weight)
-    return {"loss": loss * ((~given).sum() * part.count / every)}
+    counts = None if labels is None else instance_weight(labels, settings.instance_gain)
+    loss = FlowMatching()(v_pred, v_target(latents, noise), weight, counts)
+    loss = loss * ((~given).sum() * part.count / every)
+    if beside is None or labels is None or not settings.auxiliary:
+        return {"loss": loss}
+    prediction = Prediction(x_t - over_latents(t) * v_pred, latents, t, labels, tokens)
+    return beside.add_to(loss, v_pred, prediction, dit, generator, settings, part)
+
+
+def instance_weight(labels: LatentLabels, gain: float) -> Float[torch.Tensor, "b t h w"] | None:
+    """Return how much each latent position counts: 1 + gain times the share that is object, over the mean of its clip.
+
+    What is hidden counts as what is seen, where amodal masks are known. None if no clip has masks or the gain is 0.
+    """
+    if gain == 0 or not labels.has(("masks",)):
+        return None
+    seen, known = labels["seen_share"], labels.known(("masks",))
+    if labels.has(("amodal",)):
+        seen = torch.maximum(seen, labels["covered_share"])
+    share = seen.sum(1).clamp(0, 1) * known[:, None, None, None]
+    weight = 1 + gain * share
+    return weight / weight.mean((1, 2, 3), keepdim=True)
 
 
 def packed_dit_objective(
@@ -186,7 +243,7 @@ def draw_given(
     most = min(settings.most_given, num_frames - 1)
     if most < 1:
         return torch.zeros(batch, num_frames, dtype=torch.bool, device=device)
-    count = torch.randint(1, most + 1, (batch,), generator=generator, device=device)
+    count = torch.randint(min(settings.least_given, most), most + 1, (batch,), generator=generator, device=device)
     continued = torch.rand(batch, generator=generator, device=device) < settings.given_share
     order = torch.arange(num_frames, device=device).expand(batch, -1)
     if settings.given_anywhere:

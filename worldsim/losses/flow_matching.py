@@ -21,7 +21,14 @@ class FlowMatching:
         v_pred: Float[torch.Tensor, "b c t h w"],
         v_target: Float[torch.Tensor, "b c t h w"],
         frame_weight: Float[torch.Tensor, "b t"],
+        position_weight: Float[torch.Tensor, "b t h w"] | None = None,
     ) -> Scalar:
-        """Return the mean of error times weight over the latent frames whose weight is not 0."""
-        by_frame = (v_pred - v_target).square().mean(dim=(1, 3, 4))
+        """Return the mean of error times weight over the latent frames whose weight is not 0.
+
+        ``position_weight`` says how much each position counts in the mean of a latent frame; None = all the same.
+        """
+        error = (v_pred - v_target).square()
+        if position_weight is not None:
+            error = error * position_weight[:, None]
+        by_frame = error.mean(dim=(1, 3, 4))
         return (by_frame * frame_weight).sum() / (frame_weight != 0).sum()

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import UnknownNameError, suggest
 from worldsim.model.attention import Backend
+from worldsim.model.carry import CarryConfig
 from worldsim.model.experts import ExpertsConfig
 
 Count = Annotated[int, Field(ge=1)]
@@ -55,6 +56,8 @@ class DiTConfig(StrictModel):
                        nothing changes when a video goes on for longer than any seen in training
     num_registers:     learned keys and values that every token may read, in each block
     experts:           feed-forward layers of several experts
+    carry:             start from given frames carried along paths that are read from them, see ``carry``; for latents
+                       as fine as pixels
     attention:         ``sdpa``; ``segments``, which for packed rows makes no mask; ``flex``, which compiled for a GPU
                        skips what a mask leaves empty. All give the same values
     """
@@ -76,6 +79,7 @@ class DiTConfig(StrictModel):
     absolute_time: bool = True
     num_registers: Annotated[int, Field(ge=0)] = 0
     experts: ExpertsConfig | None = None
+    carry: CarryConfig | None = None
     attention: Backend = "segments"
 
     @model_validator(mode="after")
@@ -85,6 +89,15 @@ class DiTConfig(StrictModel):
                 f"width {self.width} must be a multiple of 8 * num_heads = {8 * self.num_heads}, so that a head's "
                 f"channels can be shared among time, height and width; nearest is "
                 f"{max(round(self.width / (8 * self.num_heads)), 1) * 8 * self.num_heads}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _carries_whole_clips(self) -> "DiTConfig":
+        if self.carry is not None and (self.causal or self.prediction != "balanced"):
+            raise ValueError(
+                "carry needs the given frames in one call and scales the output itself; write causal: false and "
+                "prediction: balanced, or leave carry out"
             )
         return self
 

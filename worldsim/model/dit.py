@@ -14,6 +14,7 @@ from worldsim.diffusion import v_from_balanced, v_from_x0
 from worldsim.model.attention import Reading
 from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
 from worldsim.model.cache import FrameCache
+from worldsim.model.carry import Carry, v_beside
 from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFeatures, Told
 from worldsim.model.config import DiTConfig
 from worldsim.model.patches import from_patches, to_patches
@@ -35,7 +36,8 @@ class DiT(nn.Module):
         self.config = config
         width = config.width
         patch_values = config.latent_channels * config.patch_size**2
-        self.enter = nn.Linear(patch_values, width)
+        self.carry = None if config.carry is None else Carry(config.latent_channels, config.carry)
+        self.enter = nn.Linear(patch_values * (1 if self.carry is None else 2), width)
         self.place = nn.Linear(width, width, bias=False)
         self.prompt = (
             Prompt(config.text_buckets, width) if config.text_width is None else TextFeatures(config.text_width, width)
@@ -95,7 +97,8 @@ class DiT(nn.Module):
         positions = token_positions(grid, self.config.temporal_factor, frame_rate, first_frame=first)
         words, mask = self.prompt(text_ids, text_mask)
         shared, last = self._modulations(self.condition(t, domain, words, mask, told))
-        tokens = to_patches(latents, self.config.patch_size)
+        guess = None if self.carry is None else self.carry(latents, t)
+        tokens = self._patches(latents, guess)
         frame = torch.arange(grid[0], device=latents.device).repeat_interleave(grid[1] * grid[2])
         readable = None
         if self.config.causal and grid[0] > 1:
@@ -113,7 +116,7 @@ class DiT(nn.Module):
         )
         if cache is not None and cache.layers[0].keeps:
             cache.added(grid[0], grid[1] * grid[2])
-        return self._v(latents, output.flatten(1, 2), grid, t)
+        return self._v(latents, output.flatten(1, 2), grid, t, guess)
 
     def forward_packed(
         self,
@@ -150,14 +153,18 @@ class DiT(nn.Module):
         require_each_once(rows, len(grids))
         by_runs = self.config.attention == "segments"
         layout = Rows.lay_out(grids, [list(range(len(grids)))] if by_runs else rows, frame_rate.device)
-        factor, size = self.config.temporal_factor, self.config.patch_size
+        factor, carry = self.config.temporal_factor, self.carry
         places = [token_positions(grid, factor, rate[None])[0] for grid, rate in zip(grids, frame_rate, strict=True)]
         words, mask = self.prompt(text_ids, text_mask)
         levels = pad_sequence(list(t), batch_first=True)
         shared, last = self._modulations(self.condition(levels, domain, words, mask, told))
         of_place = (layout.sample.clamp_min(0), layout.frame)
         row_words, readable_words = (words, mask[:, None]) if by_runs else layout.words(words, mask)
-        tokens = layout.fill([to_patches(one[None], size)[0] for one in latents])
+        guesses = [
+            None if carry is None else carry(one[None], level[None]) for one, level in zip(latents, t, strict=True)
+        ]
+        pairs = zip(latents, guesses, strict=True)
+        tokens = layout.fill([self._patches(one[None], guess)[0] for one, guess in pairs])
         # Each place is its own "frame" with one place: its modulation may differ from its neighbour's.
         output = self._transform(
             tokens[:, :, None],
@@ -171,8 +178,8 @@ class DiT(nn.Module):
         )
         pieces = layout.pick(output[:, :, 0])
         return [
-            self._v(one[None], piece[None], grid, level[None])[0]
-            for one, piece, grid, level in zip(latents, pieces, grids, t, strict=True)
+            self._v(one[None], piece[None], grid, level[None], guess)[0]
+            for one, piece, grid, level, guess in zip(latents, pieces, grids, t, guesses, strict=True)
         ]
 
     def num_tokens(self, latent_shape: Sequence[int]) -> int:
@@ -206,7 +213,7 @@ class DiT(nn.Module):
 
     def _transform(
         self,
-        tokens: Float[torch.Tensor, "b t s p"],
+        tokens: Float[torch.Tensor, "b t s p_in"],
         positions: Float[torch.Tensor, "b n 3"],
         shared: Float[torch.Tensor, "b t 6 d"],
         last: Float[torch.Tensor, "b t 1 d2"],
@@ -230,10 +237,22 @@ class DiT(nn.Module):
         shift, scale = last.chunk(2, dim=-1)
         return self.leave(modulated_norm(x, shift, scale))
 
+    def _patches(self, latents: Latents, guess: Latents | None) -> Float[torch.Tensor, "b n p"]:
+        """Return what enters: patches, and beside each that of the guess; the guess learns from the picture alone."""
+        parts = [latents] if guess is None else [latents, guess.detach()]
+        return torch.cat([to_patches(part, self.config.patch_size) for part in parts], dim=-1)
+
     def _v(
-        self, latents: Latents, tokens: Float[torch.Tensor, "b n p"], grid: Grid, t: Float[torch.Tensor, "b t"]
+        self,
+        latents: Latents,
+        tokens: Float[torch.Tensor, "b n p"],
+        grid: Grid,
+        t: Float[torch.Tensor, "b t"],
+        guess: Latents | None = None,
     ) -> Latents:
         output = from_patches(tokens, grid, self.config.patch_size)
+        if guess is not None and self.config.carry is not None:
+            return v_beside(guess, latents, output, t, self.config.carry.spread)
         if self.config.prediction == "v":
             return output
         if self.config.prediction == "balanced":

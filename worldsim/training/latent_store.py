@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float, Int64
 
 from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.shards import IndexRow
+from worldsim.data.latent_labels import ClipLabels, LatentLabels, stack_latent_labels
+from worldsim.losses.auxiliary.mix import Twins
 from worldsim.prompt import TextEncoder
 
 Latents = Float[torch.Tensor, "cz _tz _hz _wz"]
@@ -30,10 +32,17 @@ class Conditions:
 
 @dataclass(frozen=True)
 class LatentBatch:
-    """Normalised latents of one shape."""
+    """Normalised latents of one shape.
+
+    labels, twins:  None where training reads none
+    step:           for schedules of losses
+    """
 
     latents: Float[torch.Tensor, "b cz tz hz wz"]
     conditions: Conditions
+    labels: LatentLabels | None = None
+    twins: Twins | None = None
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,8 @@ class PackedLatentBatch:
     rows: list[list[int]]
 
 
-Sample = tuple[Latents, Conditions]
-"""The normalised latents of one clip, and its conditions (b = 1)."""
+Sample = tuple[Latents, Conditions, ClipLabels]
+"""The normalised latents of one clip, its conditions (b = 1), and its labels, none where training reads none."""
 
 
 class LatentStore:
@@ -56,30 +65,38 @@ class LatentStore:
         self._sources: list[Callable[[int], Sample]] = []
 
     def add(
-        self, latents: Sequence[Latents], rows: Sequence[IndexRow], tokenizer: TextEncoder, device: torch.device
+        self,
+        latents: Sequence[Latents],
+        rows: Sequence[IndexRow],
+        tokenizer: TextEncoder,
+        device: torch.device,
+        labels: Sequence[ClipLabels] | None = None,
     ) -> None:
-        """Add the normalised latents of the next source, with the index rows of its clips."""
+        """Add the normalised latents of the next source, with the index rows of its clips, and their labels if read."""
         ids, mask = tokenizer.encode([row.caption for row in rows])
         domain = torch.tensor([DOMAIN_PHYSICS if row.source == "physics" else DOMAIN_REAL for row in rows])
         rate = torch.tensor([row.frame_rate for row in rows])
         columns = [column.to(device) for column in (ids, mask, domain, rate)]
         held = [one.to(device) for one in latents]
-        self._sources.append(lambda n: (held[n], Conditions(*(column[n : n + 1] for column in columns))))
+        of_clip: Sequence[ClipLabels] = labels or [{}] * len(held)
+        self._sources.append(lambda n: (held[n], Conditions(*(column[n : n + 1] for column in columns)), of_clip[n]))
 
     def add_made(self, make: Callable[[int], Sample]) -> None:
         """Add the next source, whose latents are made each time they are picked; ``make`` is a pure function."""
         self._sources.append(make)
 
-    def batch(self, picks: Sequence[tuple[int, int]]) -> LatentBatch:
+    def batch(self, picks: Sequence[tuple[int, int]], with_labels: bool = False) -> LatentBatch:
         """Return picks whose latents have one shape."""
-        latents, told = self._chosen(picks)
-        return LatentBatch(torch.stack(latents), told)
+        latents, told, labels = self._chosen(picks)
+        known = stack_latent_labels(labels).to(latents[0].device) if with_labels else None
+        return LatentBatch(torch.stack(latents), told, known)
 
     def packed(self, picks: Sequence[tuple[int, int]], rows: Sequence[Sequence[int]]) -> PackedLatentBatch:
         """Return picks of any shapes; ``rows`` holds places in ``picks``."""
-        return PackedLatentBatch(*self._chosen(picks), [list(row) for row in rows])
+        latents, told, _ = self._chosen(picks)
+        return PackedLatentBatch(latents, told, [list(row) for row in rows])
 
-    def _chosen(self, picks: Sequence[tuple[int, int]]) -> tuple[list[torch.Tensor], Conditions]:
-        latents, told = zip(*(self._sources[source](position) for source, position in picks), strict=True)
+    def _chosen(self, picks: Sequence[tuple[int, int]]) -> tuple[list[torch.Tensor], Conditions, list[ClipLabels]]:
+        latents, told, labels = zip(*(self._sources[source](position) for source, position in picks), strict=True)
         columns = zip(*(one.columns for one in told), strict=True)
-        return list(latents), Conditions(*(torch.cat(column) for column in columns))
+        return list(latents), Conditions(*(torch.cat(column) for column in columns)), list(labels)

@@ -32,7 +32,8 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> Optimizers:
 
     Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization; Jordan et al. (2024), Muon.
     """
-    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    named = model.named_parameters()  # a transformer beside probes keeps its names
+    trained = {name.removeprefix("dit."): weight for name, weight in named if weight.requires_grad}
     for prefix in config.adamw_for:
         if not any(name.startswith(prefix) for name in trained):
             parts = (name.partition(".")[0] for name in trained)

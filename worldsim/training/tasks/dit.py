@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,23 +19,31 @@ from physics_data.core.sheets import contact_sheet
 from worldsim.cards import read_card
 from worldsim.config import DiTTrainConfig, TrainConfig
 from worldsim.data.collate import to_rgb, to_tensor
+from worldsim.data.latent_labels import GROUPS, ClipLabels, labels_read_for, latent_labels
 from worldsim.data.loading import held_out, open_mixture, spread
 from worldsim.data.packing import balanced_rows, padding_share, share_out
-from worldsim.data.sources import ClipSource, ShardSource
+from worldsim.data.sources import ClipSource, ShardSource, require_fit
+from worldsim.losses.auxiliary.mix import Beside, ContrastsTwins, Mix, WithProbes
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
 from worldsim.losses.part import WHOLE, Part
 from worldsim.model import DiT
 from worldsim.model.lora import add_adapter, merge_adapter
+from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.sampling import generate
 from worldsim.training.fine_tuning import start_from
+from worldsim.training.label_store import cached_labels, factors, labels_of_source
 from worldsim.training.latent_store import Conditions, LatentBatch, LatentStore, PackedLatentBatch, Sample
 from worldsim.training.latents import cached, encode_clips, encode_source
+from worldsim.training.twin_pairs import TwinPairs
 from worldsim.training.validation import HeldOutClip, validation_error
 from worldsim.vae import VideoVAE
 from worldsim.weights import MODEL_FORMAT, WEIGHTS_NAME, load_vae, model_folder, save_adapter, save_generator
 
 _WINDOWS_MEASURED = 64
 """Windows of packed rows, from the first, whose padding a run reports."""
+
+Trained = DiT | WithProbes
+"""What training changes: the transformer, and with auxiliary losses the probes beside it."""
 
 
 class DiTTask:
@@ -72,10 +81,16 @@ class DiTTask:
                 messages.print(line)
         if config.lora is not None:
             add_adapter(self.dit, config.lora)
-        self.model: nn.Module = self.dit
+        self._mix = Mix(config.loss.auxiliary)
+        self._groups = _groups_read(config, self._mix)
+        self._no_probes = self._build_probes(())
+        self.model: nn.Module = self._with_probes()
+        if self._groups:
+            data = data.model_copy(update={"labels": labels_read_for(self._groups)})
         self.mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
         self._tokens = [self._check_clips(source) for source in self.mixture.sources]
         self._store = LatentStore()
+        self._twins, self._twin_store = self._open_twins(), LatentStore()
         self._held_out: list[HeldOutClip] | None = None
         self._window = functools.lru_cache(maxsize=2)(self._packed_window)
         self._vae_digest = next(iter(read_card(self.vae_folder, MODEL_FORMAT)["files"].values()))
@@ -90,15 +105,19 @@ class DiTTask:
             if not isinstance(source, ShardSource):
                 self._store.add_made(partial(self._make, source))
                 continue
-            encode = partial(self._encode, source, progress)
-            path = self.config.out / "latents" / f"{source.name}.safetensors"
-            raw = cached(path, f"{self._vae_digest} {source.identity()} {length}", encode)
-            latents = [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
-            self._store.add(latents, source.rows, self.tokenizer, self.device)
+            latents = self._latents(source, length, progress)
+            labels = self._labels(source, progress) if self._groups else None
+            self._store.add(latents, source.rows, self.tokenizer, self.device, labels)
+        if self._twins is not None:
+            source = self._twins.source
+            self._twin_store.add(self._latents(source, length, progress), source.rows, self.tokenizer, self.device)
 
     def data_identity(self) -> dict[str, str]:
-        """Return source name → digest of all its clips, and the digest of the VAE."""
-        return {**{source.name: source.identity() for source in self.mixture.sources}, "(vae)": self._vae_digest[:16]}
+        """Return source name → digest of all its clips, and the digests of the VAE and of twins, if there are any."""
+        found = {source.name: source.identity() for source in self.mixture.sources}
+        if self._twins is not None:
+            found["(twins)"] = self._twins.source.identity()
+        return {**found, "(vae)": self._vae_digest[:16]}
 
     def shares(self, num_steps: int) -> dict[str, float]:
         """Return source name → share of the clips of the first ``num_steps`` batches."""
@@ -109,7 +128,11 @@ class DiTTask:
         packing = self.config.data.packing
         if packing is None:
             picks = self.mixture.batch(step, self.config.batch_size)
-            return self._store.batch(sorted(picks, key=lambda pick: pick[0]))
+            batch = self._store.batch(
+                sorted(picks, key=lambda pick: pick[0]), with_labels=self.config.loss.reads_labels
+            )
+            twins = None if self._twins is None else self._twins.of_step(self._twin_store, step)
+            return replace(batch, step=step, twins=twins)
         window, part = divmod(step, packing.window_steps)
         picks, parts = self._window(window)
         members = [sample for row in parts[part] for sample in row]
@@ -118,18 +141,23 @@ class DiTTask:
         return self._store.packed([picks[sample] for sample in members], rows)
 
     def loss(
-        self, model: DiT, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part = WHOLE
+        self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part = WHOLE
     ) -> dict[str, torch.Tensor]:
-        """Return the flow matching loss and its parts."""
+        """Return what is minimised, and its parts: the flow matching loss and auxiliary losses."""
         told, settings = batch.conditions.columns, self.config.loss
         if isinstance(batch, PackedLatentBatch):
             return packed_dit_objective(model, batch.latents, *told, batch.rows, generator, settings, part=part)
-        return dit_objective(model, batch.latents, *told, generator, settings, part=part)
+        beside = None
+        if batch.labels is not None:
+            probes = model.probes if isinstance(model, WithProbes) else self._no_probes
+            beside = Beside(self._mix, probes, batch.labels, len(batch.latents), batch.step, batch.twins)
+        return dit_objective(model, batch.latents, *told, generator, settings, part=part, beside=beside)
 
     @torch.no_grad()
-    def pictures(self, model: DiT, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+    def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
         """Return videos sampled for the fixed prompts, and held-out clips above their continuations."""
         shown, data = self.config.samples, self.config.data
+        model = _transformer(model)
         domains = [shown.domain] * len(shown.prompts)
         made = self._sample(
             model, list(shown.prompts), domains, None, (data.num_frames, data.height, data.width), data.frame_rate
@@ -150,13 +178,13 @@ class DiTTask:
         return sheets
 
     @torch.no_grad()
-    def validate(self, model: DiT, progress: Progress) -> dict[str, float]:
+    def validate(self, model: Trained, progress: Progress) -> dict[str, float]:
         """Return the error of v on held-out clips: over all, by source, by scenario, and by noise level."""
         if self._held_out is None:
             self._held_out = self._open_held_out()
-        return validation_error(model, self._held_out, self.config.validation.levels, self.config.seed)
+        return validation_error(_transformer(model), self._held_out, self.config.validation.levels, self.config.seed)
 
-    def finish(self, model: DiT, progress: Progress) -> dict[str, float]:
+    def finish(self, model: Trained, progress: Progress) -> dict[str, float]:
         """Return the share of places in packed rows that held no token; there is nothing to complete."""
         packing = self.config.data.packing
         if packing is None:
@@ -168,9 +196,12 @@ class DiTTask:
             shares += [padding_share(rows, lengths) for rows in parts]
         return {"padding": float(np.mean(shares))}
 
-    def export(self, model: DiT, folder: Path, training: dict[str, Any]) -> None:
-        """Write the folder that ``load_generator`` reads."""
+    def export(self, model: Trained, folder: Path, training: dict[str, Any]) -> None:
+        """Write the folder that ``load_generator`` reads, and the probes beside it."""
         data = self.config.data
+        if isinstance(model, WithProbes):
+            model.probes.save(folder.parent)
+        model = _transformer(model)
         if self.config.lora is not None:
             model = copy.deepcopy(model)
             save_adapter(folder.parent / "adapter", model, self.config.lora, training)
@@ -232,9 +263,55 @@ class DiTTask:
     def _make(self, source: ClipSource, position: int) -> Sample:
         clip, length = source.load(position), None if self.config.data.packing else self.config.data.num_frames
         latents = self.vae.normalise(encode_clips(self.vae, [clip], length, self.device))[0]
+        labels = latent_labels(clip, *factors(self.vae), self._groups) if self._groups else {}
         ids, mask = self.tokenizer.encode([clip.meta.caption])
         told = (ids, mask, torch.tensor([clip.meta.domain]), torch.tensor([clip.meta.frame_rate]))
-        return latents, Conditions(*(column.to(self.device) for column in told))
+        return latents, Conditions(*(column.to(self.device) for column in told)), labels
+
+    def _with_probes(self) -> Trained:
+        """Return the transformer, with the probes beside it that its losses read with."""
+        config = self.config
+        if not config.loss.auxiliary:
+            return self.dit
+        if config.hardware.compile and self._mix.blocks:
+            raise ConfigError("hardware.compile hides the tokens that loss.auxiliary reads; set it to false.")
+        return WithProbes(self.dit, self._build_probes(self._mix.probes))
+
+    def _build_probes(self, names: tuple[str, ...]) -> Probes:
+        model = self.config.model
+        space = LatentSpace(model.latent_channels, model.temporal_factor, model.width, model.patch_size)
+        return Probes(names, space, self.config.probes if names else ProbesConfig())
+
+    def _open_twins(self) -> TwinPairs | None:
+        """Return the pairs of the loss that contrasts twins, if there is one."""
+        terms: list[Any] = [
+            term for name, term in self._mix.terms.items() if isinstance(self._mix.losses[name], ContrastsTwins)
+        ]
+        if not terms:
+            return None
+        source = ShardSource(terms[0].twins, self.config.data.split, name="(twins)", labels=())
+        data = self.config.data
+        require_fit(
+            source, num_frames=data.num_frames, height=data.height, width=data.width, frame_rate=data.frame_rate
+        )
+        self._check_clips(source)
+        return TwinPairs(source, terms[0].pairs_per_step, self.config.seed)
+
+    def _latents(self, source: ShardSource, length: str, progress: Progress) -> list[torch.Tensor]:
+        path = self.config.out / "latents" / f"{source.name}.safetensors"
+        identity = f"{self._vae_digest} {source.identity()} {length}"
+        raw = cached(path, identity, partial(self._encode, source, progress))
+        return [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
+
+    def _labels(self, source: ShardSource, progress: Progress) -> list[ClipLabels]:
+        def make() -> list[ClipLabels]:
+            bar = progress.add_task(f"label {source.name}", total=len(source), note="")
+            return labels_of_source(self.vae, source, self._groups, partial(progress.advance, bar))
+
+        path = self.config.out / "latents" / f"{source.name}.labels.safetensors"
+        annotations = ",".join(next(one for one in self.config.data.sources if one.label == source.name).annotations)
+        identity = f"{source.identity()} {annotations} {factors(self.vae)}"
+        return cached_labels(path, identity, self._groups, make)
 
     def _encode(self, source: ShardSource, progress: Progress) -> list[torch.Tensor]:
         bar = progress.add_task(f"encode {source.name}", total=len(source), note="")
@@ -269,6 +346,17 @@ class DiTTask:
             domain=torch.tensor(domains, device=self.device),
         )
         return to_rgb(video)
+
+
+def _transformer(model: Trained) -> DiT:
+    """Return the transformer alone."""
+    return model.dit if isinstance(model, WithProbes) else model
+
+
+def _groups_read(config: DiTTrainConfig, mix: Mix) -> tuple[str, ...]:
+    """Return the groups of labels that training reads; none without a loss that needs them."""
+    wanted = {*mix.groups, *(("masks", "amodal") if config.loss.instance_gain else ())}
+    return tuple(group for group in GROUPS if group in wanted)
 
 
 def _require_fit(config: DiTTrainConfig, vae: VideoVAE) -> None:

@@ -1,0 +1,136 @@
+"""Pictures carried along paths: against pictures drawn where the law says, at speeds that nothing was fitted to."""
+
+import pytest
+import torch
+
+from worldsim.diffusion import interpolate
+from worldsim.model import DiT, DiTConfig
+from worldsim.model.carry import Carry, CarryConfig, v_beside
+
+SIZE, FRAMES, GIVEN = 32, 10, 3
+CONFIG = DiTConfig(
+    latent_channels=2, temporal_factor=1, patch_size=8, depth=2, width=48, num_heads=2, text_buckets=16, carry={}
+)
+
+
+def blobs(*paths: torch.Tensor) -> torch.Tensor:
+    """Draw a soft blob in its own channel along each path, (across, down) in pixels, on a ground of 0."""
+    centres = torch.arange(SIZE) + 0.5
+    channels = []
+    for path in paths:
+        across, down = ((centres[None] - path[:, axis, None]) ** 2 for axis in (0, 1))
+        channels.append(torch.exp(-(down[:, :, None] + across[:, None, :]) / (2 * 3.0**2)))
+    while len(channels) < 2:
+        channels.append(torch.zeros_like(channels[0]))
+    return torch.stack(channels)[None]
+
+
+def path(start: tuple[float, float], step: tuple[float, float], change: tuple[float, float] = (0, 0)) -> torch.Tensor:
+    frame = torch.arange(FRAMES)[:, None]
+    return torch.tensor(start) + frame * torch.tensor(step) + frame * (frame - 1) / 2 * torch.tensor(change)
+
+
+def levels(given: int = GIVEN, t: float = 1.0) -> torch.Tensor:
+    return torch.full((1, FRAMES), t).masked_fill(torch.arange(FRAMES) < given, 0.0)
+
+
+def reader(carriers: int = 1) -> Carry:
+    """A carry that sees its channel, and whose things go on as they were."""
+    carry = Carry(2, CarryConfig(carriers=carriers, hidden=2))
+    with torch.no_grad():
+        carry.content.weight.copy_(torch.eye(2) * 6)
+        carry.content.bias.fill_(0.0)
+        carry.weigh.weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]])[:carriers] * 4)
+        carry.weigh.bias.fill_(-0.01)
+        carry.inertia.fill_(0.5)
+    return carry
+
+
+def noised(video: torch.Tensor, given: int = GIVEN) -> torch.Tensor:
+    noise = torch.randn(video.shape, generator=torch.Generator().manual_seed(0))
+    return torch.where(torch.arange(FRAMES)[:, None, None] < given, video, noise)
+
+
+@pytest.mark.parametrize("step", [(0.0, 0.0), (0.2, 0.0), (1.7, -0.4)])
+def test_a_thing_goes_on_at_any_speed(step: tuple[float, float]) -> None:
+    video = blobs(path((8.3, 15.6), step))
+    guess = reader()(noised(video), levels())
+    assert torch.equal(guess[:, :, :GIVEN], video[:, :, :GIVEN])
+    assert (guess - video).abs().max() < 0.05
+    assert video[:, :, -1].amax() > 0.9
+
+
+def test_what_is_to_be_made_is_not_read() -> None:
+    carry, video = reader(), blobs(path((8.0, 16.0), (1.0, 0.0)))
+    other = torch.where(torch.arange(FRAMES)[:, None, None] < GIVEN, video, torch.zeros(()))
+    torch.testing.assert_close(carry(noised(video), levels()), carry(other, levels()))
+
+
+def test_one_given_frame_stays_and_none_is_the_mean() -> None:
+    carry, video = reader(), blobs(path((8.0, 16.0), (1.0, 0.0)))
+    stays = carry(noised(video, 1), levels(1))
+    torch.testing.assert_close(stays, video[:, :, :1].expand_as(stays))
+    assert (carry(noised(video, 0), levels(0)) == 0).all()
+    two = carry(noised(video, 2), levels(2))
+    assert (two - video).abs().max() < 0.05
+
+
+def test_two_things_go_their_own_ways() -> None:
+    video = blobs(path((7.0, 9.0), (1.4, 0.0)), path((24.0, 22.0), (-0.7, -0.3)))
+    guess = reader(carriers=2)(noised(video), levels())
+    assert (guess - video).abs().max() < 0.1
+
+
+def test_training_finds_inertia_and_gravity() -> None:
+    torch.manual_seed(0)
+    carry, generator = Carry(2, CarryConfig()), torch.Generator().manual_seed(1)
+    optimizer = torch.optim.Adam(carry.parameters(), lr=1e-2)
+    change = (0.0, 0.15)
+    for update in range(300):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-2 * (1 - update / 300)
+        speed = 0.3 + float(torch.rand((), generator=generator))
+        start = 6 + 8 * float(torch.rand((), generator=generator))
+        video = blobs(path((start, start), (speed, 0.0), change))
+        loss = (carry(noised(video), levels()) - video).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    fast = blobs(path((6.0, 8.0), (1.9, 0.0), change))
+    places = carry.places(fast.movedim(1, 2))
+    ahead = carry._moves(places[:, :GIVEN], torch.tensor([GIVEN]), FRAMES)[0, -1, 0] * SIZE / 2
+    true = path((6.0, 8.0), (1.9, 0.0), change)
+    assert float(carry.inertia.detach().sum()) == pytest.approx(1.0, abs=0.03)
+    assert (ahead - (true[-1] - true[GIVEN - 1])).abs().max() < 0.5
+
+
+def test_without_an_output_the_guess_is_improved_by_what_x_t_shows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    guess, lacking, noise = torch.randn(3, 1, 1, 4, 60, 60, generator=generator).unbind()
+    spread, t = 0.2, torch.tensor([[0.05, 0.3, 0.8, 1.0]])
+    x0 = guess + spread * lacking
+    x_t, share = interpolate(x0, noise, t), t[:, None, :, None, None]
+    found = x_t - share * v_beside(guess, x_t, torch.zeros_like(x_t), t, spread)
+    error = (found - x0).square().mean((0, 1, 3, 4))
+    best = (spread * t[0]) ** 2 / ((1 - t[0]) ** 2 * spread**2 + t[0] ** 2)
+    torch.testing.assert_close(error, best, rtol=0.05, atol=0)
+
+
+def test_packed_samples_are_carried_alike() -> None:
+    torch.manual_seed(0)
+    dit = DiT(CONFIG).double()
+    with torch.no_grad():
+        for weight in dit.parameters():
+            weight.add_(0.05 * torch.randn_like(weight))
+    video = noised(blobs(path((8.0, 16.0), (1.0, 0.0)))).double()
+    ids, mask = torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, 1, dtype=torch.bool)
+    told = (ids, mask, torch.tensor([2]), torch.tensor([10.0], dtype=torch.float64))
+    t = levels(t=0.7).double()
+    alone = dit(video, t, *told)
+    packed = dit.forward_packed([video[0]], [t[0]], *told, [[0]])
+    torch.testing.assert_close(packed[0], alone[0])
+
+
+def test_a_causal_transformer_cannot_carry() -> None:
+    with pytest.raises(ValueError, match="causal: false"):
+        DiTConfig(carry={}, causal=True)

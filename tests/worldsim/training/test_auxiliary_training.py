@@ -1,0 +1,155 @@
+"""Training of the transformer with auxiliary losses: stored, resumed, exported, shared, and left alone without them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.progress import Progress
+
+from physics_data.core.config import validate_config
+from physics_data.core.errors import CheckpointError, ConfigError, UnknownNameError
+from tests.worldsim.training.test_loop import same_tensors, without_times
+from worldsim.cards import load_tensors
+from worldsim.config import DiTTrainConfig
+from worldsim.losses.part import Part
+from worldsim.training import label_store
+from worldsim.training.loop import InterruptedTrainingError, train
+from worldsim.training.tasks import dit as dit_task
+from worldsim.training.tasks.dit import DiTTask
+from worldsim.vae import VideoVAE, VideoVAEConfig
+from worldsim.weights import load_generator, save_vae
+
+VAE = VideoVAEConfig.model_validate(
+    {
+        "latent_channels": 4,
+        "strides": [{"frames": 4, "size": 4}],
+        "widths": [8],
+        "encoder_blocks": [1],
+        "decoder_blocks": [1],
+    }
+)
+LOSS = {"instance_gain": 1.0, "auxiliary": {"identity": {}, "permanence": {"by_gradient": True}, "attributes": {}}}
+
+Configure = Callable[..., DiTTrainConfig]
+
+
+@pytest.fixture
+def configure(tmp_path: Path, make_dataset: Callable[..., Path]) -> Configure:
+    """Return a function that makes the config of a tiny run over labelled and unlabelled clips."""
+    torch.manual_seed(0)
+    save_vae(tmp_path / "vae", VideoVAE(VAE), VAE, {})
+    sources = [{"path": str(make_dataset("physics"))}, {"path": str(make_dataset("footage", source="footage"))}]
+
+    def make(out: str, **changes: Any) -> DiTTrainConfig:
+        raw = {
+            "task": "dit",
+            "out": str(tmp_path / out),
+            "vae": str(tmp_path / "vae"),
+            "num_steps": 4,
+            "batch_size": 4,
+            "data": {"sources": sources, "num_frames": 5, "height": 16, "width": 16},
+            "model": {"latent_channels": 4, "depth": 2, "width": 32, "num_heads": 2, "text_buckets": 64},
+            "tokenizer": {"max_words": 8, "num_buckets": 64},
+            "samples": {"prompts": ["a red ball falls"], "drawing": {"num_steps": 2}, "num_given": 1},
+            "optimizer": {"name": "muon", "warmup_steps": 1, "adamw_for": ["enter", "leave"]},
+            "hardware": {"device": "cpu", "threads": 1},
+            "report": {"log_every": 1, "checkpoint_every": 2, "picture_every": 4, "validate_every": 4},
+        }
+        return validate_config(DiTTrainConfig, {**raw, **changes}, source="test")
+
+    return make
+
+
+def run(config: DiTTrainConfig) -> Path:
+    with Progress(disable=True) as progress:
+        train(config, progress)
+    return config.out
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight = run(configure("straight", loss=LOSS))
+    whole_loss = DiTTask.loss
+
+    def stopped(self: DiTTask, model: Any, batch: Any, *more: Any) -> Any:
+        if batch.step == 3:
+            raise KeyboardInterrupt
+        return whole_loss(self, model, batch, *more)
+
+    monkeypatch.setattr(DiTTask, "loss", stopped)
+    with pytest.raises(InterruptedTrainingError, match="checkpoint of step 2"):
+        run(configure("broken", loss=LOSS))
+    monkeypatch.setattr(DiTTask, "loss", whole_loss)
+    monkeypatch.setattr(label_store, "latent_labels", None)  # the labels are on disk, too: nothing is made again
+    broken = run(configure("broken", loss=LOSS))
+    for name in ("checkpoints/00000004/weights", "checkpoints/00000004/average", "model/weights", "probes"):
+        assert same_tensors(straight / f"{name}.safetensors", broken / f"{name}.safetensors")
+    assert without_times(straight) == without_times(broken)
+
+
+def test_losses_are_logged_raw_and_weighted(configure: Configure) -> None:
+    out = run(configure("run", loss={"auxiliary": {"permanence": {"weight": 0.5, "start": 1, "ramp": 2}}}))
+    lines = without_times(out)
+    shares = [0.0, 0.25, 0.5, 0.5]
+    for line, share in zip(lines, shares, strict=True):
+        assert line["permanence_weighted"] == pytest.approx(share * line["permanence"])
+        parts = line["denoising"] + line["permanence_weighted"] + 0.01 * line["probe_presence"]
+        assert line["loss"] == pytest.approx(parts, rel=1e-5)
+    assert "validation/loss" in lines[-1]
+
+
+def test_they_stand_beside_and_change_nothing_else(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = run(configure("judged", loss={"auxiliary": {"identity": {}}}))
+    monkeypatch.setattr(dit_task, "labels_of_source", None)
+    monkeypatch.setattr(dit_task, "Beside", None)
+    plain = run(configure("plain"))  # reads no label, and needs nothing of what stands beside
+    assert not list(plain.glob("latents/*.labels.*"))
+    assert not (plain / "probes.safetensors").exists()
+    first, other = without_times(plain)[0], without_times(judged)[0]
+    assert set(first) == {"step", "loss", "gradient_norm", "learning_rate_factor", "skipped"}
+    assert other["denoising"] == first["loss"]  # the same weights and the same noise at first
+    one, two = (load_generator(out / "model").dit.state_dict() for out in (plain, judged))
+    assert one.keys() == two.keys()
+    stored = load_tensors(judged / "checkpoints" / "00000004" / "weights.safetensors")
+    assert {name.partition(".")[0] for name in stored} == {"dit", "probes"}
+
+
+def test_probes_can_come_from_an_earlier_run(configure: Configure, tmp_path: Path) -> None:
+    first = run(configure("first", loss=LOSS))
+    probes = {"start_from": str(first), "frozen": True}
+    later = run(configure("later", loss=LOSS, probes=probes))
+    assert same_tensors(first / "probes.safetensors", later / "probes.safetensors")
+    assert "probe_objects" not in without_times(later)[0]
+    with pytest.raises(CheckpointError, match=r"no fitting weights for .*width"):
+        run(configure("wider", loss=LOSS, probes={"start_from": str(first), "width": 64}))
+    with pytest.raises(ConfigError, match="freezes random weights"):
+        run(configure("frozen", loss=LOSS, probes={"frozen": True}))
+
+
+def test_two_parts_of_a_batch_mean_what_the_whole_does(configure: Configure) -> None:
+    task = DiTTask(configure("parts", loss=LOSS, ema_decay=0.0), torch.device("cpu"))
+    with Progress(disable=True) as progress:
+        task.prepare(progress)
+    model: Any = task.model
+
+    def losses(*part: Part) -> dict[str, torch.Tensor]:
+        return task.loss(model, task.batch(0), torch.Generator().manual_seed(0), *part)
+
+    whole, parts = losses(), [losses(Part(rank, 2)) for rank in range(2)]
+    assert set(whole) == set(parts[0]) == set(parts[1])
+    mean = sum(part["denoising"].item() for part in parts) / 2
+    assert mean == pytest.approx(whole["denoising"].item(), rel=1e-5)
+    for part in parts:
+        part["loss"].backward()
+    assert all(weight.grad is not None for weight in model.get_submodule("probes").parameters())
+
+
+def test_settings_that_do_not_fit_are_refused(configure: Configure) -> None:
+    with pytest.raises(UnknownNameError, match="identity"):
+        configure("a", loss={"auxiliary": {"identitty": {}}})
+    with pytest.raises(ConfigError, match="wieght"):
+        configure("a", loss={"auxiliary": {"identity": {"wieght": 1.0}}})
+    with pytest.raises(ConfigError, match=r"data\.packing"):
+        data = {"sources": [{"path": "a"}], "packing": {"row_tokens": 64}}
+        configure("a", loss={"instance_gain": 1.0}, data=data)

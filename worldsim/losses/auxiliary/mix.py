@@ -1,0 +1,207 @@
+"""All auxiliary losses of a run, beside the denoising loss of a step."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from physics_data.core.errors import ConfigError
+from worldsim.data.latent_labels import GROUPS, LatentLabels
+from worldsim.losses.auxiliary import AUXILIARY
+from worldsim.losses.auxiliary.base import AuxiliaryLoss, Prediction
+from worldsim.losses.auxiliary.config import AuxiliaryTerm
+from worldsim.losses.base import Scalar
+from worldsim.losses.part import WHOLE, Part
+from worldsim.probes import PROBES, Probes
+
+PROBE_SCALE = 0.01
+"""Factor of the losses of probes. Steps of Adam and of Muon do not depend on it; the length at which gradients are
+clipped does, and probes shall not decide how far the transformer may go."""
+
+_LARGEST_BALANCE = 1e4
+"""Largest factor that balancing by gradients gives: what hardly has a gradient has little left to say."""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Clips of one batch that can happen, and beside each its twin that cannot, told the same.
+
+    conditions:  the arguments of ``DiT.forward`` after t: words, mask, domain, frame rate
+    """
+
+    possible: Float[torch.Tensor, "p c t h w"]
+    impossible: Float[torch.Tensor, "p c t h w"]
+    conditions: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@runtime_checkable
+class ContrastsTwins(Protocol):
+    """An auxiliary loss that compares twins instead of judging a prediction; its ``__call__`` gives an exact 0."""
+
+    def contrast(self, dit: Any, twins: Twins, generator: torch.Generator, settings: Any) -> Scalar:
+        """Return the mean over pairs; ``settings`` are those of the denoising loss (``DiTObjective``)."""
+        ...
+
+
+class Mix:
+    """The losses that a config names, with their schedules."""
+
+    def __init__(self, terms: Mapping[str, AuxiliaryTerm]) -> None:
+        """Build them.
+
+        Raises:
+            UnknownNameError: no such loss.
+        """
+        self.terms = dict(terms)
+        self.losses: dict[str, AuxiliaryLoss] = {name: AUXILIARY.get(name)(term) for name, term in terms.items()}
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """The names of the probes that the losses read with."""
+        return tuple(sorted({name for loss in self.losses.values() for name in loss.probes}))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of labels that losses and their probes need."""
+        kinds: list[Any] = [PROBES.get(name) for name in self.probes]
+        needs = [loss.needs for loss in self.losses.values()] + [getattr(kind, "needs", ()) for kind in kinds]
+        found = {group for groups in needs for group in groups}
+        return tuple(group for group in GROUPS if group in found)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The numbers of the blocks whose tokens are read."""
+        found = {getattr(term, "block", None) for term in self.terms.values()}
+        return tuple(sorted(block for block in found if block is not None))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the denoising loss of one step.
+
+    labels:  of the whole batch, of ``num_clips`` clips
+    """
+
+    mix: Mix
+    probes: Probes
+    labels: LatentLabels
+    num_clips: int
+    step: int
+    twins: Twins | None = None
+
+    def add_to(
+        self,
+        denoising: Scalar,
+        v_pred: Float[torch.Tensor, "b c t h w"],
+        prediction: Prediction,
+        dit: Any,
+        generator: torch.Generator,
+        settings: Any,
+        part: Part = WHOLE,
+    ) -> dict[str, Scalar]:
+        """Return the sum as "loss", and each part: "denoising", "NAME" raw, "NAME_weighted", "probe_NAME".
+
+        Each process takes means over its own part of the batch; all process the same twins.
+
+        Args:
+            denoising: the denoising loss, computed from ``v_pred``
+            v_pred: with respect to which gradients are balanced
+            prediction: what losses judge, of this part of the batch
+            dit: the transformer, for losses that call it again
+            generator: for the noise of probes and twins; drawn from after everything else
+            settings: of the denoising loss (``DiTObjective``)
+            part: which samples of the batch ``prediction`` holds
+        """
+        noisy = self._with_little_noise(prediction.true, generator, part)
+        total, parts = denoising, {"denoising": denoising}
+        for name, loss in self.mix.losses.items():
+            term = self.mix.terms[name]
+            share = term.share(self.step)
+            with torch.set_grad_enabled(share > 0):
+                if isinstance(loss, ContrastsTwins) and self.twins is not None:
+                    raw = loss.contrast(dit, self.twins, generator, settings)
+                else:
+                    raw = loss(prediction, self.probes)
+            weight = term.weight * share
+            if term.by_gradient and share > 0:
+                weight = weight * _balance(name, denoising, raw, v_pred)
+            parts |= {name: raw, f"{name}_weighted": weight * raw}
+            total = total + weight * raw
+        for name, wrong in self.probes.losses(noisy, prediction.labels).items():
+            parts[name] = wrong
+            total = total + PROBE_SCALE * wrong
+        return {"loss": total, **parts}
+
+    def _with_little_noise(
+        self, latents: Float[torch.Tensor, "b c t h w"], generator: torch.Generator, part: Part
+    ) -> Float[torch.Tensor, "b c t h w"]:
+        """Return latents as probes learn to read them; noise is drawn for the whole batch in every process."""
+        options: Any = {"generator": generator, "device": latents.device, "dtype": latents.dtype}
+        noise = part.rows(torch.randn((self.num_clips, *latents.shape[1:]), **options))
+        amount = part.rows(torch.rand(self.num_clips, **options)) * self.probes.config.most_noise
+        return latents + amount.view(-1, 1, 1, 1, 1) * noise
+
+
+def _balance(name: str, denoising: Scalar, raw: Scalar, v_pred: torch.Tensor) -> Scalar:
+    """Return how much longer the gradient of the denoising loss is than that of an auxiliary one."""
+    if not raw.requires_grad:
+        return torch.zeros_like(denoising)
+    (own,) = torch.autograd.grad(raw, v_pred, retain_graph=True, allow_unused=True)
+    if own is None:
+        raise ConfigError(
+            f"loss.auxiliary.{name} does not look at the predicted clip, so its gradient cannot be balanced there; "
+            "leave by_gradient out and choose its weight."
+        )
+    (base,) = torch.autograd.grad(denoising, v_pred, retain_graph=True)
+    return (base.norm() / own.norm().clamp_min(1e-12)).clamp_max(_LARGEST_BALANCE)
+
+
+@contextmanager
+def tokens_after(dit: Any, blocks: tuple[int, ...], height: int) -> Iterator[dict[int, torch.Tensor]]:
+    """Give the tokens after some blocks of the transformer, [b t h2 w2 d], once it has been called.
+
+    ``height`` is the number of latent positions from top to bottom.
+
+    Raises:
+        ConfigError: the transformer has fewer blocks.
+    """
+    found: dict[int, torch.Tensor] = {}
+    inner = dit.dit if isinstance(dit, WithProbes) else dit
+
+    def keep(number: int) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+            found.setdefault(number, output.unflatten(2, (height // inner.config.patch_size, -1)))
+
+        return hook
+
+    with ExitStack() as stack:
+        for number in blocks:
+            if number >= len(inner.blocks):
+                raise ConfigError(
+                    f"an auxiliary loss reads block {number}; the transformer has {len(inner.blocks)}, so write 0 to "
+                    f"{len(inner.blocks) - 1}."
+                )
+            handle = inner.blocks[number].register_forward_hook(keep(number))
+            stack.callback(handle.remove)
+        yield found
+
+
+class WithProbes(nn.Module):
+    """A transformer and the probes beside it: what is trained, averaged and stored together."""
+
+    def __init__(self, dit: Any, probes: Probes) -> None:
+        super().__init__()
+        self.dit: Any = dit
+        self.probes = probes
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """Call the transformer."""
+        return self.dit(*inputs, **named)
+
+    def num_tokens(self, latent_shape: Any) -> int:
+        """Return what the transformer says."""
+        return self.dit.num_tokens(latent_shape)

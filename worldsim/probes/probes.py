@@ -1,0 +1,104 @@
+"""The probes of a run, and reading with them without training them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from physics_data.core.errors import CheckpointError, ConfigError
+from physics_data.core.registry import Registry
+from worldsim.cards import load_tensors, save_tensors
+from worldsim.data.latent_labels import LatentLabels
+from worldsim.probes.base import Latents, LatentSpace, Learns, Scalar
+from worldsim.probes.config import ProbesConfig
+
+PROBES: Registry[nn.Module] = Registry(
+    "probe",
+    {
+        "objects": "worldsim.probes.objects:ObjectEncoder",
+        "presence": "worldsim.probes.presence:PresenceProbe",
+        "attributes": "worldsim.probes.attributes:AttributeReader",
+        "states": "worldsim.probes.states:StateProbe",
+        "tokens": "worldsim.probes.teacher:TokenProjector",
+    },
+)
+"""Names by which losses ask for probes. Each is built from a ``LatentSpace`` and a width."""
+
+FILE_NAME = "probes.safetensors"
+
+P = TypeVar("P", bound=nn.Module)
+
+
+class Probes(nn.Module):
+    """Those probes that a run's losses need."""
+
+    def __init__(self, names: Iterable[str], space: LatentSpace, config: ProbesConfig) -> None:
+        """Build them.
+
+        Raises:
+            CheckpointError: ``config.start_from`` has no fitting weights.
+            ConfigError: frozen probes that were never trained.
+            UnknownNameError: no such probe.
+        """
+        super().__init__()
+        self.config = config
+        built: dict[str, Any] = {name: PROBES.get(name) for name in sorted(set(names))}
+        self.members = nn.ModuleDict({name: build(space, config.width) for name, build in built.items()})
+        if config.start_from is not None:
+            self._load(config.start_from / FILE_NAME)
+        if config.frozen:
+            if config.start_from is None:
+                raise ConfigError("probes.frozen without probes.start_from freezes random weights; name a run.")
+            for member in self._learning().values():
+                member.requires_grad_(False)
+
+    def of(self, kind: type[P]) -> P:
+        """Return the probe of a class."""
+        found = [member for member in self.members.values() if isinstance(member, kind)]
+        if not found:
+            raise ConfigError(
+                f"there is no {kind.__name__} here; add its name to ``probes`` of the loss that reads it."
+            )
+        return found[0]
+
+    def losses(self, latents: Latents, labels: LatentLabels) -> dict[str, Scalar]:
+        """Return ``probe_NAME`` → how badly a probe reads true latents; 0 where no clip has its labels."""
+        if self.config.frozen:
+            return {}
+        zero = latents.new_zeros(())
+        return {
+            f"probe_{name}": member.loss(latents, labels) if _has_any(labels, member.needs) else zero
+            for name, member in self._learning().items()
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the weights into a folder."""
+        save_tensors(folder / FILE_NAME, self.state_dict())
+
+    def _learning(self) -> dict[str, Any]:
+        return {name: member for name, member in self.members.items() if isinstance(member, Learns)}
+
+    def _load(self, path: Path) -> None:
+        if not path.is_file():
+            raise CheckpointError(f"no probes in {path}; give the folder of a run with the same auxiliary losses.")
+        stored = load_tensors(path)
+        own = self.state_dict()
+        wrong = [name for name, value in own.items() if name not in stored or stored[name].shape != value.shape]
+        if wrong:
+            raise CheckpointError(
+                f"{path} has no fitting weights for {', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}; give "
+                "probes of the same width, VAE and losses."
+            )
+        self.load_state_dict({name: stored[name] for name in own})
+
+
+def frozen(module: nn.Module, *inputs: torch.Tensor) -> Any:
+    """Return what a module gives, with gradients for the inputs and none for its weights."""
+    return functional_call(module, {name: weight.detach() for name, weight in module.named_parameters()}, inputs)
+
+
+def _has_any(labels: LatentLabels, groups: tuple[str, ...]) -> bool:
+    return labels.has(groups) and bool(labels.known(groups).any())
