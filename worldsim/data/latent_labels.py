@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 
 from physics_data.core.errors import DataError
 from worldsim.data.augment.time import every
@@ -127,6 +127,11 @@ class LatentLabels:
         """Return every ``step``-th clip from ``start`` on."""
         arrays = {name: array[start::step] for name, array in self.arrays.items()}
         return LatentLabels(arrays, {group: there[start::step] for group, there in self.present.items()})
+
+    def at(self, clips: Int64[torch.Tensor, "k"]) -> "LatentLabels":
+        """Return some of the clips, by number."""
+        arrays = {name: array[clips] for name, array in self.arrays.items()}
+        return LatentLabels(arrays, {group: there[clips] for group, there in self.present.items()})
 
     def to(self, device: torch.device) -> "LatentLabels":
         """Return the labels on another device."""

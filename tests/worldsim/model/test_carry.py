@@ -9,7 +9,14 @@ from worldsim.model.carry import Carry, CarryConfig, v_beside
 
 SIZE, FRAMES, GIVEN = 32, 10, 3
 CONFIG = DiTConfig(
-    latent_channels=2, temporal_factor=1, patch_size=8, depth=2, width=48, num_heads=2, text_buckets=16, carry={}
+    latent_channels=2,
+    temporal_factor=1,
+    patch_size=8,
+    depth=2,
+    width=48,
+    num_heads=2,
+    text_buckets=16,
+    carry=CarryConfig(),
 )
 
 
@@ -78,30 +85,30 @@ def test_one_given_frame_stays_and_none_is_the_mean() -> None:
 def test_two_things_go_their_own_ways() -> None:
     video = blobs(path((7.0, 9.0), (1.4, 0.0)), path((24.0, 22.0), (-0.7, -0.3)))
     guess = reader(carriers=2)(noised(video), levels())
-    assert (guess - video).abs().max() < 0.1
+    assert (guess - video).abs().max() < 0.2  # where the faint rims of both are mixed
+    assert (guess - video).abs().mean() < 0.005
 
 
 def test_training_finds_inertia_and_gravity() -> None:
     torch.manual_seed(0)
     carry, generator = Carry(2, CarryConfig()), torch.Generator().manual_seed(1)
-    optimizer = torch.optim.Adam(carry.parameters(), lr=1e-2)
-    change = (0.0, 0.15)
-    for update in range(300):
+    optimizer = torch.optim.Adam(carry.parameters(), lr=2e-2)
+    change, updates = (0.0, 0.15), 150
+    for update in range(updates):
         for group in optimizer.param_groups:
-            group["lr"] = 1e-2 * (1 - update / 300)
-        speed = 0.3 + float(torch.rand((), generator=generator))
-        start = 6 + 8 * float(torch.rand((), generator=generator))
-        video = blobs(path((start, start), (speed, 0.0), change))
-        loss = (carry(noised(video), levels()) - video).square().mean()
+            group["lr"] = 2e-2 * (1 - update / updates)
+        speeds, starts = 0.3 + torch.rand(4, generator=generator), 6 + 8 * torch.rand(4, generator=generator)
+        pairs = zip(speeds.tolist(), starts.tolist(), strict=True)
+        video = torch.cat([blobs(path((start, start), (speed, 0.0), change)) for speed, start in pairs])
+        loss = (carry(noised(video), levels().expand(4, -1)) - video).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    fast = blobs(path((6.0, 8.0), (1.9, 0.0), change))
-    places = carry.places(fast.movedim(1, 2))
-    ahead = carry._moves(places[:, :GIVEN], torch.tensor([GIVEN]), FRAMES)[0, -1, 0] * SIZE / 2
-    true = path((6.0, 8.0), (1.9, 0.0), change)
-    assert float(carry.inertia.detach().sum()) == pytest.approx(1.0, abs=0.03)
-    assert (ahead - (true[-1] - true[GIVEN - 1])).abs().max() < 0.5
+    faster = path((6.0, 8.0), (1.9, 0.0), change)
+    guess = carry(noised(blobs(faster)), levels())
+    found = carry.places(guess.movedim(1, 2))[0, -1, 0] * SIZE / 2 + SIZE / 2
+    assert float(carry.inertia.detach().sum()) == pytest.approx(1.0, abs=0.1)
+    assert (found - faster[-1]).abs().max() < 1.0  # it has gone 17 pixels
 
 
 def test_without_an_output_the_guess_is_improved_by_what_x_t_shows() -> None:
@@ -133,4 +140,4 @@ def test_packed_samples_are_carried_alike() -> None:
 
 def test_a_causal_transformer_cannot_carry() -> None:
     with pytest.raises(ValueError, match="causal: false"):
-        DiTConfig(carry={}, causal=True)
+        DiTConfig(carry=CarryConfig(), causal=True)

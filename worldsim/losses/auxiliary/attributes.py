@@ -27,6 +27,7 @@ class AttributeConsistency:
 
     def __call__(self, prediction: Prediction, probes: Probes) -> Scalar:
         """Return the mean over objects and latent frames in which they are seen."""
+        prediction = prediction.within(self.term.most_noise)
         if not prediction.known(self.needs).any():
             return prediction.nothing
         reader, labels = probes.of(AttributeReader), prediction.labels

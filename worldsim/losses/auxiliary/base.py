@@ -43,6 +43,15 @@ class Prediction:
         """Return the same, where given frames count 1: they are known best of all."""
         return (1 - self.level / most_noise).clamp_min(0)
 
+    def within(self, most_noise: float) -> "Prediction":
+        """Return the clips that have a frame which counts; the others need not be read."""
+        counts = self.trust(most_noise).any(1)
+        if counts.all():
+            return self
+        kept = counts.nonzero()[:, 0]
+        tokens = {number: one[kept] for number, one in self.tokens.items()}
+        return Prediction(self.clean[kept], self.true[kept], self.level[kept], self.labels.at(kept), tokens)
+
     def known(self, groups: tuple[str, ...]) -> Bool[torch.Tensor, "b"]:
         """Return which clips have all these groups of labels."""
         if not self.labels.has(groups):

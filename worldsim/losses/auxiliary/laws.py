@@ -49,6 +49,7 @@ class LawResiduals:
 
     def __call__(self, prediction: Prediction, probes: Probes) -> Scalar:
         """Return the sum over laws of the means over where each of them holds."""
+        prediction = prediction.within(self.term.most_noise)
         if not prediction.known(self.needs).any():
             return prediction.nothing
         probe, labels = probes.of(StateProbe), prediction.labels

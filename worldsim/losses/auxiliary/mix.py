@@ -117,6 +117,7 @@ class Beside:
             part: which samples of the batch ``prediction`` holds
         """
         noisy = self._with_little_noise(prediction.true, generator, part)
+        learned = (self.step % self.probes.config.every, self.probes.config.every)
         total, parts = denoising, {"denoising": denoising}
         for name, loss in self.mix.losses.items():
             term = self.mix.terms[name]
@@ -131,7 +132,9 @@ class Beside:
                 weight = weight * _balance(name, denoising, raw, v_pred)
             parts |= {name: raw, f"{name}_weighted": weight * raw}
             total = total + weight * raw
-        for name, wrong in self.probes.losses(noisy, prediction.labels).items():
+        for name, wrong in self.probes.losses(
+            noisy[learned[0] :: learned[1]], prediction.labels.rows(*learned)
+        ).items():
             parts[name] = wrong
             total = total + PROBE_SCALE * wrong
         return {"loss": total, **parts}

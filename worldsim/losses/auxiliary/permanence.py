@@ -39,6 +39,7 @@ class ObjectPermanence:
 
     def __call__(self, prediction: Prediction, probes: Probes) -> Scalar:
         """Return half the mean over objects and their latent frames plus half the mean over the empty rest."""
+        prediction = prediction.within(self.term.most_noise)
         known = prediction.known(self.needs)
         if not known.any():
             return prediction.nothing

@@ -27,6 +27,7 @@ class StateAgreement:
 
     def __call__(self, prediction: Prediction, probes: Probes) -> Scalar:
         """Return the mean over objects and the video frames in which they are seen, in units of ``STATE_UNITS``."""
+        prediction = prediction.within(self.term.most_noise)
         known = prediction.known(self.needs)
         if not known.any():
             return prediction.nothing
