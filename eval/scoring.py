@@ -45,12 +45,12 @@ def metric_table() -> dict[str, Metric]:
 
 
 def reference_positions(dataset: ShardDataset, split: str | None) -> list[int]:
-    """Return the positions of the physics clips that are the reference.
+    """Return the positions of the physics clips that are the reference: of sets of twins, those that can happen.
 
     Raises:
         DataError: there is none.
     """
-    positions = dataset.select(split=split, source="physics")
+    positions = [k for k in dataset.select(split=split, source="physics") if _can_happen(dataset, k)]
     if not positions:
         splits = sorted({row.split for row in dataset.rows if row.source == "physics"})
         raise DataError(
@@ -62,6 +62,13 @@ def reference_positions(dataset: ShardDataset, split: str | None) -> list[int]:
             )
         )
     return positions
+
+
+def _can_happen(dataset: ShardDataset, position: int) -> bool:
+    if dataset.rows[position].twin_id is None:
+        return True
+    twin = dataset.load_meta(position).twin
+    return twin is None or twin.is_possible
 
 
 def track_video(reference: Reference, video: AlignedVideo) -> Tracks:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.scoring import reference_positions
 from physics_data.core.atomic import atomic_folder
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
 from physics_data.renderers.base import Renderer
 
@@ -31,9 +31,7 @@ def write_baselines(
     from physics_data.renderers import RENDERERS
 
     chosen = {name: BASELINES.get(name)() for name in (names or BASELINES)}
-    positions = dataset.select(split=split, source="physics")[:limit]
-    if not positions:
-        raise DataError(f"{dataset.folder} has no physics clip of split '{split}'.")
+    positions = reference_positions(dataset, split)[:limit]
     drawer = renderer or RENDERERS.get("raycast")()
     for name, baseline in chosen.items():
         with atomic_folder(Path(out) / name) as folder:

@@ -1,6 +1,5 @@
 """Suites in which a model continues simulated scenes and is compared with the exact truth."""
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,13 +7,12 @@ from typing import Any, ClassVar
 from benchmarks.baselines import BASELINES, CEILINGS, write_baselines
 from benchmarks.baselines.base import GIVEN_FRAMES
 from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo, Task
+from benchmarks.suites.reference import build_reference
 from benchmarks.suites.submissions import Submission, find_submissions
 from eval.report.table import HEADLINE, Kind, SeedScore, metric_lines
 from eval.scoring import score_clip
 from physics_data.core.atomic import atomic_folder
-from physics_data.core.config import fingerprint
 from physics_data.core.dataset import ShardDataset
-from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.scenarios.base import SceneSettings
 
@@ -47,24 +45,8 @@ class Rollouts:
     def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:
         """Build the reference, or finish or find it in the cache."""
         config = self.config(edition)
-        recipe = fingerprint(config)
-        folder = Path(cache) / f"{self.info.name}-{edition.size}-{recipe}"
-        total, done = sum(len(tasks) for tasks in config.shards().values()), 0
-
-        def count(more: int) -> None:
-            nonlocal done
-            done += more
-            progress("building reference scenes", done, total)
-
-        build(config, folder, workers=workers, on_clips=count)
-        rows = ShardDataset(folder).rows
-        content = hashlib.sha256("\n".join(f"{row.key} {row.sha256}" for row in rows).encode()).hexdigest()[:16]
-        return Prepared(
-            folder,
-            tuple(row.key for row in rows),
-            f"{recipe}-{content}",
-            {"suite": self.info.name, "size": edition.size, "recipe": recipe, "salt_sha256": edition.commitment},
-        )
+        total = sum(len(tasks) for tasks in config.shards().values())
+        return build_reference(self.info.name, edition, config, cache, workers, progress, total)
 
     def tasks(self, prepared: Prepared) -> Iterator[Task]:
         """Yield prompt, first frames and camera of every scene."""

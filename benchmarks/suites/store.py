@@ -57,7 +57,9 @@ def code_fingerprint() -> str:
 
     root = Path(str(package.__file__)).parent
     digest = hashlib.sha256()
-    for path in sorted(path for part in ("perception", "metrics", "audit") for path in (root / part).rglob("*.py")):
+    for path in sorted(
+        path for part in ("perception", "metrics", "audit", "twins") for path in (root / part).rglob("*.py")
+    ):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     for name in ("scoring.py", "reference.py", "inputs.py"):
         digest.update((root / name).read_bytes())

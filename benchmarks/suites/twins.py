@@ -1,21 +1,24 @@
 """Does a model find the impossible clip of a set less likely than its possible twin?"""
 
-import csv
 import hashlib
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from math import isfinite
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo, Task
+from benchmarks.suites.reference import build_reference
 from benchmarks.suites.rollouts import SETTINGS
 from benchmarks.suites.submissions import Submission
 from eval.report.table import Kind, SeedScore
-from physics_data.core.config import fingerprint
+from eval.twins.agreement import pairwise
+from eval.twins.evaluate import summarise_twins
+from eval.twins.scores import ClipScore, read_scores
+from eval.twins.sets import TwinSet, read_sets
+from eval.twins.tables import as_markdown
+from physics_data.core.atomic import write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
-from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes, TwinPlan, TwinSizes
 
 EDITORS = (
@@ -57,23 +60,10 @@ class Twins:
         )
 
     def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:
-        """Build the sets, or find them in the cache."""
-        config = self.config(edition)
-        recipe = fingerprint(config)
-        folder = Path(cache) / f"{self.info.name}-{edition.size}-{recipe}"
-        done = 0
-
-        def count(more: int) -> None:
-            nonlocal done
-            done += more
-            progress("building sets of twins", done, max(done, 4 * len(EDITORS) * SETS[edition.size]))
-
-        build(config, folder, workers=workers, on_clips=count)
-        rows = ShardDataset(folder).rows
-        content = hashlib.sha256("\n".join(f"{row.key} {row.sha256}" for row in rows).encode()).hexdigest()[:16]
-        facts = {"suite": "twins", "size": edition.size, "recipe": recipe, "salt_sha256": edition.commitment}
-        names = tuple(sorted(clip_name(row.key) for row in rows))
-        return Prepared(folder, names, f"{recipe}-{content}", facts)
+        """Build the sets, or find them in the cache; keys are the names under which clips are handed out."""
+        total = 4 * len(EDITORS) * SETS[edition.size]
+        built = build_reference(self.info.name, edition, self.config(edition), cache, workers, progress, total)
+        return replace(built, keys=tuple(sorted(clip_name(key) for key in built.keys)))
 
     def tasks(self, prepared: Prepared) -> Iterator[Task]:
         """Yield whole clips under names that do not tell which can happen."""
@@ -85,11 +75,15 @@ class Twins:
             yield Task(name, meta.caption, "", clip.rgb, meta.frame_rate, meta.num_frames, meta.height, meta.width)
 
     def find(self, prepared: Prepared, folder: Path, name: str | None) -> list[Submission]:
-        """Find tables ``<system>.csv`` with the columns key and score."""
+        """Find tables ``<system>.csv`` or ``.json``, as ``eval.twins.scores`` reads them."""
         folder = Path(folder)
-        tables = [folder] if folder.is_file() else sorted(folder.glob("*.csv")) if folder.is_dir() else []
+        tables = [folder] if folder.is_file() else sorted(_tables_in(folder)) if folder.is_dir() else []
         if not tables:
             raise DataError(f"no table in {folder}; give <system>.csv with the columns key, score, a line per clip.")
+        if name is not None and len(tables) > 1:
+            raise DataError(
+                f"--name {name} was given, but {folder} holds {len(tables)} tables, each named by its file."
+            )
         return [Submission(name or path.stem, 0, path.parent, {"scores": path}) for path in tables]
 
     def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
@@ -103,33 +97,26 @@ class Twins:
     def score(self, prepared: Prepared, submission: Submission, keys: Collection[str]) -> Sequence[SeedScore]:
         """Return a row per set: the share of its pairs that are ordered rightly. A clip without a number loses."""
         path = submission.files["scores"]
-        scores = read_scores(path, prepared.keys)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        sets: dict[str, list[tuple[bool, float | None, str, str]]] = defaultdict(list)
-        dataset = self._dataset(prepared)
-        for position, row in enumerate(dataset.rows):
-            meta = dataset.load_meta(position)
-            assert meta.twin is not None, "every clip of this suite belongs to a set"
-            value = scores.get(clip_name(row.key))
-            sets[meta.twin.set_id].append((meta.twin.is_possible, value, meta.twin.editor, meta.engine or ""))
-        return [self._row(submission.system, name, clips, digest) for name, clips in sorted(sets.items())]
-
-    def _row(self, system: str, name: str, clips: list[tuple[bool, float | None, str, str]], digest: str) -> SeedScore:
-        possible = [value for is_possible, value, _, _ in clips if is_possible]
-        impossible = [value for is_possible, value, _, _ in clips if not is_possible]
-        wins = [
-            0.0 if a is None or b is None else 0.5 if a == b else float(a > b) for a in possible for b in impossible
-        ]
-        lost = sum(value is None for _, value, _, _ in clips)
-        status, reason = ("missing", f"{lost} of {len(clips)} clips have no number") if lost else ("ok", "")
-        values: dict[str, float | None] = {"pairwise": sum(wins) / len(wins)}
-        return SeedScore(system, name, clips[0][2], clips[0][3], status, reason, digest, values)
+        sets, opinions = self._opinions(prepared, path)
+        return [twin_row(submission.system, twins, opinions, digest) for twins in sets]
 
     def gallery(
         self, prepared: Prepared, submissions: Sequence[Submission], rows: Sequence[SeedScore], count: int, out: Path
     ) -> dict[str, Any]:
-        """Return nothing: numbers have no picture."""
+        """Write what ``eval twins`` says of each table beside the page, ``twins_<system>.md`` and ``.json``."""
+        for submission in submissions:
+            sets, opinions = self._opinions(prepared, submission.files["scores"])
+            summary = summarise_twins(sets, opinions, submission.system)
+            write_text(out.parent / f"twins_{submission.system}.json", summary.model_dump_json(indent=1) + "\n")
+            write_text(out.parent / f"twins_{submission.system}.md", as_markdown(summary))
         return {}
+
+    def _opinions(self, prepared: Prepared, path: Path) -> tuple[list[TwinSet], dict[str, ClipScore]]:
+        """Read the sets, and a table in which clips have the names under which they were handed out."""
+        given = read_scores(path, prepared.keys)
+        sets = read_sets(self._dataset(prepared))
+        return sets, {clip.key: given[clip_name(clip.key)] for twins in sets for clip in twins.clips}
 
     def _dataset(self, prepared: Prepared) -> ShardDataset:
         assert prepared.folder is not None, "twins always have a reference"
@@ -141,26 +128,16 @@ def clip_name(key: str) -> str:
     return "clip-" + hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def read_scores(path: Path, names: Collection[str]) -> dict[str, float | None]:
-    """Read a table of scores; what is not a finite number counts as missing.
+def _tables_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".json") and path.name[0] != "."]
 
-    Raises:
-        DataError: other columns, no name that fits, or one name twice.
+
+def twin_row(system: str, twins: TwinSet, opinions: Mapping[str, ClipScore], digest: str) -> SeedScore:
+    """Return the row of a set; the share of its pairs that are ordered rightly, ties half.
+
+    The row's scenario is the set's violation; it is "missing" where a clip has no number.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file))
-    if not lines or not {"key", "score"} <= set(lines[0]):
-        raise DataError(f"{path} needs the columns key and score and a line per clip.")
-    found: dict[str, float | None] = {}
-    for line in lines:
-        name = line["key"]
-        if name in found:
-            raise DataError(f"{path} has two scores for '{name}'; keep one.")
-        try:
-            value = float(line["score"])
-        except ValueError:
-            value = float("nan")
-        found[name] = value if isfinite(value) else None
-    if not set(found) & set(names):
-        raise DataError(f"no key of {path} is a clip of this suite; manifest.json of the export lists them.")
-    return found
+    lost = sum(opinions[clip.key].score is None for clip in twins.clips)
+    status, reason = ("missing", f"{lost} of {len(twins.clips)} clips have no number") if lost else ("ok", "")
+    values: dict[str, float | None] = {"pairwise": pairwise(twins, opinions)}
+    return SeedScore(system, twins.set_id, twins.editor, twins.engine, status, reason, digest, values)

@@ -22,9 +22,6 @@ RENDERER = "raycast"
 LAWFUL_SPREAD = 0.02
 """Relative spread of the first velocities of lawful videos: a good generator reads speeds to about two percent."""
 
-MOVING_CAMERA = ("look_away",)
-"""Scenarios of editors that are left out: rollouts are scored under a camera that stands still."""
-
 
 @dataclass(frozen=True)
 class Case:
@@ -47,15 +44,9 @@ class Case:
 
 
 def violations() -> list[str]:
-    """Return the editors that can be shown to a camera that stands still, by category."""
+    """Return all editors, by category."""
     infos = [EDITORS.get(name).info for name in EDITORS]
-    usable = [info for info in infos if set(info.scenarios) - set(MOVING_CAMERA)]
-    return [info.name for info in sorted(usable, key=lambda info: (info.category, info.name))]
-
-
-def scenarios_of(violation: str) -> list[str]:
-    """Return the scenarios in which a violation is shown, in a fixed order."""
-    return [name for name in EDITORS.get(violation).info.scenarios if name not in MOVING_CAMERA]
+    return [info.name for info in sorted(infos, key=lambda info: (info.category, info.name))]
 
 
 def make_case(violation: str, number: int, settings: SceneSettings, dose: float = 1.0) -> Case | None:
@@ -65,7 +56,7 @@ def make_case(violation: str, number: int, settings: SceneSettings, dose: float 
     the wrong world; elsewhere it is the editor's severity.
     """
     info = EDITORS.get(violation).info
-    names = scenarios_of(violation)
+    names = info.scenarios
     is_timed = info.is_switch and info.category == "permanence"
     severity = 1.0 if is_timed else dose
     task = TwinTask(violation, ENGINE, FIRST_TEST_INDEX + number, severity, names[number % len(names)])

@@ -1,6 +1,6 @@
 """Dose and response: does a larger violation score lower?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,39 +32,50 @@ class Response:
         return float(np.corrcoef(rankdata(self.doses), rankdata(-scores))[0, 1])
 
 
-def responses(
+@dataclass(frozen=True)
+class Ladder:
+    """One scene of a violation: the scores of its lawful video, then of the violated one at each of ``DOSES``."""
+
+    violation: str
+    number: int
+    steps: list[dict[str, float]]
+
+
+def ladders(
     settings: SceneSettings,
     scenes: int,
     names: Sequence[str] | None = None,
     progress: Callable[[str], None] | None = None,
-) -> dict[str, Response]:
-    """Measure how our metrics respond to every violation at seven doses and at none (a lawful second take)."""
-    found: dict[str, Response] = {}
-    for name in names or violations():
-        if progress is not None:
-            progress(name)
-        rows: list[list[dict[str, float]]] = []
-        for number in range(scenes):
-            row = _ladder(name, number, settings)
-            if row is not None:
-                rows.append(row)
-        if rows:
-            found[name] = _response(rows)
-    return found
+) -> Iterator[Ladder]:
+    """Yield the first scene of every violation, then the second ones; scenes without room for a dose are left out."""
+    for number in range(scenes):
+        for name in names or violations():
+            if progress is not None:
+                progress(f"doses of {name}, scene {number + 1} of {scenes}")
+            steps = _steps(name, number, settings)
+            if steps is not None:
+                yield Ladder(name, number, steps)
 
 
-def _ladder(name: str, number: int, settings: SceneSettings) -> list[dict[str, float]] | None:
-    """Scores of one scene at dose 0 and at every dose; None where one of them has no room in the scene."""
-    row: list[dict[str, float]] = []
+def responses(measured: Iterable[Ladder]) -> dict[str, Response]:
+    """Return the mean response to every violation, in the order in which they first come."""
+    rows: dict[str, list[list[dict[str, float]]]] = {}
+    for ladder in measured:
+        rows.setdefault(ladder.violation, []).append(ladder.steps)
+    return {name: _response(row) for name, row in rows.items()}
+
+
+def _steps(name: str, number: int, settings: SceneSettings) -> list[dict[str, float]] | None:
+    steps: list[dict[str, float]] = []
     for dose in DOSES:
         case = make_case(name, number, settings, dose)
         if case is None:
             return None
         scorer = Scorer(case.reference, case.take)
-        if not row:
-            row.append(scorer.ours(case.lawful))
-        row.append(scorer.ours(case.violated))
-    return row
+        if not steps:
+            steps.append(scorer.ours(case.lawful))
+        steps.append(scorer.ours(case.violated))
+    return steps
 
 
 def _response(rows: list[list[dict[str, float]]]) -> Response:

@@ -1,11 +1,10 @@
 """The selectivity matrix: which measure tells lawful from violated videos, for which violation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 from benchmarks.validity.cases import make_case, violations
 from benchmarks.validity.scores import Scorer
@@ -44,9 +43,7 @@ def auroc(lawful: Float[np.ndarray, "n"], violated: Float[np.ndarray, "m"]) -> f
     """
     shown = np.where(np.isnan(violated), np.inf, violated)
     known = np.where(np.isnan(lawful), -np.inf, lawful)
-    ranks = rankdata(np.concatenate([known, shown]))
-    count = len(known)
-    return float((ranks[:count].sum() - count * (count + 1) / 2) / (count * len(shown)))
+    return float((np.greater.outer(known, shown) + 0.5 * np.equal.outer(known, shown)).mean())
 
 
 def cell(
@@ -54,38 +51,55 @@ def cell(
 ) -> Cell:
     """Return the AUROC over n scenes with k lawful videos and one violated video each, and its interval."""
     count = len(violated)
-    value = auroc(lawful.ravel(), violated)
+    wins = np.array([[auroc(good, violated[k : k + 1]) for k in range(count)] for good in lawful])
     picks = generator.integers(0, count, (draws, count))
-    spread = [auroc(lawful[pick].ravel(), violated[pick]) for pick in picks]
+    spread = wins[picks[:, :, None], picks[:, None, :]].mean((1, 2))
     low, high = np.quantile(spread, [0.025, 0.975])
-    return Cell(value, float(low), float(high), count, float(np.isnan(violated).mean()))
+    return Cell(float(wins.mean()), float(low), float(high), count, float(np.isnan(violated).mean()))
 
 
-def selectivity(
+@dataclass(frozen=True)
+class Trial:
+    """One scene of a violation: what every measure gives its lawful and its violated video; higher is better."""
+
+    violation: str
+    scenario: str
+    number: int
+    lawful: dict[str, float]
+    violated: dict[str, float]
+
+
+def trials(
     settings: SceneSettings,
     scenes: int,
-    dose: float = 1.0,
     names: Sequence[str] | None = None,
     progress: Progress | None = None,
-) -> Matrix:
-    """Measure the matrix: ``scenes`` scenes per violation, each with a lawful second take and a violated video."""
-    cells: dict[str, dict[str, Cell]] = {}
+) -> Iterator[Trial]:
+    """Yield the first scene of every violation at full dose, then the second ones, and so on."""
+    for number in range(scenes):
+        for name in names or violations():
+            if progress is not None:
+                progress(f"{name}, scene {number + 1} of {scenes}")
+            case = make_case(name, number, settings)
+            if case is not None:
+                scorer = Scorer(case.reference, case.take)
+                yield Trial(name, case.scenario, number, scorer.all(case.lawful), scorer.all(case.violated))
+
+
+def matrix_of(measured: Iterable[Trial]) -> Matrix:
+    """Sum up trials, a row for each violation in the order in which they first come."""
+    rows: dict[str, list[Trial]] = {}
     measures: dict[str, None] = {}
-    for name in names or violations():
-        if progress is not None:
-            progress(name)
-        lawful: dict[str, list[list[float]]] = {}
-        violated: dict[str, list[float]] = {}
-        for number in range(scenes):
-            case = make_case(name, number, settings, dose)
-            if case is None:
-                continue
-            scorer = Scorer(case.reference, case.take)
-            good, bad = scorer.all(case.lawful), scorer.all(case.violated)
-            for measure in good:
-                lawful.setdefault(measure, []).append([good[measure]])
-                violated.setdefault(measure, []).append(bad[measure])
-        generator = np.random.default_rng(0)
-        cells[name] = {m: cell(np.array(lawful[m]), np.array(violated[m]), generator) for m in lawful}
-        measures |= dict.fromkeys(lawful)
-    return Matrix(cells, tuple(measures))
+    for trial in measured:
+        rows.setdefault(trial.violation, []).append(trial)
+        measures |= dict.fromkeys(trial.lawful)
+    return Matrix({name: _row(row) for name, row in rows.items()}, tuple(measures))
+
+
+def _row(row: Sequence[Trial]) -> dict[str, Cell]:
+    generator, cells = np.random.default_rng(0), {}
+    for measure in dict.fromkeys(name for trial in row for name in trial.lawful):
+        pairs = [(t.lawful[measure], t.violated[measure]) for t in row if measure in t.lawful]
+        lawful, violated = (np.array(side) for side in zip(*pairs, strict=True))
+        cells[measure] = cell(lawful[:, None], violated, generator)
+    return cells

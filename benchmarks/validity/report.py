@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.validity.dose import Response
-from benchmarks.validity.expectations import SUMMARIES, should_not_notice, should_notice
-from benchmarks.validity.matrix import Matrix
+from benchmarks.validity.expectations import expectation, should_not_notice, should_notice
+from benchmarks.validity.matrix import Cell, Matrix
 from benchmarks.validity.robustness import Shift
+from eval.metrics import METRICS
 from eval.public import PUBLIC_MEASURES
 from physics_data.core.atomic import atomic_path
 from physics_data.core.provenance import hardware
-from physics_data.editors import EDITORS
 
 COMMAND = "python -m benchmarks validity --json"
 
@@ -20,6 +20,28 @@ LEAST_CORRELATION = 0.95
 LEAST_AUROC = 0.95
 CHANCE = (0.2, 0.8)
 """Where a cell that should stay near one half may lie: six scenes leave a wide interval around it."""
+
+
+_ORDER = (
+    "object_permanence",
+    "survival",
+    "reappearance",
+    "count",
+    "identity",
+    "attributes",
+    "motion_realism",
+    "free_motion",
+    "position_skill",
+    "velocity_skill",
+    "acceleration_skill",
+    "contact_time",
+    "restitution",
+    "momentum",
+    "energy",
+    "rest",
+    "drift",
+)
+"""Columns of the picture from left to right; metrics that are not named follow."""
 
 
 def row(
@@ -49,52 +71,66 @@ def row(
 
 
 def own_measures(matrix: Matrix) -> list[str]:
-    """Return our metrics that the matrix has, components first."""
-    own = [name for name in matrix.measures if name not in PUBLIC_MEASURES]
-    return sorted(own, key=lambda name: (name in SUMMARIES, name))
+    """Return our metrics that the matrix has: permanence and its parts, motion and its parts, the others."""
+    rest = [name for name in METRICS if name not in _ORDER]
+    return [name for name in (*_ORDER, *rest) if name in matrix.measures]
 
 
 def matrix_rows(matrix: Matrix) -> list[dict[str, object]]:
-    """Return a row for what must notice each violation (its best metric), what must not, and each public measure."""
+    """Return, for each violation, whether its headline metric notices it and whether a component says what was broken.
+
+    Then what it should leave alone, and every public measure.
+    """
     rows: list[dict[str, object]] = []
     own = own_measures(matrix)
     for violation, cells in matrix.cells.items():
-        category = EDITORS.get(violation).info.category
-        noticing = [name for name in should_notice(category, own) if name in cells]
-        if not noticing:
-            rows.append(row(f"{violation}: no metric applies", None, "AUROC", LEAST_AUROC, False))
-            continue
-        best = max(noticing, key=lambda name: cells[name].auroc)
-        spread = f"{cells[best].low:.2f} to {cells[best].high:.2f}, {cells[best].scenes} scenes"
-        name = f"{violation}: noticed by {best}"
-        rows.append(row(name, cells[best].auroc, "AUROC", LEAST_AUROC, cells[best].auroc >= LEAST_AUROC, spread))
-        for silent in should_not_notice(category, own):
+        expected = expectation(violation)
+        rows.append(_noticed(f"{violation}: noticed by {expected.headline}", cells.get(expected.headline)))
+        named = [name for name in sorted(expected.components) if name in cells]
+        best = max(named, key=lambda name: cells[name].auroc, default=None)
+        among = f" (best of {len(named)})" if len(named) > 1 else ""
+        rows.append(
+            _noticed(f"{violation}: named by {best or 'no component'}{among}", None if best is None else cells[best])
+        )
+        for silent in should_not_notice(violation, own):
             if silent in cells:
                 value = cells[silent].auroc
                 name = f"{violation}: left alone by {silent}"
-                rows.append(row(name, value, "AUROC", 0.5, CHANCE[0] <= value <= CHANCE[1]))
+                rows.append(row(name, value, "AUROC", 0.5, CHANCE[0] <= value <= CHANCE[1], _spread(cells[silent])))
         for public in PUBLIC_MEASURES:
             if public in cells:
-                found = cells[public]
-                spread = f"{found.low:.2f} to {found.high:.2f}, undefined for {found.undefined:.0%}"
-                rows.append(row(f"{violation}: {public}", found.auroc, "AUROC", None, None, spread))
+                spread = f"{_spread(cells[public])}, undefined for {cells[public].undefined:.0%}"
+                rows.append(row(f"{violation}: {public}", cells[public].auroc, "AUROC", None, None, spread))
     return rows
 
 
+def _noticed(name: str, found: Cell | None) -> dict[str, object]:
+    if found is None:
+        return row(name, None, "AUROC", LEAST_AUROC, False, "applies to no scene")
+    return row(name, found.auroc, "AUROC", LEAST_AUROC, found.auroc >= LEAST_AUROC, _spread(found))
+
+
+def _spread(found: Cell) -> str:
+    return f"{found.low:.2f} to {found.high:.2f}, {found.scenes} scenes"
+
+
 def dose_rows(responses: Mapping[str, Response]) -> list[dict[str, object]]:
-    """Return a row per violation: the best rank correlation among the metrics that should notice it."""
+    """Return, for each violation, the rank correlation of dose and loss in its headline and in its best component."""
     rows: list[dict[str, object]] = []
     for violation, response in responses.items():
-        category = EDITORS.get(violation).info.category
-        noticing = should_notice(category, list(response.scores))
-        if not noticing:
-            rows.append(row(f"{violation}: no metric applies", None, "Spearman", LEAST_CORRELATION, False))
-            continue
-        best = max(noticing, key=response.correlation)
-        value = response.correlation(best)
+        expected = expectation(violation)
         spread = f"{len(response.doses)} doses, {response.scenes} scenes"
-        name = f"dose of {violation} in {best}"
-        rows.append(row(name, value, "Spearman", LEAST_CORRELATION, value >= LEAST_CORRELATION, spread))
+        named = [name for name in sorted(expected.components) if name in response.scores]
+        best = max(named, key=response.correlation, default=None)
+        for metric in (expected.headline, best):
+            if metric is None or metric not in response.scores:
+                missing = metric or "its components"
+                text = f"dose of {violation}: {missing} does not apply"
+                rows.append(row(text, None, "Spearman", LEAST_CORRELATION, False, spread))
+                continue
+            value = response.correlation(metric)
+            name = f"dose of {violation} in {metric}"
+            rows.append(row(name, value, "Spearman", LEAST_CORRELATION, value >= LEAST_CORRELATION, spread))
     return rows
 
 
@@ -115,18 +151,25 @@ def shift_rows(shifts: Mapping[str, Mapping[str, Shift]]) -> list[dict[str, obje
 
 
 def markdown(matrix: Matrix) -> str:
-    """Return the matrix as a Markdown table: the mean AUROC of each category's violations, by measure."""
-    measures = own_measures(matrix) + [name for name in PUBLIC_MEASURES if name in matrix.measures]
-    lines = ["| violation | " + " | ".join(f"`{m}`" for m in measures) + " |", "|" + "---|" * (len(measures) + 1)]
+    """Return the matrix as a Markdown table: what ours should notice it by, and every public measure."""
+    public = [name for name in PUBLIC_MEASURES if name in matrix.measures]
+    heads = ["violation", "headline", "component that names it", *(f"`{name}`" for name in public)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for violation, cells in matrix.cells.items():
-        category = EDITORS.get(violation).info.category
-        expected = should_notice(category, measures)
-        texts = []
-        for measure in measures:
-            text = f"{cells[measure].auroc:.2f}" if measure in cells else ""
-            texts.append(f"**{text}**" if measure in expected and text else text)
-        lines.append(f"| {violation} | " + " | ".join(texts) + " |")
+        expected = expectation(violation)
+        named = [name for name in sorted(expected.components) if name in cells]
+        best = max(named, key=lambda name: cells[name].auroc, default=None)
+        texts = [
+            _short(cells.get(expected.headline)),
+            "–" if best is None else f"`{best}` {_short(cells[best])}",
+            *(_short(cells.get(name)) for name in public),
+        ]
+        lines.append(f"| `{violation}` | " + " | ".join(texts) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _short(found: Cell | None) -> str:
+    return "–" if found is None else f"{found.auroc:.2f}"
 
 
 def draw_matrix(matrix: Matrix, path: Path) -> None:
@@ -141,14 +184,14 @@ def draw_matrix(matrix: Matrix, path: Path) -> None:
     public = [name for name in PUBLIC_MEASURES if name in matrix.measures]
     measures, violations = own + public, list(matrix.cells)
     values = np.array([[_value(matrix, v, m) for m in measures] for v in violations])
-    figure, axes = pyplot.subplots(figsize=(1.6 + 0.52 * len(measures), 1.4 + 0.27 * len(violations)), dpi=110)
+    figure, axes = pyplot.subplots(figsize=(1.8 + 0.43 * len(measures), 1.8 + 0.27 * len(violations)), dpi=110)
     colours = pyplot.get_cmap("RdYlGn").with_extremes(bad="#eeeeee")
     image = axes.imshow(values, cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
     axes.set_xticks(range(len(measures)), [name.replace("_", " ") for name in measures], rotation=55, ha="right")
     axes.set_yticks(range(len(violations)), [name.replace("_", " ") for name in violations])
     axes.tick_params(labelsize=8, length=0)
     for down, violation in enumerate(violations):
-        expected = should_notice(EDITORS.get(violation).info.category, own)
+        expected = should_notice(violation, own)
         for across, measure in enumerate(measures):
             if np.isfinite(values[down, across]):
                 _label(axes, across, down, float(values[down, across]))
@@ -157,7 +200,7 @@ def draw_matrix(matrix: Matrix, path: Path) -> None:
                 axes.add_patch(box)
     axes.axvline(len(own) - 0.5, color="white", linewidth=5)
     _captions(axes, own, public)
-    axes.set_xlabel("framed: one of these should notice; grey: does not apply", fontsize=8)
+    axes.set_xlabel("framed: should notice; grey: does not apply", fontsize=8)
     figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01, label="AUROC, lawful over violated")
     figure.tight_layout()
     with atomic_path(path) as partial:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.validity.cost import CORES, ROLLOUTS, scoring_seconds
-from benchmarks.validity.dose import responses
+from benchmarks.validity.dose import ladders, responses
 from benchmarks.validity.footage import real_figures, real_trials
-from benchmarks.validity.matrix import selectivity
+from benchmarks.validity.matrix import matrix_of, trials
+from benchmarks.validity.raw import keep
 from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, row, shift_rows
 from benchmarks.validity.robustness import shifts
 from physics_data.core.atomic import write_text
@@ -35,15 +36,16 @@ def validity(
         scenes: per violation of the matrix
         dose_scenes: per violation of dose and response, at each of seven doses
         footage: folder of real clips; without it that part says that it was left out
-        out: folder for matrix.png, matrix.md and rows.json
-        violations: editors, all that a still camera can see by default
+        out: folder for matrix.png, matrix.md, rows.json and every raw score (trials.jsonl, doses.jsonl)
+        violations: editors, by default all
         progress: is told what is done next
     """
     rows: list[dict[str, object]] = []
     if "dose" in parts:
-        rows += dose_rows(responses(SETTINGS, dose_scenes, violations, progress))
+        ladder = ladders(SETTINGS, dose_scenes, violations, progress)
+        rows += dose_rows(responses(keep(ladder, out and out / "doses.jsonl")))
     if "matrix" in parts:
-        matrix = selectivity(SETTINGS, scenes, names=violations, progress=progress)
+        matrix = matrix_of(keep(trials(SETTINGS, scenes, violations, progress), out and out / "trials.jsonl"))
         rows += matrix_rows(matrix)
         if out is not None:
             draw_matrix(matrix, out / "matrix.png")

@@ -1,5 +1,6 @@
 """What objects look like: palettes from the first frame, and how much of a pixel an object covers."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,9 @@ def palette_of(first: Float[np.ndarray, "h w 3"], mask: np.ndarray) -> Float[np.
         return distinct
     order = np.argsort(pixels.sum(1))
     seeds = pixels[order[np.linspace(0, len(order) - 1, _COLORS).round().astype(int)]]
-    centers, assigned = kmeans2(pixels, seeds, iter=10, minit="matrix", missing="warn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a colour that no pixel takes drops out below
+        centers, assigned = kmeans2(pixels, seeds, iter=10, minit="matrix", missing="warn")
     return centers[np.unique(assigned)]
 
 

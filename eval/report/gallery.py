@@ -15,7 +15,8 @@ from eval.inputs import System
 from eval.perception.tracker import BIRTH
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
-from eval.report.table import seed_of
+from eval.report.page import goodness
+from eval.report.table import HEADLINE, seed_of
 from eval.report.timelines import timeline
 from eval.scoring import SceneScore, load_for, track_video
 from physics_data.core.atomic import write_bytes, write_text
@@ -108,13 +109,22 @@ def write_worst(
         Image.fromarray(sheet).save(png, format="PNG", optimize=True)
         name = f"{row.system}--{row.key}" + (f".seed{seed_of(row)}" if seed_of(row) else "") + ".png"
         write_bytes(folder / name, png.getvalue())
-        scores = ", ".join(
-            f"{metric.replace('_', ' ')} {value:.2f}" for metric, value in row.values.items() if value is not None
-        )
-        entries.append(GalleryEntry(name, f"{row.system}, {row.key}{what}. {scores}"))
+        entries.append(GalleryEntry(name, f"{row.system}, {row.key}{what}. {_scores(row)}"))
     if entries:
         write_text(folder / CAPTIONS_NAME, json.dumps({e.file: e.caption for e in entries}, indent=1) + "\n")
     return entries
+
+
+def _scores(row: SceneScore) -> str:
+    """The headline, and the components of which more than half is missing."""
+    given = {name: value for name, value in row.values.items() if value is not None}
+    head = ", ".join(_score(name, given[name]) for name in HEADLINE if name in given)
+    low = [name for name, value in given.items() if name not in HEADLINE and (goodness(name, value) or 0.0) < 0.5]
+    return head + (f"; broken: {', '.join(_score(name, given[name]) for name in low)}" if low else "")
+
+
+def _score(metric: str, value: float) -> str:
+    return f"{metric.replace('_', ' ')} {value:.2f}"
 
 
 def _frame(picture: UInt8[np.ndarray, "h w 3"]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 
+from eval.metrics import METRICS
 from eval.report.figures import Curve, scenario_bars, time_curves
 from eval.report.table import Estimate, Summary, metric_lines
 from eval.scoring import SceneScore
@@ -47,7 +48,11 @@ def write_page(
     html = environment.get_template("page.html.j2").render(
         summary=summary,
         headline=summary.headline,
-        others=[m for m in summary.systems[0].metrics if m not in summary.headline] if summary.systems else [],
+        others=[m for m, e in summary.systems[0].metrics.items() if m not in summary.headline and e.coverage > 0]
+        if summary.systems
+        else [],
+        goodness=goodness,
+        zero=next((s.name for s in summary.systems if s.kind == "dummy" and s.skill is not None), None),
         metrics=columns or metric_lines(),
         figures=[scenario_bars(few, metric) for metric in summary.headline],
         curves=[time_curves(lines, title, "") for title, lines in (curves or {}).items() if lines],
@@ -57,6 +62,14 @@ def write_page(
         facts=facts,
     )
     write_text(path, html)
+
+
+def goodness(metric: str, mean: float) -> float | None:
+    """Return where a mean lies between the metric's worst (0) and best (1) value; None for a metric of no table."""
+    if metric not in METRICS:
+        return None
+    info = METRICS.get(metric)().info
+    return min(max((mean - info.worst) / (info.best - info.worst), 0.0), 1.0)
 
 
 def show_estimate(estimate: Estimate) -> str:

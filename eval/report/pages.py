@@ -60,9 +60,13 @@ def _read_json(path: Path) -> dict[str, Any]:
 def markdown(summary: Summary) -> str:
     """Return the score table and the differences as Markdown."""
     names = [metric.replace("_", " ") for metric in summary.headline]
+    has_skill = any(system.skill is not None for system in summary.systems)
+    names += ["skill"] if has_skill else []
     lines = [f"| system | kind | {' | '.join(names)} | scenes | seeds | not whole |", "|---" * (len(names) + 5) + "|"]
     for system in summary.systems:
         cells = [show_estimate(system.metrics[metric]) for metric in summary.headline]
+        if has_skill:
+            cells.append("–" if system.skill is None else show_estimate(system.skill))
         broken = system.missing + system.unreadable + system.short
         lines.append(
             f"| {system.name} | {system.kind} | {' | '.join(cells)} | {system.scenes} | {system.seeds} | {broken} |"

@@ -10,8 +10,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from eval.report.skill import skill
 from eval.scoring import SceneScore, Status, metric_table
 from eval.statistics import (
+    Interval,
     bootstrap_mean,
     holm,
     paired_difference,
@@ -58,7 +60,10 @@ class Scatter(StrictModel):
 
 
 class SystemSummary(StrictModel):
-    """One system: metric → estimate, scenario → metric → estimate, and how many videos were not whole."""
+    """One system: metric → estimate, scenario → metric → estimate, and how many videos were not whole.
+
+    skill: of the last headline metric, 0 = the best dummy, 1 = perfect; None where no dummy is pinned
+    """
 
     name: str
     kind: Kind = "model"
@@ -70,6 +75,7 @@ class SystemSummary(StrictModel):
     metrics: dict[str, Estimate]
     scenarios: dict[str, dict[str, Estimate]]
     scatter: Scatter | None = None
+    skill: Estimate | None = None
 
 
 class Comparison(StrictModel):
@@ -194,6 +200,8 @@ def summarise(
     systems = [_summarise_system(name, table, seed, headline, kinds) for name, table in tables.items()]
     order = headline[-1]
     systems.sort(key=lambda system: (-(system.metrics[order].mean or 0.0), system.name))
+    if is_paired:
+        systems = _with_skill(systems, tables, seed, order)
     compared = _compare(systems, tables, seed, headline, bool(kinds)) if is_paired else []
     stability = _stability(systems, tables, seed, order) if is_paired else None
     return Summary(
@@ -222,8 +230,24 @@ def _summarise_system(
             for scenario in scenarios
         },
         scatter=scatter,
-        **count,
+        missing=count["missing"],
+        unreadable=count["unreadable"],
+        short=count["short"],
     )
+
+
+def _with_skill(
+    systems: list[SystemSummary], rows: Mapping[str, Sequence[SceneScore]], seed: int, metric: str
+) -> list[SystemSummary]:
+    dummies = [system.name for system in systems if system.kind == "dummy"]
+    if not dummies or not len(_means(rows[dummies[0]], metric)):
+        return systems
+    zero, found = _means(rows[dummies[0]], metric), []
+    for system in systems:
+        interval = skill(_means(rows[system.name], metric), zero, np.random.default_rng(seed))
+        estimate = None if interval is None else _as_estimate(interval, system.metrics[metric].coverage)
+        found.append(system.model_copy(update={"skill": estimate}))
+    return found
 
 
 def _means(rows: Sequence[SceneScore], metric: str) -> np.ndarray:
@@ -237,7 +261,10 @@ def _estimate(rows: list[SceneScore], metric: str, seed: int) -> Estimate:
     coverage = len(values) / len({row.key for row in rows})
     if not len(values):
         return Estimate(mean=None, low=None, high=None, scenes=0, coverage=0.0, method="none")
-    interval = bootstrap_mean(values, np.random.default_rng(seed))
+    return _as_estimate(bootstrap_mean(values, np.random.default_rng(seed)), coverage)
+
+
+def _as_estimate(interval: Interval, coverage: float) -> Estimate:
     return Estimate(
         mean=interval.mean,
         low=interval.low,

@@ -6,14 +6,18 @@ import json
 import pytest
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.base import PUBLIC_SEED, SIZES, Edition
+from benchmarks.suites.base import PUBLIC_SEED, SIZES, Edition, Prepared
+from benchmarks.suites.reference import PINNED, recipe_of, standing
 from benchmarks.suites.rollouts import Rollouts
 from benchmarks.suites.store import RowStore
 from benchmarks.suites.submissions import find_submissions
+from benchmarks.suites.twins import Twins, twin_row
 from benchmarks.suites.verify import verify_bundle
 from eval.report.bundle import write_bundle
 from eval.report.pages import write_pages
 from eval.report.table import SeedScore
+from eval.twins.scores import ClipScore
+from eval.twins.sets import TwinClip, TwinSet
 from physics_data.core.errors import ConfigError, DataError
 
 KEYS = ("drop-0", "drop-1")
@@ -39,6 +43,49 @@ def test_both_sizes_have_a_valid_recipe(name):
         config = suite.config(Edition(size))
         assert config.seed == PUBLIC_SEED
         assert sum(len(tasks) for tasks in config.shards().values()) == len(suite.scenarios) * suite.scenes[size]
+
+
+@pytest.mark.parametrize("name", list(PINNED))
+def test_recipes_are_the_pinned_ones(name):
+    """A failure says that the public scenes changed: results of before can no longer be compared. Pin the new ones."""
+    suite = SUITES.get(name)()
+    assert isinstance(suite, Rollouts | Twins)
+    for size in SIZES:
+        recipe = recipe_of(suite.config(Edition(size)))
+        assert PINNED[name][size].partition("-")[0] == recipe
+        assert standing(name, Edition(size, "secret"), recipe) == "hidden scenes of a release"
+        assert "another recipe" in standing(name, Edition(size), "0" * 16 + "-" + "0" * 16)
+
+
+def test_scenes_are_compared_with_the_pinned_bytes(monkeypatch):
+    monkeypatch.setitem(PINNED, "motion", {"quick": "a-b", "full": "c"})
+    assert standing("motion", Edition("quick"), "a-b") == "the pinned scenes, to the byte"
+    assert "not its bytes" in standing("motion", Edition("quick"), "a-c")
+    assert standing("motion", Edition("full"), "c-d") == "the pinned recipe"
+
+
+def toy_twins(name: str) -> TwinSet:
+    clips = [TwinClip(f"{name}-{role}", role, role in ("AA", "BB"), 0.5, None, 16.0, 8) for role in ("AA", "BB", "AB")]
+    return TwinSet(name, "vanish", "free_drop", "mujoco", "visible", 0.5, tuple(clips))
+
+
+def test_a_row_of_twins_is_the_share_of_pairs():
+    opinions = {"s-AA": ClipScore(1.0), "s-BB": ClipScore(0.0), "s-AB": ClipScore(0.0)}
+    found = twin_row("m", toy_twins("s"), opinions, "0" * 64)
+    assert (found.values["pairwise"], found.status, found.scenario) == (0.75, "ok", "vanish")
+    lost = twin_row("m", toy_twins("s"), opinions | {"s-BB": ClipScore(None)}, "0" * 64)
+    assert (lost.values["pairwise"], lost.status) == (0.5, "missing")
+
+
+def test_tables_of_twins(tmp_path):
+    suite, prepared = Twins(), Prepared(None, ("clip-a",), "x")
+    with pytest.raises(DataError, match="no table"):
+        suite.find(prepared, tmp_path, None)
+    for name in ("a.csv", "b.json", "notes.txt"):
+        (tmp_path / name).write_text("")
+    assert [s.system for s in suite.find(prepared, tmp_path, None)] == ["a", "b"]
+    with pytest.raises(DataError, match="2 tables"):
+        suite.find(prepared, tmp_path, "mine")
 
 
 def test_a_salt_commits_to_hidden_scenes():

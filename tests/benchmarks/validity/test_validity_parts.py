@@ -1,21 +1,23 @@
 """The parts of the proof of validity: areas under curves, doses, expectations, nuisances, reports."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.validity.cases import make_case, timed, violations
-from benchmarks.validity.dose import Response
-from benchmarks.validity.expectations import EXPECTED, should_not_notice, should_notice
-from benchmarks.validity.matrix import Cell, Matrix, auroc, cell
+from benchmarks.validity.dose import Ladder, Response
+from benchmarks.validity.expectations import expectation, should_not_notice, should_notice
+from benchmarks.validity.matrix import Cell, Matrix, Trial, auroc, cell, matrix_of
 from benchmarks.validity.nuisances import PICTURE_NUISANCES, as_a_model_would, resized, shifted
+from benchmarks.validity.raw import keep, read_ladders, read_trials
 from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, shift_rows
 from benchmarks.validity.robustness import Shift
 from benchmarks.validity.run import validity
 from benchmarks.validity.scores import Scorer
+from eval.metrics import METRICS
 from eval.public import PUBLIC_MEASURES
-from physics_data.editors import EDITORS
 from physics_data.scenarios.base import SceneSettings
 
 SMALL = SceneSettings(num_frames=24, width=64, height=64)
@@ -54,18 +56,32 @@ def test_rank_correlation_of_a_response():
     assert response.correlation("rises") == pytest.approx(-1.0)
 
 
-def test_expectations_cover_every_category_and_no_metric_is_both():
-    categories = {EDITORS.get(name).info.category for name in EDITORS}
-    assert categories <= set(EXPECTED)
-    for expected in EXPECTED.values():
-        assert expected.should and not expected.should & expected.may
-    metrics = ["object_permanence", "motion_realism", "overall"]
-    assert should_notice("gravity", metrics) == ["motion_realism", "overall"]
-    assert should_not_notice("gravity", metrics) == ["object_permanence"]
+@pytest.mark.parametrize("name", violations())
+def test_every_violation_has_a_headline_and_components_that_exist(name):
+    expected = expectation(name)
+    assert expected.headline in METRICS
+    assert expected.components and expected.components <= set(METRICS)
+    assert not expected.components & expected.may
+    assert set(should_notice(name, list(METRICS))) == {expected.headline, "overall", *expected.components}
 
 
-def test_moving_cameras_are_left_out():
-    assert "reset_on_return" not in violations() and "vanish" in violations()
+def test_what_should_be_left_alone():
+    metrics = ["object_permanence", "motion_realism", "free_motion", "overall"]
+    assert should_notice("wrong_g", metrics) == ["free_motion", "motion_realism", "overall"]
+    assert should_not_notice("wrong_g", metrics) == ["object_permanence"]
+    assert should_not_notice("vanish", list(METRICS)) == []
+
+
+def test_raw_scores_survive_the_disk(tmp_path):
+    trial = Trial("vanish", "free_drop", 0, {"psnr": 1.5}, {"psnr": float("nan")})
+    assert list(keep([trial], tmp_path / "a" / "trials.jsonl")) == [trial]
+    (found,) = read_trials(tmp_path / "a" / "trials.jsonl")
+    assert found.lawful == {"psnr": 1.5} and np.isnan(found.violated["psnr"])
+    matrix = matrix_of([trial, replace(trial, number=1, violated={"psnr": 1.0})])
+    assert matrix.cells["vanish"]["psnr"].auroc == 0.5 and matrix.cells["vanish"]["psnr"].undefined == 0.5
+    ladder = Ladder("vanish", 0, [{"count": 1.0}, {"count": 0.5}])
+    assert list(keep([ladder], None)) == list(keep([ladder], tmp_path / "doses.jsonl")) == [ladder]
+    assert read_ladders(tmp_path / "doses.jsonl") == [ladder]
 
 
 @pytest.mark.parametrize("name", list(PICTURE_NUISANCES))
@@ -107,9 +123,9 @@ def matrix() -> Matrix:
     return Matrix(
         {
             "vanish": {"object_permanence": good, "overall": good, "pisa_l2": chance},
-            "wrong_g": {"object_permanence": chance, "motion_realism": good, "overall": good, "pisa_l2": good},
+            "wrong_g": {"object_permanence": chance, "motion_realism": good, "free_motion": chance, "pisa_l2": good},
         },
-        ("object_permanence", "overall", "pisa_l2", "motion_realism"),
+        ("object_permanence", "overall", "pisa_l2", "motion_realism", "free_motion"),
     )
 
 
@@ -117,6 +133,8 @@ def test_rows_say_what_is_met(matrix):
     rows = {str(row["name"]): row for row in matrix_rows(matrix)}
     assert rows["vanish: noticed by object_permanence"]["meets"] is True
     assert rows["wrong_g: left alone by object_permanence"]["meets"] is True
+    assert rows["vanish: named by no component"]["meets"] is False
+    assert rows["wrong_g: named by free_motion"]["meets"] is False
     assert rows["vanish: pisa_l2"]["value"] == 0.5
     assert "25%" in str(rows["vanish: pisa_l2"]["spread"])
     doses = dose_rows({"vanish": Response((0.0, 1.0), {"object_permanence": (1.0, 0.4)}, 3)})
@@ -128,7 +146,8 @@ def test_rows_say_what_is_met(matrix):
 
 def test_table_and_picture(matrix, tmp_path):
     table = markdown(matrix)
-    assert "| vanish |  | **1.00** | **1.00** | 0.50 |" in table
+    assert "| `vanish` | 1.00 | – | 0.50 |" in table
+    assert "| `wrong_g` | 1.00 | `free_motion` 0.50 | 1.00 |" in table
     draw_matrix(matrix, tmp_path / "matrix.png")
     assert (tmp_path / "matrix.png").stat().st_size > 5000
 

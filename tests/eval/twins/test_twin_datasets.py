@@ -9,6 +9,7 @@ from toy_scenes import toy_clip, write_toy_dataset
 from typer.testing import CliRunner
 
 from eval.cli import app
+from eval.scoring import reference_positions
 from eval.twins.audit_scorer import audit_scores, write_scores
 from eval.twins.evaluate import score_twins
 from eval.twins.sets import hidden_setting, read_sets
@@ -121,3 +122,9 @@ def test_the_program_writes_figures_as_json_and_as_a_table(folder, tmp_path):
     table = (tmp_path / "twins.md").read_text()
     assert "| all | 2 | 1.000" in table and "| vanish | 2 |" in table
     assert CliRunner().invoke(app, ["twins", str(folder), "--out", str(tmp_path)]).exit_code == 2
+
+
+def test_an_impossible_clip_is_no_reference(folder):
+    dataset = ShardDataset(folder)
+    keys = [dataset.rows[position].key for position in reference_positions(dataset, None)]
+    assert len(keys) == 3 and not [key for key in keys if key.endswith("impossible")]

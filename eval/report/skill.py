@@ -1,0 +1,38 @@
+"""Skill: how much of what the best dummy leaves open a system gets right."""
+
+import numpy as np
+from jaxtyping import Float
+
+from eval.statistics import CONFIDENCE, Interval
+
+RESAMPLES = 1999
+
+
+def skill(
+    system: Float[np.ndarray, "n"], dummy: Float[np.ndarray, "n"], generator: np.random.Generator
+) -> Interval | None:
+    """Return 1 - mean(1 - system) / mean(1 - dummy) over scenes: 0 = no better than the dummy, 1 = perfect.
+
+    The interval draws scenes, each with both of its values, since a scene that is hard is hard for both (percentiles).
+
+    Units:
+        system, dummy: scores of the same scenes, 0 = worst, 1 = best
+
+    Returns:
+        None where the dummy is perfect: then nothing is left open.
+
+    Source: the skill score of Murphy (1988), Monthly Weather Review 116, with a perfect forecast of 1.
+    """
+    left_open = float(np.mean(1.0 - dummy))
+    if left_open <= 0.0:
+        return None
+    value, count = 1.0 - float(np.mean(1.0 - system)) / left_open, len(system)
+    if count == 1:
+        return Interval(value, None, None, 1, "none")
+    picks = generator.integers(0, count, (RESAMPLES, count))
+    open_then = (1.0 - dummy)[picks].mean(1)
+    kept = open_then > 0.0
+    draws = 1.0 - (1.0 - system)[picks].mean(1)[kept] / open_then[kept]
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = (float(end) for end in np.percentile(draws, [tail, 100 - tail]))
+    return Interval(value, low, high, count, "percentile")
