@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.phyworld.cli import app as phyworld_app
 from physics_data.core.program import make_app, messages, print_listing, progress_bar
 
 app = make_app("Run the whole chain, make the pinned baselines, measure speed against named peers.")
+
+app.add_typer(phyworld_app, name="phyworld")
 
 SuiteName = Annotated[str, typer.Argument(help="permanence, motion, twins or folder; see 'list'.")]
 SizeOption = Annotated[str, typer.Option(help="quick (minutes on two cores) or full.")]
@@ -287,19 +290,55 @@ def validity(
 
 
 @app.command()
-def phyworld(
-    every: Annotated[int, typer.Option(min=1, help="Every so many of the published scenes; 1 takes all.")] = 8,
+def ablation(
+    config: Annotated[Path, typer.Option(help="YAML file, e.g. configs/ablation_cpu.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for datasets, runs and the report.")] = Path("runs/ablation"),
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value; may be repeated.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A variant to run; may be repeated; default all.")] = None,
+    workers: WorkersOption = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs with their minutes here, and stop.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Run nothing: report on the runs that are finished.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Reproduce PhyWorld's floors, and measure what needs no model beside the published models.
+    """Train variants of one config from one base, continue held-out clips, and compare them scene by scene.
 
-    Example: `python -m benchmarks phyworld --json > phyworld.json`
+    The same command goes on after an interruption; finished runs are not repeated. OUT/table.md holds the comparison,
+    OUT/scenes.csv every number, OUT/strips_*.png what it looks like.
+
+    Example: `python -m benchmarks ablation --config configs/ablation_cpu.yaml --out runs/ablation --workers 2`
     """
-    from benchmarks.speed import as_table
-    from benchmarks.suites.phyworld import phyworld_floors
+    from benchmarks.ablation.config import AblationConfig
+    from benchmarks.ablation.plan import make_plan
+    from physics_data.core.config import load_config
 
-    rows = phyworld_floors(every)
+    plan = make_plan(load_config(AblationConfig, config, overrides or []), out)
+    runs = plan.of(tuple(only or ()))
+    if dry_run:
+        from benchmarks.ablation.estimate import dry_lines
+
+        for line in dry_lines(plan, runs):
+            typer.echo(line)
+        return
+    from benchmarks.ablation.report import write_report
+    from benchmarks.ablation.run import run_plan
+    from benchmarks.speed import as_table
+
+    failed: dict[str, str] = {}
+    if not report:
+        with progress_bar() as progress:
+            failed = run_plan(plan, runs, workers, progress)
+    rows = write_report(plan, f"python -m benchmarks ablation --config {config} --out {out}")
     typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+    messages.print(f"Open [bold]{out / 'table.md'}[/bold]; what it looks like is in {out}/strips_*.png")
+    if failed:
+        messages.print(f"[red]{len(failed)} runs failed[/red]: {', '.join(failed)}; the same command tries them again.")
+        raise typer.Exit(1)
 
 
 @app.command("list")

@@ -56,6 +56,10 @@ class BallScene:
     start: Float[np.ndarray, "b 2"]
     positions: Float[np.ndarray, "t b 2"]
 
+    def moved(self, num_frames: int) -> Float[np.ndarray, "t b 2"]:
+        """Return the centres over another number of frames, for models that take no 32."""
+        return motion(self.kind, self.radii, self.speeds, self.start, num_frames)
+
     @property
     def is_in_range(self) -> bool:
         """Whether training's ranges hold every radius and speed."""
@@ -79,14 +83,18 @@ def scene_seconds(num_frames: int = NUM_FRAMES) -> Float[np.ndarray, "t"]:
 
 
 def motion(
-    kind: Kind, radii: tuple[float, ...], speeds: tuple[float, ...], start: Float[np.ndarray, "b 2"]
+    kind: Kind,
+    radii: tuple[float, ...],
+    speeds: tuple[float, ...],
+    start: Float[np.ndarray, "b 2"],
+    num_frames: int = NUM_FRAMES,
 ) -> Float[np.ndarray, "t b 2"]:
     """Return the centres of the balls at every frame.
 
     The parabola falls by the engine's own rule (semi-implicit Euler, a sum in closed form); the collision is the exact
     head-on elastic one of discs whose mass goes with the square of their radius.
     """
-    seconds = scene_seconds()
+    seconds = scene_seconds(num_frames)
     signs = np.array([1.0, -1.0])[: len(speeds)]
     velocity = signs * np.array(speeds)
     positions = np.tile(start, (len(seconds), 1, 1))

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.ablation.config import AblationConfig
 from physics_data.core.config import load_config
 from physics_data.pipeline.build_config import BuildConfig
 from worldsim.training.stages import load_train_config
@@ -13,7 +14,10 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_fits_its_schema_and_names_its_command(path):
     raw = yaml.safe_load(path.read_text())
-    load_train_config(path, []) if "task" in raw else load_config(BuildConfig, path)
+    if "task" in raw:
+        load_train_config(path, [])
+    else:
+        load_config(AblationConfig if "variants" in raw else BuildConfig, path)
     assert f"--config configs/{path.name}" in path.read_text()
 
 

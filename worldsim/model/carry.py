@@ -67,8 +67,10 @@ class Carry(nn.Module):
         self.weigh = nn.Linear(config.hidden, config.carriers)
         self.inertia = nn.Parameter(torch.full((2, config.carriers), 0.25))
         self.acceleration = nn.Parameter(torch.zeros(config.carriers, 2))
-        with torch.no_grad():  # all places weigh nearly the same at first, and none nothing
-            self.weigh.weight.mul_(0.1)
+        with (
+            torch.no_grad()
+        ):  # all places weigh the same at first, so that data decides which is thing, which is ground
+            self.weigh.weight.mul_(0.001)
             self.weigh.bias.fill_(1.0)
 
     def forward(self, latents: Latents, t: Float[torch.Tensor, "b t"]) -> Latents:

@@ -1,0 +1,248 @@
+"""From the rows of finished runs to means, and to comparisons with the reference."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from benchmarks.ablation.columns import COLUMNS
+from benchmarks.ablation.config import AblationConfig
+from benchmarks.ablation.frechet import Projection, frechet_distance
+from benchmarks.ablation.plan import FEATURES_NAME, ROWS_NAME, Run
+from benchmarks.ablation.work import FACTS
+from eval.statistics import bootstrap_mean, holm, paired_difference, scene_means
+from physics_data.core.config import StrictModel
+from physics_data.core.errors import DataError
+
+RESAMPLES = 1999
+SET_RESAMPLES = 199
+
+_LEAST_SCENES = 2
+
+Place = tuple[int, str]
+"""Seed and clip."""
+
+
+@dataclass
+class Measured:
+    """What finished runs of one variant gave.
+
+    values:    held-out name → column → (seed, clip) → value, where the column applies
+    features:  held-out name → seed → pixel features of its clips, in the order of their keys
+    """
+
+    values: dict[str, dict[str, dict[Place, float]]] = field(default_factory=dict)
+    features: dict[str, dict[int, Float[np.ndarray, "n d"]]] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> set[int]:
+        """The seeds that are finished."""
+        return {seed for by_seed in self.features.values() for seed in by_seed}
+
+
+class Estimated(StrictModel):
+    """The mean of a column over scenes, seeds nested, with its 95 % interval over scenes. None: one scene only."""
+
+    variant: str
+    on: str
+    column: str
+    mean: float
+    low: float | None
+    high: float | None
+    scenes: int
+    seeds: int
+
+
+class Compared(StrictModel):
+    """A variant minus the reference on the same scenes and seeds.
+
+    ratio is that of the two means, with its interval; None where the reference's mean is 0. p_adjusted: Holm's, over
+    the variants. better_seeds of seeds have a better mean than the reference's run of that seed.
+    """
+
+    variant: str
+    on: str
+    column: str
+    mean: float
+    reference: float
+    difference: float
+    low: float | None
+    high: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    better_seeds: int
+    seeds: int
+    scenes: int
+
+
+def read_runs(runs: Sequence[Run], columns: Sequence[str]) -> dict[str, Measured]:
+    """Read the rows and features of finished runs, by variant.
+
+    Raises:
+        DataError: a table is not what a run writes.
+    """
+    found: dict[str, Measured] = {}
+    for run in runs:
+        one = found.setdefault(run.variant, Measured())
+        path = run.folder / ROWS_NAME
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if reader.fieldnames != [*FACTS, *columns]:
+                raise DataError(f"{path} has other columns than this ablation; delete {run.folder} to make it again.")
+            for row in reader:
+                by_column = one.values.setdefault(row["held_out"], {name: {} for name in columns})
+                for name in columns:
+                    if row[name]:
+                        by_column[name][run.seed, row["key"]] = float(row[name])
+        with np.load(run.folder / FEATURES_NAME) as stored:
+            for name in stored.files:
+                one.features.setdefault(name, {})[run.seed] = stored[name]
+    return found
+
+
+def estimate(measured: Mapping[str, Measured], config: AblationConfig, seed: int = 0) -> list[Estimated]:
+    """Return the mean of every column that applies, for every variant and held-out set."""
+    found = []
+    for variant, one in measured.items():
+        for on, by_column in one.values.items():
+            for column in config.columns:
+                places = by_column[column]
+                if not places:
+                    continue
+                means, _ = scene_means(list(places.values()), [key for _, key in places])
+                interval = bootstrap_mean(means, np.random.default_rng(seed))
+                facts = {"variant": variant, "on": on, "column": column, "scenes": interval.scenes}
+                spread = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+                found.append(Estimated(**facts, **spread, seeds=len({s for s, _ in places})))
+    return found
+
+
+def compare(
+    measured: Mapping[str, Measured],
+    truth: Mapping[str, Float[np.ndarray, "n d"]],
+    config: AblationConfig,
+    seed: int = 0,
+) -> list[Compared]:
+    """Compare every variant with the reference, on the seeds that both have.
+
+    Args:
+        measured: of ``read_runs``
+        truth: held-out name → features of the true clips, in the order of their keys
+        config: what is compared
+        seed: of the bootstraps and permutation tests
+
+    Raises:
+        DataError: no run of the reference is finished.
+    """
+    if config.reference not in measured:
+        raise DataError(f"no run of the reference '{config.reference}' is finished; nothing can be compared with it.")
+    reference, found = measured[config.reference], list[Compared]()
+    for on in config.held_out:
+        for column in config.columns:
+            rows = []
+            for variant, one in measured.items():
+                if variant != config.reference:
+                    rows += _compare_clips(variant, on, column, one, reference, seed)
+            adjusted = holm([row.p_value for row in rows if row.p_value is not None])
+            found += [row.model_copy(update={"p_adjusted": p}) for row, p in zip(rows, adjusted, strict=True)]
+        for variant, one in measured.items():
+            if variant != config.reference and (both := one.seeds & reference.seeds):
+                found.append(_compare_sets(variant, on, one, reference, sorted(both), truth[on], seed))
+    return found
+
+
+def _compare_clips(variant: str, on: str, column: str, one: Measured, reference: Measured, seed: int) -> list[Compared]:
+    mine, theirs = one.values[on][column], reference.values[on][column]
+    both = sorted(mine.keys() & theirs.keys())
+    scenes = [key for _, key in both]
+    if len(set(scenes)) < _LEAST_SCENES:
+        return []
+    first, _ = scene_means([mine[place] for place in both], scenes)
+    second, _ = scene_means([theirs[place] for place in both], scenes)
+    difference = paired_difference(first, second, np.random.default_rng(seed), (variant, "reference"))
+    draws = np.random.default_rng(seed).integers(len(first), size=(RESAMPLES, len(first)))
+    ratio, ratio_low, ratio_high = _ratio(first.mean(), second.mean(), first[draws].mean(1), second[draws].mean(1))
+    seeds = sorted({s for s, _ in both})
+    sign = 1.0 if COLUMNS[column].direction == "higher" else -1.0
+    gains = [sign * np.mean([mine[p] - theirs[p] for p in both if p[0] == s]) for s in seeds]
+    return [
+        Compared(
+            variant=variant,
+            on=on,
+            column=column,
+            mean=float(first.mean()),
+            reference=float(second.mean()),
+            difference=difference.interval.mean,
+            low=difference.interval.low,
+            high=difference.interval.high,
+            ratio=ratio,
+            ratio_low=ratio_low,
+            ratio_high=ratio_high,
+            p_value=difference.p_value,
+            p_adjusted=difference.p_value,
+            better_seeds=sum(bool(gain > 0) for gain in gains),
+            seeds=len(seeds),
+            scenes=len(first),
+        )
+    ]
+
+
+def _compare_sets(
+    variant: str,
+    on: str,
+    one: Measured,
+    reference: Measured,
+    seeds: Sequence[int],
+    truth: Float[np.ndarray, "n d"],
+    seed: int,
+) -> Compared:
+    """Compare Fréchet distances to the truth; a bootstrap sample of the scenes takes all seeds of a scene."""
+    project = Projection.fit(truth)
+    true = project(truth)
+    mine, theirs = (np.stack([project(which.features[on][s]) for s in seeds]) for which in (one, reference))
+
+    def distance(clips: Float[np.ndarray, "s n k"], chosen: np.ndarray) -> float:
+        return frechet_distance(clips[:, chosen].reshape(-1, clips.shape[-1]), true[chosen])
+
+    every = np.arange(len(true))
+    first, second = distance(mine, every), distance(theirs, every)
+    draws = np.random.default_rng(seed).integers(len(true), size=(SET_RESAMPLES, len(true)))
+    pairs = np.array([[distance(mine, draw), distance(theirs, draw)] for draw in draws])
+    low, high = np.quantile(pairs[:, 0] - pairs[:, 1], (0.025, 0.975))
+    ratio, ratio_low, ratio_high = _ratio(first, second, pairs[:, 0], pairs[:, 1])
+    gains = [frechet_distance(b, true) - frechet_distance(a, true) for a, b in zip(mine, theirs, strict=True)]
+    return Compared(
+        variant=variant,
+        on=on,
+        column="frechet",
+        mean=first,
+        reference=second,
+        difference=first - second,
+        low=float(low),
+        high=float(high),
+        ratio=ratio,
+        ratio_low=ratio_low,
+        ratio_high=ratio_high,
+        p_value=None,
+        p_adjusted=None,
+        better_seeds=sum(gain > 0 for gain in gains),
+        seeds=len(seeds),
+        scenes=len(true),
+    )
+
+
+def _ratio(
+    first: float, second: float, firsts: Float[np.ndarray, "r"], seconds: Float[np.ndarray, "r"]
+) -> tuple[float | None, float | None, float | None]:
+    """Return the ratio of two means and its percentile interval; None where the second is, or is often, 0."""
+    if second == 0:
+        return None, None, None
+    if (seconds == 0).any():
+        return float(first / second), None, None
+    low, high = np.quantile(firsts / seconds, (0.025, 0.975))
+    return float(first / second), float(low), float(high)

@@ -1,0 +1,140 @@
+"""The config of an ablation: what is shared by all runs, what a variant changes, and what is asked of the variants."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from benchmarks.ablation.columns import COLUMNS, SET_COLUMNS
+from physics_data.core.config import StrictModel
+from physics_data.core.errors import suggest
+from worldsim.diffusion import GuidanceConfig
+from worldsim.sampling import Drawing
+
+Overrides = tuple[str, ...]
+"""``section.key=value`` of the train config; $NAME is the folder of a dataset of ``more_data``."""
+
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+Ratio = Annotated[float, Field(gt=0)]
+
+
+class Continuation(StrictModel):
+    """How held-out clips are continued. The noise of a clip is the same for all variants of a seed.
+
+    num_given:   first frames that are given, 4 k + 1
+    batch_size:  clips at once, which changes no video
+    """
+
+    num_given: Count = 5
+    batch_size: Count = 20
+    drawing: Drawing = Drawing(num_steps=12, guidance=GuidanceConfig(weight=1.0))
+
+
+class Target(StrictModel):
+    """What a variant is asked for: the mean error at most so many times the reference's.
+
+    column:   an error, that is a column whose best value is 0
+    clips:    a name of ``held_out``
+    at_most:  ratio of the variant's mean over scenes to the reference's
+    """
+
+    column: str
+    clips: str
+    at_most: Ratio
+
+
+class Guard(StrictModel):
+    """What may not be paid: a column may not be worse than the reference's by more than the margin, anywhere.
+
+    margin:  in the column's unit; the whole 95 % interval must stay within it
+    """
+
+    column: str
+    margin: Annotated[float, Field(ge=0)]
+
+
+class Base(StrictModel):
+    """What the variants go on from.
+
+    overrides:  of the base's training, e.g. its number of steps
+    seed:       of the one base that all share; None trains one for each seed
+    folder:     run or model folder of a trained transformer that is taken instead
+    """
+
+    overrides: Overrides = ()
+    seed: Annotated[int, Field(ge=0)] | None = None
+    folder: Path | None = None
+
+    @model_validator(mode="after")
+    def _is_made_or_taken(self) -> "Base":
+        if self.folder is not None and (self.overrides or self.seed is not None):
+            raise ValueError("a base in folder is trained already; leave overrides and seed out")
+        return self
+
+
+class AblationConfig(StrictModel):
+    """One ablation: datasets, one VAE, one base (or one for each seed), and every variant from there.
+
+    data:        config of ``python -m physics_data build`` with the clips of training and all held-out ones
+    more_data:   further datasets that overrides name, e.g. twins
+    vae:         config of ``python -m worldsim train`` for the VAE all share
+    train:       config of the transformer; ``out``, ``vae``, ``seed`` and ``data.sources`` are filled in
+    common:      overrides of every run, of the base too
+    base:        None lets every variant start from random weights
+    run:         overrides of every variant, after ``common``
+    variants:    name → its own overrides, after all others
+    reference:   the variant that the others are compared with
+    held_out:    name → split of ``data``
+    columns:     what is measured, from ``benchmarks.ablation.columns``
+    shown:       held-out scenes of each split in the picture
+    """
+
+    data: Path
+    more_data: dict[Name, Path] = {}
+    vae: Path
+    train: Path
+    common: Overrides = ()
+    base: Base | None = None
+    run: Overrides = ()
+    variants: Annotated[dict[Name, Overrides], Field(min_length=2)]
+    reference: str
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2)
+    held_out: Annotated[dict[Name, str], Field(min_length=1)] = {"in_distribution": "test", "out_of_range": "ood"}
+    continuation: Continuation = Continuation()
+    columns: tuple[str, ...] = tuple(COLUMNS)
+    targets: tuple[Target, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    shown: Count = 4
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in COLUMNS:
+                raise ValueError(f"column '{name}' is unknown: {suggest(name, COLUMNS)}")
+        return names
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds {list(seeds)} hold one twice; a run is named by its variant and seed")
+        return seeds
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> "AblationConfig":
+        if self.reference not in self.variants:
+            raise ValueError(f"reference '{self.reference}' is no variant: {suggest(self.reference, self.variants)}")
+        if "data" in self.more_data:
+            raise ValueError("more_data: 'data' is the name of the main dataset; choose another")
+        measured = {*self.columns, *SET_COLUMNS}
+        for asked in (*self.targets, *self.guards):
+            if asked.column not in measured:
+                raise ValueError(f"'{asked.column}' is asked for and not measured: {suggest(asked.column, measured)}")
+        for target in self.targets:
+            if target.clips not in self.held_out:
+                raise ValueError(f"targets: clips '{target.clips}': {suggest(target.clips, self.held_out)}")
+            if ({**COLUMNS, **SET_COLUMNS})[target.column].best != 0.0:
+                raise ValueError(f"targets: '{target.column}': a ratio needs an error, whose best value is 0")
+        return self

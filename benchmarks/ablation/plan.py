@@ -1,0 +1,168 @@
+"""What an ablation consists of: datasets, one VAE, bases and runs, each with its checked config and folder."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from benchmarks.ablation.config import AblationConfig
+from physics_data.core.config import fingerprint, load_config
+from physics_data.core.errors import ConfigError, suggest
+from physics_data.pipeline.build_config import BuildConfig
+from worldsim.cards import read_card
+from worldsim.config import DiTTrainConfig, VAETrainConfig
+from worldsim.training.stages import load_train_config
+from worldsim.weights import MODEL_FORMAT, model_folder
+
+SOURCE = "physics"
+"""What the runs call their clips."""
+
+ROWS_NAME, FEATURES_NAME, RECORD_NAME = "rows.csv", "features.npz", "run.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant from one seed."""
+
+    variant: str
+    seed: int
+    folder: Path
+    train: DiTTrainConfig
+    fingerprint: str
+
+    @property
+    def label(self) -> str:
+        """Variant and seed in words."""
+        return f"{self.variant}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All parts of an ablation, every config of it checked.
+
+    datasets:  folder → what to build there; the first one holds the clips of training and the held-out ones
+    bases:     seed → training that runs of the seed go on from; all seeds may share one; empty without ``base``
+    """
+
+    config: AblationConfig
+    out: Path
+    datasets: dict[Path, BuildConfig]
+    vae: VAETrainConfig
+    bases: dict[int, DiTTrainConfig]
+    runs: tuple[Run, ...]
+
+    @property
+    def data(self) -> Path:
+        """The dataset of training and held-out clips."""
+        return next(iter(self.datasets))
+
+    def of(self, variants: tuple[str, ...]) -> tuple[Run, ...]:
+        """Return the runs of some variants, all if none is named, seed by seed.
+
+        Raises:
+            ConfigError: no such variant.
+        """
+        for name in variants:
+            if name not in self.config.variants:
+                raise ConfigError(f"no variant '{name}': {suggest(name, self.config.variants)}")
+        return tuple(run for run in self.runs if not variants or run.variant in variants)
+
+
+def make_plan(config: AblationConfig, out: Path) -> Plan:
+    """Resolve and check every config of an ablation, before anything is computed.
+
+    Raises:
+        ConfigError: a config that an override makes, or a file that is named, does not fit.
+        CheckpointError: no model in ``base.folder``.
+    """
+    folders = {"data": out / "data", **{name: out / name for name in config.more_data}}
+    files = {"data": config.data, **config.more_data}
+    datasets = {folders[name]: load_config(BuildConfig, files[name]) for name in folders}
+    missing = [split for split in config.held_out.values() if split not in _splits(datasets[folders["data"]])]
+    if missing:
+        raise ConfigError(f"held_out asks for the split '{missing[0]}', of which {config.data} makes no clip.")
+    source = [f"data.sources=[{{path: {folders['data']}, name: {SOURCE}}}]"]
+    vae = load_train_config(config.vae, [f"out={out / 'vae'}", *source])
+    if not isinstance(vae, VAETrainConfig):
+        raise ConfigError(f"vae: {config.vae} is of task '{vae.task}'; give the config of a VAE.")
+    shared = [*source, f"vae={vae.out}", *_filled(config.common, folders)]
+    bases = {}
+    if config.base is not None and config.base.folder is None:
+        for seed in config.seeds:
+            chosen = seed if config.base.seed is None else config.base.seed
+            own = [f"seed={chosen}", f"out={out / 'bases' / f'seed{chosen}'}"]
+            bases[seed] = _dit(config.train, [*shared, *_filled(config.base.overrides, folders), *own], "base")
+    shared += _filled(config.run, folders)
+    taken = None if config.base is None else config.base.folder
+    digest = None if taken is None else read_card(model_folder(taken), MODEL_FORMAT)["files"]
+    runs = []
+    for seed in config.seeds:
+        start = [f"start_from={bases[seed].out if seed in bases else taken}"] if config.base is not None else []
+        for variant, overrides in config.variants.items():
+            folder = out / "runs" / f"{variant}-seed{seed}"
+            own = [*shared, *start, *_filled(overrides, folders), f"seed={seed}", f"out={folder}"]
+            train = _dit(config.train, own, f"variant '{variant}'")
+            runs.append(
+                Run(variant, seed, folder, train, _identity(config, datasets, (vae, bases.get(seed), train), digest))
+            )
+    steps = {run.train.num_steps for run in runs}
+    if len(steps) > 1:
+        raise ConfigError(
+            f"the variants train for {sorted(steps)} steps; they are compared at equal steps, so write one."
+        )
+    return Plan(config, out, datasets, vae, bases, tuple(runs))
+
+
+def _dit(path: Path, overrides: list[str], what: str) -> DiTTrainConfig:
+    try:
+        train = load_train_config(path, overrides)
+    except ConfigError as error:
+        raise ConfigError(f"{what}: {error}") from error
+    if not isinstance(train, DiTTrainConfig):
+        raise ConfigError(f"train: {path} is of task '{train.task}'; give the config of a transformer.")
+    return train
+
+
+def _filled(overrides: tuple[str, ...], folders: dict[str, Path]) -> list[str]:
+    try:
+        return [
+            Template(override).substitute({name: str(path) for name, path in folders.items()}) for override in overrides
+        ]
+    except KeyError as error:
+        name = str(error.args[0])
+        raise ConfigError(f"${name} in an override is no dataset: {suggest(name, folders)}") from error
+    except ValueError as error:
+        raise ConfigError(
+            f"an override of {list(overrides)} has a '$' without a name; write $$ for the sign."
+        ) from error
+
+
+def _splits(data: BuildConfig) -> set[str]:
+    sizes = {"train": data.scenes_per_scenario.train, "val": data.scenes_per_scenario.val}
+    sizes |= {"test": data.scenes_per_scenario.test, "ood": data.held_out.scenes if data.held_out else 0}
+    return {split for split, count in sizes.items() if count}
+
+
+def _identity(
+    config: AblationConfig,
+    datasets: dict[Path, BuildConfig],
+    stages: tuple[VAETrainConfig | DiTTrainConfig | None, ...],
+    base_digest: dict[str, str] | None,
+) -> str:
+    """Return 16 hex digits that change with anything that can change a run's numbers, folders and hardware apart."""
+    parts: dict[str, Any] = {
+        "datasets": [fingerprint(data) for data in datasets.values()],
+        "stages": [None if stage is None else _content(stage) for stage in stages],
+        "base": base_digest,
+        "continuation": config.continuation.model_dump(mode="json"),
+        "columns": list(config.columns),
+        "held_out": config.held_out,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _content(stage: DiTTrainConfig | VAETrainConfig) -> dict[str, Any]:
+    content = stage.model_dump(mode="json", exclude={*stage.UNTRACKED, "vae", "start_from"})
+    return content | {"data": {name: value for name, value in content["data"].items() if name != "sources"}}

@@ -1,0 +1,104 @@
+"""``python -m benchmarks phyworld``: floors and baselines, training clips, and models in the published table."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from physics_data.core.program import make_app, messages, progress_bar
+
+app = make_app("PhyWorld's protocol: floors, baselines, training clips, and models of this project in its table.")
+
+Law = Literal["uniform", "parabola", "collision"]
+LAWS: tuple[Law, ...] = ("uniform", "parabola", "collision")
+
+
+@app.callback(invoke_without_command=True)
+def phyworld(
+    context: typer.Context,
+    law: Annotated[Law | None, typer.Option(help="One law; all if left out. Needed with --model and --vae.")] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run or model folder; several are training seeds of one row.", exists=True),
+    ] = None,
+    vae: Annotated[
+        list[Path] | None,
+        typer.Option(help="VAE whose floor is measured: builtin:NAME, or a run or model folder; may be repeated."),
+    ] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option(help="Seed of the noise; may be repeated; default 0, 1, 2.")
+    ] = None,
+    share: Annotated[int, typer.Option(min=1, help="One in so many of the published scenes; 1 takes all.")] = 8,
+    num_steps: Annotated[int, typer.Option(min=1, help="Solver steps.")] = 4,
+    vae_size: Annotated[int, typer.Option(min=8, help="Side of the pictures that a --vae codes, px.")] = 64,
+    name: Annotated[str, typer.Option(help="What the row of the models is called.")] = "ours",
+    out: Annotated[Path | None, typer.Option(help="Folder for rows.json, table.md and rollouts.png.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Reproduce PhyWorld's floors and baselines; with --model, continue its scenes from 3 frames and score them.
+
+    Examples: `python -m benchmarks phyworld --json > phyworld.json`,
+    `python -m benchmarks phyworld --law uniform --model runs/phyworld/carry_uniform --out runs/phyworld/table`
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from benchmarks.speed import as_table
+
+    if model or vae:
+        if law is None:
+            raise typer.BadParameter("--model and --vae need --law: uniform, parabola or collision.")
+        if ", " in name:
+            raise typer.BadParameter(f"--name '{name}' holds a comma, which parts the names of rows; leave it out.")
+        from benchmarks.phyworld.measure import Plan, measure, picture
+        from benchmarks.phyworld.table import markdown
+
+        plan = Plan(
+            law, tuple(model or ()), tuple(vae or ()), tuple(seeds or (0, 1, 2)), share, num_steps, vae_size, name
+        )
+        found = measure(plan, messages.print)
+        rows = found.rows
+        if out is not None:
+            from PIL import Image
+
+            from physics_data.core.atomic import atomic_path, write_text
+
+            write_text(out / "rows.json", json.dumps(rows, indent=1))
+            write_text(out / "table.md", markdown(law, rows))
+            if found.pictured:
+                with atomic_path(out / "rollouts.png") as partial:
+                    Image.fromarray(picture(found.pictured)).save(partial, format="png")
+            messages.print(f"[bold]{out}[/bold]: rows.json, table.md" + (", rollouts.png" if found.pictured else ""))
+    else:
+        from benchmarks.suites.phyworld import phyworld_floors
+
+        rows = [row for row in phyworld_floors(share) if law is None or row["name"].startswith(f"{law}, ")]
+    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+
+
+@app.command()
+def data(
+    law: Annotated[Law, typer.Option(help="uniform, parabola or collision.")],
+    out: Annotated[Path, typer.Option(help="Dataset folder, as `worldsim train` reads it.")],
+    clips: Annotated[
+        int, typer.Option(min=1, help="Clips to train on; the published sets have 30 000 and more.")
+    ] = 2000,
+    test_clips: Annotated[int, typer.Option(min=0, help="Held-out clips of the same ranges.")] = 64,
+    size: Annotated[int, typer.Option(min=1, help="Side of the pictures, px; divides 256.")] = 32,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the scenes.")] = 0,
+) -> None:
+    """Write training clips of a law: 32 frames at 10 Hz, drawn at 256 px and shrunk, training's ranges only.
+
+    Example: `python -m benchmarks phyworld data --law uniform --clips 2000 --out runs/phyworld/uniform`
+    """
+    from benchmarks.phyworld.data import ClipPlan, ranges_seen, write_clips
+
+    plan = ClipPlan(law=law, clips=clips, test_clips=test_clips, size=size, seed=seed)
+    with progress_bar() as progress:
+        bar = progress.add_task("clips", total=clips + test_clips, note="")
+        count = write_clips(out, plan, lambda: progress.advance(bar))
+    seen = ranges_seen(out)
+    messages.print(
+        f"[bold]{out}[/bold]: {count} clips. Read from the stored pixels: radius {seen.radius[0]:.2f} to "
+        f"{seen.radius[1]:.2f}, speed {seen.speed[0]:.2f} to {seen.speed[1]:.2f}"
+    )

@@ -1,0 +1,166 @@
+"""Trained models on PhyWorld's table: which scenes, which draws, which rows, which pictures."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from benchmarks.phyworld.pictures import as_drawn, as_seen
+from benchmarks.phyworld.rollouts import Continued, Continuer, chosen_scenes, coded
+from benchmarks.phyworld.table import Draw, Measured, rows_of
+from benchmarks.suites.phyworld import PREDICTORS, SceneError, scene_error
+from benchmarks.suites.phyworld_world import BallScene, Kind, draw
+from physics_data.core.sheets import contact_sheet
+from worldsim.weights import load_vae, model_folder
+
+Report = Callable[[str], None]
+
+_PICTURED = 4
+"""Scenes in range and out of range in the picture."""
+
+_COLUMNS = 11
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    models:     runs of one layout that differ in their training seed; each is drawn with every seed
+    vaes:       run or model folders of VAEs, whose floor is measured: true clips, coded and decoded
+    seeds:      of the noise
+    every:      one in so many published scenes
+    num_steps:  of the solver
+    vae_size:   side of the pictures that the VAEs of ``vaes`` code, px
+    """
+
+    law: Kind
+    models: tuple[Path, ...] = ()
+    vaes: tuple[Path, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    every: int = 8
+    num_steps: int = 4
+    vae_size: int = 64
+    name: str = "ours"
+
+
+@dataclass
+class Result:
+    """Rows, and the frames of the first draw of the pictured scenes, as the metric reads them."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    pictured: list[Continued] = field(default_factory=list)
+
+
+def measure(plan: Plan, report: Report = lambda line: None) -> Result:
+    """Measure floors, baselines, and every model and VAE of a plan on the same scenes.
+
+    Raises:
+        CheckpointError: a model is not there, or damaged.
+        DataError: a model cannot continue from three frames.
+    """
+    scenes = chosen_scenes(plan.law, plan.every)
+    inside = sum(scene.is_in_range for scene in scenes)
+    report(f"{plan.law}: {inside} scenes in range, {len(scenes) - inside} out of it")
+    result = Result()
+    for name, predictor in PREDICTORS.items():
+        errors = _scored((scene, draw(scene, predictor(scene))) for scene in scenes)
+        result.rows += rows_of(Measured(name, plan.law, (Draw(name, 0, errors),), _command(plan)))
+    shown = _shown(scenes)
+    draws, size = [], None
+    for folder in plan.models:
+        model = Continuer(folder, plan.num_steps)
+        size = model.size
+        for seed in plan.seeds:
+            pairs = []
+            for number, made in enumerate(model.videos(scenes, seed)):
+                pairs.append((made.scene, scene_error(made.scene, made.frames)))
+                if number in shown and not draws:
+                    result.pictured.append(made)
+            errors = tuple(error for _, error in pairs if error is not None)
+            draws.append(Draw(str(folder), seed, errors))
+            report(f"{folder}, seed {seed}: {_summary(errors)}")
+    if draws and size is not None:
+        result.rows += rows_of(_floor(plan, scenes, size))
+        result.rows += rows_of(Measured(plan.name, plan.law, tuple(draws), _command(plan), aims=True))
+    for folder in plan.vaes:
+        result.rows += _vae_rows(plan, folder, scenes, report)
+    return result
+
+
+def _floor(plan: Plan, scenes: Sequence[BallScene], size: int) -> Measured:
+    errors = _scored((scene, as_drawn(as_seen(draw(scene), size))) for scene in scenes)
+    return Measured(f"truth at {size} px", plan.law, (Draw("truth", 0, errors),), _command(plan))
+
+
+def _vae_rows(plan: Plan, folder: Path, scenes: Sequence[BallScene], report: Report) -> list[dict[str, Any]]:
+    """Return the floor of a VAE and of its pictures' size, and by how much the VAE raises it."""
+    vae, size = load_vae(model_folder(folder)), plan.vae_size
+    plain = _floor(plan, scenes, size)
+    errors = _scored((scene, coded(vae, scene, size)) for scene in scenes)
+    name = str(folder) if str(folder).startswith("builtin:") else folder.name
+    after = Measured(f"truth after VAE {name} at {size} px", plan.law, (Draw(str(folder), 0, errors),), _command(plan))
+    report(f"{folder}: {_summary(errors)}, without it {_summary(plain.draws[0].errors)}")
+    before, rows = rows_of(plain), rows_of(after)
+    raised = [
+        {
+            **row,
+            "name": row["name"] + ", rise over the pictures alone",
+            "value": 100 * (row["value"] / old["value"] - 1),
+            "unit": "%",
+            "target": 5.0,
+            "meets": row["value"] <= 1.05 * old["value"],
+            "peer": "published VAE",
+            "peer_value": {"uniform": 6.1, "collision": 12.0, "parabola": 1.0}[plan.law],
+            "ratio": None,
+        }
+        for row, old in zip(rows, before, strict=True)
+        if row["name"].endswith("published")
+    ]
+    return [*before, *rows, *raised]
+
+
+def _scored(pairs: Iterator[tuple[BallScene, UInt8[np.ndarray, "t n n 3"]]]) -> tuple[SceneError, ...]:
+    found = (scene_error(scene, frames) for scene, frames in pairs)
+    return tuple(error for error in found if error is not None)
+
+
+def _summary(errors: Sequence[SceneError]) -> str:
+    means = [
+        float(np.nanmean([error.published for error in errors if error.is_in_range == inside] or [np.nan]))
+        for inside in (True, False)
+    ]
+    return f"{means[0]:.4f} in range, {means[1]:.4f} out of it"
+
+
+def _shown(scenes: Sequence[BallScene]) -> set[int]:
+    """Return the numbers of the scenes in the picture: evenly spread by speed, in range and out of it."""
+    chosen: set[int] = set()
+    for inside in (True, False):
+        numbers = [number for number, scene in enumerate(scenes) if scene.is_in_range == inside]
+        by_speed = sorted(numbers, key=lambda number: sum(scenes[number].speeds))
+        places = np.linspace(0, len(by_speed) - 1, min(_PICTURED, len(by_speed))).round().astype(int)
+        chosen |= {by_speed[place] for place in places}
+    return chosen
+
+
+def picture(pictured: Sequence[Continued]) -> UInt8[np.ndarray, "h w 3"]:
+    """Return true clips above their continuations, the ground below; the first columns are given."""
+    videos, captions = [], []
+    for made in sorted(pictured, key=lambda one: (not one.scene.is_in_range, sum(one.scene.speeds))):
+        scene = made.scene
+        where = "in range" if scene.is_in_range else "out of range"
+        numbers = f"r {', '.join(f'{r:.2f}' for r in scene.radii)}, v {', '.join(f'{v:.2f}' for v in scene.speeds)}"
+        videos += [draw(scene)[:, ::-1], made.frames[:, ::-1]]
+        captions += [f"{where}: {numbers}: truth", "continued from 3 frames"]
+    return contact_sheet(videos, captions, columns=_COLUMNS, cell_height=64, across=2)
+
+
+def _command(plan: Plan) -> str:
+    folders = "".join(f" --model {folder}" for folder in plan.models)
+    folders += "".join(f" --vae {folder}" for folder in plan.vaes)
+    sizes = f" --vae-size {plan.vae_size}" if plan.vaes else ""
+    steps = f" --num-steps {plan.num_steps}" if plan.models else ""
+    return f"python -m benchmarks phyworld --law {plan.law}{folders}{sizes}{steps} --share {plan.every} --json"
