@@ -58,7 +58,7 @@ def test_a_model_sees_three_frames_and_no_more(tmp_path: Path):
     first, second = (next(iter(model.videos([one], seed=0))).frames for one in (scene, later))
     assert np.array_equal(first, second)
     given = np.abs(first[:3].astype(int) - draw(scene)[:3]).mean()
-    assert given < 1.5
+    assert given < 5  # softer rims; upside down it is 28
 
 
 def test_a_video_depends_on_its_own_seed_alone(tmp_path: Path):
