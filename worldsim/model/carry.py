@@ -67,9 +67,7 @@ class Carry(nn.Module):
         self.weigh = nn.Linear(config.hidden, config.carriers)
         self.inertia = nn.Parameter(torch.full((2, config.carriers), 0.25))
         self.acceleration = nn.Parameter(torch.zeros(config.carriers, 2))
-        with (
-            torch.no_grad()
-        ):  # all places weigh the same at first, so that data decides which is thing, which is ground
+        with torch.no_grad():  # all places weigh the same at first: data decides which is thing, which is ground
             self.weigh.weight.mul_(0.001)
             self.weigh.bias.fill_(1.0)
 

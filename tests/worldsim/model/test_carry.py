@@ -93,7 +93,7 @@ def test_training_finds_inertia_and_gravity() -> None:
     torch.manual_seed(0)
     carry, generator = Carry(2, CarryConfig()), torch.Generator().manual_seed(1)
     optimizer = torch.optim.Adam(carry.parameters(), lr=2e-2)
-    change, updates = (0.0, 0.15), 150
+    change, updates = (0.0, 0.15), 300
     for update in range(updates):
         for group in optimizer.param_groups:
             group["lr"] = 2e-2 * (1 - update / updates)
