@@ -141,6 +141,7 @@ class HardwareConfig(StrictModel):
     threads:    CPU threads; 0 leaves the choice to torch
     compile:    let torch compile the model, which pays on a GPU and needs a C++ compiler
     recompute:  compute each block again in the backward pass instead of keeping what it held (task dit): less memory
+    sharding:   several processes share out weights, averages and optimiser states (FSDP2) instead of each holding all
     """
 
     prefetch: Annotated[int, Field(ge=0)] = 2
@@ -149,6 +150,7 @@ class HardwareConfig(StrictModel):
     threads: Annotated[int, Field(ge=0)] = 0
     compile: bool = False
     recompute: bool = False
+    sharding: bool = False
 
 
 class ReportConfig(StrictModel):

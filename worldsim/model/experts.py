@@ -1,11 +1,13 @@
 """Feed-forward layers of several experts: by noise level, or chosen for each token."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.nn import functional as F
 
 from physics_data.core.config import StrictModel
@@ -126,8 +128,12 @@ class TokenExperts(nn.Module):
 
 
 @torch.no_grad()
-def rebalance(model: nn.Module) -> dict[str, torch.Tensor]:
+def rebalance(
+    model: nn.Module, total: Callable[[torch.Tensor], torch.Tensor] = lambda load: load
+) -> dict[str, torch.Tensor]:
     """Even out all routers of a model after an update, and return what tells of a collapse; empty without routers.
+
+    ``total`` sums the loads over processes that share a batch, so that all move the biases alike.
 
     expert_load:        largest share of tokens of one expert times the number of experts, worst layer; 1 = even
     expert_likeness:    largest cosine between two experts' directions in a router, worst layer; 1 = the same expert
@@ -137,9 +143,11 @@ def rebalance(model: nn.Module) -> dict[str, torch.Tensor]:
         return {}
     loads, likeness = [], []
     for layer in layers:
+        layer.load = total(layer.load)
         layer.rebalance()
         loads.append(layer.load.max() / layer.load.mean().clamp_min(1e-9))
-        direction = F.normalize(layer.router.weight.float(), dim=-1)
+        weight = layer.router.weight
+        direction = F.normalize((weight.full_tensor() if isinstance(weight, DTensor) else weight).float(), dim=-1)
         cosine = direction @ direction.T - 2 * torch.eye(len(direction), device=direction.device)
         likeness.append(cosine.max())
     return {"expert_load": torch.stack(loads).max(), "expert_likeness": torch.stack(likeness).max()}

@@ -1,18 +1,21 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped.
 
 A checkpoint is a folder ``checkpoints/STEP`` with ``weights.safetensors``, ``average.safetensors``, ``optimizer.pt``
-and ``card.json``, which holds the config, the identity of the data and the digest of each file. It appears whole or
-not at all.
+and ``card.json``, which holds the config, the identity of the data and the digest of each file. Processes that share
+out the weights write ``shards`` instead of the first three; any number of processes goes on from either. It appears
+whole or not at all.
 """
 
 import hashlib
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import nn
 
 from physics_data.core.atomic import atomic_folder, remove_partials, write_text
@@ -24,6 +27,9 @@ from worldsim.config import TrainConfig
 from worldsim.training.clipping import NormHistory
 from worldsim.training.ema import WeightAverage
 from worldsim.training.optimizer import Optimizers
+from worldsim.training.processes import told_by_first
+from worldsim.training.sharding import is_sharded
+from worldsim.training.shared_checkpoint import SHARDS, load_whole, load_whole_optimizers, read_shards, write_shards
 
 _FORMAT = "worldsim.checkpoint/2"
 _WEIGHTS, _AVERAGE, _OPTIMIZER = "weights.safetensors", "average.safetensors", "optimizer.pt"
@@ -51,6 +57,11 @@ class TrainingState:
     in_a_row: int = 0
 
     @property
+    def is_sharded(self) -> bool:
+        """Whether processes share out the weights."""
+        return is_sharded(self.model.parameters())
+
+    @property
     def average(self) -> WeightAverage:
         """The averaged weights that are exported."""
         return self.averages[0]
@@ -70,29 +81,38 @@ def run_fingerprint(config: TrainConfig, data: dict[str, str]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def save_checkpoint(run: Path, state: TrainingState, config: TrainConfig, data: dict[str, str], keep: int) -> Path:
-    """Write ``checkpoints/STEP`` and delete all but the newest ``keep``.
+def save_checkpoint(
+    run: Path, state: TrainingState, config: TrainConfig, data: dict[str, str], keep: int, accelerator: Accelerator
+) -> None:
+    """Write ``checkpoints/STEP`` and delete all but the newest ``keep``; all processes call this together.
 
     Raises:
         StorageError: the disk refused; older checkpoints stay as they were.
     """
+    first = accelerator.is_main_process
     path = run / "checkpoints" / f"{state.step:08d}"
-    with atomic_folder(path) as folder:
-        save_tensors(folder / _WEIGHTS, state.model.state_dict())
-        for name, average in _named(state.averages).items():
-            save_tensors(folder / name, average.model.state_dict())
-        torch.save([optimizer.state_dict() for optimizer in state.optimizers], folder / _OPTIMIZER)
-        card = {
-            "format": _FORMAT,
-            **{name: getattr(state, name) for name in _COUNTERS},
-            "norms": asdict(state.norms),
-            "identity": identity(config, data),
-            "files": {name: sha256_of(folder / name) for name in (_WEIGHTS, *_named(state.averages), _OPTIMIZER)},
-        }
-        write_text(folder / CARD_NAME, json.dumps(card, indent=1))
-    for old in list_checkpoints(run)[:-keep]:
-        shutil.rmtree(old)
-    return path
+    with atomic_folder(path) if first else nullcontext(path) as folder:
+        if state.is_sharded:
+            write_shards(told_by_first(accelerator, folder), state)
+        elif first:
+            save_tensors(folder / _WEIGHTS, state.model.state_dict())
+            for name, average in _named(state.averages).items():
+                save_tensors(folder / name, average.model.state_dict())
+            torch.save([optimizer.state_dict() for optimizer in state.optimizers], folder / _OPTIMIZER)
+        if first:
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            card = {
+                "format": _FORMAT,
+                **{name: getattr(state, name) for name in _COUNTERS},
+                "norms": asdict(state.norms),
+                "identity": identity(config, data),
+                "files": {file.relative_to(folder).as_posix(): sha256_of(file) for file in files},
+            }
+            write_text(folder / CARD_NAME, json.dumps(card, indent=1))
+    if first:
+        for old in list_checkpoints(run)[:-keep]:
+            shutil.rmtree(old)
+    accelerator.wait_for_everyone()
 
 
 def list_checkpoints(run: Path) -> list[Path]:
@@ -121,16 +141,26 @@ def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str,
             + "\nTrain into another folder with --out, or set the old values back with --set KEY=VALUE."
         )
     check_files(path, card, advice=_how_to_go_on(run, path))
-    state.model.load_state_dict(load_tensors(path / _WEIGHTS))
-    for name, average in _named(state.averages).items():
-        average.model.load_state_dict(load_tensors(path / name))
-    stored = torch.load(path / _OPTIMIZER, weights_only=True, map_location="cpu")
-    for optimizer, values in zip(state.optimizers, stored, strict=True):
-        optimizer.load_state_dict(values)
+    if (path / SHARDS).is_dir():
+        read_shards(path, state)
+    else:
+        _read_whole(path, state)
     for name in _COUNTERS:
         setattr(state, name, card[name])
     state.norms = NormHistory(**card["norms"])
     return True
+
+
+def _read_whole(path: Path, state: TrainingState) -> None:
+    load_whole(state.model, load_tensors(path / _WEIGHTS))
+    for name, average in _named(state.averages).items():
+        load_whole(average.model, load_tensors(path / name))
+    stored = torch.load(path / _OPTIMIZER, weights_only=True, map_location="cpu")
+    if state.is_sharded:
+        load_whole_optimizers(state.model, state.optimizers, stored)
+        return
+    for optimizer, values in zip(state.optimizers, stored, strict=True):
+        optimizer.load_state_dict(values)
 
 
 def _named(averages: tuple[WeightAverage, ...]) -> dict[str, WeightAverage]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from worldsim.training.sharding import is_sharded, local, whole
+
 _KEPT = 0.99
 _SETTLED = 20
 
@@ -42,15 +44,19 @@ class NormHistory:
 
 
 def gradient_norm(model: nn.Module) -> torch.Tensor:
-    """Return the norm of all gradients together."""
+    """Return the norm of all gradients together, those that other processes hold among them."""
     gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients)
+    if not is_sharded(gradients):
+        return torch.nn.utils.get_total_norm(gradients)
+    kinds = ([one for one in gradients if is_sharded([one]) == sharded] for sharded in (True, False))
+    norms = [whole(torch.nn.utils.get_total_norm(kind)) for kind in kinds if kind]
+    return torch.stack(norms).norm()
 
 
 def scale_gradients(model: nn.Module, norm: float, limit: float) -> None:
     """Scale all gradients, of that norm together, down to the limit if they are longer."""
     if norm > limit:
-        gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        gradients = [local(weight.grad) for weight in model.parameters() if weight.grad is not None]
         torch._foreach_mul_(gradients, limit / norm)  # pyright: ignore[reportPrivateImportUsage]
 
 
@@ -59,5 +65,5 @@ def broken_parts(model: nn.Module) -> list[str]:
     return [
         name
         for name, weight in model.named_parameters()
-        if weight.grad is not None and not bool(weight.grad.isfinite().all())
+        if weight.grad is not None and not bool(whole(weight.grad).isfinite().all())
     ][:5]

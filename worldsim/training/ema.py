@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import nn
 
+from worldsim.training.sharding import local
+
 
 class WeightAverage:
     """An exponential moving average of a model's weights.
@@ -24,7 +26,9 @@ class WeightAverage:
     def update(self, model: nn.Module, num_updates: int) -> None:
         """Move the average towards the model's weights; ``num_updates`` counts the updates before this one."""
         decay = min(self.decay, (1 + num_updates) / (10 + num_updates))
-        averaged, current = self.model.state_dict(), model.state_dict()
+        averaged, current = (
+            {name: local(value) for name, value in one.state_dict().items()} for one in (self.model, model)
+        )
         moving = [name for name, value in averaged.items() if value.is_floating_point()]
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             [averaged[name] for name in moving], [current[name] for name in moving], 1 - decay

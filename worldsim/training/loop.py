@@ -3,12 +3,14 @@
 import json
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from rich.progress import Progress
+from torch import nn
 
 from physics_data.core.atomic import remove_partials, write_text
 from physics_data.core.config import dump_yaml
@@ -27,7 +29,8 @@ from worldsim.training.hardware import build_accelerator
 from worldsim.training.journal import Journal, SilentJournal
 from worldsim.training.meters import Clock, LossWindow
 from worldsim.training.optimizer import build_optimizers, learning_rate_factor, set_learning_rate
-from worldsim.training.processes import agreed, average_gradients, average_values, part_of
+from worldsim.training.processes import agreed, anywhere, average_gradients, average_values, part_of, sum_over
+from worldsim.training.sharding import WholeCopy, shard, shares_weights
 from worldsim.training.tasks import TASKS
 from worldsim.training.tasks.base import Task, Validates
 
@@ -66,6 +69,7 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     part = part_of(accelerator, task)
     model = task.model.to(accelerator.device)
     averages = tuple(WeightAverage(model, decay) for decay in (config.ema_decay, *config.more_ema_decays))
+    together = _share_out(accelerator, config, model, averages)
     state = TrainingState(model, averages, build_optimizers(model, config.optimizer))
     data = task.data_identity()
     resume(config.out, state, config, data)
@@ -80,15 +84,16 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     journal = Journal(config.out, state.step) if writes else SilentJournal(config.out)
     if config.hardware.compile:
         model.compile()
-    run = _Run(config, accelerator, task, part, state, data, journal)
+    run = _Run(config, accelerator, task, part, state, data, journal, together)
     try:
         with accelerator.main_process_first():
             task.prepare(progress)
         metrics = run.train(progress)
         finished = state.step == config.num_steps
+        averaged = run.whole(state.average)
         if writes:
-            metrics |= task.finish(state.average.model, progress)
-            task.export(state.average.model, config.out / "model", _facts(config, task, state, data, metrics))
+            metrics |= task.finish(averaged, progress)
+            task.export(averaged, config.out / "model", _facts(config, task, state, data, metrics))
         accelerator.wait_for_everyone()
     except KeyboardInterrupt as error:
         raise InterruptedTrainingError(_how_to_go_on(config, state)) from error
@@ -99,7 +104,10 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
 
 @dataclass
 class _Run:
-    """One run from its state on."""
+    """One run from its state on.
+
+    together:  where sharded averages are put together; None where nothing is sharded
+    """
 
     config: TrainConfig
     accelerator: Accelerator
@@ -108,6 +116,7 @@ class _Run:
     state: TrainingState
     data: dict[str, str]
     journal: Journal | SilentJournal
+    together: WholeCopy | None = None
 
     def train(self, progress: Progress) -> dict[str, float]:
         """Do the steps that are left; returns the means of the last log interval."""
@@ -133,15 +142,25 @@ class _Run:
                     self.journal.scalars(state.step, metrics | self._costs(rate))
                     progress.update(bar, note=f"loss {metrics.get('loss', math.nan):.4f}, {rate:.0f} clips/s")
                 if state.step % report.checkpoint_every == 0 or ended:
-                    if self.accelerator.is_main_process:
-                        save_checkpoint(config.out, state, config, self.data, report.keep_checkpoints)
-                    self.accelerator.wait_for_everyone()
-                if (state.step % report.picture_every == 0 or ended) and self.accelerator.is_main_process:
+                    save_checkpoint(config.out, state, config, self.data, report.keep_checkpoints, self.accelerator)
+                if state.step % report.picture_every == 0 or ended:
                     with clock.paused():
-                        for name, picture in self.task.pictures(state.average.model, progress).items():
-                            self.journal.picture(state.step, name, picture)
+                        self._draw(progress)
                 progress.update(bar, completed=state.step)
         return metrics
+
+    def whole(self, average: WeightAverage) -> Any:
+        """Return an averaged model in one piece; where it is sharded, in the first process only.
+
+        All processes call this together, and use what they got before they call it again.
+        """
+        return average.model if self.together is None else self.together.of(average.model)
+
+    def _draw(self, progress: Progress) -> None:
+        model = self.whole(self.state.average)
+        if self.accelerator.is_main_process:
+            for name, picture in self.task.pictures(model, progress).items():
+                self.journal.picture(self.state.step, name, picture)
 
     def _update(self, batch: Any) -> dict[str, torch.Tensor]:
         """Do one update of the weights and of their averages; returns the losses and the norm of the gradient.
@@ -159,7 +178,8 @@ class _Run:
         average_gradients(accelerator, state.model)
         norm = float(gradient_norm(state.model))
         values = {name: value.detach() for name, value in losses.items()}
-        if not math.isfinite(norm) or not math.isfinite(float(values["loss"])):
+        is_bad = not math.isfinite(norm) or not math.isfinite(float(values["loss"]))
+        if anywhere(accelerator, is_bad):
             self._skip(values)
             return {}
         state.in_a_row = 0
@@ -173,7 +193,7 @@ class _Run:
             optimizer.zero_grad(set_to_none=True)
         for average in state.averages:
             average.update(state.model, state.step - state.skipped)
-        told_by_routers = rebalance(state.model)
+        told_by_routers = rebalance(state.model, partial(sum_over, accelerator))
         numbers = {"gradient_norm": torch.tensor(norm), "learning_rate_factor": torch.tensor(factor)}
         return {**values, **told_by_routers, **numbers}
 
@@ -201,15 +221,18 @@ class _Run:
     def _validated(self, progress: Progress, ended: bool) -> dict[str, float]:
         """Return what held-out clips say of each average, if it is time."""
         every, state = self.config.report.validate_every, self.state
-        if every is None or not isinstance(self.task, Validates) or not self.accelerator.is_main_process:
+        if every is None or not isinstance(self.task, Validates) or (state.step % every and not ended):
             return {}
-        if state.step % every and not ended:
-            return {}
-        measured = self.task.validate(state.average.model, progress)
-        found = {f"validation/{name}": value for name, value in measured.items()}
-        for average in state.averages[1:]:
-            loss = self.task.validate(average.model, progress)["loss"]
-            found[f"validation/loss_ema_{average.decay:g}"] = loss
+        found: dict[str, float] = {}
+        for average in state.averages:
+            model = self.whole(average)
+            if not self.accelerator.is_main_process:
+                continue
+            measured = self.task.validate(model, progress)
+            if average is state.average:
+                found |= {f"validation/{name}": value for name, value in measured.items()}
+            else:
+                found[f"validation/loss_ema_{average.decay:g}"] = measured["loss"]
         return found
 
     def _costs(self, rate: float) -> dict[str, float]:
@@ -220,6 +243,18 @@ class _Run:
 
     def _time_is_up(self, clock: Clock) -> bool:
         return agreed(self.accelerator, clock.reached(self.config.report.max_minutes))
+
+
+def _share_out(
+    accelerator: Accelerator, config: TrainConfig, model: nn.Module, averages: tuple[WeightAverage, ...]
+) -> WholeCopy | None:
+    """Leave each process its part of the model and of its averages, if the config asks for that."""
+    if not shares_weights(accelerator, config.hardware):
+        return None
+    together = WholeCopy(model, accelerator)
+    for one in (model, *(average.model for average in averages)):
+        shard(one, accelerator)
+    return together
 
 
 def _facts(

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from worldsim.training.sharding import placed_like, whole
+
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ADAM_SIZE = 0.2
 
@@ -39,6 +41,8 @@ def orthogonalise(matrices: Float[torch.Tensor, "n rows columns"], num_iteration
 class Muon(torch.optim.Optimizer):
     """Muon in the precision of the weights, with equal shapes done together; kernels are matrices of out x the rest.
 
+    Of sharded weights each process gathers the directions of all matrices of one shape and keeps its part of updates.
+
     Against ``torch.optim.Muon`` it takes convolutions, and it does not round to bfloat16, which most CPUs emulate. The
     update has the root mean square of AdamW's (0.2), so learning rates and decay carry over.
 
@@ -68,9 +72,9 @@ class Muon(torch.optim.Optimizer):
             assert weight.grad is not None
             buffer = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
             buffer.lerp_(weight.grad, 1 - group["momentum"])
-            directions.append(weight.grad.lerp(buffer, group["momentum"]).flatten(1))
+            directions.append(whole(weight.grad.lerp(buffer, group["momentum"])).flatten(1))
         updates = orthogonalise(torch.stack(directions), group["iterations"])
         size = _ADAM_SIZE * max(updates.shape[-2:]) ** 0.5
         for weight, update in zip(weights, updates, strict=True):
             weight.mul_(1 - group["lr"] * group["weight_decay"])
-            weight.add_(update.view_as(weight), alpha=-group["lr"] * size)
+            weight.add_(placed_like(update.view(weight.shape), weight), alpha=-group["lr"] * size)

@@ -9,6 +9,7 @@ from torch import nn
 from physics_data.core.errors import ConfigError, suggest
 from worldsim.config import OptimizerConfig
 from worldsim.training.muon import Muon
+from worldsim.training.sharding import is_sharded
 
 Optimizers = list[torch.optim.Optimizer]
 
@@ -52,7 +53,7 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> Optimizers:
         {"params": [weight for weight in rest if weight.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [weight for weight in rest if weight.ndim < 2], "weight_decay": 0.0},
     ]
-    groups = [group for group in groups if group["params"]]
+    groups = [part for group in groups for part in _apart(group)]
     optimizers: Optimizers = []
     if groups:
         betas = (config.beta1, config.beta2)
@@ -64,6 +65,19 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> Optimizers:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
     return optimizers
+
+
+def weights_in_order(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[str, nn.Parameter]]:
+    """Return an optimiser's weights with their names, in the order in which it holds them where none is sharded."""
+    own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    named = [(name, weight) for name, weight in model.named_parameters() if id(weight) in own]
+    return sorted(named, key=lambda one: one[1].ndim < 2)
+
+
+def _apart(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a group as one of sharded and one of whole weights, which one kernel does not update together."""
+    parts = ([weight for weight in group["params"] if is_sharded([weight]) == sharded] for sharded in (True, False))
+    return [{**group, "params": part} for part in parts if part]
 
 
 def set_learning_rate(optimizers: Optimizers, factor: float) -> None:

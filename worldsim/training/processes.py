@@ -3,14 +3,18 @@
 Everything random is drawn for the whole batch in each process, so the number of processes changes nothing but rounding.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from physics_data.core.errors import ConfigError
 from worldsim.losses.part import WHOLE, Part
+from worldsim.training.sharding import is_sharded
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -37,13 +41,18 @@ def part_of(accelerator: Accelerator, task: object) -> Part:
 
 
 def average_gradients(accelerator: Accelerator, model: nn.Module) -> None:
-    """Give every process the mean of all gradients; a weight that no process used keeps having none."""
+    """Give every process the mean of all gradients; a weight that no process used keeps having none.
+
+    Gradients of sharded weights are means already.
+    """
     if accelerator.num_processes == 1:
         return
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    weights = [weight for weight in model.parameters() if weight.requires_grad and not is_sharded([weight])]
     used = torch.tensor([float(weight.grad is not None) for weight in weights], device=accelerator.device)
     used = _reduced(accelerator, used, "sum")
     weights = [weight for weight, count in zip(weights, used.tolist(), strict=True) if count]
+    if not weights:
+        return
     flat = torch.cat([(torch.zeros_like(w) if w.grad is None else w.grad).flatten() for w in weights])
     flat = _reduced(accelerator, flat, "mean")
     for weight, piece in zip(weights, flat.split([weight.numel() for weight in weights]), strict=True):
@@ -58,12 +67,26 @@ def average_values(accelerator: Accelerator, values: dict[str, float]) -> dict[s
     return dict(zip(values, _reduced(accelerator, stacked, "mean").tolist(), strict=True))
 
 
+def sum_over(accelerator: Accelerator, values: torch.Tensor) -> torch.Tensor:
+    """Return the sum of a tensor over all processes."""
+    return values if accelerator.num_processes == 1 else _reduced(accelerator, values, "sum")
+
+
+def anywhere(accelerator: Accelerator, found: bool) -> bool:
+    """Return whether any process found it, so that all do the same about it."""
+    return bool(sum_over(accelerator, torch.tensor([float(found)], device=accelerator.device)).item() > 0)
+
+
 def agreed(accelerator: Accelerator, decision: bool) -> bool:
     """Return what the first process decided, so that clocks that differ do not part the processes."""
+    return anywhere(accelerator, decision and accelerator.is_main_process)
+
+
+def told_by_first(accelerator: Accelerator, value: T) -> T:
+    """Return the value that the first process has."""
     if accelerator.num_processes == 1:
-        return decision
-    vote = torch.tensor([float(decision and accelerator.is_main_process)], device=accelerator.device)
-    return bool(_reduced(accelerator, vote, "sum").item() > 0)
+        return value
+    return broadcast_object_list([value])[0]
 
 
 def _reduced(accelerator: Accelerator, values: torch.Tensor, how: str) -> torch.Tensor:

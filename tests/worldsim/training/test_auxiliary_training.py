@@ -1,6 +1,5 @@
 """Training of the transformer with auxiliary losses: stored, resumed, exported, shared, and left alone without them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ import pytest
 import torch
 from rich.progress import Progress
 
-from physics_data.core.config import validate_config
 from physics_data.core.errors import CheckpointError, ConfigError, UnknownNameError
+from tests.worldsim.training.conftest import Configure
 from tests.worldsim.training.test_loop import same_tensors, without_times
 from worldsim.cards import load_tensors
 from worldsim.config import DiTTrainConfig
@@ -18,48 +17,9 @@ from worldsim.training import label_store
 from worldsim.training.loop import InterruptedTrainingError, train
 from worldsim.training.tasks import dit as dit_task
 from worldsim.training.tasks.dit import DiTTask
-from worldsim.vae import VideoVAE, VideoVAEConfig
-from worldsim.weights import load_generator, save_vae
+from worldsim.weights import load_generator
 
-VAE = VideoVAEConfig.model_validate(
-    {
-        "latent_channels": 4,
-        "strides": [{"frames": 4, "size": 4}],
-        "widths": [8],
-        "encoder_blocks": [1],
-        "decoder_blocks": [1],
-    }
-)
 LOSS = {"instance_gain": 1.0, "auxiliary": {"identity": {}, "permanence": {"by_gradient": True}, "attributes": {}}}
-
-Configure = Callable[..., DiTTrainConfig]
-
-
-@pytest.fixture
-def configure(tmp_path: Path, make_dataset: Callable[..., Path]) -> Configure:
-    """Return a function that makes the config of a tiny run over labelled and unlabelled clips."""
-    torch.manual_seed(0)
-    save_vae(tmp_path / "vae", VideoVAE(VAE), VAE, {})
-    sources = [{"path": str(make_dataset("physics"))}, {"path": str(make_dataset("footage", source="footage"))}]
-
-    def make(out: str, **changes: Any) -> DiTTrainConfig:
-        raw = {
-            "task": "dit",
-            "out": str(tmp_path / out),
-            "vae": str(tmp_path / "vae"),
-            "num_steps": 4,
-            "batch_size": 4,
-            "data": {"sources": sources, "num_frames": 5, "height": 16, "width": 16},
-            "model": {"latent_channels": 4, "depth": 2, "width": 32, "num_heads": 2, "text_buckets": 64},
-            "tokenizer": {"max_words": 8, "num_buckets": 64},
-            "samples": {"prompts": ["a red ball falls"], "drawing": {"num_steps": 2}, "num_given": 1},
-            "optimizer": {"name": "muon", "warmup_steps": 1, "adamw_for": ["enter", "leave"]},
-            "hardware": {"device": "cpu", "threads": 1},
-            "report": {"log_every": 1, "checkpoint_every": 2, "picture_every": 4, "validate_every": 4},
-        }
-        return validate_config(DiTTrainConfig, {**raw, **changes}, source="test")
-
-    return make
 
 
 def run(config: DiTTrainConfig) -> Path:

@@ -72,4 +72,4 @@ def test_the_average_follows_its_closed_form() -> None:
         average.update(model, step)
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * step
-    assert float(average.model.weight.detach()) == pytest.approx(expected, rel=1e-5)
+    assert float(average.model.get_parameter("weight").detach()) == pytest.approx(expected, rel=1e-5)
