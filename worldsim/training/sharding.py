@@ -7,6 +7,7 @@ Source: Rajbhandari et al. (2020), ZeRO: memory optimizations toward training tr
 """
 
 import copy
+import warnings
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -32,6 +33,8 @@ def shard(model: nn.Module, accelerator: Accelerator) -> None:
     All processes must have made equal weights. Each block is gathered for itself; probes beside a transformer are small
     and stay whole. Before this call every process holds the whole model for a moment.
     """
+    # It warns of outputs that are views, which must not be changed in place; nothing here does.
+    warnings.filterwarnings("ignore", message=".*returned a view tensor")
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     transformers = [module for module in model.modules() if isinstance(module, DiT)]
     for module in (module for module in model.modules() if isinstance(module, Block)):

@@ -4,6 +4,7 @@ Tensors are stored by name (``weights/NAME``, ``average/NAME``, ``optimizer/NAME
 torch.distributed.checkpoint, which cuts them anew for whoever reads.
 """
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,9 @@ def read_shards(folder: Path, state: "TrainingState") -> None:
     differing = stored.keys() ^ {*tensors, *of_optimizer}
     if differing:
         raise CheckpointError(f"{folder} holds other weights than this model: {', '.join(sorted(differing)[:5])}.")
-    load({**tensors, **of_optimizer}, storage_reader=reader, no_dist=not is_initialized())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # one process is enough to read
+        load({**tensors, **of_optimizer}, storage_reader=reader, no_dist=not is_initialized())
     owners = {id(weight): one for one in state.optimizers for group in one.param_groups for weight in group["params"]}
     for key, value in of_optimizer.items():
         name, _, what = key.removeprefix(f"{_OPTIMIZER}/").rpartition("/")

@@ -197,26 +197,33 @@ from tests.worldsim.training.toy_task import ToyConfig
 from worldsim.training import loop
 torch.set_num_threads(1)
 loop.TASKS = Registry("task", {"toy": "tests.worldsim.training.toy_task:ToyTask"})
-with Progress(disable=True) as progress:
-    loop.train(validate_config(ToyConfig, json.loads(sys.argv[1]), source="test"), progress)
+for given in sys.argv[1:]:
+    with Progress(disable=True) as progress:
+        loop.train(validate_config(ToyConfig, json.loads(given), source="test"), progress)
 """
 
 
 def test_two_processes_train_as_one(tmp_path: Path, train_toy: Train, toy_config) -> None:
     settings = {"num_steps": 12, "more_ema_decays": [0.5], "optimizer": {"clipping": "adaptive", "warmup_steps": 2}}
     train_toy(tmp_path / "one", **settings)
-    config = toy_config(tmp_path / "two", **settings).model_dump_json()
+    sharing = {"device": "cpu", "threads": 1, "sharding": True}
+    given = [
+        toy_config(tmp_path / "two", **settings).model_dump_json(),
+        toy_config(tmp_path / "sharded", **settings, hardware=sharing).model_dump_json(),
+    ]
     script = tmp_path / "shared.py"
     script.write_text(SHARED)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, config], env=environment, capture_output=True, text=True)
+    done = subprocess.run([*command, *given], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    alone, shared = without_times(tmp_path / "one"), without_times(tmp_path / "two")
-    assert len(alone) == len(shared) == 12
-    for one, two in zip(alone, shared, strict=True):
-        assert one == pytest.approx(two, rel=1e-5)
-    final = "checkpoints/00000012/weights.safetensors"
-    one, two = load_tensors(tmp_path / "one" / final), load_tensors(tmp_path / "two" / final)
-    for name, value in one.items():
-        torch.testing.assert_close(value, two[name], atol=1e-6, rtol=1e-5)
+    alone, final = without_times(tmp_path / "one"), "model/weights.safetensors"
+    for run in ("two", "sharded"):
+        shared = without_times(tmp_path / run)
+        assert len(alone) == len(shared) == 12
+        for one, two in zip(alone, shared, strict=True):
+            assert one == pytest.approx(two, rel=1e-5)
+        one, two = load_tensors(tmp_path / "one" / final), load_tensors(tmp_path / run / final)
+        for name, value in one.items():
+            torch.testing.assert_close(value, two[name], atol=1e-6, rtol=1e-5)
+    assert (tmp_path / "sharded" / "checkpoints" / "00000012" / "shards" / ".metadata").is_file()

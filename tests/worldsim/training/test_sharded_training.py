@@ -97,6 +97,7 @@ def require_same(one: Path, other: Path) -> None:
         torch.testing.assert_close(value, found[name], atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_sharded_weights_train_as_whole_ones_and_go_on_in_any_number_of_processes(
     tmp_path: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch, stop: None
 ) -> None:
