@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from physics_data.core.atomic import remove_partials
 from physics_data.core.clip import Clip
 from physics_data.core.config import StrictModel
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.errors import DataError, VideoError
+from physics_data.core.errors import DataError, VideoError, suggest
 from physics_data.core.provenance import write_provenance
 from physics_data.core.seeding import step_seed
 from physics_data.core.video import iterate_frames, write_video
@@ -23,13 +23,17 @@ from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage.framing import crop, scale_to_cover
 from worldsim.data.footage.windows import cut_windows
 from worldsim.diffusion import GuidanceConfig
+from worldsim.model.conditioning import Told
 from worldsim.sampling import Drawing, Story, generate, rollout
 from worldsim.vae.blocks import Memory
 from worldsim.weights import Generator, load_generator, model_folder, put_adapter
 
 
 class SampleConfig(StrictModel):
-    """How videos are drawn from a model. Sizes that are None are those it was trained on."""
+    """How videos are drawn from a model. Sizes that are None are those it was trained on.
+
+    numbers:  what is told besides the prompt, for a model with ``model.numbers``; the rest counts as unknown
+    """
 
     num_frames: int | None = None
     height: int | None = None
@@ -37,6 +41,7 @@ class SampleConfig(StrictModel):
     seed: int = 0
     drawing: Drawing = Drawing(guidance=GuidanceConfig(weight=2.5))
     domain: int = 1
+    numbers: dict[str, tuple[float, ...]] = {}
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,21 @@ class Sampler:
         seeds: Sequence[int],
         domains: Sequence[int],
         first_frames: UInt8[np.ndarray, "b k h w 3"] | None = None,
+        frames: Mapping[int, UInt8[np.ndarray, "h w 3"]] | None = None,
     ) -> UInt8[np.ndarray, "b t h w 3"]:
-        """Generate one video for each prompt. A video depends on its own seed, not on those beside it."""
+        """Generate one video for each prompt. A video depends on its own seed, not on those beside it.
+
+        Args:
+            prompts: what happens; "" leaves it to the model
+            seeds: of the noise
+            domains: 1 = physics, 2 = real
+            first_frames: of each video
+            frames: pictures that all videos show, by the number of the frame
+        """
+        pictures = {
+            number: to_tensor(picture[None, None])[:, :, 0].expand(len(prompts), -1, -1, -1).to(self.device)
+            for number, picture in (frames or {}).items()
+        }
         num_frames, height, width = self.geometry
         video = generate(
             self.model.dit,
@@ -100,9 +118,29 @@ class Sampler:
             generator=[torch.Generator(self.device).manual_seed(seed) for seed in seeds],
             drawing=self.config.drawing,
             first_frames=None if first_frames is None else to_tensor(first_frames).to(self.device),
+            frames=pictures,
             domain=torch.tensor(domains, device=self.device),
+            told=self.told(len(prompts)),
         )
         return to_rgb(video)
+
+    def told(self, count: int) -> dict[str, Told]:
+        """Return the numbers of the config for so many videos.
+
+        Raises:
+            DataError: the model takes no such numbers, or another count of values.
+        """
+        sizes = {one.name: one.size for one in self.model.dit.config.numbers}
+        found: dict[str, Told] = {}
+        for name, values in self.config.numbers.items():
+            if name not in sizes:
+                known = suggest(name, sizes) if sizes else "it was trained without model.numbers."
+                raise DataError(f"this model takes no number '{name}': {known}")
+            if len(values) != sizes[name]:
+                raise DataError(f"--number {name} has {len(values)} values, this model takes {sizes[name]}.")
+            told = torch.tensor(values, dtype=torch.float32, device=self.device).expand(count, 1, -1)
+            found[name] = Told(told, torch.ones(count, 1, dtype=torch.bool, device=self.device))
+        return found
 
     def stream(
         self,
@@ -133,6 +171,7 @@ class Sampler:
             text_mask,
             torch.tensor([self.config.domain], device=self.device),
             torch.tensor([self.frame_rate], device=self.device),
+            self.told(1),
         )
         made = rollout(
             dit,
@@ -165,6 +204,19 @@ def read_first_frames(
     if window is None:
         raise VideoError(f"{path} is shorter than {num_given} frames at {frame_rate:g} Hz; use a smaller --num-given.")
     return crop(window.rgb, height, width, across=0.5, down=0.5)
+
+
+def read_picture(path: Path, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+    """Read a picture at a size: its centre part.
+
+    Raises:
+        VideoError: no picture, or a video of several frames.
+        DataError: it is smaller than asked.
+    """
+    found = list(itertools.islice(iterate_frames(path), 2))
+    if len(found) > 1:
+        raise VideoError(f"{path} is a video; give one picture (png, jpg), or use --first-frames for a video.")
+    return crop(scale_to_cover(found[0][1], height, width)[None], height, width, across=0.5, down=0.5)[0]
 
 
 def continue_dataset(
@@ -210,6 +262,7 @@ def _check_same_system(record: Path, sampler: Sampler, num_given: int) -> None:
     if not record.is_file():
         return
     before = yaml.safe_load(record.read_text(encoding="utf-8"))
+    before["config"] = {**SampleConfig().model_dump(mode="json"), **before.get("config", {})}  # settings added since
     now = {"config": sampler.config.model_dump(mode="json"), "model": sampler.model.card, "num_given": num_given}
     differing = [name for name, value in now.items() if json.loads(json.dumps(value)) != before.get(name)]
     if differing:

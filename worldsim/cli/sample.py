@@ -1,5 +1,6 @@
 """``python -m worldsim sample``."""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,8 @@ import typer
 from physics_data.core.program import messages, progress_bar
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from worldsim.videos import Sampler
 
 RUNS = Path("runs/demo")
@@ -20,6 +23,21 @@ def sample(
         list[str] | None, typer.Option(help="What happens, in words; may be given several times.")
     ] = None,
     first_frames: Annotated[Path | None, typer.Option(help="Video whose first frames are continued.")] = None,
+    last_frame: Annotated[Path | None, typer.Option(help="Picture that the video ends with.")] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            help="Pictures at any frames, counted from 0: 0=start.png,16=middle.png. For a model trained with "
+            "loss.given_anywhere or loss.own_t_share. A picture in between rests for as long as its latent frame."
+        ),
+    ] = None,
+    number: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a model with model.numbers is told, NAME=VALUE, e.g. gravity=3.7 (m/s²); several values are "
+            "joined by commas. May be given several times; what is not given is unknown, which is not zero."
+        ),
+    ] = None,
     reference: Annotated[Path | None, typer.Option(help="Dataset whose clips are continued, one video each.")] = None,
     split: Annotated[str, typer.Option(help="Split of the --reference dataset.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many clips of the --reference dataset.")] = None,
@@ -55,16 +73,24 @@ def sample(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference.")] = 8,
 ) -> None:
-    """Make a video from a prompt, from given first frames, or one for each clip of a dataset.
+    """Make a video from a prompt, from given frames, or one for each clip of a dataset.
+
+    Frames can be given at the start (--first-frames), at the end (--last-frame) and anywhere (--frames), with or
+    without a prompt; the rest is made to fit them, and --guidance-weight acts as without them.
 
     Examples: `python -m worldsim sample --prompt "a red ball falls" --out ball.mp4`,
+    `python -m worldsim sample --frames 0=a.png --last-frame b.png --prompt "a red ball rolls" --out between.mp4`,
+    `python -m worldsim sample --prompt "a red ball falls" --number gravity=1.6 --out moon.mp4`,
     `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-given 5`
     """
     prompts = prompt or []
-    if reference is None and not prompts and first_frames is None:
-        raise typer.BadParameter("give --prompt, --first-frames or --reference.")
-    if reference is not None and (prompts or first_frames is not None):
+    pictures, numbers = parse_frames(frames), parse_numbers(number or [])
+    if reference is None and not prompts and first_frames is None and last_frame is None and not pictures:
+        raise typer.BadParameter("give --prompt, --first-frames, --last-frame, --frames or --reference.")
+    if reference is not None and (prompts or first_frames is not None or last_frame is not None or pictures):
         raise typer.BadParameter("--reference takes prompts and first frames from its clips; leave the others out.")
+    if stream and (last_frame is not None or pictures):
+        raise typer.BadParameter("--stream makes frame after frame and cannot look ahead; leave --stream out.")
     if num_given and reference is None and first_frames is None:
         raise typer.BadParameter("--num-given needs --first-frames or --reference.")
     from physics_data.core.video import VIDEO_SUFFIXES
@@ -89,7 +115,8 @@ def sample(
         "guidance": {"kind": guidance, "weight": guidance_weight, "interval": guidance_interval},
     }
     sizes = {"num_frames": num_frames, "height": height, "width": width}
-    config = validate_config(SampleConfig, {**sizes, "seed": seed, "drawing": drawing}, source="the command line")
+    settings = {**sizes, "seed": seed, "drawing": drawing, "numbers": numbers}
+    config = validate_config(SampleConfig, settings, source="the command line")
     sampler = Sampler.load(chosen, config, adapter)
     if reference is not None:
         _continue_all(sampler, reference, split, limit, out, given, batch_size)
@@ -99,7 +126,7 @@ def sample(
         _stream(sampler, prompts[0] if prompts else "", first_frames, given, out, window)
     else:
         files = [out] if one_file else [out / f"{file_name(words)}.mp4" for words in prompts]
-        _make(sampler, prompts or [""], first_frames, given, files)
+        _make(sampler, prompts or [""], first_frames, given, _read_pictures(sampler, pictures, last_frame), files)
 
 
 def file_name(prompt: str) -> str:
@@ -114,7 +141,69 @@ def file_name(prompt: str) -> str:
     return "_".join(words)[:80]
 
 
-def _make(sampler: "Sampler", prompts: list[str], first_frames: Path | None, num_given: int, files: list[Path]) -> None:
+def parse_frames(given: str | None) -> dict[int, Path]:
+    """Return frame number → picture file of ``0=a.png,16=b.png``.
+
+    Raises:
+        typer.BadParameter: it is written in another way, or names a frame twice.
+    """
+    found: dict[int, Path] = {}
+    for part in [] if given is None else given.split(","):
+        frame, _, file = part.strip().partition("=")
+        if not frame.isdecimal() or not file:
+            raise typer.BadParameter(f"--frames {given}: '{part}' is no FRAME=PICTURE; write e.g. 0=a.png,16=b.png.")
+        if int(frame) in found:
+            raise typer.BadParameter(f"--frames {given} names frame {int(frame)} twice; give one picture for it.")
+        found[int(frame)] = Path(file)
+    return found
+
+
+def parse_numbers(given: list[str]) -> dict[str, tuple[float, ...]]:
+    """Return name → values of ``gravity=3.7`` and the like.
+
+    Raises:
+        typer.BadParameter: it is written in another way, or names a number twice.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    for one in given:
+        name, _, values = one.partition("=")
+        try:
+            numbers = tuple(float(value) for value in values.split(","))
+        except ValueError:
+            numbers = ()
+        if not name or not numbers or not all(math.isfinite(value) for value in numbers):
+            raise typer.BadParameter(f"--number {one} is no NAME=VALUE; write e.g. --number gravity=3.7.")
+        if name in found:
+            raise typer.BadParameter(f"--number {name} is given twice; join several values by commas.")
+        found[name] = numbers
+    return found
+
+
+def _read_pictures(sampler: "Sampler", pictures: dict[int, Path], last_frame: Path | None) -> dict[int, "np.ndarray"]:
+    """Read given pictures at the size of the videos, and say which of them have to rest for a while."""
+    from worldsim.sampling import standing_still
+    from worldsim.videos import read_picture
+
+    num_frames, height, width = sampler.geometry
+    files = dict(pictures)
+    if last_frame is not None:
+        if num_frames - 1 in files:
+            raise typer.BadParameter(f"--last-frame and --frames {num_frames - 1}=... are the same frame; give one.")
+        files[num_frames - 1] = last_frame
+    for group in standing_still(files, sampler.model.vae.config.temporal_factor).values():
+        given = ", ".join(str(frame) for frame in group if frame in files)
+        messages.print(f"frames {group[0]} to {group[-1]} are one latent frame: the given {given} rests there.")
+    return {frame: read_picture(file, height, width) for frame, file in files.items()}
+
+
+def _make(
+    sampler: "Sampler",
+    prompts: list[str],
+    first_frames: Path | None,
+    num_given: int,
+    pictures: dict[int, "np.ndarray"],
+    files: list[Path],
+) -> None:
     from physics_data.core.video import write_video
     from worldsim.videos import read_first_frames
 
@@ -123,7 +212,7 @@ def _make(sampler: "Sampler", prompts: list[str], first_frames: Path | None, num
     if first_frames is not None and num_given:
         frames = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)[None]
     for prompt, file in zip(prompts, files, strict=True):
-        video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames)[0]
+        video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames, pictures)[0]
         write_video(file, video, sampler.frame_rate)
         typer.echo(f"{file}: {len(video)} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
 

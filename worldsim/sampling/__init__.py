@@ -1,8 +1,21 @@
 """From prompts to videos."""
 
 from worldsim.sampling.drawing import Drawing
-from worldsim.sampling.generate import generate
+from worldsim.sampling.generate import denoise, generate
+from worldsim.sampling.given import Given, encode_given, standing_still
 from worldsim.sampling.rollout import Story, rollout
 from worldsim.sampling.schedule import measure_schedule, read_grid, write_schedule
 
-__all__ = ["Drawing", "Story", "generate", "measure_schedule", "read_grid", "rollout", "write_schedule"]
+__all__ = [
+    "Drawing",
+    "Given",
+    "Story",
+    "denoise",
+    "encode_given",
+    "generate",
+    "measure_schedule",
+    "read_grid",
+    "rollout",
+    "standing_still",
+    "write_schedule",
+]

@@ -1,20 +1,23 @@
-"""From prompts, and first frames if there are any, to videos."""
+"""From prompts, and given frames if there are any, to videos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 
 from physics_data.core.errors import DataError
 from worldsim.diffusion import SOLVERS, Guidance
 from worldsim.model import DiT
+from worldsim.model.conditioning import NOTHING, Told
 from worldsim.prompt import TextEncoder
 from worldsim.sampling.drawing import DEFAULT, Drawing
+from worldsim.sampling.given import Given, Pictures, encode_given
 from worldsim.vae import VideoVAE
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
 Latents = Float[torch.Tensor, "b c t h w"]
 GivenFrames = Float[torch.Tensor, "n 3 given given_height given_width"]
+NO_PICTURES: Pictures = {}
 
 
 @torch.no_grad()
@@ -31,7 +34,9 @@ def generate(
     generator: torch.Generator | Sequence[torch.Generator],
     drawing: Drawing = DEFAULT,
     first_frames: GivenFrames | None = None,
+    frames: Pictures = NO_PICTURES,
     domain: Int64[torch.Tensor, "b"] | int = 0,
+    told: Mapping[str, Told] = NOTHING,
 ) -> Video:
     """Draw one video for each prompt.
 
@@ -44,13 +49,16 @@ def generate(
             others beside it
         drawing: solver, its stops, and guidance
         first_frames: in [-1, 1]; k = j * temporal_factor + 1 frames that the videos begin with, as the VAE sees them
+        frames: further frames that are given, anywhere, by their number; see ``encode_given``. Of use with a
+            transformer that was trained with ``loss.given_anywhere`` or ``loss.own_t_share``
         domain: 0 = not told, 1 = physics, 2 = real
+        told: numbers such as gravity, see ``DiT.forward``
 
     Returns:
         Videos in [-1, 1]; the colours that the decoder gives beyond that are set to the nearest.
 
     Raises:
-        DataError: size or length do not fit the VAE, or first frames or generators do not fit the videos.
+        DataError: size or length do not fit the VAE, or given frames, numbers or generators do not fit the videos.
         PromptError: a prompt is too long.
     """
     device = next(dit.parameters()).device
@@ -59,21 +67,44 @@ def generate(
     text_ids, text_mask = (part.to(device) for part in tokenizer.encode(prompts))
     domains = torch.full((len(prompts),), domain, device=device) if isinstance(domain, int) else domain.to(device)
     rates = torch.full((len(prompts),), float(frame_rate), device=device)
+    given = _given(noise, vae, first_frames, frames, num_frames, height, width)
+    latents = denoise(dit, noise, (text_ids, text_mask, domains, rates), drawing, given, told)
+    return vae.decode(vae.denormalise(latents)).clamp(-1, 1)
 
-    start, given = _place_first_frames(noise, vae, first_frames, num_frames, height, width)
 
+@torch.no_grad()
+def denoise(
+    dit: DiT,
+    noise: Latents,
+    conditions: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor],
+    drawing: Drawing = DEFAULT,
+    given: Given | None = None,
+    told: Mapping[str, Told] = NOTHING,
+) -> Latents:
+    """Draw normalised latents. Given latent frames stay as they are, at noise level 0, with and without the prompt.
+
+    Args:
+        dit: the transformer
+        noise: of the shape of the latents
+        conditions: words, their mask, domain and frame rate, see ``DiT.forward``
+        drawing: solver, its stops, and guidance
+        given: latent frames that are known
+        told: numbers such as gravity; like the domain they are told with and without the prompt
+    """
+    text, text_mask, domains, rates = conditions
+    known = torch.zeros(noise.shape[2], dtype=torch.bool, device=noise.device) if given is None else given.known
     guidance = Guidance(drawing.guidance)
 
     def field(x: Latents, t: float) -> Latents:
-        frame_t = torch.full((len(x), x.shape[2]), t, device=device).masked_fill(given, 0.0)
-        prompted = dit(x, frame_t, text_ids, text_mask, domains, rates)
+        frame_t = torch.full((len(x), x.shape[2]), t, device=x.device, dtype=x.dtype).masked_fill(known, 0.0)
+        prompted = dit(x, frame_t, text, text_mask, domains, rates, told)
         if drawing.guidance.acts_at(t):
-            unprompted = dit(x, frame_t, text_ids, torch.zeros_like(text_mask), domains, rates)
+            unprompted = dit(x, frame_t, text, torch.zeros_like(text_mask), domains, rates, told)
             prompted = guidance(prompted, unprompted, t)
-        return prompted.masked_fill(given[None, None, :, None, None], 0.0)
+        return prompted.masked_fill(known[None, None, :, None, None], 0.0)
 
-    latents = SOLVERS.get(drawing.solver)()(field, start, drawing.stops)
-    return vae.decode(vae.denormalise(latents)).clamp(-1, 1)
+    start = noise if given is None else given.placed_in(noise)
+    return SOLVERS.get(drawing.solver)()(field, start, drawing.stops)
 
 
 def _draw_noise(
@@ -91,21 +122,38 @@ def _draw_noise(
     return torch.stack([torch.randn(shape, generator=each, device=device) for each in generator])
 
 
-def _place_first_frames(
-    noise: Latents, vae: VideoVAE, first_frames: GivenFrames | None, num_frames: int, height: int, width: int
-) -> tuple[Latents, Bool[torch.Tensor, "t"]]:
-    """Return noise whose first latent frames are those of the given video, and True for them."""
-    given = torch.zeros(noise.shape[2], dtype=torch.bool, device=noise.device)
-    if first_frames is None:
-        return noise, given
-    count, _, frames, *size = first_frames.shape
-    if (count, *size) != (len(noise), height, width):
+def _given(
+    noise: Latents,
+    vae: VideoVAE,
+    first_frames: GivenFrames | None,
+    frames: Pictures,
+    num_frames: int,
+    height: int,
+    width: int,
+) -> Given | None:
+    """Return what is known of the latents."""
+    pictures = {number: picture.to(noise) for number, picture in frames.items()}
+    if first_frames is not None:
+        _require_first(first_frames, len(noise), num_frames, height, width)
+        vae.latent_shape(first_frames.shape[2], height, width)
+        both = sorted(number for number in pictures if number < first_frames.shape[2])
+        if both:
+            raise DataError(f"frame {both[0]} is given and one of {first_frames.shape[2]} first frames; give it once.")
+        pictures |= dict(enumerate(first_frames.to(noise).unbind(2)))
+    for number, picture in pictures.items():
+        if len(picture) != len(noise):
+            raise DataError(
+                f"frame {number} is given for {len(picture)} videos, asked for are {len(noise)}; give one for each."
+            )
+    return encode_given(vae, pictures, num_frames, height, width) if pictures else None
+
+
+def _require_first(first_frames: GivenFrames, count: int, num_frames: int, height: int, width: int) -> None:
+    given, _, frames, *size = first_frames.shape
+    if (given, *size) != (count, height, width):
         raise DataError(
-            f"first_frames holds {count} videos of {size[1]}x{size[0]}, asked for are {len(noise)} of "
+            f"first_frames holds {given} videos of {size[1]}x{size[0]}, asked for are {count} of "
             f"{width}x{height}; scale or crop them to that size and give one for each prompt."
         )
     if frames >= num_frames:
         raise DataError(f"{frames} first frames leave nothing to generate in a video of {num_frames}; give fewer.")
-    clean = vae.normalise(vae.encode(first_frames.to(noise)).mode())
-    given[: clean.shape[2]] = True
-    return torch.cat([clean, noise[:, :, clean.shape[2] :]], dim=2), given

@@ -1,7 +1,7 @@
 """Videos of any length, made a few latent frames at a time by a causal transformer that remembers what it made."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -10,6 +10,7 @@ from physics_data.core.errors import DataError
 from worldsim.diffusion import SOLVERS, Guidance
 from worldsim.model import DiT
 from worldsim.model.cache import FrameCache
+from worldsim.model.conditioning import Told
 from worldsim.sampling.drawing import DEFAULT, Drawing
 
 Latents = Float[torch.Tensor, "b c _ h w"]
@@ -17,12 +18,13 @@ Latents = Float[torch.Tensor, "b c _ h w"]
 
 @dataclass(frozen=True)
 class Story:
-    """What a rollout is told; see ``DiT.forward``."""
+    """What a rollout is told; see ``DiT.forward``. Numbers hold for the whole video."""
 
     text_ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"]
     text_mask: Bool[torch.Tensor, "b l"]
     domain: Int64[torch.Tensor, "b"]
     frame_rate: Float[torch.Tensor, "b"]
+    told: Mapping[str, Told] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -65,7 +67,7 @@ def rollout(
     if num_frames < 1 or chunk < 1:
         raise DataError(f"a rollout of {num_frames} latent frames, {chunk} at a time, makes nothing; give at least 1.")
     prompted = _Memory(dit, story, FrameCache(dit.config.depth, window=window, sinks=sinks))
-    hidden = Story(story.text_ids, torch.zeros_like(story.text_mask), story.domain, story.frame_rate)
+    hidden = replace(story, text_mask=torch.zeros_like(story.text_mask))
     unprompted = _Memory(dit, hidden, FrameCache(dit.config.depth, window=window, sinks=sinks))
     memories = [prompted] if drawing.guidance.weight == 1 else [prompted, unprompted]
     if start.shape[2]:
@@ -78,11 +80,11 @@ def rollout(
         noise = torch.randn(shape, generator=generator, device=start.device, dtype=start.dtype)
         guidance = Guidance(drawing.guidance)
 
-        def field(x: Latents, t: float, guidance: Guidance = guidance) -> Latents:
+        def velocity(x: Latents, t: float, guidance: Guidance = guidance) -> Latents:
             v = prompted.read(x, t)
             return guidance(v, unprompted.read(x, t), t) if drawing.guidance.acts_at(t) else v
 
-        latents = SOLVERS.get(drawing.solver)()(field, noise, drawing.stops)
+        latents = SOLVERS.get(drawing.solver)()(velocity, noise, drawing.stops)
         yield latents
         made += size
         if made < num_frames:
@@ -110,4 +112,5 @@ class _Memory:
         self.cache.keep(keep)
         told = self.story
         level = torch.full((len(x), x.shape[2]), t, device=x.device, dtype=x.dtype)
-        return self.dit(x, level, told.text_ids, told.text_mask, told.domain, told.frame_rate, cache=self.cache)
+        columns = (told.text_ids, told.text_mask, told.domain, told.frame_rate, told.told)
+        return self.dit(x, level, *columns, cache=self.cache)

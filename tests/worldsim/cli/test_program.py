@@ -53,6 +53,12 @@ def test_help_does_not_import_torch() -> None:
         ["sample", "--out", "x.txt", "--prompt", "a"],
         ["sample", "--out", "x", "--reference", "d", "--prompt", "a"],
         ["sample", "--out", "x.mp4", "--prompt", "a", "--num-given", "5"],
+        ["sample", "--out", "x.mp4", "--frames", "first=a.png"],
+        ["sample", "--out", "x.mp4", "--frames", "0=a.png,0=b.png"],
+        ["sample", "--out", "x.mp4", "--last-frame", "a.png", "--stream"],
+        ["sample", "--out", "x", "--reference", "d", "--last-frame", "a.png"],
+        ["sample", "--out", "x.mp4", "--prompt", "a", "--number", "gravity"],
+        ["sample", "--out", "x.mp4", "--prompt", "a", "--number", "gravity=nan"],
         ["train"],
     ],
 )
