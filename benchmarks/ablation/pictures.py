@@ -24,6 +24,7 @@ from physics_data.core.sheets import contact_sheet
 from physics_data.core.video import read_video
 from worldsim.training.journal import read_metrics
 
+_COLOURS = (*(f"C{number}" for number in range(10)), "black", "gold", "navy", "lime", "salmon", "indigo")
 _NOT_DRAWN = {"step", "seconds", "samples_per_second", "learning_rate_factor", "skipped"}
 
 
@@ -77,13 +78,13 @@ def write_curves(runs: Sequence[Run], path: Path) -> None:
                 points.setdefault(int(line["step"]), []).append(line[name])
             if points:
                 means = [np.mean(values) for values in points.values()]
-                axis.plot(list(points), means, color=f"C{place}", label=variant, linewidth=1.2)
+                axis.plot(list(points), means, color=_colour(place), label=variant, linewidth=1.2)
         axis.set_title(name, fontsize=9)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    handles = [Line2D([], [], color=f"C{place}", label=variant) for place, variant in enumerate(logs)]
+    handles = [Line2D([], [], color=_colour(place), label=variant) for place, variant in enumerate(logs)]
     figure.legend(handles=handles, loc="lower center", ncols=min(6, len(handles)), fontsize=8)
     figure.tight_layout(rect=(0, 0.05 + 0.02 / down, 1, 1))
     _save(figure, path)
@@ -105,7 +106,7 @@ def write_effects(compared: Sequence[Compared], config: AblationConfig, path: Pa
                 sign = 100.0 if COLUMNS[column].direction == "higher" else -100.0
                 ends = sorted(sign * end / abs(row.reference) for end in (row.low, row.high))
                 y = height + 0.7 * ((place + 0.5) / len(variants) - 0.5)
-                color = f"C{place}"
+                color = _colour(place)
                 axis.plot(ends, [y, y], color=color, linewidth=1.4, label=variant if not height else None)
                 axis.plot([sign * row.difference / abs(row.reference)], [y], "o", color=color, markersize=3)
         axis.axvline(0.0, color="#444444", linewidth=0.8)
@@ -116,10 +117,14 @@ def write_effects(compared: Sequence[Compared], config: AblationConfig, path: Pa
         axis.set_xlabel(f"better than {config.reference} by, % of its mean", fontsize=8)
         axis.tick_params(labelsize=8)
         axis.grid(axis="x", alpha=0.3)
-    colors = [Line2D([], [], color=f"C{place}", label=name) for place, name in enumerate(variants)]
+    colors = [Line2D([], [], color=_colour(place), label=name) for place, name in enumerate(variants)]
     figure.legend(handles=colors, loc="lower center", ncols=min(8, len(variants)), fontsize=8)
     figure.tight_layout(rect=(0, 0.06, 1, 1))
     _save(figure, path)
+
+
+def _colour(place: int) -> str:
+    return _COLOURS[place % len(_COLOURS)]
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -104,9 +104,9 @@ def make_plan(config: AblationConfig, out: Path) -> Plan:
             folder = out / "runs" / f"{variant}-seed{seed}"
             own = [*shared, *start, *_filled(overrides, folders), f"seed={seed}", f"out={folder}"]
             train = _dit(config.train, own, f"variant '{variant}'")
-            runs.append(
-                Run(variant, seed, folder, train, _identity(config, datasets, (vae, bases.get(seed), train), digest))
-            )
+            read = {path: data for path, data in datasets.items() if str(path) in train.model_dump_json()}
+            identity = _identity(config, out, read, (vae, bases.get(seed), train), digest)
+            runs.append(Run(variant, seed, folder, train, identity))
     steps = {run.train.num_steps for run in runs}
     if len(steps) > 1:
         raise ConfigError(
@@ -147,6 +147,7 @@ def _splits(data: BuildConfig) -> set[str]:
 
 def _identity(
     config: AblationConfig,
+    out: Path,
     datasets: dict[Path, BuildConfig],
     stages: tuple[VAETrainConfig | DiTTrainConfig | None, ...],
     base_digest: dict[str, str] | None,
@@ -160,7 +161,8 @@ def _identity(
         "columns": list(config.columns),
         "held_out": config.held_out,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    text = json.dumps(parts, sort_keys=True).replace(str(out), "OUT")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _content(stage: DiTTrainConfig | VAETrainConfig) -> dict[str, Any]:
