@@ -105,7 +105,7 @@ def make_plan(config: AblationConfig, out: Path) -> Plan:
             own = [*shared, *start, *_filled(overrides, folders), f"seed={seed}", f"out={folder}"]
             train = _dit(config.train, own, f"variant '{variant}'")
             read = {path: data for path, data in datasets.items() if str(path) in train.model_dump_json()}
-            identity = _identity(config, out, read, (vae, bases.get(seed), train), digest)
+            identity = _identity(config, read, (vae, bases.get(seed), train), digest)
             runs.append(Run(variant, seed, folder, train, identity))
     steps = {run.train.num_steps for run in runs}
     if len(steps) > 1:
@@ -147,7 +147,6 @@ def _splits(data: BuildConfig) -> set[str]:
 
 def _identity(
     config: AblationConfig,
-    out: Path,
     datasets: dict[Path, BuildConfig],
     stages: tuple[VAETrainConfig | DiTTrainConfig | None, ...],
     base_digest: dict[str, str] | None,
@@ -161,7 +160,9 @@ def _identity(
         "columns": list(config.columns),
         "held_out": config.held_out,
     }
-    text = json.dumps(parts, sort_keys=True).replace(str(out), "OUT")
+    text = json.dumps(parts, sort_keys=True)
+    for folder in datasets:
+        text = text.replace(str(folder), folder.name)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
