@@ -180,6 +180,14 @@ class ShardSource:
             return self._memory[position]
         return self._read(self._positions[position])
 
+    def load_meta(self, position: int) -> ClipMeta:
+        """Return the record of one clip alone, without reading its arrays.
+
+        Raises:
+            DataError: its shard is missing, truncated or damaged there.
+        """
+        return self._dataset.load_meta(self._positions[position])
+
     def load_into_memory(self, on_clip: Callable[[], None] = lambda: None) -> None:
         """Decode all clips, with threads: decompression and checksums release the interpreter lock."""
         if self._memory is None:

@@ -8,9 +8,12 @@ from torch.nn import functional as F
 from worldsim.model.attention import Reading, SelfAttention, TextAttention
 from worldsim.model.cache import LayerCache
 from worldsim.model.experts import ExpertsConfig, FeedForward, NoiseExperts, TokenExperts
+from worldsim.model.joint import WordStream
 
 Tokens = Float[torch.Tensor, "b t s d"]
 """Tokens of t latent frames with s places each."""
+
+Words = Float[torch.Tensor, "texts l d"]
 
 Modulation = Float[torch.Tensor, "b t 1 d"]
 """One value for all places of a latent frame."""
@@ -22,7 +25,8 @@ class Block(nn.Module):
     """Attention, words, feed-forward; the first and last are scaled, shifted and gated by the condition of the frame.
 
     All blocks share the layer that makes the six modulations and add their own table to it. Gates start at 0, so the
-    block starts as the identity.
+    block starts as the identity. Words are read in a layer of its own (``text``), or together with the tokens
+    (``words``), or not at all.
 
     Source: Peebles and Xie (2023), Scalable diffusion models with transformers; Chen et al. (2024), PixArt-alpha (one
     shared modulation).
@@ -36,11 +40,13 @@ class Block(nn.Module):
         reads_text: bool,
         num_registers: int = 0,
         experts: ExpertsConfig | None = None,
+        words: WordStream | None = None,
     ) -> None:
         super().__init__()
         self.modulation = nn.Parameter(torch.zeros(NUM_MODULATIONS, width))
         self.attention = SelfAttention(width, num_heads, num_registers)
         self.text = TextAttention(width, num_heads) if reads_text else None
+        self.words = words
         if experts is None:
             self.feed_forward = FeedForward(width, mlp_ratio)
         else:
@@ -53,25 +59,28 @@ class Block(nn.Module):
         x: Tokens,
         shared: Float[torch.Tensor, "b t 6 d"],
         turn: Float[torch.Tensor, "2 b n half"],
-        words: Float[torch.Tensor, "texts l d"],
+        words: Words,
         readable_words: Bool[torch.Tensor, "texts _ l"],
         reading: Reading,
         level: Float[torch.Tensor, "b t"],
         cache: LayerCache | None = None,
-    ) -> Tokens:
-        """Return the tokens after the block.
+    ) -> tuple[Tokens, Words]:
+        """Return the tokens and the words after the block.
 
         ``reading`` says which tokens each may read, ``level`` is the t of the noisiest frame of a token's sample.
         """
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = (shared + self.modulation).split(1, dim=2)
         seen = modulated_norm(x, shift_1, scale_1).flatten(1, 2)
-        x = x + gate_1 * self.attention(seen, turn, reading, cache).view_as(x)
+        heads = None if self.words is None else self.words.heads(words, readable_words)
+        read, by_words = self.attention(seen, turn, reading, cache, heads)
+        x = x + gate_1 * read.view_as(x)
         if self.text is not None:
             x = x + self.text(modulated_norm(x).flatten(1, 2), words, readable_words, reading.runs).view_as(x)
         seen = modulated_norm(x, shift_2, scale_2)
-        return x + gate_2 * (
+        x = x + gate_2 * (
             self.feed_forward(seen) if isinstance(self.feed_forward, FeedForward) else self.feed_forward(seen, level)
         )
+        return x, words if self.words is None else self.words(words, by_words)
 
 
 def modulated_norm(x: Tokens, shift: Modulation | None = None, scale: Modulation | None = None) -> Tokens:

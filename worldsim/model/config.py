@@ -46,6 +46,8 @@ class DiTConfig(StrictModel):
     mlp_ratio:         hidden channels of a block's feed-forward part / width, before gating
     text_buckets:      ids of the tokenizer
     text_every:        every so many blocks read the prompt, the first one included
+    text_attention:    ``cross``: tokens read the words in a layer of its own; ``joint``: words and tokens share one
+                       softmax, and words are refined along with the tokens, see ``joint``
     prediction:        what the last layer gives: ``balanced`` (see ``diffusion.v_from_balanced``), ``x0``, the clean
                        latents, or ``v``. ``forward`` returns v in any case
     least_t:           ``x0`` only: v is (x_t - x0) / max(t, least_t)
@@ -71,6 +73,7 @@ class DiTConfig(StrictModel):
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
     text_buckets: Annotated[int, Field(ge=2)] = 512
     text_every: Count = 1
+    text_attention: Literal["cross", "joint"] = "cross"
     prediction: Literal["balanced", "x0", "v"] = "balanced"
     least_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
     text_width: Count | None = None

@@ -11,12 +11,13 @@ from torch.utils.checkpoint import checkpoint
 
 from physics_data.core.errors import DataError
 from worldsim.diffusion import v_from_balanced, v_from_x0
-from worldsim.model.attention import Reading
+from worldsim.model.attention import Reading, WordReading
 from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
 from worldsim.model.cache import FrameCache
 from worldsim.model.carry import Carry, v_beside
 from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFeatures, Told
 from worldsim.model.config import DiTConfig
+from worldsim.model.joint import WordStream
 from worldsim.model.patches import from_patches, to_patches
 from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
 from worldsim.model.rows import Grid, Rows, require_each_once
@@ -49,9 +50,10 @@ class DiT(nn.Module):
                 width,
                 config.num_heads,
                 config.mlp_ratio,
-                reads_text=i % config.text_every == 0,
+                reads_text=config.text_attention == "cross" and i % config.text_every == 0,
                 num_registers=config.num_registers,
                 experts=config.experts_of(i),
+                words=_words_of_block(config, i),
             )
             for i in range(config.depth)
         )
@@ -110,7 +112,11 @@ class DiT(nn.Module):
             last[:, :, None],
             words,
             mask[:, None],
-            Reading(readable, backend="sdpa" if self.config.attention == "segments" else self.config.attention),
+            Reading(
+                readable,
+                backend="sdpa" if self.config.attention == "segments" else self.config.attention,
+                words=WordReading(blind=self.config.causal),
+            ),
             t.amax(1, keepdim=True).expand_as(t),
             cache,
         )
@@ -173,7 +179,7 @@ class DiT(nn.Module):
             last[of_place][:, :, None],
             row_words,
             readable_words,
-            self._packed_reading(layout),
+            self._packed_reading(layout, mask),
             levels.amax(1)[layout.sample.clamp_min(0)],
         )
         pieces = layout.pick(output[:, :, 0])
@@ -196,14 +202,19 @@ class DiT(nn.Module):
         size = self.config.patch_size
         return latents.shape[2], latents.shape[3] // size, latents.shape[4] // size
 
-    def _packed_reading(self, layout: Rows) -> Reading:
+    def _packed_reading(self, layout: Rows, text_mask: Bool[torch.Tensor, "b l"]) -> Reading:
+        blind = self.config.causal
         if self.config.attention == "segments":
             frame = layout.frame[0] if self.config.causal else None
-            return Reading(runs=layout.lengths, frame=frame, backend="segments")
+            words = WordReading(blind=blind)
+            return Reading(runs=layout.lengths, frame=frame, backend="segments", words=words)
         same = layout.same_sample()
         if self.config.causal:
             same = same & (layout.frame[:, :, None] >= layout.frame[:, None])[:, None]
-        return Reading(same, backend=self.config.attention)
+        words = None
+        if self.config.text_attention == "joint":
+            words = WordReading(*layout.for_words(text_mask), blind=blind)
+        return Reading(same, backend=self.config.attention, words=words)
 
     def _modulations(
         self, condition: Float[torch.Tensor, "b t d"]
@@ -231,9 +242,9 @@ class DiT(nn.Module):
             past = None if cache is None else cache.layers[number]
             if self.recomputes and self.training:
                 again = partial(checkpoint, block, use_reentrant=False)
-                x = again(x, shared, turn, words, readable_words, reading, level, past)
+                x, words = again(x, shared, turn, words, readable_words, reading, level, past)
             else:
-                x = block(x, shared, turn, words, readable_words, reading, level, past)
+                x, words = block(x, shared, turn, words, readable_words, reading, level, past)
         shift, scale = last.chunk(2, dim=-1)
         return self.leave(modulated_norm(x, shift, scale))
 
@@ -258,3 +269,11 @@ class DiT(nn.Module):
         if self.config.prediction == "balanced":
             return v_from_balanced(latents, output, t)
         return v_from_x0(latents, output, t, least_t=self.config.least_t)
+
+
+def _words_of_block(config: DiTConfig, block: int) -> WordStream | None:
+    """Return the words' side of a block with joint attention; None for others."""
+    if config.text_attention == "cross" or block % config.text_every:
+        return None
+    is_last = block + config.text_every >= config.depth
+    return WordStream(config.width, config.num_heads, config.mlp_ratio, is_last)

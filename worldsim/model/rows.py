@@ -87,6 +87,17 @@ class Rows:
         readable = own[..., None] & mask[members][:, None]
         return words[members].flatten(1, 2), readable.flatten(2)
 
+    def for_words(
+        self, mask: Bool[torch.Tensor, "b l"]
+    ) -> tuple[Bool[torch.Tensor, "r kl kl"], Bool[torch.Tensor, "r kl n"]]:
+        """Return which words of its row, and which places, each word may read: those of its sample; no padding."""
+        length = mask.shape[1]
+        slot = torch.arange(self.members.shape[1], device=mask.device).repeat_interleave(length)
+        kept = mask[self.members.clamp_min(0)].flatten(1, 2)
+        words = (slot[:, None] == slot[None])[None] & kept[:, None]
+        owner = self.members.repeat_interleave(length, dim=1)
+        return words, (owner[:, :, None] == self.sample[:, None]) & (owner >= 0)[:, :, None]
+
 
 def require_each_once(rows: Sequence[Sequence[int]], count: int) -> None:
     """Check that rows share out ``count`` samples.

@@ -1,7 +1,7 @@
 """All latents of a run's mixture with what they are conditioned on, and the batches made of them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -10,7 +10,9 @@ from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.shards import IndexRow
 from worldsim.data.latent_labels import ClipLabels, LatentLabels, stack_latent_labels
 from worldsim.losses.auxiliary.mix import Twins
+from worldsim.model.conditioning import NOTHING, Told
 from worldsim.prompt import TextEncoder
+from worldsim.training.told import join_told, told_to
 
 Latents = Float[torch.Tensor, "cz _tz _hz _wz"]
 
@@ -23,11 +25,18 @@ class Conditions:
     text_mask: Bool[torch.Tensor, "b l"]
     domain: Int64[torch.Tensor, "b"]
     frame_rate: Float[torch.Tensor, "b"]
+    numbers: Mapping[str, Told] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The arguments of ``DiT.forward``, in its order."""
+        """The arguments of ``DiT.forward`` before the numbers, in its order."""
         return self.text_ids, self.text_mask, self.domain, self.frame_rate
+
+    @classmethod
+    def join(cls, each: "Sequence[Conditions]") -> "Conditions":
+        """Put those of several samples together."""
+        columns = zip(*(one.columns for one in each), strict=True)
+        return cls(*(torch.cat(column) for column in columns), numbers=join_told([one.numbers for one in each]))
 
 
 @dataclass(frozen=True)
@@ -71,15 +80,24 @@ class LatentStore:
         tokenizer: TextEncoder,
         device: torch.device,
         labels: Sequence[ClipLabels] | None = None,
+        numbers: Sequence[Mapping[str, Told]] | None = None,
     ) -> None:
-        """Add the normalised latents of the next source, with the index rows of its clips, and their labels if read."""
+        """Add the normalised latents of the next source, with the index rows of its clips.
+
+        Labels are those that losses read, numbers (b = 1) those that the transformer is told; None = none are.
+        """
         ids, mask = tokenizer.encode([row.caption for row in rows])
         domain = torch.tensor([DOMAIN_PHYSICS if row.source == "physics" else DOMAIN_REAL for row in rows])
         rate = torch.tensor([row.frame_rate for row in rows])
         columns = [column.to(device) for column in (ids, mask, domain, rate)]
         held = [one.to(device) for one in latents]
         of_clip: Sequence[ClipLabels] = labels or [{}] * len(held)
-        self._sources.append(lambda n: (held[n], Conditions(*(column[n : n + 1] for column in columns)), of_clip[n]))
+        told = [told_to(one, device) for one in numbers or [NOTHING] * len(held)]
+
+        def sample(n: int) -> Sample:
+            return held[n], Conditions(*(column[n : n + 1] for column in columns), numbers=told[n]), of_clip[n]
+
+        self._sources.append(sample)
 
     def add_made(self, make: Callable[[int], Sample]) -> None:
         """Add the next source, whose latents are made each time they are picked; ``make`` is a pure function."""
@@ -98,5 +116,4 @@ class LatentStore:
 
     def _chosen(self, picks: Sequence[tuple[int, int]]) -> tuple[list[torch.Tensor], Conditions, list[ClipLabels]]:
         latents, told, labels = zip(*(self._sources[source](position) for source, position in picks), strict=True)
-        columns = zip(*(one.columns for one in told), strict=True)
-        return list(latents), Conditions(*(torch.cat(column) for column in columns)), list(labels)
+        return list(latents), Conditions.join(told), list(labels)

@@ -94,6 +94,7 @@ def test_mistakes_end_in_one_panel_and_exit_code_1(
         main()
     assert stop.value.code == 1
     shown = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert not (ROOT / "x").exists(), "a mistake leaves nothing behind"
     assert "Traceback" not in shown
     assert all(word in shown for word in words), shown
 

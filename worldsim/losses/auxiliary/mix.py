@@ -176,8 +176,8 @@ def tokens_after(dit: Any, blocks: tuple[int, ...], height: int) -> Iterator[dic
     inner = dit.dit if isinstance(dit, WithProbes) else dit
 
     def keep(number: int) -> Any:
-        def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            found.setdefault(number, output.unflatten(2, (height // inner.config.patch_size, -1)))
+        def hook(module: nn.Module, inputs: Any, output: tuple[torch.Tensor, torch.Tensor]) -> None:
+            found.setdefault(number, output[0].unflatten(2, (height // inner.config.patch_size, -1)))
 
         return hook
 

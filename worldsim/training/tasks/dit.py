@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from worldsim.losses.auxiliary.mix import Beside, ContrastsTwins, Mix, WithProbe
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
 from worldsim.losses.part import WHOLE, Part
 from worldsim.model import DiT
+from worldsim.model.conditioning import NOTHING, Told
 from worldsim.model.lora import add_adapter, merge_adapter
 from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.sampling import generate
@@ -34,6 +36,7 @@ from worldsim.training.fine_tuning import start_from
 from worldsim.training.label_store import cached_labels, factors, labels_of_source
 from worldsim.training.latent_store import Conditions, LatentBatch, LatentStore, PackedLatentBatch, Sample
 from worldsim.training.latents import cached, encode_clips, encode_source
+from worldsim.training.told import ToldNumbers, told_to
 from worldsim.training.twin_pairs import TwinPairs
 from worldsim.training.validation import HeldOutClip, validation_error
 from worldsim.vae import VideoVAE
@@ -81,6 +84,7 @@ class DiTTask:
                 messages.print(line)
         if config.lora is not None:
             add_adapter(self.dit, config.lora)
+        self._numbers = ToldNumbers(config.model.numbers, config.model.temporal_factor)
         self._mix = Mix(config.loss.auxiliary)
         self._groups = _groups_read(config, self._mix)
         self._no_probes = self._build_probes(())
@@ -107,7 +111,8 @@ class DiTTask:
                 continue
             latents = self._latents(source, length, progress)
             labels = self._labels(source, progress) if self._groups else None
-            self._store.add(latents, source.rows, self.tokenizer, self.device, labels)
+            numbers = self._numbers_of(source, range(len(source)))
+            self._store.add(latents, source.rows, self.tokenizer, self.device, labels, numbers)
         if self._twins is not None:
             source = self._twins.source
             self._twin_store.add(self._latents(source, length, progress), source.rows, self.tokenizer, self.device)
@@ -144,14 +149,16 @@ class DiTTask:
         self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part = WHOLE
     ) -> dict[str, torch.Tensor]:
         """Return what is minimised, and its parts: the flow matching loss and auxiliary losses."""
-        told, settings = batch.conditions.columns, self.config.loss
+        told, numbers, settings = batch.conditions.columns, batch.conditions.numbers, self.config.loss
         if isinstance(batch, PackedLatentBatch):
-            return packed_dit_objective(model, batch.latents, *told, batch.rows, generator, settings, part=part)
+            return packed_dit_objective(
+                model, batch.latents, *told, batch.rows, generator, settings, told=numbers, part=part
+            )
         beside = None
         if batch.labels is not None:
             probes = model.probes if isinstance(model, WithProbes) else self._no_probes
             beside = Beside(self._mix, probes, batch.labels, len(batch.latents), batch.step, batch.twins)
-        return dit_objective(model, batch.latents, *told, generator, settings, part=part, beside=beside)
+        return dit_objective(model, batch.latents, *told, generator, settings, told=numbers, part=part, beside=beside)
 
     @torch.no_grad()
     def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
@@ -168,8 +175,9 @@ class DiTTask:
             rows, lines = [], []
             for clip in clips:
                 given, captions = to_tensor(clip.rgb[None, : shown.num_given]), [clip.meta.caption]
+                numbers = told_to(self._numbers.of(clip.meta, len(clip.rgb)), self.device)
                 made = self._sample(
-                    model, captions, [clip.meta.domain], given, clip.rgb.shape[:3], clip.meta.frame_rate
+                    model, captions, [clip.meta.domain], given, clip.rgb.shape[:3], clip.meta.frame_rate, numbers
                 )
                 rows += [clip.rgb, made[0]]
                 lines += [clip.meta.caption or clip.meta.key, "continued"]
@@ -253,7 +261,8 @@ class DiTTask:
             raw = encode_source(self.vae, source, positions, length, self.device)
             store = LatentStore()
             latents = [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
-            store.add(latents, rows, self.tokenizer, self.device)
+            numbers = self._numbers_of(source, positions)
+            store.add(latents, rows, self.tokenizer, self.device, numbers=numbers)
             clips += [
                 HeldOutClip(source.name, row.scenario or source.name, store.batch([(0, number)]))
                 for number, row in enumerate(rows)
@@ -266,7 +275,16 @@ class DiTTask:
         labels = latent_labels(clip, *factors(self.vae), self._groups) if self._groups else {}
         ids, mask = self.tokenizer.encode([clip.meta.caption])
         told = (ids, mask, torch.tensor([clip.meta.domain]), torch.tensor([clip.meta.frame_rate]))
-        return latents, Conditions(*(column.to(self.device) for column in told)), labels
+        numbers = told_to(self._numbers.of(clip.meta, len(clip.rgb[:length])), self.device)
+        return latents, Conditions(*(column.to(self.device) for column in told), numbers=numbers), labels
+
+    def _numbers_of(self, source: ShardSource, positions: Iterable[int]) -> list[Mapping[str, Told]] | None:
+        """Return the numbers of some clips of a source, from their scenes; None if the transformer takes none."""
+        if not self._numbers:
+            return None
+        length = None if self.config.data.packing else self.config.data.num_frames
+        metas = [source.load_meta(position) for position in positions]
+        return [self._numbers.of(meta, length or meta.num_frames) for meta in metas]
 
     def _with_probes(self) -> Trained:
         """Return the transformer, with the probes beside it that its losses read with."""
@@ -328,6 +346,7 @@ class DiTTask:
         first_frames: torch.Tensor | None,
         shape: tuple[int, ...],
         frame_rate: float,
+        numbers: Mapping[str, Told] = NOTHING,
     ) -> UInt8[np.ndarray, "b t h w 3"]:
         shown = self.config.samples
         num_frames, height, width = shape
@@ -344,6 +363,7 @@ class DiTTask:
             drawing=shown.drawing,
             first_frames=None if first_frames is None else first_frames.to(self.device),
             domain=torch.tensor(domains, device=self.device),
+            told=numbers,
         )
         return to_rgb(video)
 
