@@ -18,6 +18,7 @@ FETCHED_NAME = "fetched"
 """Folder of a dataset in the making that holds what came from elsewhere; deleted when the dataset is complete."""
 
 HUB_PREFIX = "hf:"
+_URL_PREFIXES = ("http://", "https://", "pipe:")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _BLOCK = 1 << 20
 
@@ -38,6 +39,18 @@ def fetch(sources: Sequence[Path | str], out: Path) -> list[Path]:
     return [_fetch(one, out / FETCHED_NAME) for source in sources for one in expand_braces(str(source))]
 
 
+def require_there(sources: Sequence[Path | str]) -> None:
+    """Check, before anything is written, that the sources on this machine are there.
+
+    Raises:
+        DataError: a source is missing, or no kind of source.
+    """
+    for source in sources:
+        for one in expand_braces(str(source)):
+            if not _is_elsewhere(one):
+                _local(one)
+
+
 def expand_braces(pattern: str) -> Iterator[str]:
     """Yield every text that a pattern with ``{000..012}`` (same width) and ``{a,b}`` stands for, in order."""
     choices: list[list[str]] = []
@@ -56,8 +69,16 @@ def expand_braces(pattern: str) -> Iterator[str]:
 def _fetch(source: str, folder: Path) -> Path:
     if source.startswith(HUB_PREFIX):
         return _from_hub(source, folder)
-    if source.startswith(("http://", "https://", "pipe:")):
+    if source.startswith(_URL_PREFIXES):
         return _from_url(source, folder)
+    return _local(source)
+
+
+def _is_elsewhere(source: str) -> bool:
+    return source.startswith((HUB_PREFIX, *_URL_PREFIXES))
+
+
+def _local(source: str) -> Path:
     path = Path(source)
     if path.is_dir() or (path.is_file() and path.suffix.lower() in PACKED_SUFFIXES):
         return path

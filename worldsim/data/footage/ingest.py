@@ -15,7 +15,7 @@ from physics_data.core.shards import IndexRow
 from physics_data.pipeline.executors import ExecutorName, run_work
 from worldsim.data.footage.cutter import Cutter, Source, write_plan
 from worldsim.data.footage.duplicates import SeenClips
-from worldsim.data.footage.fetch import FETCHED_NAME, fetch
+from worldsim.data.footage.fetch import FETCHED_NAME, fetch, require_there
 from worldsim.data.footage.ingest_config import IngestConfig
 from worldsim.data.footage.media import Medium, find_media
 from worldsim.data.footage.sidecars import SideCars
@@ -64,6 +64,7 @@ def ingest(
         DataError: no footage there, none could be used, or ``out`` holds a dataset of another config.
         EngineError: workers keep dying.
     """
+    require_there(sources)
     claim_folder(out, config, advice="delete that folder")
     places = fetch(sources, out)
     media = find_media(places)
