@@ -1,4 +1,4 @@
-"""Speed of the ray caster against PyBullet's TinyRenderer and MuJoCo's ray casting, on the same scene in one run."""
+"""Speed of the ray caster against PyBullet's, MuJoCo's and mujoco_warp's renderers, on the same scene in one run."""
 
 import math
 import os
@@ -14,6 +14,8 @@ import numpy as np
 
 from benchmarks.speed.rows import speed_row
 from benchmarks.speed.timing import Job, interleaved, rates
+from benchmarks.speed.warp_peer import NAME as WARP
+from benchmarks.speed.warp_peer import WarpRenderer, why_missing
 from benchmarks.tiny_shapes import tiny_shape
 from physics_data.core.scene import (
     Appearance,
@@ -42,38 +44,40 @@ ALL_STREAMS = ("optical_flow", "backward_flow", "normal_map", "object_coordinate
 COMMAND = "python -m benchmarks speed render --json"
 _FIRST_IMAGE = """
 import time
-started = time.perf_counter()
 from benchmarks.speed.render import bench_scene, bench_motion
 from physics_data.renderers.raycast import RaycastRenderer
 spec = bench_scene(64, 1)
 motion = bench_motion(spec)
-imported = time.perf_counter()
+imported = time.process_time()
 RaycastRenderer().render(spec, motion)
-print(time.perf_counter() - imported)
+print(time.process_time() - imported)
 """
 
 
 def measure_render(repeats: int) -> list[dict[str, object]]:
     """Time rgb + ids + depth + flow + amodal masks of a plane and six bodies: peers, threads, extras, start-up.
 
-    One thread is timed by the processor time that it takes, several by the clock.
+    One thread and the first image are timed by the processor time that they take, several threads by the clock.
     """
-    rows = [row for size in SIZES for row in _against_peers(size, repeats)]
+    reason = why_missing()
+    if reason is not None:
+        sys.stderr.write(f"{reason}\n")
+    rows = [row for size in SIZES for row in _against_peers(size, repeats, has_warp=reason is None)]
     rows += _threads(repeats)
     rows += _extras(repeats)
     with tempfile.TemporaryDirectory() as cache:
         cold = [_first_image_seconds(cache)]
         cached = [_first_image_seconds(cache) for _ in range(min(repeats, 3))]
     first, later = (
-        "first image of a fresh checkout (compiles kernels)",
-        "first image of a later process (loads kernels)",
+        "first image of a fresh checkout (compiles kernels), processor time",
+        "first image of a later process (loads kernels), processor time",
     )
     rows.append(speed_row(first, cold, "s", 20.0, None, None, COMMAND))
     rows.append(speed_row(later, cached, "s", 1.0, None, None, COMMAND))
     return rows
 
 
-def _against_peers(size: int, repeats: int) -> list[dict[str, object]]:
+def _against_peers(size: int, repeats: int, *, has_warp: bool) -> list[dict[str, object]]:
     spec = bench_scene(size, NUM_FRAMES)
     motion = bench_motion(spec)
     tiny = _TinyRenderer(spec, motion)
@@ -82,6 +86,8 @@ def _against_peers(size: int, repeats: int) -> list[dict[str, object]]:
         "PyBullet TinyRenderer with shadows; no flow, no amodal masks": tiny.render,
         "mj_multiRay + NumPy; no shadows, no flow": partial(MujocoRayRenderer().render, spec, motion, ()),
     }
+    if has_warp:
+        jobs[WARP] = WarpRenderer(spec, motion).render
     found = rates(interleaved(jobs, repeats, time.thread_time), NUM_FRAMES)
     tiny.close()
     ours = found.pop("ours")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int32
+from jaxtyping import Bool, Float, Int32, Int64
 
 from physics_data.core.errors import ClipRejectedError, SceneSpecError
 from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
@@ -99,7 +99,7 @@ class SceneArrays(NamedTuple):
 
     image_size: Int32[np.ndarray, "2"]
     camera: Float[np.ndarray, "t 15"]
-    solid_kind: Int32[np.ndarray, "o"]
+    solid_kind: Int64[np.ndarray, "o"]
     solid_size: Float[np.ndarray, "o 3"]
     solid_radius: Float[np.ndarray, "o"]
     solid_reach: Float[np.ndarray, "o"]
@@ -124,7 +124,7 @@ class SceneArrays(NamedTuple):
     mesh_triangles: Float[np.ndarray, "m 12"]
     mesh_patches: Int32[np.ndarray, "m"]
     material: Float[np.ndarray, "s 8"]
-    pattern: Int32[np.ndarray, "s"]
+    pattern: Int64[np.ndarray, "s"]
     light: Float[np.ndarray, "19"]
 
     def backdrop(self) -> "SceneArrays | None":
@@ -220,7 +220,7 @@ def pack(spec: SceneSpec, trajectory: Trajectory, views: Sequence[PinholeView] |
     scene = SceneArrays(
         image_size=np.array([spec.width, spec.height], dtype=np.int32),
         camera=np.array([_camera(view) for view in views]),
-        solid_kind=np.array([_KINDS[solid.shape.kind] for solid in solids], dtype=np.int32),
+        solid_kind=np.array([_KINDS[solid.shape.kind] for solid in solids], dtype=np.int64),
         solid_size=size,
         solid_radius=np.array([_radius(solid) for solid in solids], dtype=np.float64),
         solid_reach=AMBIENT_REACH * size.max(axis=1, initial=0.0),
@@ -245,7 +245,7 @@ def pack(spec: SceneSpec, trajectory: Trajectory, views: Sequence[PinholeView] |
         mesh_triangles=meshes.triangles,
         mesh_patches=meshes.patches,
         material=np.array([_material(body) for body in surfaces], dtype=np.float64).reshape(-1, 8),
-        pattern=np.array([_PATTERNS.get(body.appearance.pattern, PLAIN) for body in surfaces], dtype=np.int32),
+        pattern=np.array([_PATTERNS.get(body.appearance.pattern, PLAIN) for body in surfaces], dtype=np.int64),
         light=_light(spec, sun, [spec.bodies[index] for index in planes]),
     )
     hull = np.array([_hull(solid, size[index]) for index, solid in enumerate(solids)]).reshape(-1, 12, 3)

@@ -5,7 +5,7 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32, UInt8
+from jaxtyping import Float, Float32, Int32, Int64, UInt8
 
 from physics_data.core.scene import Appearance, Body, ImageTexture, Plane, SceneSpec
 from physics_data.renderers.kernels.layout import CHECKER, PLAIN, STRIPES
@@ -58,7 +58,7 @@ class Looks(NamedTuple):
     """
 
     material: Float[np.ndarray, "s 16"]
-    pattern: Int32[np.ndarray, "s"]
+    pattern: Int64[np.ndarray, "s"]
     texture: Int32[np.ndarray, "s"]
     needs_samples: UInt8[np.ndarray, "s"]
     texels: UInt8[np.ndarray, "_ 3"]
@@ -112,7 +112,7 @@ def pack_looks(spec: SceneSpec, surfaces: list[Body]) -> Looks:
     lamps = [(*lamp.position, *(lamp.intensity * c for c in lamp.color), lamp.radius, 0.0) for lamp in lighting.lamps]
     return Looks(
         material=np.array([_material(body) for body in surfaces], dtype=np.float64).reshape(-1, NUM_COLUMNS),
-        pattern=np.array([_PATTERNS[body.appearance.pattern] for body in surfaces], dtype=np.int32),
+        pattern=np.array([_PATTERNS[body.appearance.pattern] for body in surfaces], dtype=np.int64),
         texture=np.array([_place(names, body.appearance.image) for body in surfaces], dtype=np.int32),
         needs_samples=np.array([_shows_others(body.appearance) for body in surfaces], dtype=np.uint8),
         texels=texels,

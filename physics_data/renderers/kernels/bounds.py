@@ -7,6 +7,7 @@ than too small; what reaches behind the camera gets the whole image.
 import math
 from typing import Any
 
+from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.layout import CAPSULE, ELLIPSOID, SPHERE
 from physics_data.renderers.kernels.vectors import (
@@ -216,6 +217,7 @@ def _compile_bound_scene(digest: int) -> Any:
         """
         if digest < 0:
             return
+        scene = by_address(scene)
         none = (0.0, 0.0, 0.0)
         light = scene.light
         num_solids = scene.solid_kind.shape[0]

@@ -15,6 +15,8 @@ from typing import Any
 import numba
 from numba.core import config
 
+from physics_data.renderers.kernels.linking import PartCompiler, WholeCompiler
+
 _RULES: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": False,
@@ -32,21 +34,12 @@ def _njit(**rules: Any) -> Any:
 
 def scalar(function: Callable[..., Any]) -> Any:
     """Compile a function of scalars and array elements; called from CUDA kernels, the same source is compiled there."""
-    return _njit(no_cpython_wrapper=True, forceinline=True, **_RULES)(_bare(function))
-
-
-def stage(function: Callable[..., Any]) -> Any:
-    """Copy a function into its one caller before anything is compiled.
-
-    A scalar function is optimised by itself and once more in every function that it is copied into, level by level.
-    The outer levels of a driver, which hold all of its code, take that time only once this way.
-    """
-    return _njit(inline="always", no_cpython_wrapper=True, **_RULES)(_bare(function))
+    return _njit(no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler, **_RULES)(_bare(function))
 
 
 def routine(function: Callable[..., Any]) -> Any:
     """Compile a larger function of scalars and array elements that is called, not copied into its callers."""
-    return _njit(no_cpython_wrapper=True, **_RULES)(_bare(function))
+    return _njit(no_cpython_wrapper=True, pipeline_class=PartCompiler, **_RULES)(_bare(function))
 
 
 def driver(function: Callable[..., Any]) -> Any:
@@ -56,11 +49,11 @@ def driver(function: Callable[..., Any]) -> Any:
     none of them can be written, every process compiles for itself.
     """
     try:
-        return _njit(cache=True, **_RULES)(_bare(function))
+        return _njit(cache=True, pipeline_class=WholeCompiler, **_RULES)(_bare(function))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
-        return _njit(**_RULES)(_bare(function))
+        return _njit(pipeline_class=WholeCompiler, **_RULES)(_bare(function))
 
 
 def _bare(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from physics_data.renderers.kernels.compilation import driver, scalar, source_digest, stage
+from physics_data.renderers.kernels.addresses import by_address
+from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.edges import smooth_row
 from physics_data.renderers.kernels.layout import COLOR, FACE_BITS, LANE, NEAREST, SHARE, SKYLIGHT, SUN
 from physics_data.renderers.kernels.moved import flow_of_sky, flow_span
@@ -30,7 +31,7 @@ def _stretch(bounds, row, first, last):
     return first, first
 
 
-@stage
+@scalar
 def _shade_span(scene, frame, surface, row, first, last, table, images, backdrop, scratch):
     """Colour the pixels of a surface in a stretch of a row, and write their flow."""
     values, keys = scratch.lanes, images.keys[frame, row]
@@ -49,7 +50,7 @@ def _shade_span(scene, frame, surface, row, first, last, table, images, backdrop
             left, right = _stretch(scene.shadow_bounds[frame, surface, other], row, first, last)
             begin, end = _stretch(scene.dimming_bounds[frame, surface, other], row, first, last)
         else:
-            may_shadow, may_dim = may_darken(scene, frame, surface, other, 0, 0)
+            may_shadow, may_dim = may_darken(scene, frame, surface, other, np.int64(0), np.int64(0))
             right = last if may_shadow else first
             end = last if may_dim else first
         if casts_shadows and left < right:
@@ -99,7 +100,7 @@ def _shade_sky(scene, frame, row, keys, table, rgb, raw):
                 raw[place + np.uint64(channel)] = color[channel]
 
 
-@stage
+@scalar
 def _draw_row(scene, frame, row, table, images, backdrop, scratch):
     values = scratch.lanes
     keys = images.keys[frame, row]
@@ -150,6 +151,8 @@ def _compile_draw_frames(digest: int) -> Any:
             return
         height = images.keys.shape[1]
         width = images.keys.shape[2]
+        scene, images = by_address(scene), by_address(images)
+        backdrop, scratch = by_address(backdrop), by_address(scratch)
         for frame in range(first, last):
             number_columns(scratch.lanes, width)
             for row in range(height):

@@ -6,7 +6,7 @@ A sample that shows what the pixel's centre or one of its neighbours shows gets 
 
 import numpy as np
 
-from physics_data.renderers.kernels.compilation import scalar, stage
+from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.layout import COLUMN, EDGES_AT_ONCE, FAR, LINE, NEAREST, SKY
 from physics_data.renderers.kernels.shade import encode, sky_color, surface_color
 from physics_data.renderers.kernels.spans import enter_span, ground_span, lane
@@ -30,7 +30,7 @@ def find_edges(keys, frame, row, first, last, marks):
         marks[x] = marks[x] | (here[x] != here[x + np.uint64(1)])
 
 
-@stage
+@scalar
 def _sample_edges(scene, frame, row, edges, count, offsets, scratch):
     """Find the keys of the samples of ``count`` edge pixels of a row, those of one pixel behind each other."""
     values, keys = scratch.lanes, scratch.samples
@@ -44,7 +44,7 @@ def _sample_edges(scene, frame, row, edges, count, offsets, scratch):
             keys[place] = SKY
             place += 1
     for plane in range(scene.plane_position.shape[1]):
-        ground_span(scene, frame, plane, 0, place, values, keys)
+        ground_span(scene, frame, plane, np.int64(0), place, values, keys)
     first, last = edges[0], edges[count - 1]
     for solid in range(scene.solid_kind.shape[0]):
         bounds = scene.solid_bounds[frame, solid]
@@ -97,7 +97,7 @@ def _smooth_pixel(scene, frame, row, column, first, num_samples, tables, images,
     images.rgb[frame, row, 3 * column + 2] = encode(tables[0], blue * share)
 
 
-@stage
+@scalar
 def smooth_row(scene, frame, row, first, last, offsets, tables, images, scratch):
     """Smooth the edge pixels in a stretch of a row; overwrites the lanes."""
     marks, edges = scratch.marks, scratch.edges
@@ -113,6 +113,8 @@ def smooth_row(scene, frame, row, first, last, offsets, tables, images, scratch)
         if count > 0:
             _sample_edges(scene, frame, row, edges, count, offsets, scratch)
             for edge in range(count):
-                _smooth_pixel(scene, frame, row, edges[edge], edge * num_samples, num_samples, tables, images, scratch)
+                _smooth_pixel(
+                    scene, frame, row, np.int64(edges[edge]), edge * num_samples, num_samples, tables, images, scratch
+                )
             if column < last:  # the samples' marks have overwritten those of the columns
                 find_edges(images.keys, frame, row, first, last, marks)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.layout import FACE_BITS, NEAR, SKY
 from physics_data.renderers.kernels.vectors import add_scaled, dot, minus, rotation_of, row_of, to_local, to_world
@@ -165,6 +166,7 @@ def _compile_draw_still_flow(digest: int) -> Any:
         """
         if digest < 0:
             return
+        scene = by_address(scene)
         num_surfaces = scene.plane_position.shape[1] + scene.solid_kind.shape[0]
         for pair in range(first, last):
             here = pair if is_forward else pair + 1
@@ -230,6 +232,7 @@ def _compile_draw_surfaces(digest: int) -> Any:
         """Draw normals and body coordinates of the frames ``first`` to ``last``; arrays without frames are left out."""
         if digest < 0:
             return
+        scene = by_address(scene)
         for frame in range(first, last):
             for row in range(keys.shape[1]):
                 for column in range(keys.shape[2]):

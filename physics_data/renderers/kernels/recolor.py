@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.layout import SKY
 from physics_data.renderers.kernels.rich import rich_background, rich_color
@@ -67,6 +68,7 @@ def _compile_recolor_frames(digest: int) -> Any:
         """
         if digest < 0:
             return
+        scene, looks = by_address(scene), by_address(looks)
         height = keys.shape[1]
         width = keys.shape[2]
         for frame in range(first, last):

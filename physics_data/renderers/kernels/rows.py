@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from physics_data.renderers.kernels.compilation import scalar, stage
+from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.layout import COLUMN, FACE_BITS, FAR, LINE, NEAREST, SKY
 from physics_data.renderers.kernels.spans import enter_span, ground_span, lane
 
@@ -17,7 +17,7 @@ def number_columns(values, width):
         values[columns + np.uint64(column)] = column + 0.5
 
 
-@stage
+@scalar
 def find_surfaces(scene, frame, row, values, keys, amodal_masks, backdrop):
     """Find depth and key of every pixel of a row, and mark what each instance covers."""
     width = keys.shape[0]
@@ -34,12 +34,12 @@ def find_surfaces(scene, frame, row, values, keys, amodal_masks, backdrop):
             keys[x] = np.int32(SKY)
             values[depths + x] = FAR
         for plane in range(scene.plane_position.shape[1]):
-            ground_span(scene, frame, plane, 0, width, values, keys)
+            ground_span(scene, frame, plane, np.int64(0), width, values, keys)
     for solid in range(scene.solid_kind.shape[0]):
         bounds = scene.solid_bounds[frame, solid]
         if bounds[2] <= row < bounds[3]:
             covered = amodal_masks[frame, scene.solid_instance[solid], row]
-            enter_span(scene, frame, solid, bounds[0], bounds[1], values, keys, covered)
+            enter_span(scene, frame, solid, np.int64(bounds[0]), np.int64(bounds[1]), values, keys, covered)
 
 
 @scalar

@@ -212,7 +212,7 @@ def start_span(scene, frame, surface, row, first, last, values, keys):
         for x in range(begin, end):
             direction = add_scaled(start, way, values[columns + x] - center)
             local = add_scaled(eye, direction, values[depths + x])
-            normal = to_world(rotation, normal_of(SPHERE, size, 0, local))
+            normal = to_world(rotation, normal_of(SPHERE, size, np.int64(0), local))
             values[normals + x] = normal[0]
             values[normals + lane_size + x] = normal[1]
             values[normals + lane_size + lane_size + x] = normal[2]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from random_scenes import FLOOR, at_rest, make_scene, random_scene, solid, tumbling
 
 from physics_data.core.clip import Rendering, Stream
@@ -70,3 +71,12 @@ def test_the_stated_size_of_a_clip_is_what_its_arrays_take() -> None:
 
 def test_no_clips_are_no_renderings() -> None:
     assert list(RaycastRenderer().render_batch([])) == []
+
+
+def test_torch_reads_every_array_where_it_lies() -> None:
+    spec, trajectory = clips_of_many_sizes()[0]
+    rendering = RaycastRenderer().render(spec, trajectory, STREAMS)
+    for name in FIELDS:
+        array = getattr(rendering, name)
+        assert array.flags.c_contiguous, name
+        assert torch.from_numpy(array).data_ptr() == array.ctypes.data, name
