@@ -72,7 +72,7 @@ def measure_render(repeats: int) -> list[dict[str, object]]:
         "first image of a fresh checkout (compiles kernels), processor time",
         "first image of a later process (loads kernels), processor time",
     )
-    rows.append(speed_row(first, cold, "s", 20.0, None, None, COMMAND))
+    rows.append(speed_row(first, cold, "s", 15.0, None, None, COMMAND))
     rows.append(speed_row(later, cached, "s", 1.0, None, None, COMMAND))
     return rows
 

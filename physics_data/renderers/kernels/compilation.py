@@ -15,7 +15,15 @@ from typing import Any
 import numba
 from numba.core import config
 
-from physics_data.renderers.kernels.linking import PartCompiler, WholeCompiler
+_WHOLE_WITH = "0.68."
+"""Versions of Numba whose insides ``linking`` was written for. Others compile in their own way: slower, equal bytes."""
+
+_PART: dict[str, Any] = {}
+_WHOLE: dict[str, Any] = {}
+if numba.__version__.startswith(_WHOLE_WITH):
+    from physics_data.renderers.kernels.linking import PartCompiler, WholeCompiler
+
+    _PART, _WHOLE = {"pipeline_class": PartCompiler}, {"pipeline_class": WholeCompiler}
 
 _RULES: dict[str, Any] = {
     "error_model": "numpy",
@@ -34,12 +42,12 @@ def _njit(**rules: Any) -> Any:
 
 def scalar(function: Callable[..., Any]) -> Any:
     """Compile a function of scalars and array elements; called from CUDA kernels, the same source is compiled there."""
-    return _njit(no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler, **_RULES)(_bare(function))
+    return _njit(no_cpython_wrapper=True, forceinline=True, **_PART, **_RULES)(_bare(function))
 
 
 def routine(function: Callable[..., Any]) -> Any:
     """Compile a larger function of scalars and array elements that is called, not copied into its callers."""
-    return _njit(no_cpython_wrapper=True, pipeline_class=PartCompiler, **_RULES)(_bare(function))
+    return _njit(no_cpython_wrapper=True, **_PART, **_RULES)(_bare(function))
 
 
 def driver(function: Callable[..., Any]) -> Any:
@@ -49,11 +57,11 @@ def driver(function: Callable[..., Any]) -> Any:
     none of them can be written, every process compiles for itself.
     """
     try:
-        return _njit(cache=True, pipeline_class=WholeCompiler, **_RULES)(_bare(function))
+        return _njit(cache=True, **_WHOLE, **_RULES)(_bare(function))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
-        return _njit(pipeline_class=WholeCompiler, **_RULES)(_bare(function))
+        return _njit(**_WHOLE, **_RULES)(_bare(function))
 
 
 def _bare(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -52,21 +52,42 @@ class _Part(JITCodeLibrary):
         """Return that there is no machine code."""
         return 0
 
+    def alone(self) -> Any:
+        """Return the function without what it calls."""
+        return super()._get_module_for_linking()
+
+    def _get_module_for_linking(self) -> Any:
+        # Asked for by what Numba compiles in its usual way, such as a test.
+        module = self.alone().clone()
+        _link(module, self)
+        return module
+
 
 class _Whole(JITCodeLibrary):
     """A driver and all that it calls, directly or not."""
 
     def finalize(self) -> None:
-        """Link callers before what they call, since the linker drops what nobody has asked for yet."""
-        order: dict[Any, None] = {}
-        _visit(self, order)
-        self._linking_libraries = [library for library in reversed(order) if library is not self]
+        """Link all before it is optimised."""
+        _link(self._final_module, self)
+        self._linking_libraries = []
         super().finalize()
 
     def _optimize_final_module(self) -> None:
         # Numba's first round is for counting references, which the kernels do not.
         passes, builder = self._codegen._module_pass_manager()
         passes.run(self._final_module, builder)
+
+
+def _link(module: Any, library: Any) -> None:
+    """Link callers before what they call, since the linker drops what nobody has asked for yet."""
+    order: dict[Any, None] = {}
+    _visit(library, order)
+    for called in reversed(order):
+        if called is not library:
+            library._reload_init.update(called._reload_init)
+            module.link_in(
+                called.alone() if isinstance(called, _Part) else called._get_module_for_linking(), preserve=True
+            )
 
 
 def _visit(library: Any, order: dict[Any, None]) -> None:

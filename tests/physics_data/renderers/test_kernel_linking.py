@@ -1,6 +1,6 @@
 """Drivers that are compiled as one whole, against the same functions run by Python."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -11,7 +11,7 @@ from physics_data.renderers.kernels.compilation import routine, scalar
 from physics_data.renderers.kernels.linking import WholeCompiler
 
 # A driver whose machine code is not kept, so that every run of the tests links anew.
-driver = numba.njit(pipeline_class=WholeCompiler, error_model="numpy", _nrt=False)
+driver: Any = numba.njit(pipeline_class=WholeCompiler, error_model="numpy", _nrt=False)  # pyright: ignore[reportCallIssue]
 
 
 class Weights(NamedTuple):
@@ -74,3 +74,12 @@ def test_a_field_that_the_tuple_lacks_does_not_compile(weights: Weights) -> None
 
     with pytest.raises(Exception, match="Unknown attribute 'heights'"):
         read(weights)
+
+
+def test_what_numba_compiles_in_its_usual_way_may_call_parts_too(weights: Weights) -> None:
+    @numba.njit
+    def call(given, x):
+        return _twice(given, 2, x)
+
+    once = bent(line_of(weights, 2, 0.7))
+    assert call(weights, 0.7) == bent(line_of(weights, 2, once))
