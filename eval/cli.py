@@ -28,6 +28,10 @@ def score(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the permutation tests.")] = 0,
     gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 2,
+    tracks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of <key>.npz with masks of another perception, taken instead of ours.", exists=True),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json on stdout.")] = False,
 ) -> None:
     """Track the objects in videos and score object permanence and motion realism, with 95 % intervals.
@@ -50,16 +54,17 @@ def score(
     rows = []
     with progress_bar() as progress:
         bar = progress.add_task("scoring scenes", total=len(positions), note=f"{len(systems)} systems")
-        for found in score_systems(dataset, positions, systems, workers):
+        for found in score_systems(dataset, positions, systems, workers, tracks):
             rows += found
             progress.advance(bar)
     facts = {
         "reference": str(reference),
         "split": split,
+        "perception": "built in" if tracks is None else f"plug-in: {tracks.resolve().name}",
         "strangers": {system.name: list(system.strangers) for system in systems if system.strangers},
     }
     record = write_bundle(out, rows, seed, facts)
-    entries = write_gallery(out / GALLERY_NAME, dataset, systems, rows, gallery)
+    entries = write_gallery(out / GALLERY_NAME, dataset, systems, rows, gallery if tracks is None else 0)
     summary = Summary(**{field: record[field] for field in Summary.model_fields})
     stored = read_rows(out / ROWS_NAME)
     shown = {key: value for key, value in record.items() if key not in Summary.model_fields}
@@ -87,10 +92,18 @@ def report(
     from eval.report.bundle import GALLERY_NAME, read_bundle
     from eval.report.page import write_page
     from eval.report.table import summarise
+    from physics_data.core.errors import DataError
 
     rows, facts, pictures = [], {}, []
+    perceptions = {}
     for folder in bundles:
         found, record = read_bundle(folder)
+        perceptions[str(record.get("perception", "built in"))] = folder
+        if len(perceptions) > 1:
+            raise DataError(
+                f"{' and '.join(map(str, perceptions.values()))} were seen by different perceptions "
+                f"({', '.join(perceptions)}); they cannot share a table."
+            )
         rows += found
         facts[str(folder)] = f"{record['command']} (commit {record['commit']})"
         pictures += [(p, p.stem.replace("--", ", ")) for p in sorted((folder / GALLERY_NAME).glob("*.png"))]

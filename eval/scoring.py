@@ -12,6 +12,7 @@ from typing import Literal
 from eval.inputs import AlignedVideo, System, load_aligned
 from eval.metrics import METRICS
 from eval.metrics.base import Metric
+from eval.perception.given import find_tracks, load_tracks
 from eval.perception.tracker import track_objects
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
@@ -82,15 +83,21 @@ def load_for(clip: Clip, path: Path) -> AlignedVideo:
     return load_aligned(path, meta.num_frames, meta.frame_rate, meta.height, meta.width)
 
 
-def score_clip(clip: Clip, systems: Sequence[System]) -> list[SceneScore]:
-    """Score every system's video of one reference clip; a video that is missing or unreadable gets the worst values."""
+def score_clip(clip: Clip, systems: Sequence[System], tracks: Path | None = None) -> list[SceneScore]:
+    """Score every system's video of one reference clip; a video that is missing or unreadable gets the worst values.
+
+    tracks is a folder of somebody else's tracks (``eval.perception.given``), taken in place of our tracker's.
+
+    Raises:
+        DataError: tracks of a video that can be read are missing, or not as they should be.
+    """
     reference, metrics = Reference(clip), metric_table()
     applies = {name: metric.refuses(reference) is None for name, metric in metrics.items()}
-    return [_score_one(reference, system, metrics, applies) for system in systems]
+    return [_score_one(reference, system, metrics, applies, tracks) for system in systems]
 
 
 def _score_one(
-    reference: Reference, system: System, metrics: dict[str, Metric], applies: dict[str, bool]
+    reference: Reference, system: System, metrics: dict[str, Metric], applies: dict[str, bool], given: Path | None
 ) -> SceneScore:
     clip = reference.clip
     spec, _, _ = clip.labelled
@@ -103,7 +110,11 @@ def _score_one(
         video = load_for(clip, path)
     except VideoError as error:
         return row("unreadable", str(error), "", worst)
-    tracks = track_video(reference, video)
+    if given is None:
+        tracks = track_video(reference, video)
+    else:
+        found = find_tracks(given, system.name, clip.meta.key)
+        tracks = load_tracks(found, video, reference.first_frame, clip.meta.frame_rate)
     values: dict[str, float | None] = {}
     for name, metric in metrics.items():
         value = float(metric.score(reference, tracks)) if applies[name] else None
@@ -116,17 +127,21 @@ def _score_one(
     return row("ok", "", video.sha256, values)
 
 
-def _score_position(folder: Path, systems: Sequence[System], position: int) -> list[SceneScore]:
-    return score_clip(ShardDataset(folder).load(position), systems)
+def _score_position(folder: Path, systems: Sequence[System], tracks: Path | None, position: int) -> list[SceneScore]:
+    return score_clip(ShardDataset(folder).load(position), systems, tracks)
 
 
 def score_systems(
-    dataset: ShardDataset, positions: Sequence[int], systems: Sequence[System], workers: int = 1
+    dataset: ShardDataset,
+    positions: Sequence[int],
+    systems: Sequence[System],
+    workers: int = 1,
+    tracks: Path | None = None,
 ) -> Iterator[list[SceneScore]]:
     """Yield the rows of each reference clip in order; the rows do not depend on the number of workers."""
     if workers == 1:
         for position in positions:
-            yield score_clip(dataset.load(position), systems)
+            yield score_clip(dataset.load(position), systems, tracks)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(partial(_score_position, dataset.folder, systems), positions, chunksize=4)
+        yield from pool.map(partial(_score_position, dataset.folder, systems, tracks), positions, chunksize=4)

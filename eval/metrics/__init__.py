@@ -9,6 +9,7 @@ METRICS: Registry[Metric] = Registry(
         "object_permanence": "eval.metrics.object_permanence:ObjectPermanence",
         "survival": "eval.metrics.survival:Survival",
         "reappearance": "eval.metrics.reappearance:Reappearance",
+        "containment": "eval.metrics.containment:Containment",
         "count": "eval.metrics.count:Count",
         "identity": "eval.metrics.identity:Identity",
         "attributes": "eval.metrics.attributes:Attributes",

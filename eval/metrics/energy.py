@@ -8,15 +8,16 @@ from jaxtyping import Float
 
 from eval.metrics.base import MetricInfo
 from eval.metrics.intervals import free_objects
-from eval.metrics.moving import derivative
+from eval.metrics.moving import NOISE_PIXELS, derivative, noise
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 
 TOLERANCE = 0.15
-"""Part of the scene's largest motion energy that tracker noise can feign."""
+"""Part of the scene's largest energy that is free beyond the noise: what pixels leave unsaid of depth and turns."""
 
 _LASTING = 3
 _MIN_PIXELS = 1.0
+_MIN_NOISES = 2.0
 
 
 class Energy:
@@ -24,9 +25,13 @@ class Energy:
 
     Energy is mass x (speed² / 2 + g x height) of what is seen of the motion, speeds from a line through 5 frames, the
     same for the simulation, summed over the objects that forces move. What counts is its largest rise, between levels
-    that last 3 frames, less the largest rise in the simulation: 1 - (surplus / the largest energy of the simulation -
-    0.15) / 0.85, times the share of frames in which the objects are seen whole. Losses are allowed: a still video
-    obeys this.
+    that last 3 frames, less the largest rise in the simulation and what noise feigns: 1 - (surplus / the largest
+    energy of the simulation - 0.15) / 0.85, times the share of frames in which the objects are seen whole. Losses are
+    allowed: a still video obeys this.
+
+    Noise: half a pixel moves a level by m (g d + v s + s² / 2), d being half a pixel in metres, v the object's largest
+    speed and s what white noise of half a pixel makes of a velocity; a rise has two levels. An object whose energy is
+    below twice its noise says nothing and is left out.
 
     Source: Leibniz (1686), Brevis demonstratio, Acta Eruditorum; Helmholtz (1847), Über die Erhaltung der Kraft.
     """
@@ -62,7 +67,8 @@ class Energy:
             if len(both):  # an object keeps its energy while one of the two does not show it
                 held = both[np.maximum(np.searchsorted(both, np.arange(len(energy)), side="right") - 1, 0)]
                 totals += np.stack([shown[held], energy[held]])
-        surplus = max(0.0, (_rise(totals[0]) - _rise(totals[1])) / scale - TOLERANCE) / (1 - TOLERANCE)
+        feigned = sum(_noise(reference, name) for name in due)
+        surplus = max(0.0, (_rise(totals[0]) - _rise(totals[1]) - feigned) / scale - TOLERANCE) / (1 - TOLERANCE)
         return max(0.0, 1.0 - surplus) * seen / asked
 
 
@@ -90,9 +96,20 @@ def _energies(reference: Reference) -> dict[str, Float[np.ndarray, "t"]]:
         # A body counts as moving from one pixel a frame.
         least = 0.5 * spec.bodies[spec.body_index(name)].mass
         least *= (_MIN_PIXELS * reference.metres_per_pixel(name) * spec.frame_rate) ** 2
+        least = max(least, _MIN_NOISES * _noise(reference, name))
         if np.isfinite(energy).any() and np.nanmax(energy) >= least:
             found[name] = energy
     return found
+
+
+def _noise(reference: Reference, name: str) -> float:
+    """Return the rise, J, that half a pixel of tracker noise feigns at both of its levels."""
+    spec, _, _ = reference.clip.labelled
+    path = reference.true_path(name)
+    speed = float(np.nanmax(np.linalg.norm(np.gradient(path, axis=0), axis=1), initial=0.0)) * spec.frame_rate
+    off = noise(reference, name, 1)
+    height = NOISE_PIXELS * reference.metres_per_pixel(name)
+    return 2 * spec.bodies[spec.body_index(name)].mass * (abs(spec.gravity[2]) * height + speed * off + 0.5 * off**2)
 
 
 def _energy(

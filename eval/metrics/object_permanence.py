@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from eval.metrics.attributes import Attributes
 from eval.metrics.base import Metric, MetricInfo
+from eval.metrics.containment import Containment
 from eval.metrics.count import Count
 from eval.metrics.identity import Identity
 from eval.metrics.reappearance import Reappearance
@@ -12,11 +13,12 @@ from eval.metrics.survival import Survival
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 
-COMPONENTS: tuple[Metric, ...] = (Survival(), Reappearance(), Count(), Identity(), Attributes())
+COMPONENTS: tuple[Metric, ...] = (Survival(), Reappearance(), Containment(), Count(), Identity(), Attributes())
 
 
 class ObjectPermanence:
-    """The least of the components that apply: survival, reappearance, count, identity, attributes.
+    """The least of the components that apply: survival, reappearance, containment, count, identity,
+    attributes.
 
     The minimum, and not a mean: an object that keeps its place, number and identity but changes its colour is as
     impossible as one that vanishes, and the parts that are right must not outvote the one that is wrong. Each

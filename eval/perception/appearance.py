@@ -13,6 +13,9 @@ from eval.perception.colors import dot, length
 _COLORS = 4
 _SAME_COLOR = 45.0
 _INVISIBLE = 14.0
+_SHADES = (0.4, 2.0)  # how much darker or lighter than in the first frame another side of an object may be
+_COLOURFUL = 0.25  # (largest - smallest channel) / largest; what is greyer has the hue of shadows and of grounds
+_SHADE_COST = 8.0  # grey levels, so that a colour that was seen explains better than one that is inferred
 
 
 def palette_of(first: Float[np.ndarray, "h w 3"], mask: np.ndarray) -> Float[np.ndarray, "k 3"]:
@@ -65,7 +68,8 @@ def explain(
     """Explain each pixel as a mixture of the plate and the palette colour that fits best.
 
     Blur and half-covered pixels are such mixtures, so edges stay with the object and areas keep their size. A colour
-    that hardly differs from the plate explains nothing.
+    that hardly differs from the plate explains nothing. A side that turns into the light or into the shade keeps its
+    hue: a colour with one also explains its own multiples from 0.4 to 2, of which the object covers the whole pixel.
 
     Units:
         pixels, plate, palette:  grey levels 0..255
@@ -80,4 +84,10 @@ def explain(
         alpha = np.where(square > _INVISIBLE**2, alpha, 0.0)
         better = residual < best.residual
         best = Evidence(np.where(better, alpha, best.alpha), np.where(better, residual, best.residual))
+        if np.ptp(color) < _COLOURFUL * color.max():
+            continue
+        shade = np.clip(dot(pixels, color) / max(float(color @ color), 1.0), *_SHADES)
+        residual = length(pixels - shade[:, None] * color) + _SHADE_COST
+        better = (residual < best.residual) & (length(difference) > _INVISIBLE)
+        best = Evidence(np.where(better, 1.0, best.alpha), np.where(better, residual, best.residual))
     return best

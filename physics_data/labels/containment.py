@@ -9,7 +9,8 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.labels.boxes import shape_box
 
 _WAYS = np.concatenate([np.eye(3), -np.eye(3)])
-_WALLS_NEEDED = 5
+WALLS_NEEDED = 5
+"""Ways out of six that are closed to what is contained: all but one opening."""
 
 
 def containers(spec: SceneSpec) -> list[int]:
@@ -17,12 +18,14 @@ def containers(spec: SceneSpec) -> list[int]:
     return [index for index, body in enumerate(spec.bodies) if isinstance(body.shape, Compound)]
 
 
-def contained(spec: SceneSpec, trajectory: Trajectory, container: int) -> Bool[np.ndarray, "t o"]:
+def contained(
+    spec: SceneSpec, trajectory: Trajectory, container: int, walls_needed: int = WALLS_NEEDED
+) -> Bool[np.ndarray, "t o"]:
     """Return which bodies have their centre inside a hollow body, at every frame.
 
-    Inside is where at least five of the six ways along the container's axes end at one of its parts: a cup with its
-    opening to any side holds what is in it, a table does not hold what is under it. Parts that are no boxes count as
-    the boxes around them.
+    Inside is where at least walls_needed of the six ways along the container's axes end at one of its parts: with five,
+    a cup with its opening to any side holds what is in it, a table does not hold what is under it. Parts that are no
+    boxes count as the boxes around them.
     """
     shape = spec.bodies[container].shape
     assert isinstance(shape, Compound), "only compounds are containers"
@@ -38,7 +41,7 @@ def contained(spec: SceneSpec, trajectory: Trajectory, container: int) -> Bool[n
             walls[..., number] |= _meets_box(start, way @ turn, half)
     center, half = shape_box(shape)
     within = (np.abs(local - center) <= half).all(axis=-1)
-    inside = within & (walls.sum(axis=-1) >= _WALLS_NEEDED)
+    inside = within & (walls.sum(axis=-1) >= walls_needed)
     held = np.array([body.is_instance and not isinstance(body.shape, Compound) for body in spec.bodies])
     return inside & held
 

@@ -1,0 +1,138 @@
+"""Does what is in a container stay in it, go where it goes, and come out of it and of nothing else?"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from eval.metrics.base import MetricInfo
+from eval.metrics.reappearance import FREE_PLACE, WORST_PLACE
+from eval.metrics.sightings import alike, due, info, near, stretches
+from eval.perception.tracks import Track, Tracks
+from eval.reference import Reference
+from physics_data.labels.containment import contained, containers
+
+MIN_FRAMES = 3
+"""Frames that a stay must last: one or two are a ball that touches the rim."""
+
+WALLS = 4
+"""Ways out of six that are closed: a box without lid and front still holds what lies in it, and shows it."""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A stretch of time that an object spends in a container, and what a video can show of it.
+
+    Units:
+        inside:   frames of the stay
+        shown:    frames of it, and the last stretch of sight before and the first after it, in which it must be seen
+        hidden:   frames of the stay in which no pixel of it is seen, nor a frame before or after
+        room:     (left, top, right, bottom) of the container's outline in each hidden frame, pixels
+    """
+
+    number: int
+    name: str
+    inside: Int[np.ndarray, "n"]
+    shown: Int[np.ndarray, "m"]
+    hidden: Int[np.ndarray, "k"]
+    room: Float[np.ndarray, "k 4"]
+
+
+class Containment:
+    """How well objects keep to standing and carried containers: the least of what can be seen of a stay, mean of stays.
+
+    - Seen in the container (through an opening or a wall) and where it is revealed: in every frame in which the object
+      is due, from entering to leaving and while it is in sight next, 1 - (distance from its true place / diameter -
+      0.25) / 1.75. It goes where the container goes; one that stays behind, or runs ahead, or is not there, scores 0.
+    - Hidden by it: 1 - the share of frames in which the object is shown outside the container's outline (with half a
+      diameter around it). Which is also where a still video leaves the passenger when the container has gone.
+
+    Objects of one colour may stand for each other where the true one is hidden and so are they.
+
+    Source: this project, after Hespos & Baillargeon (2001), Cognition 78, 207-245.
+    """
+
+    info: ClassVar[MetricInfo] = info(
+        "containment",
+        "what is in a container stays in it, is carried along, and comes out of it alone",
+        "this project; Hespos, Baillargeon (2001), Cognition 78, 207-245",
+        "trajectory",
+    )
+
+    def refuses(self, reference: Reference) -> str | None:
+        """Return a reason where nothing that pixels could show is in a container."""
+        return None if stays(reference) else "no object of the first frame is in a container in view"
+
+    def score(self, reference: Reference, tracks: Tracks) -> float:
+        """Return the score in [0, 1]."""
+        return float(np.mean([_score(reference, stay, tracks) for stay in stays(reference)]))
+
+
+@lru_cache(maxsize=4)
+def stays(reference: Reference) -> list[Stay]:
+    """Return every stay of at least three frames of an object of the first frame, if any frame of it can be judged."""
+    spec, _, trajectory = reference.clip.labelled
+    found = []
+    for index in containers(spec):
+        inside = contained(spec, trajectory, index, WALLS)
+        for number, visible in due(reference).items():
+            name = reference.tracked[number]
+            for frames in stretches(inside[:, spec.body_index(name)]):
+                if len(frames) < MIN_FRAMES:
+                    continue
+                stay = _stay(reference, number, frames, visible, spec.bodies[index].name)
+                if len(stay.shown) or len(stay.hidden):
+                    found.append(stay)
+    return found
+
+
+def _stay(
+    reference: Reference, number: int, inside: Int[np.ndarray, "n"], visible: Bool[np.ndarray, "t"], container: str
+) -> Stay:
+    spec, rendering, _ = reference.clip.labelled
+    names = [body.name for body in spec.instances]
+    outline = rendering.amodal_masks[:, names.index(container)]
+    dark = ~near(reference.silhouette(number).seen > 0)
+    hidden = inside[dark[inside] & outline[inside].any(axis=(1, 2))]
+    room = np.array([_box(outline[frame]) for frame in hidden]).reshape(-1, 4)
+    asked = np.zeros(len(visible), bool)
+    asked[inside] = True
+    after = np.flatnonzero(visible & (np.arange(len(visible)) > inside[-1]))
+    asked[after[: MIN_FRAMES + 2]] = True
+    shown = np.flatnonzero(asked & visible & reference.clear(number))
+    return Stay(number, reference.tracked[number], inside, shown, hidden, room)
+
+
+def _box(mask: Bool[np.ndarray, "h w"]) -> tuple[float, float, float, float]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _score(reference: Reference, stay: Stay, tracks: Tracks) -> float:
+    colors = alike(reference)
+    twins = [tracks.of(name) for name, color in colors.items() if color == colors[stay.name]]
+    outline = reference.silhouette(stay.number)
+    parts = []
+    if len(stay.shown):
+        places = [_places(track, stay.shown, outline.centroid, outline.diameter) for track in twins]
+        parts.append(float(np.max(places, axis=0).mean()))
+    if len(stay.hidden):
+        parts.append(1.0 - float(_outside(tracks.of(stay.name), stay, outline.diameter / 2).mean()))
+    return min(parts)
+
+
+def _places(
+    track: Track, frames: Int[np.ndarray, "n"], centroid: Float[np.ndarray, "t 2"], diameter: float
+) -> Float[np.ndarray, "n"]:
+    off = np.linalg.norm(track.centroid[frames] - centroid[frames], axis=-1) / diameter
+    marks = 1.0 - np.clip((off - FREE_PLACE) / (WORST_PLACE - FREE_PLACE), 0.0, 1.0)
+    return np.where(track.presence[frames], np.nan_to_num(marks), 0.0)
+
+
+def _outside(track: Track, stay: Stay, margin: float) -> Bool[np.ndarray, "k"]:
+    x, y = track.centroid[stay.hidden].T
+    left, top, right, bottom = stay.room.T
+    within = (x >= left - margin) & (x <= right + margin) & (y >= top - margin) & (y <= bottom + margin)
+    return track.presence[stay.hidden] & ~within
