@@ -10,7 +10,7 @@ from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional as F
 
@@ -20,8 +20,9 @@ from worldsim.diffusion import over_latents, v_from_balanced
 Latents = Float[torch.Tensor, "b c t h w"]
 Paths = Float[torch.Tensor, "b t k 2"]
 Read = Float[torch.Tensor, "b read k 2"]
+Velocities = Float[torch.Tensor, "b k 2"]
 
-_LEAST = 1e-6
+LEAST = 1e-6
 """Weight of a place that no thing is at, so that a picture without a thing has a place: its middle."""
 
 _ACCELERATION = 0.02
@@ -37,11 +38,19 @@ class CarryConfig(StrictModel):
     carriers:  things that may move each in its own way
     hidden:    channels of the network that weighs a place by its content
     spread:    how far the guess is off, in standard deviations of the latents; scales what the transformer adds
+    meet:      two things that push each other where they touch, before a ground of one colour; see ``meeting``
     """
 
     carriers: Annotated[int, Field(ge=1)] = 1
     hidden: Annotated[int, Field(ge=1)] = 16
     spread: Annotated[float, Field(gt=0)] = 0.2
+    meet: bool = False
+
+    @model_validator(mode="after")
+    def _two_meet(self) -> "CarryConfig":
+        if self.meet and self.carriers != 2:
+            raise ValueError(f"meet is for two things, carriers is {self.carriers}; write carriers: 2")
+        return self
 
 
 class Carry(nn.Module):
@@ -50,8 +59,9 @@ class Carry(nn.Module):
     Of each thing, the place in a frame is the mean of all places, weighed by what a small network gives for the content
     of a place where that is above 0: the ground can weigh nothing at all, which a softmax cannot say and which would
     shorten every path. A path goes on by one learned recursion of the last two velocities, u' = a u + b u_before + c,
-    which starts at a = b = 1/4, c = 0: a thing that slows down by half. Inertia and gravity are what training finds.
-    The picture is moved along each path, and its weights with it; where things overlap, the larger one wins.
+    which starts at a = b = 1/4, c = 0: a thing that slows down by half. Inertia and gravity are what training finds,
+    from near frames first. The picture is moved along each path, and its weights with it; where things overlap, the
+    larger one wins.
 
     Latent positions must be pixels or nearly so: a picture of large blocks cannot be moved by a part of one.
 
@@ -79,11 +89,8 @@ class Carry(nn.Module):
         """
         num_given = (t == 0).cumprod(1).sum(1).long()
         frames = latents.movedim(1, 2)
-        last = _picked(frames, num_given - 1, 1)[:, 0]
         read = torch.stack([_picked(frames, num_given - back, 1)[:, 0] for back in range(_REACH, 0, -1)], dim=1)
-        places = self.places(read)
-        moves = self._moves(places, num_given, latents.shape[2])
-        carried = self._carried(last, moves).movedim(1, 2)
+        carried = self._ahead(read, num_given, latents.shape[2]).movedim(1, 2)
         carried = carried * (num_given > 0)[:, None, None, None, None]
         is_given = torch.arange(latents.shape[2], device=t.device) < num_given[:, None]
         return torch.where(is_given[:, None, :, None, None], latents, carried)
@@ -94,30 +101,39 @@ class Carry(nn.Module):
 
     def places(self, frames: Float[torch.Tensor, "b t c h w"]) -> Paths:
         """Return where each thing is in each frame: (across, down), -1 to 1 from edge to edge."""
-        weight = F.relu(self.weights(frames)) + _LEAST
+        weight = F.relu(self.weights(frames)) + LEAST
         share = weight / weight.sum((-2, -1), keepdim=True)
-        across, down = (_centres(length, frames) for length in (frames.shape[-1], frames.shape[-2]))
+        across, down = (centres(length, frames) for length in (frames.shape[-1], frames.shape[-2]))
         return torch.stack([share.sum(-2) @ across, share.sum(-1) @ down], dim=-1)
 
-    def _moves(self, places: Read, num_given: Int64[torch.Tensor, "b"], num_frames: int) -> Paths:
-        """Return how far each thing has moved since the last given frame; 0 up to it."""
-        before, now = (places[:, 1:] - places[:, :-1]).unbind(1)
-        before = torch.where((num_given == _REACH - 1)[:, None, None], now, before)
-        moving = (num_given > 1)[:, None, None]
-        kept, kept_before = self.inertia[:, :, None]
+    def _ahead(
+        self, read: Float[torch.Tensor, "b read c h w"], num_given: Int64[torch.Tensor, "b"], num_frames: int
+    ) -> Float[torch.Tensor, "b t c h w"]:
+        """Return the last of the frames that are read, as it is later; up to it, as it is."""
+        places = self.places(read)
+        before, now = self._velocities(places, num_given)
         ahead = [torch.zeros_like(now)]
         for _ in range(num_frames - 1):
-            before, now = now, kept * now + kept_before * before + _ACCELERATION * self.acceleration * moving
+            before, now = now, self._next(before, now, num_given)
             ahead.append(ahead[-1] + now)
-        steps = torch.arange(num_frames, device=places.device) - num_given[:, None] + 1
-        index = steps.clamp(0, num_frames - 1)[:, :, None, None].expand(-1, -1, *now.shape[1:])
-        return torch.stack(ahead, dim=1).gather(1, index)
+        return self._carried(read[:, -1], since(num_given, _taught_by_near_frames(torch.stack(ahead, dim=1))))
+
+    def _velocities(self, places: Read, num_given: Int64[torch.Tensor, "b"]) -> tuple[Velocities, Velocities]:
+        """Return the last two velocities that are seen; with two given frames there is only one."""
+        before, now = (places[:, 1:] - places[:, :-1]).unbind(1)
+        return torch.where((num_given == _REACH - 1)[:, None, None], now, before), now
+
+    def _next(self, before: Velocities, now: Velocities, num_given: Int64[torch.Tensor, "b"]) -> Velocities:
+        """Return the velocity of the next step; what was seen in one frame alone stays."""
+        kept, kept_before = self.inertia[:, :, None]
+        moving = (num_given > 1)[:, None, None]
+        return kept * now + kept_before * before + _ACCELERATION * self.acceleration * moving
 
     def _carried(self, picture: Float[torch.Tensor, "b c h w"], moves: Paths) -> Float[torch.Tensor, "b t c h w"]:
         """Return a picture moved along the paths; beyond its edges it goes on as at them."""
         batch, frames, things = moves.shape[:3]
         height, width = picture.shape[-2:]
-        here = torch.stack(torch.meshgrid(_centres(width, picture), _centres(height, picture), indexing="xy"), dim=-1)
+        here = torch.stack(torch.meshgrid(centres(width, picture), centres(height, picture), indexing="xy"), dim=-1)
         weight = self.weights(picture[:, None])[:, 0]
         layers = []
         for thing in range(things):
@@ -140,6 +156,25 @@ def v_beside(guess: Latents, x_t: Latents, output: Latents, t: Float[torch.Tenso
     return v_from_balanced(lacking, output, t, spread=spread) - guess
 
 
+def _taught_by_near_frames(moves: Paths) -> Paths:
+    """Return moves as they are, whose gradient in frame k is divided by k².
+
+    So much farther does an error of the recursion move frame k, and pictures that no longer overlap pull a thing out of
+    sight, where it costs less than in a wrong place. Undivided, far frames outvote the near ones, which know better.
+    """
+    ahead = torch.arange(moves.shape[1], device=moves.device, dtype=moves.dtype).clamp_min(1)
+    share = ahead[:, None, None].pow(-2)
+    return torch.where(share < 1, share * moves + (1 - share) * moves.detach(), moves)
+
+
+def since(
+    num_given: Int64[torch.Tensor, "b"], ahead: Float[torch.Tensor, "b t *rest"]
+) -> Float[torch.Tensor, "b t *rest"]:
+    """Return for each frame what is counted from the last given one; up to it, its own."""
+    steps = torch.arange(ahead.shape[1], device=ahead.device) - num_given[:, None] + 1
+    return ahead[torch.arange(len(ahead), device=ahead.device)[:, None], steps.clamp(0, ahead.shape[1] - 1)]
+
+
 def _picked(
     frames: Float[torch.Tensor, "b t c h w"], first: Int64[torch.Tensor, "b"], count: int
 ) -> Float[torch.Tensor, "b count c h w"]:
@@ -148,6 +183,6 @@ def _picked(
     return frames.gather(1, index[:, :, None, None, None].expand(-1, -1, *frames.shape[2:]))
 
 
-def _centres(length: int, like: torch.Tensor) -> Float[torch.Tensor, "length"]:
+def centres(length: int, like: torch.Tensor) -> Float[torch.Tensor, "length"]:
     """Return the places of ``length`` positions between -1 and 1."""
     return (torch.arange(length, device=like.device, dtype=like.dtype) + 0.5) * (2 / length) - 1

@@ -14,10 +14,11 @@ from worldsim.diffusion import v_from_balanced, v_from_x0
 from worldsim.model.attention import Reading, WordReading
 from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
 from worldsim.model.cache import FrameCache
-from worldsim.model.carry import Carry, v_beside
+from worldsim.model.carry import v_beside
 from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFeatures, Told
 from worldsim.model.config import DiTConfig
 from worldsim.model.joint import WordStream
+from worldsim.model.meeting import make_carry
 from worldsim.model.patches import from_patches, to_patches
 from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
 from worldsim.model.rows import Grid, Rows, require_each_once
@@ -37,7 +38,7 @@ class DiT(nn.Module):
         self.config = config
         width = config.width
         patch_values = config.latent_channels * config.patch_size**2
-        self.carry = None if config.carry is None else Carry(config.latent_channels, config.carry)
+        self.carry = None if config.carry is None else make_carry(config.latent_channels, config.carry)
         self.enter = nn.Linear(patch_values * (1 if self.carry is None else 2), width)
         self.place = nn.Linear(width, width, bias=False)
         self.prompt = (
