@@ -15,8 +15,9 @@ CARD_NAME = "card.json"
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write tensors as safetensors."""
+    """Write tensors as safetensors that all may read who may read the folder; the library alone leaves it to the owner."""
     save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, str(path))
+    path.chmod(0o600 | path.parent.stat().st_mode & 0o066)
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
