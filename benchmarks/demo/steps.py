@@ -130,12 +130,12 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
         *steps,
         Step(
             "video VAE",
-            "learn to compress video into latents",
+            "the built-in VAE trains on: compress video into latents",
             ("worldsim", "train", "--config", str(CONFIGS / "vae_demo.yaml"), "--out", str(folders.vae), *data),
         ),
         Step(
             "diffusion transformer",
-            "learn to generate latents from a prompt or first frames",
+            "the built-in generator trains on: latents from a prompt or first frames",
             (
                 *("worldsim", "train", "--config", str(CONFIGS / "dit_demo.yaml"), "--out", str(folders.dit), *data),
                 *("--set", f"vae={folders.vae}"),

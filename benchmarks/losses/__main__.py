@@ -30,7 +30,7 @@ def pictures(
 @app.command()
 def cost(
     config: Annotated[Path, typer.Option(help="Training of a transformer, whose step is timed.")] = Path(
-        "configs/dit_demo.yaml"
+        "configs/dit_tiny.yaml"
     ),
     out: Annotated[Path, typer.Option(help="Folder for latents and labels.")] = Path("runs/loss_cost"),
     twins: Annotated[Path | None, typer.Option(help="Dataset of twins, for twin_contrast.")] = None,

@@ -21,7 +21,7 @@ def raw_config(tmp_path) -> dict:
     vae |= {"num_steps": 6, "model": {**vae["model"], "widths": [16, 32]}}
     vae["optimizer"] |= {"warmup_steps": 2}
     vae["report"] |= {"log_every": 2, "checkpoint_every": 2, "picture_every": 6}
-    dit = yaml.safe_load((ROOT / "configs/dit_demo.yaml").read_text())
+    dit = yaml.safe_load((ROOT / "configs/dit_tiny.yaml").read_text())
     dit["model"] |= {"depth": 2, "width": 32, "num_heads": 2}
     dit |= {"num_steps": 4, "batch_size": 4}
     dit["optimizer"] |= {"warmup_steps": 1}
