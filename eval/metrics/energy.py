@@ -1,5 +1,6 @@
 """Does mechanical energy come out of nothing?"""
 
+import math
 from functools import lru_cache
 from typing import ClassVar
 
@@ -12,12 +13,12 @@ from eval.metrics.moving import NOISE_PIXELS, derivative, noise
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 
-TOLERANCE = 0.15
+TOLERANCE = 0.1
 """Part of the scene's largest energy that is free beyond the noise: what pixels leave unsaid of depth and turns."""
 
 _LASTING = 3
 _MIN_PIXELS = 1.0
-_MIN_NOISES = 2.0
+_MIN_NOISES = 4.0
 
 
 class Energy:
@@ -26,12 +27,12 @@ class Energy:
     Energy is mass x (speed² / 2 + g x height) of what is seen of the motion, speeds from a line through 5 frames, the
     same for the simulation, summed over the objects that forces move. What counts is its largest rise, between levels
     that last 3 frames, less the largest rise in the simulation and what noise feigns: 1 - (surplus / the largest
-    energy of the simulation - 0.15) / 0.85, times the share of frames in which the objects are seen whole. Losses are
+    energy of the simulation - 0.1) / 0.9, times the share of frames in which the objects are seen whole. Losses are
     allowed: a still video obeys this.
 
-    Noise: half a pixel moves a level by m (g d + v s + s² / 2), d being half a pixel in metres, v the object's largest
-    speed and s what white noise of half a pixel makes of a velocity; a rise has two levels. An object whose energy is
-    below twice its noise says nothing and is left out.
+    Noise: half a pixel moves a level by m √((g d)² + (v s)²), d being half a pixel in metres, v the object's largest
+    speed and s what white noise of half a pixel makes of a velocity; a rise has two levels, hence √2 of it. An object
+    whose energy is below four times its noise says nothing and is left out.
 
     Source: Leibniz (1686), Brevis demonstratio, Acta Eruditorum; Helmholtz (1847), Über die Erhaltung der Kraft.
     """
@@ -103,13 +104,14 @@ def _energies(reference: Reference) -> dict[str, Float[np.ndarray, "t"]]:
 
 
 def _noise(reference: Reference, name: str) -> float:
-    """Return the rise, J, that half a pixel of tracker noise feigns at both of its levels."""
+    """Return the rise, J, that half a pixel of tracker noise feigns."""
     spec, _, _ = reference.clip.labelled
     path = reference.true_path(name)
     speed = float(np.nanmax(np.linalg.norm(np.gradient(path, axis=0), axis=1), initial=0.0)) * spec.frame_rate
     off = noise(reference, name, 1)
     height = NOISE_PIXELS * reference.metres_per_pixel(name)
-    return 2 * spec.bodies[spec.body_index(name)].mass * (abs(spec.gravity[2]) * height + speed * off + 0.5 * off**2)
+    mass = spec.bodies[spec.body_index(name)].mass
+    return math.sqrt(2.0) * mass * math.hypot(spec.gravity[2] * height, speed * off)
 
 
 def _energy(
