@@ -116,7 +116,7 @@ class Carry(nn.Module):
         for _ in range(num_frames - 1):
             before, now = now, self._next(before, now, num_given)
             ahead.append(ahead[-1] + now)
-        return self._carried(read[:, -1], since(num_given, _taught_by_near_frames(torch.stack(ahead, dim=1))))
+        return self._carried(read[:, -1], since(num_given, taught_by_near_frames(torch.stack(ahead, dim=1))))
 
     def _velocities(self, places: Read, num_given: Int64[torch.Tensor, "b"]) -> tuple[Velocities, Velocities]:
         """Return the last two velocities that are seen; with two given frames there is only one."""
@@ -156,7 +156,7 @@ def v_beside(guess: Latents, x_t: Latents, output: Latents, t: Float[torch.Tenso
     return v_from_balanced(lacking, output, t, spread=spread) - guess
 
 
-def _taught_by_near_frames(moves: Paths) -> Paths:
+def taught_by_near_frames(moves: Paths) -> Paths:
     """Return moves as they are, whose gradient in frame k is divided by k².
 
     So much farther does an error of the recursion move frame k, and pictures that no longer overlap pull a thing out of

@@ -5,7 +5,7 @@ import torch
 
 from worldsim.diffusion import interpolate
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.carry import Carry, CarryConfig, v_beside
+from worldsim.model.carry import Carry, CarryConfig, taught_by_near_frames, v_beside
 
 SIZE, FRAMES, GIVEN = 32, 10, 3
 CONFIG = DiTConfig(
@@ -109,6 +109,15 @@ def test_training_finds_inertia_and_gravity() -> None:
     found = carry.places(guess.movedim(1, 2))[0, -1, 0] * SIZE / 2 + SIZE / 2
     assert float(carry.inertia.detach().sum()) == pytest.approx(1.0, abs=0.1)
     assert (found - faster[-1]).abs().max() < 1.0  # it has gone 17 pixels
+
+
+def test_a_frame_teaches_by_its_distance_and_moves_as_it_did() -> None:
+    moves = torch.randn(2, 6, 1, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    taught = taught_by_near_frames(moves)
+    torch.testing.assert_close(taught, moves)
+    taught.sum().backward()
+    assert moves.grad is not None
+    torch.testing.assert_close(moves.grad[0, :, 0, 0], torch.tensor([1, 1, 1 / 4, 1 / 9, 1 / 16, 1 / 25]))
 
 
 def test_without_an_output_the_guess_is_improved_by_what_x_t_shows() -> None:
