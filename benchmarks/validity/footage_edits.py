@@ -1,4 +1,7 @@
-"""Real clips made impossible: one moving thing is found, and erased, recoloured, doubled, moved, or run backwards."""
+"""Real clips made impossible: one moving thing is found, and erased, recoloured, doubled, moved, or run backwards.
+
+An edit is made only where a person would see it: see ``find_mover``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +14,17 @@ from scipy import ndimage
 Video = UInt8[np.ndarray, "t h w 3"]
 
 _THRESHOLD = 24
-_LEAST_SHARE = 0.0006
-_MOST_SHARE = 0.08
-_LEAST_FRAMES = 10
+_LEAST_SHARE = 0.001
+_MOST_SHARE = 0.15
 _CROWDED = 0.35
 _SOLID = 0.55
+_LEAST_FRAMES = 6  # before and after the edit begins
+_LONGEST = 24  # frames before and after; longer makes no edit better
+_CONTRAST = 35.0  # grey levels between the thing and what is behind it
+_TRAVEL = 1.0  # diameters that it moves in the frames around the edit's beginning
+_UNCOVERED = 0.6  # share of the other frames in which its place shows the background
+_ALONE = 0.1  # foreground within half a diameter of it, over its area
+_CHANGE = 50.0  # grey levels by which a new colour differs
 
 
 @dataclass(frozen=True)
@@ -24,41 +33,99 @@ class Mover:
 
     Units:
         masks:       True = the thing
-        background:  sRGB, what the place looks like without it
+        background:  sRGB, what the place looks like without it, at the exposure of each frame
+        start:       frame in which an edit begins
     """
 
     masks: Bool[np.ndarray, "t h w"]
-    background: UInt8[np.ndarray, "h w 3"]
+    background: Video
+    start: int
 
     @property
     def frames(self) -> np.ndarray:
         """Frames in which it was found."""
         return np.flatnonzero(self.masks.any((1, 2)))
 
+    @property
+    def edited(self) -> np.ndarray:
+        """Frames that an edit changes."""
+        return self.frames[self.frames >= self.start]
+
 
 def find_mover(rgb: Video) -> Mover | str:
-    """Return the thing that moves longest and farthest, or why there is none that could be edited.
+    """Return the thing that can be edited best, or why there is none.
 
-    Pixels that differ from the median picture are foreground; pieces are linked from frame to frame by overlap of
-    their grown outlines and likeness of size. Pieces at the picture's border end a thing.
+    Pixels that differ from the median picture, brought to the exposure of each frame, are foreground; pieces are
+    linked from frame to frame by overlap of their grown outlines and likeness of size. Pieces at the picture's border
+    end a thing. For six frames before and after the edit begins, a thing that is fit to be edited
+
+    - differs from its background by 35 grey levels on average, and fills most of its convex hull,
+    - moves by its own diameter,
+    - is alone: within half a diameter there is next to nothing else that moves,
+    - is at places that show the background in 60 % of the other frames, so that what is behind it is known.
     """
-    background = np.median(rgb, axis=0).astype(np.uint8)
-    difference = np.abs(rgb.astype(np.int16) - background).max(-1) > _THRESHOLD
-    if difference.mean() > _CROWDED:
+    background = _exposed(np.median(rgb, axis=0), rgb)
+    difference = np.abs(rgb.astype(np.int16) - background).max(-1)
+    foreground = difference > _THRESHOLD
+    if foreground.mean() > _CROWDED:
         return "more than a third of the picture moves; the camera does, or the background is not seen"
-    chains = _chains(difference)
-    best = max(chains, key=lambda chain: _reach(chain) * len(chain), default=[])
-    if len(best) < _LEAST_FRAMES or _reach(best) < 0.08 * rgb.shape[1]:
-        return "nothing small moves far before a still background"
-    if float(np.median([_solidity(piece) for _, piece in best])) < _SOLID:
-        return "what moves is found in parts only; its outline cannot be cut out"
+    best, most, reasons = None, 0.0, ["nothing small moves before a still background"]
+    for chain in _chains(foreground):
+        if len(chain) < 2 * _LEAST_FRAMES:
+            continue
+        for middle in range(_LEAST_FRAMES, len(chain) - _LEAST_FRAMES + 1, 3):
+            worth = _worth(chain, middle, difference, foreground)
+            if isinstance(worth, str):
+                reasons.append(worth)
+            elif worth > most:
+                best, most = (chain, middle), worth
+    if best is None:
+        return max(set(reasons), key=reasons.count) if len(reasons) > 1 else reasons[0]
+    chain, middle = best
     masks = np.zeros(rgb.shape[:3], bool)
-    for frame, piece in best:
+    for frame, piece in chain:
         masks[frame] = piece
-    return Mover(masks, background)
+    return Mover(masks, background, chain[middle][0])
+
+
+def _exposed(picture: np.ndarray, rgb: Video) -> Video:
+    """The empty picture at the exposure of every frame: the median gain over its pixels, channel by channel."""
+    reference = np.maximum(picture, 1.0)
+    step = max(1, int(np.sqrt(picture.shape[0] * picture.shape[1] / 4000)))
+    gains = [np.median(frame[::step, ::step] / reference[::step, ::step], axis=(0, 1)) for frame in rgb]
+    return np.stack([np.rint(picture * gain).clip(0, 255).astype(np.uint8) for gain in gains])
 
 
 Chain = list[tuple[int, np.ndarray]]
+
+
+def _worth(chain: Chain, middle: int, difference: np.ndarray, foreground: np.ndarray) -> float | str:
+    """How well a thing can be edited from one of its frames on: its frames times its contrast; or why it cannot."""
+    near = chain[middle - _LEAST_FRAMES : middle + _LEAST_FRAMES]
+    area = float(np.median([piece.sum() for _, piece in near]))
+    diameter = 2 * np.sqrt(area / np.pi)
+    ends = [np.array(ndimage.center_of_mass(near[k][1])) for k in (0, -1)]
+    if np.linalg.norm(ends[1] - ends[0]) < _TRAVEL * diameter:
+        return "what moves does so by less than its own size"
+    contrast = float(np.mean([difference[frame][piece].mean() for frame, piece in near]))
+    if contrast < _CONTRAST:
+        return "what moves can hardly be told from its background"
+    if np.median([_solidity(piece) for _, piece in near]) < _SOLID:
+        return "what moves is found in parts only; its outline cannot be cut out"
+    reach = max(2, round(0.5 * diameter))
+    around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    for frame, piece in near[_LEAST_FRAMES - 2 : _LEAST_FRAMES + 2]:
+        ring = (cv2.dilate(piece.astype(np.uint8), around) > 0) & ~cv2.dilate(
+            piece.astype(np.uint8), np.ones((5, 5), np.uint8)
+        ).astype(bool)
+        if (foreground[frame] & ring).sum() > _ALONE * area:
+            return "what moves touches other things that move"
+    edited = chain[middle : middle + _LONGEST]
+    shown = np.mean([1 - foreground[:, piece].mean() for _, piece in edited[:: max(1, len(edited) // 4)]])
+    if shown < _UNCOVERED:
+        return "what is behind the moving thing is not seen"
+    before = min(middle, _LONGEST)
+    return min(before, len(edited)) * contrast * np.sqrt(area)
 
 
 def _chains(difference: np.ndarray) -> list[Chain]:
@@ -112,50 +179,49 @@ def _solidity(piece: np.ndarray) -> float:
     return float(piece.sum() / max(cv2.contourArea(cv2.convexHull(points)), 1.0))
 
 
-def _reach(chain: Chain) -> float:
-    if not chain:
-        return 0.0
-    centres = np.array([ndimage.center_of_mass(piece) for _, piece in chain])
-    return float(np.linalg.norm(np.ptp(centres, axis=0)))
-
-
-def erased(rgb: Video, mover: Mover, start: int) -> Video:
+def erased(rgb: Video, mover: Mover) -> Video:
     """The thing is gone from a frame on; its place shows the background, its rim and shadow are painted over."""
     video = rgb.copy()
-    for frame in mover.frames[mover.frames >= start]:
-        video[frame] = _without(rgb[frame], mover.masks[frame], mover.background)
+    for frame in mover.edited:
+        video[frame] = _without(rgb[frame], mover.masks[frame], mover.background[frame])
     return video
 
 
-def recoloured(rgb: Video, mover: Mover, start: int) -> Video:
-    """The thing has the opposite hue, or is dark where it has none, from a frame on."""
+def recoloured(rgb: Video, mover: Mover) -> Video | str:
+    """The thing has the opposite hue from a frame on, as bright as it was, but at least half bright."""
     video = rgb.copy()
-    for frame in mover.frames[mover.frames >= start]:
-        hsv = cv2.cvtColor(rgb[frame], cv2.COLOR_RGB2HSV)
-        hsv[..., 0] = (hsv[..., 0].astype(int) + 90) % 180
+    for frame in mover.edited:
+        hsv = cv2.cvtColor(rgb[frame], cv2.COLOR_RGB2HSV).astype(int)
+        hue = np.median(hsv[..., 0][mover.masks[frame]])
+        hsv[..., 0] = (round(float(hue)) + 90) % 180
         hsv[..., 1] = np.maximum(hsv[..., 1], 160)
-        other = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+        hsv[..., 2] = 100 + hsv[..., 2] * 155 // 255
+        other = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
         video[frame] = _pasted(rgb[frame], other, mover.masks[frame])
-    return video
+    first = mover.edited[0]
+    mask = mover.masks[first]
+    change = np.abs(video[first][mask].mean(0) - rgb[first][mask].mean(0)).max()
+    return video if change > _CHANGE else "its other colour is too like the first"
 
 
-def doubled(rgb: Video, mover: Mover, start: int) -> Video:
+def doubled(rgb: Video, mover: Mover) -> Video | str:
     """A second one appears beside the thing and moves along with it."""
-    offset = _free_offset(mover)
-    return _with_copy(rgb, rgb, mover, start, offset)
+    offset = _free_offset(rgb, mover)
+    return offset if isinstance(offset, str) else _with_copy(rgb, rgb, mover, offset)
 
 
-def teleported(rgb: Video, mover: Mover, start: int) -> Video:
+def teleported(rgb: Video, mover: Mover) -> Video | str:
     """The thing jumps to another place between two frames and goes on from there."""
-    return _with_copy(erased(rgb, mover, start), rgb, mover, start, _free_offset(mover))
+    offset = _free_offset(rgb, mover)
+    return offset if isinstance(offset, str) else _with_copy(erased(rgb, mover), rgb, mover, offset)
 
 
-def reversed_in_time(rgb: Video, mover: Mover, start: int) -> Video:
+def reversed_in_time(rgb: Video, mover: Mover) -> Video:
     """The whole clip runs backwards."""
     return np.ascontiguousarray(rgb[::-1])
 
 
-Edit = Callable[[Video, Mover, int], Video]
+Edit = Callable[[Video, Mover], Video | str]
 
 EDITS: dict[str, Edit] = {
     "erase": erased,
@@ -164,11 +230,7 @@ EDITS: dict[str, Edit] = {
     "teleport": teleported,
     "reverse": reversed_in_time,
 }
-
-
-def middle_of(mover: Mover) -> int:
-    """Return the frame in which an edit begins: the middle of those that show the thing."""
-    return int(mover.frames[len(mover.frames) // 2])
+"""Name → edit; a sentence instead of a video says why the thing cannot be edited so that it would be seen."""
 
 
 def _without(picture: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -183,26 +245,38 @@ def _pasted(picture: np.ndarray, other: np.ndarray, mask: np.ndarray) -> np.ndar
     return np.rint(soft * other + (1 - soft) * picture).astype(np.uint8)
 
 
-def _free_offset(mover: Mover) -> Float[np.ndarray, "2"]:
-    """Where a copy has room in every frame: (down, right), a sixth of the picture or two sizes of the thing, pixels."""
+def _free_offset(rgb: Video, mover: Mover) -> Float[np.ndarray, "2"] | str:
+    """Where a copy has room and covers nothing that moves: (down, right), pixels; or that there is no such place.
+
+    Tried are eight directions, each at a sixth of the picture or two and three sizes of the thing.
+    """
     height, width = mover.masks.shape[1:]
-    rows, columns = np.nonzero(mover.masks.any(0))
-    step = max(width / 6, 2 * float(np.sqrt(mover.masks.sum((1, 2)).max())))
-    rooms = {
-        (0.0, -step): columns.min(),
-        (0.0, step): width - columns.max(),
-        (-step, 0.0): rows.min(),
-        (step, 0.0): height - rows.max(),
-    }
-    offset, _ = max(rooms.items(), key=lambda item: item[1])
-    return np.array(offset)
+    size = float(np.sqrt(mover.masks.sum((1, 2)).max()))
+    union = mover.masks[mover.edited].any(0)
+    rows, columns = np.nonzero(union)
+    moving = (np.abs(rgb[mover.edited].astype(np.int16) - mover.background[mover.edited]).max(-1) > _THRESHOLD).any(0)
+    found = []
+    for step in (max(width / 6, 2 * size), 3 * size, 2 * size):
+        for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7)):
+            dy, dx = round(down * step), round(right * step)
+            room = min(
+                rows.min() + dy, height - 1 - rows.max() - dy, columns.min() + dx, width - 1 - columns.max() - dx
+            )
+            if room < 3:
+                continue
+            move = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
+            place = cv2.warpAffine(np.asarray(union, np.uint8), move, (width, height)) > 0
+            found.append((float((moving & place & ~union).sum()) / place.sum(), -step, dy, dx))
+    if not found or min(found)[0] > 0.05:
+        return "there is no room for a second one"
+    return np.array(min(found)[2:], dtype=np.float64)
 
 
-def _with_copy(onto: Video, source: Video, mover: Mover, start: int, offset: np.ndarray) -> Video:
+def _with_copy(onto: Video, source: Video, mover: Mover, offset: np.ndarray) -> Video:
     video = onto.copy()
     height, width = source.shape[1:3]
     move = np.array([[1, 0, offset[1]], [0, 1, offset[0]]], np.float32)
-    for frame in mover.frames[mover.frames >= start]:
-        mask = cv2.warpAffine(mover.masks[frame].astype(np.uint8), move, (width, height)) > 0
+    for frame in mover.edited:
+        mask = cv2.warpAffine(np.asarray(mover.masks[frame], np.uint8), move, (width, height)) > 0
         video[frame] = _pasted(onto[frame], cv2.warpAffine(source[frame], move, (width, height)), mask)
     return video

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.validity.cost import CORES, ROLLOUTS, scoring_seconds
 from benchmarks.validity.dose import ladders, responses
-from benchmarks.validity.footage import real_figures, real_trials
+from benchmarks.validity.footage import RealTrial, is_held_out, real_figures, real_trials
 from benchmarks.validity.matrix import matrix_of, trials
 from benchmarks.validity.raw import keep
 from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, row, shift_rows
@@ -65,11 +65,23 @@ def _footage_rows(folder: Path | None, progress: Callable[[str], None] | None) -
     if folder is None or not folder.is_dir():
         reason = "left out: no folder of footage was given" if folder is None else f"left out: no folder {folder}"
         return [row("real clips", None, "1", 0.05, None, reason)]
-    figures = real_figures(real_trials(folder, progress))
-    spread = f"{figures.stretches} stretches, {figures.judged:.0%} judged"
-    rows = [row("false alarms on real clips", figures.false_alarms, "1", 0.05, figures.false_alarms <= 0.05, spread)]
-    for edit, value in figures.auroc.items():
-        rows.append(row(f"real clips: {edit}", value, "AUROC", 0.9, value >= 0.9, f"{figures.pairs[edit]} edited"))
+    trials = list(real_trials(folder, progress))
+    rows = _real_rows("real clips", trials)
+    held_out = [trial for trial in trials if is_held_out(trial.clip)]
+    return rows + (_real_rows("held-out real clips", held_out) if held_out else [])
+
+
+def _real_rows(name: str, trials: Sequence[RealTrial]) -> list[dict[str, object]]:
+    figures = real_figures(trials)
+    spread = (
+        f"at most {figures.most:.3f}; {figures.stretches} stretches of {figures.clips} clips, "
+        f"{figures.judged:.0%} judged"
+    )
+    alarms = figures.false_alarms
+    rows = [row(f"false alarms on {name}", alarms, "1", 0.05, alarms <= 0.05, spread)]
+    for edit, found in figures.edits.items():
+        spread = f"[{found.low:.2f}, {found.high:.2f}], {found.pairs} edits of {found.clips} clips"
+        rows.append(row(f"{name}: {edit}", found.auroc, "AUROC", 0.9, found.auroc >= 0.9, spread))
     return rows
 
 

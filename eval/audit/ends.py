@@ -14,6 +14,7 @@ _SOLID = (0.55, 0.85)  # last area over the usual one: below the first it was go
 _FAST = (0.7, 1.3)  # diameters per frame: above, it may have gone behind something between two frames
 _LEFT = (0.5, 0.15)  # foreground that is left around, over the area: above the first it is still there
 _VISIBLE = (18.0, 40.0)  # grey levels between the thing and what is behind it: below, it may be there unseen
+_ASTRAY = 1.0  # diameters off its course from one frame to the next: its number was given to another thing
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class End:
         frame:     the last frame in which it is seen (of a beginning: the first)
         begins:    True = a beginning
         strength:  how sure it is that it did not go (or come) by any lawful way, 0..1
+        replaced:  how sure it is that something else is in its place in the next frame, 0..1
         judged:    False = nothing can be said: at a border, in a crowd, too fast, too like its background
         diameter:  pixels
     """
@@ -33,6 +35,7 @@ class End:
     frame: int
     begins: bool
     strength: float
+    replaced: float
     judged: bool
     centroid: Float[np.ndarray, "2"]
     diameter: float
@@ -50,12 +53,32 @@ def runs_of(presence: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def unbroken_runs(track: Track) -> list[tuple[int, int]]:
+    """First and last frame of every run in which it is seen and stays on its course.
+
+    A thing that is suddenly elsewhere has jumped, or is gone and its number was given to another one.
+    """
+    diameter = max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
+    found = []
+    for first, final in runs_of(track.presence):
+        begin = first
+        for frame in range(first + 1, final + 1):
+            back = max(begin, frame - 4)
+            course = (track.centroid[frame - 1] - track.centroid[back]) / max(frame - 1 - back, 1)
+            off = float(np.linalg.norm(track.centroid[frame] - track.centroid[frame - 1] - course))
+            if off > _ASTRAY * diameter + float(np.linalg.norm(course)):
+                found.append((begin, frame - 1))
+                begin = frame
+        found.append((begin, final))
+    return found
+
+
 def find_ends(scene: Scene, tracks: Tracks) -> list[End]:
     """Judge every beginning and end of a run of sightings inside the video; tracks on the scene's canvas."""
     last = len(scene.video) - 1
     found = []
     for index, track in enumerate(tracks.tracks):
-        for first, final in runs_of(track.presence):
+        for first, final in unbroken_runs(track):
             if final - first + 1 < _LIFE:
                 continue
             if final < last:
@@ -74,8 +97,8 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
     speed = (track.centroid[recent[-1]] - track.centroid[recent[0]]) / max(len(recent) - 1, 1)
     pace = float(np.linalg.norm(speed))
 
-    def verdict(strength: float, judged: bool) -> End:
-        return End(index, end, after < end, strength, judged, track.centroid[end], diameter)
+    def verdict(strength: float, judged: bool, replaced: float = 0.0) -> End:
+        return End(index, end, after < end, strength, replaced, judged, track.centroid[end], diameter)
 
     if not bool(track.whole[recent[-2:]].all()) or _leaves(scene, track, end, after, speed, diameter):
         return verdict(0.0, False)
@@ -102,7 +125,8 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
     solid = ramp(float(track.area[end]) / usual, _SOLID)
     size = ramp(usual / (scene.size[0] * scene.size[1]), (2e-4, 8e-4))
     long = ramp(float(len(frames)), (3.0, 8.0))
-    return verdict(solid * ramp(left, _LEFT) * visible * fast * size * long, True)
+    sure = solid * visible * fast * size * long
+    return verdict(sure * ramp(left, _LEFT), True, sure * (1 - ramp(left, _LEFT)))
 
 
 def _leaves(scene: Scene, track: Track, end: int, after: int, speed: np.ndarray, diameter: float) -> bool:

@@ -1,5 +1,7 @@
 """Permanence without a reference: do things vanish, appear, double, jump, or change what they look like?"""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float
 
@@ -20,10 +22,11 @@ def audit_permanence(scene: Scene, tracks: Tracks) -> tuple[list[Event], Measure
     Coverage is the share of the beginnings and ends inside the video that could be judged; with none of them it is 1
     as long as anything was followed.
     """
-    ends = find_ends(scene, tracks)
+    ends, lit = find_ends(scene, tracks), _exposures(scene)
     events = _ends_to_events(scene, tracks, [end for end in ends if end.strength > 0.05])
+    events += _replacements(scene, tracks, [end for end in ends if end.replaced > 0.05], lit)
     for index, track in enumerate(tracks.tracks):
-        events += _changes(scene, track, tracks, index)
+        events += _changes(scene, track, tracks, index, lit)
     if not tracks.tracks:
         return [], Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
     judged = [end.judged for end in ends]
@@ -45,10 +48,20 @@ def _event(
     )
 
 
-def _color(track: Track, frame: int) -> Float[np.ndarray, "3"]:
+def _near(track: Track, frame: int, side: int) -> list[int]:
+    """Up to four sightings from a frame on: forwards (1), backwards (-1) or both ways (0)."""
+    low, high = (-3 if side <= 0 else 0), (3 if side >= 0 else 0)
+    return [k for k in range(max(0, frame + low), min(len(track.presence), frame + high + 1)) if track.presence[k]]
+
+
+def _color(track: Track, frame: int, side: int = 0) -> Float[np.ndarray, "3"]:
     assert track.color is not None
-    near = [k for k in range(max(0, frame - 3), min(len(track.presence), frame + 4)) if track.presence[k]]
-    return np.median(track.color[near], axis=0)
+    return np.median(track.color[_near(track, frame, side)], axis=0)
+
+
+def _unrest(track: Track, frame: int, side: int) -> float:
+    assert track.color is not None
+    return _spread(track.color[_near(track, frame, side)])
 
 
 def _ends_to_events(scene: Scene, tracks: Tracks, ends: list[End]) -> list[Event]:
@@ -83,11 +96,42 @@ def _ends_to_events(scene: Scene, tracks: Tracks, ends: list[End]) -> list[Event
     return events
 
 
+def _replacements(scene: Scene, tracks: Tracks, ends: list[End], lit: np.ndarray) -> list[Event]:
+    """What ends where something of the same size and another colour begins at once has been given another colour."""
+    events = []
+    for gone in (end for end in ends if not end.begins):
+        for come in (end for end in ends if end.begins and 0 < end.frame - gone.frame <= 2):
+            near = np.linalg.norm(come.centroid - gone.centroid) < gone.diameter
+            if not near or not 0.7 < come.diameter / gone.diameter < 1.4:
+                continue
+            old, new = tracks.tracks[gone.track], tracks.tracks[come.track]
+            change = _color(new, come.frame, 1) - _color(old, gone.frame, -1)
+            change -= lit[come.frame] - lit[gone.frame]
+            unrest = max(_unrest(old, gone.frame, -1), _unrest(new, come.frame, 1))
+            sure = min(gone.replaced, come.replaced) * ramp(float(np.abs(change).max()) - 2 * unrest, _SWAP)
+            if sure > 0.05:
+                events.append(_event(scene, tracks, "color_swap", come.frame, come.track, come.centroid, sure))
+    return events
+
+
+def _exposures(scene: Scene) -> Float[np.ndarray, "t 3"]:
+    """How much brighter the empty scene is in each frame than in the first, grey levels."""
+    levels = [np.zeros(3)]
+    for frame, (first, second) in enumerate(pairwise(scene.video)):
+        quiet = (scene.foreground[frame] == 0) & (scene.foreground[frame + 1] == 0)
+        if scene.valid is not None:
+            quiet &= scene.valid[frame] & scene.valid[frame + 1]
+        chosen = np.flatnonzero(quiet)[:: max(1, int(quiet.sum()) // 4000)]
+        change = second.reshape(-1, 3)[chosen].astype(float) - first.reshape(-1, 3)[chosen]
+        levels.append(levels[-1] + (np.median(change, axis=0) if len(chosen) else 0.0))
+    return np.array(levels)
+
+
 def _rate(tracks: Tracks) -> float:
     return 1 / float(np.median(np.diff(tracks.seconds))) if len(tracks.seconds) > 1 else 1.0
 
 
-def _changes(scene: Scene, track: Track, tracks: Tracks, index: int) -> list[Event]:
+def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.ndarray) -> list[Event]:
     """Jumps of colour, size and place inside a track, between two frames in which it is seen whole and alone."""
     assert track.color is not None
     good = track.presence & track.whole
@@ -103,6 +147,7 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int) -> list[Eve
     steps = [k for k in range(3, len(frames) - 3) if frames[k + 2] - frames[k - 3] == 5]
     if not steps:
         return events
+    colors = colors - lit[frames]
     for values, limits, kind in ((colors, _SWAP, "color_swap"), (areas[:, None], _GROWTH, "size_jump")):
         before = np.array([np.median(values[k - 3 : k], axis=0) for k in steps])
         later = np.array([np.median(values[k : k + 3], axis=0) for k in steps])
