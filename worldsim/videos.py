@@ -240,7 +240,7 @@ def continue_dataset(
     """
     out.mkdir(parents=True, exist_ok=True)
     remove_partials(out)
-    _check_same_system(out / "provenance.yaml", sampler, num_given)
+    check_same_system(out / "provenance.yaml", sampler, num_given)
     write_provenance(out / "provenance.yaml", sampler.config, model=sampler.model.card, num_given=num_given)
     waiting = [position for position in positions if not (out / f"{dataset.rows[position].key}.mp4").is_file()]
     for _ in range(len(positions) - len(waiting)):
@@ -257,7 +257,7 @@ def continue_dataset(
     return len(waiting)
 
 
-def _check_same_system(record: Path, sampler: Sampler, num_given: int) -> None:
+def check_same_system(record: Path, sampler: Sampler, num_given: int) -> None:
     """Refuse to mix videos of two models, or drawn in two ways, in one folder."""
     if not record.is_file():
         return

@@ -18,7 +18,9 @@ RUNS = Path("runs/demo")
 
 
 def sample(
-    out: Annotated[Path, typer.Option(help="Video file to write; with --reference or several --prompt a folder.")],
+    out: Annotated[
+        Path, typer.Option(help="Video file to write; with --reference, --suite or several --prompt a folder.")
+    ],
     prompt: Annotated[
         list[str] | None, typer.Option(help="What happens, in words; may be given several times.")
     ] = None,
@@ -39,6 +41,13 @@ def sample(
         ),
     ] = None,
     reference: Annotated[Path | None, typer.Option(help="Dataset whose clips are continued, one video each.")] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option(help="Folder that 'benchmarks export' wrote; its scenes are continued, OUT/seedN/KEY.mp4 each."),
+    ] = None,
+    num_seeds: Annotated[
+        int | None, typer.Option(min=1, help="Videos of each scene of the --suite; as many as it asks for.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Split of the --reference dataset.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many clips of the --reference dataset.")] = None,
     num_given: Annotated[
@@ -71,7 +80,7 @@ def sample(
     window: Annotated[
         int | None, typer.Option(min=1, help="Latent frames a --stream remembers; memory stays flat with it.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference or --suite.")] = 8,
 ) -> None:
     """Make a video from a prompt, from given frames, or one for each clip of a dataset.
 
@@ -81,21 +90,30 @@ def sample(
     Examples: `python -m worldsim sample --prompt "a red ball falls" --out ball.mp4`,
     `python -m worldsim sample --frames 0=a.png --last-frame b.png --prompt "a red ball rolls" --out between.mp4`,
     `python -m worldsim sample --prompt "a red ball falls" --number gravity=1.6 --out moon.mp4`,
-    `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-given 5`
+    `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-given 5`,
+    `python -m worldsim sample --suite runs/permanence --out my_model`
     """
     prompts = prompt or []
     pictures, numbers = parse_frames(frames), parse_numbers(number or [])
-    if reference is None and not prompts and first_frames is None and last_frame is None and not pictures:
-        raise typer.BadParameter("give --prompt, --first-frames, --last-frame, --frames or --reference.")
-    if reference is not None and (prompts or first_frames is not None or last_frame is not None or pictures):
-        raise typer.BadParameter("--reference takes prompts and first frames from its clips; leave the others out.")
+    told = bool(prompts or first_frames is not None or last_frame is not None or pictures)
+    many = suite is not None or reference is not None
+    if not many and not told:
+        raise typer.BadParameter("give --prompt, --first-frames, --last-frame, --frames, --reference or --suite.")
+    if many and (told or stream):
+        raise typer.BadParameter(
+            "--reference and --suite take prompts and first frames from their clips; leave the others out."
+        )
+    if reference is not None and suite is not None:
+        raise typer.BadParameter("--reference and --suite are two sources of scenes; give one.")
+    if num_seeds is not None and suite is None:
+        raise typer.BadParameter("--num-seeds needs --suite.")
     if stream and (last_frame is not None or pictures):
         raise typer.BadParameter("--stream makes frame after frame and cannot look ahead; leave --stream out.")
-    if num_given and reference is None and first_frames is None:
-        raise typer.BadParameter("--num-given needs --first-frames or --reference.")
+    if num_given and not many and first_frames is None:
+        raise typer.BadParameter("--num-given needs --first-frames, --reference or --suite.")
     from physics_data.core.video import VIDEO_SUFFIXES
 
-    one_file = reference is None and len(prompts) < 2
+    one_file = not many and len(prompts) < 2
     if one_file and out.suffix.lower() not in VIDEO_SUFFIXES:
         raise typer.BadParameter(f"--out {out} needs a video suffix: {', '.join(sorted(VIDEO_SUFFIXES))}.")
     if not one_file and out.suffix.lower() in VIDEO_SUFFIXES:
@@ -118,7 +136,9 @@ def sample(
     settings = {**sizes, "seed": seed, "drawing": drawing, "numbers": numbers}
     config = validate_config(SampleConfig, settings, source="the command line")
     sampler = Sampler.load(chosen, config, adapter)
-    if reference is not None:
+    if suite is not None:
+        _continue_suite(sampler, suite, out, given, num_seeds, batch_size)
+    elif reference is not None:
         _continue_all(sampler, reference, split, limit, out, given, batch_size)
     elif stream:
         if not one_file:
@@ -265,3 +285,33 @@ def _continue_all(
     if made < len(positions):
         messages.print(f"{len(positions) - made} of the videos were there before and are kept.")
     typer.echo(f"{out}: {len(positions)} videos")
+
+
+def _continue_suite(
+    sampler: "Sampler", folder: Path, out: Path, num_given: int, num_seeds: int | None, batch_size: int
+) -> None:
+    from worldsim.suite import continue_suite, read_suite, shortened
+
+    suite = read_suite(folder)
+    seeds = len(suite.seeds) if num_seeds is None else num_seeds
+    total = len(suite.scenes) * seeds
+    short = shortened(sampler, suite)
+    if short:
+        messages.print(
+            f"{len(short)} of {len(suite.scenes)} prompts are longer than the model reads; it is told their first "
+            f"words ({out / 'provenance.yaml'} lists them)."
+        )
+    with progress_bar() as progress:
+        bar = progress.add_task("sample", total=total, note="")
+        made = continue_suite(
+            sampler,
+            suite,
+            out,
+            num_given=num_given,
+            num_seeds=seeds,
+            batch_size=batch_size,
+            on_video=lambda: progress.advance(bar),
+        )
+    if made < total:
+        messages.print(f"{total - made} of the videos were there before and are kept.")
+    typer.echo(f"{out}: {len(suite.scenes)} scenes in {seeds} seeds each")
