@@ -15,7 +15,7 @@ CARD_NAME = "card.json"
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write tensors as safetensors; who may read the folder may read them, which the library alone leaves to the owner."""
+    """Write tensors as safetensors, readable for all who may read the folder (the library: for the owner alone)."""
     save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, str(path))
     path.chmod(0o600 | path.parent.stat().st_mode & 0o066)
 
