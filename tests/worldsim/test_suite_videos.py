@@ -1,0 +1,82 @@
+"""An exported suite, continued by a model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from physics_data.core.config import validate_config
+from physics_data.core.errors import DataError
+from physics_data.core.video import read_video, write_video
+from worldsim.suite import continue_suite, read_suite, shortened
+from worldsim.videos import SampleConfig, Sampler
+
+LONG = " ".join(["a red ball falls onto the floor"] * 3)
+
+
+@pytest.fixture(scope="module")
+def sampler() -> Sampler:
+    settings = {"height": 16, "width": 16, "num_frames": 5, "drawing": {"num_steps": 1}}
+    return Sampler.load(Path("builtin:world"), validate_config(SampleConfig, settings, source="test"))
+
+
+def scene(key: str, **changes: Any) -> dict[str, Any]:
+    told = {"key": key, "prompt": "a red ball falls", "given_video": f"given/{key}.mp4", "given_frames": 3}
+    return told | {"frame_rate": 32.0, "num_frames": 17, "width": 32, "height": 32, "unknown": 1} | changes
+
+
+def export(folder: Path, *scenes: dict[str, Any]) -> Path:
+    """Write a suite of 32 Hz whose given frames are grey."""
+    (folder / "given").mkdir(parents=True)
+    for one in scenes:
+        grey = np.full((one["given_frames"], one["height"], one["width"], 3), 128, np.uint8)
+        write_video(folder / one["given_video"], grey, one["frame_rate"])
+    manifest = {"format": "worldsim.suite/1", "fingerprint": "f", "seeds": [0, 1], "scenes": scenes, "more": 2}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_scenes_are_continued_at_the_models_rate_in_stretches(tmp_path: Path, sampler: Sampler) -> None:
+    suite = read_suite(export(tmp_path / "suite", scene("one"), scene("two", num_frames=9)))
+    assert continue_suite(sampler, suite, tmp_path / "out", num_given=1, num_seeds=2, batch_size=4) == 4
+    # 17 and 9 frames at 32 Hz are 0.5 and 0.25 s: 9 and 5 frames at the model's 16 Hz, in stretches of 4 new ones.
+    lengths = {str(file.relative_to(tmp_path / "out")): len(read_video(file).rgb) for file in tmp_path.rglob("seed*/*")}
+    assert lengths == {"seed0/one.mp4": 9, "seed0/two.mp4": 5, "seed1/one.mp4": 9, "seed1/two.mp4": 5}
+    (tmp_path / "out/seed1/one.mp4").unlink()
+    kept = (tmp_path / "out/seed0/one.mp4").stat().st_mtime_ns
+    assert continue_suite(sampler, suite, tmp_path / "out", num_given=1, num_seeds=2, batch_size=4) == 1
+    assert (tmp_path / "out/seed0/one.mp4").stat().st_mtime_ns == kept
+
+
+def test_a_prompt_that_is_too_long_is_told_as_far_as_the_model_reads(tmp_path: Path, sampler: Sampler) -> None:
+    suite = read_suite(export(tmp_path / "suite", scene("short"), scene("long", prompt=LONG)))
+    words = sampler.model.tokenizer.max_words
+    assert shortened(sampler, suite) == {"long": " ".join(LONG.split()[:words])}
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_given", "message"),
+    [
+        ({"width": 48}, 1, "48x32, the model makes 16x16"),
+        ({}, 3, "gives 3 frames at 32 Hz, 3 at 16 Hz"),
+        ({}, 5, "between 1 and 4"),
+        ({}, 0, "between 1 and 4"),
+    ],
+)
+def test_what_cannot_be_continued_is_said(
+    tmp_path: Path, sampler: Sampler, changes: dict[str, Any], num_given: int, message: str
+) -> None:
+    suite = read_suite(export(tmp_path / "suite", scene("one", **changes)))
+    with pytest.raises(DataError, match=message):
+        continue_suite(sampler, suite, tmp_path / "out", num_given=num_given, num_seeds=1, batch_size=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_without_scenes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="benchmarks export permanence"):
+        read_suite(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": "worldsim.suite/1", "fingerprint": "f", "seeds": [0]}')
+    with pytest.raises(DataError, match="scenes: Field required"):
+        read_suite(tmp_path)
