@@ -70,7 +70,7 @@ COMPONENTS: dict[str, str] = {
 }
 """Violation → the components that should say what was broken."""
 
-_PRESENCE = "object_permanence survival reappearance count identity attributes"
+_PRESENCE = "object_permanence survival reappearance containment count identity attributes"
 _MOTION = (
     "motion_realism free_motion position_skill velocity_skill acceleration_skill velocity_error gravity_error "
     "contact_time restitution momentum energy rest drift"
