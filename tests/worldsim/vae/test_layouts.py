@@ -24,7 +24,9 @@ def config_of(name: str) -> VAETrainConfig:
     return load_config(VAETrainConfig, CONFIGS / f"vae_{name}.yaml")
 
 
-@pytest.mark.parametrize(("name", "millions"), [("tiny", 1.0), ("demo", 4.0), ("cpu", 4.0), ("small", 15.0), ("base", 120.0)])
+@pytest.mark.parametrize(
+    ("name", "millions"), [("tiny", 1.0), ("demo", 4.0), ("cpu", 4.0), ("small", 15.0), ("base", 120.0)]
+)
 def test_configs_have_the_size_they_say(name: str, millions: float) -> None:
     config = config_of(name)
     with torch.device("meta"):
