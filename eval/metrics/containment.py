@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from eval.metrics.base import MetricInfo
-from eval.metrics.reappearance import FREE_PLACE, WORST_PLACE
+from eval.metrics.reappearance import place_marks
 from eval.metrics.sightings import alike, due, info, near, stretches
 from eval.perception.tracks import Track, Tracks
 from eval.reference import Reference
+from physics_data.labels.boxes import mask_boxes
 from physics_data.labels.containment import contained, containers
 
 MIN_FRAMES = 3
@@ -49,7 +50,7 @@ class Containment:
     - Hidden by it: 1 - the share of frames in which the object is shown outside the container's outline (with half a
       diameter around it). Which is also where a still video leaves the passenger when the container has gone.
 
-    Objects of one colour may stand for each other where the true one is hidden and so are they.
+    Where it is to be seen, an object of its colour may stand for it.
 
     Source: this project, after Hespos & Baillargeon (2001), Cognition 78, 207-245.
     """
@@ -96,18 +97,13 @@ def _stay(
     outline = rendering.amodal_masks[:, names.index(container)]
     dark = ~near(reference.silhouette(number).seen > 0)
     hidden = inside[dark[inside] & outline[inside].any(axis=(1, 2))]
-    room = np.array([_box(outline[frame]) for frame in hidden]).reshape(-1, 4)
+    room = mask_boxes(outline[hidden][:, None])[:, 0]
     asked = np.zeros(len(visible), bool)
     asked[inside] = True
     after = np.flatnonzero(visible & (np.arange(len(visible)) > inside[-1]))
     asked[after[: MIN_FRAMES + 2]] = True
     shown = np.flatnonzero(asked & visible & reference.clear(number))
     return Stay(number, reference.tracked[number], inside, shown, hidden, room)
-
-
-def _box(mask: Bool[np.ndarray, "h w"]) -> tuple[float, float, float, float]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def _score(reference: Reference, stay: Stay, tracks: Tracks) -> float:
@@ -127,8 +123,7 @@ def _places(
     track: Track, frames: Int[np.ndarray, "n"], centroid: Float[np.ndarray, "t 2"], diameter: float
 ) -> Float[np.ndarray, "n"]:
     off = np.linalg.norm(track.centroid[frames] - centroid[frames], axis=-1) / diameter
-    marks = 1.0 - np.clip((off - FREE_PLACE) / (WORST_PLACE - FREE_PLACE), 0.0, 1.0)
-    return np.where(track.presence[frames], np.nan_to_num(marks), 0.0)
+    return np.where(track.presence[frames], np.nan_to_num(place_marks(off)), 0.0)
 
 
 def _outside(track: Track, stay: Stay, margin: float) -> Bool[np.ndarray, "k"]:

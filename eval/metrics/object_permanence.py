@@ -17,8 +17,7 @@ COMPONENTS: tuple[Metric, ...] = (Survival(), Reappearance(), Containment(), Cou
 
 
 class ObjectPermanence:
-    """The least of the components that apply: survival, reappearance, containment, count, identity,
-    attributes.
+    """The least of the components that apply: survival, reappearance, containment, count, identity, attributes.
 
     The minimum, and not a mean: an object that keeps its place, number and identity but changes its colour is as
     impossible as one that vanishes, and the parts that are right must not outvote the one that is wrong. Each

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from eval.metrics.base import MetricInfo
 from eval.metrics.sightings import Return, alike, info, returns
@@ -64,6 +65,11 @@ def _score(reference: Reference, back: Return, track: Track) -> float:
     if not len(both):
         return time
     outline = reference.silhouette(back.number)
-    off = float(np.linalg.norm(track.centroid[both[0]] - outline.centroid[both[0]])) / outline.diameter
-    place = 1.0 - max(0.0, off - FREE_PLACE) / (WORST_PLACE - FREE_PLACE)
-    return max(0.0, min(time, place))
+    first = both[:1]
+    off = np.linalg.norm(track.centroid[first] - outline.centroid[first], axis=-1) / outline.diameter
+    return min(time, float(place_marks(off)[0]))
+
+
+def place_marks(off: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """Return 1 for what is in its place and 0 for what is 2 diameters off; ``off`` in diameters."""
+    return 1.0 - np.clip((off - FREE_PLACE) / (WORST_PLACE - FREE_PLACE), 0.0, 1.0)
