@@ -2,17 +2,15 @@
 
 from typing import ClassVar
 
-from eval.metrics.acceleration_skill import AccelerationSkill
 from eval.metrics.base import Metric, MetricInfo
 from eval.metrics.contact_time import ContactTime
 from eval.metrics.drift import Drift
 from eval.metrics.energy import Energy
 from eval.metrics.free_motion import FreeMotion
 from eval.metrics.momentum import Momentum
-from eval.metrics.position_skill import PositionSkill
+from eval.metrics.motion_skill import AccelerationSkill, PositionSkill, VelocitySkill
 from eval.metrics.rest import Rest
 from eval.metrics.restitution import Restitution
-from eval.metrics.velocity_skill import VelocitySkill
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 
