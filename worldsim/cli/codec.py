@@ -82,6 +82,9 @@ def reconstruct(
     key: Annotated[
         str | None, typer.Option(help="Clip of the dataset; the first of its test split if left out.")
     ] = None,
+    num_frames: Annotated[
+        int | None, typer.Option(min=1, help="First frames of a video file that are taken; all if left out.")
+    ] = None,
     tile: TileSide = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,10 +93,14 @@ def reconstruct(
     Example: `python -m worldsim reconstruct runs/demo/physics --out side.mp4 --vae runs/demo/vae`
     """
     _require_video(out)
+    if source.is_dir() and num_frames is not None:
+        raise typer.BadParameter("--num-frames cuts a video file; a clip of a dataset folder is taken whole.")
+    if not source.is_dir() and key is not None:
+        raise typer.BadParameter("--key names a clip of a dataset folder; a video file has none.")
     from worldsim.codec.files import Codec
 
     codec = Codec.load(vae)
-    found = _of_clip(codec, source, key, out) if source.is_dir() else _of_video(codec, source, key, out, tile)
+    found = _of_clip(codec, source, key, out) if source.is_dir() else _of_video(codec, source, num_frames, out, tile)
     if as_json:
         objects = [vars(one) for one in found.objects]
         typer.echo(json.dumps({"file": str(out), **vars(found), "objects": objects}))
@@ -105,13 +112,11 @@ def reconstruct(
         typer.echo(f"  {one.name}: {one.pixels:.0f} px, PSNR {one.psnr:.2f} dB, {place}{lost}")
 
 
-def _of_video(codec: "Codec", source: Path, key: str | None, out: Path, tile: int | None) -> "Fidelity":
-    if key is not None:
-        raise typer.BadParameter("--key names a clip of a dataset folder; a video file has none.")
+def _of_video(codec: "Codec", source: Path, num_frames: int | None, out: Path, tile: int | None) -> "Fidelity":
     from worldsim.codec.files import VideoFacts
     from worldsim.codec.reconstruct import reconstruct_video
 
-    facts = VideoFacts.of(source)
+    facts = VideoFacts.of(source, num_frames)
     side = _plan(codec, facts, tile)
     with progress_bar() as progress:
         bar = progress.add_task("reconstruct", total=facts.num_frames, note="")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -79,14 +80,14 @@ class VideoFacts:
     frame_rate: float
 
     @classmethod
-    def of(cls, path: Path) -> "VideoFacts":
-        """Decode a video once and count.
+    def of(cls, path: Path, first: int | None = None) -> "VideoFacts":
+        """Decode a video once, or its first frames alone, and count.
 
         Raises:
             VideoError: it is no whole video.
         """
         count, last, size = 0, 0.0, (0, 0)
-        for seconds, rgb in iterate_frames(path):
+        for seconds, rgb in islice(iterate_frames(path), first):
             if count == 0:
                 size = (rgb.shape[0], rgb.shape[1])
             count, last = count + 1, seconds

@@ -1,6 +1,7 @@
 """A video through the VAE and back, beside the original, with figures."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,15 @@ def reconstruct_video(
 ) -> Fidelity:
     """Write original and reconstruction side by side, frame by frame; the file is decoded twice at once for that.
 
+    ``facts.num_frames`` of the file's frames are taken.
+
     Raises:
         VideoError: it is no whole video.
         StorageError: the disk refused.
     """
     meter = FidelityMeter()
-    again = _there_and_back(codec, (rgb for _, rgb in iterate_frames(video)), facts, tile)
-    originals = (rgb for _, rgb in iterate_frames(video))
+    again = _there_and_back(codec, _frames(video, facts), facts, tile)
+    originals = _frames(video, facts)
 
     def pairs() -> Iterator[UInt8[np.ndarray, "h w2 3"]]:
         for original, made in zip(originals, again, strict=True):
@@ -59,6 +62,10 @@ def reconstruct_clip(codec: Codec, clip: Clip, out: Path | None) -> tuple[Fideli
         beside = (_side_by_side(a, b) for a, b in zip(clip.rgb, made, strict=True))
         write_frames(out, beside, clip.meta.frame_rate)
     return meter.result(), made
+
+
+def _frames(video: Path, facts: VideoFacts) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    return (rgb for _, rgb in islice(iterate_frames(video), facts.num_frames))
 
 
 def _there_and_back(

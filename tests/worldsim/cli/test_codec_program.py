@@ -74,3 +74,24 @@ def test_the_three_commands_in_a_row(
     arguments = ["reconstruct", video, "--out", tmp_path / "side.mp4", "--vae", vae_folder, "--json"]
     assert run(monkeypatch, *arguments) == 0
     assert json.loads(capsys.readouterr().out)["psnr"] > 35
+
+
+def test_the_first_frames_of_a_video_alone(
+    tmp_path: Path, vae_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, side = tmp_path / "a.mp4", tmp_path / "side.mp4"
+    write_video(video, np.full((12, 16, 32, 3), 90, np.uint8), 12.0)
+    arguments = ["reconstruct", video, "--out", side, "--vae", vae_folder, "--num-frames", 5, "--json"]
+    assert run(monkeypatch, *arguments) == 0
+    assert json.loads(capsys.readouterr().out)["num_frames"] == 5
+    assert len(read_video(side).rgb) == 5
+
+
+@pytest.mark.parametrize("option", [["--key", "a"], ["--num-frames", "5"]])
+def test_options_of_the_other_source_are_refused(
+    option: list[str], tmp_path: Path, vae_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = tmp_path / "a.mp4"
+    write_video(video, np.full((5, 16, 16, 3), 90, np.uint8), 12.0)
+    source = video if option[0] == "--key" else tmp_path
+    assert run(monkeypatch, "reconstruct", source, "--out", tmp_path / "b.mp4", "--vae", vae_folder, *option) == 2
