@@ -21,6 +21,7 @@ from worldsim.vae import VideoVAE, VideoVAEConfig
 MODEL_FORMAT = "worldsim.model/1"
 WEIGHTS_NAME = "weights.safetensors"
 _VAE_FOLDER = "vae"
+_KEPT_WHOLE = "carry."
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ def model_folder(given: Path) -> Path:
 def publish(given: Path, folder: Path) -> None:
     """Copy a model, and the VAE of a generator, with weights rounded to half precision: half the size.
 
-    Numbers are 1 sign, 5 exponent and 10 fraction bits; models compute in single precision after loading.
+    Numbers are 1 sign, 5 exponent and 10 fraction bits; models compute in single precision after loading. What paths
+    are computed with (``model.carry``) stays as it is: a recursion of 30 steps would magnify its rounding.
 
     Raises:
         CheckpointError: no model there, a damaged one, or a weight that half precision cannot hold.
@@ -158,7 +160,10 @@ def publish(given: Path, folder: Path) -> None:
 
 def _halve(source: Path, folder: Path, kind: str) -> None:
     card = _open(source, kind)
-    tensors = {name: value.half() for name, value in load_tensors(source / WEIGHTS_NAME).items()}
+    tensors = {
+        name: value if name.startswith(_KEPT_WHOLE) else value.half()
+        for name, value in load_tensors(source / WEIGHTS_NAME).items()
+    }
     wrong = [name for name, value in tensors.items() if not value.isfinite().all()]
     if wrong:
         raise CheckpointError(f"half precision cannot hold '{wrong[0]}' of {source}; copy the folder as it is.")

@@ -8,6 +8,7 @@ import torch
 from physics_data.core.errors import CheckpointError, ConfigError
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
+from worldsim.model.carry import CarryConfig
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 from worldsim.weights import WEIGHTS_NAME, load_generator, load_vae, publish, save_generator, save_vae
 
@@ -41,6 +42,18 @@ def test_a_generator_takes_half_the_room_and_loads_rounded(tmp_path: Path, vae_f
     sizes = [(folder / WEIGHTS_NAME).stat().st_size for folder in (tmp_path / "run" / "model", tmp_path / "out")]
     assert sizes[1] < 0.6 * sizes[0]
     assert load_vae(tmp_path / "out" / "vae").config == LAYOUT
+
+
+def test_what_paths_are_computed_with_stays_whole(tmp_path: Path, vae_folder: Path) -> None:
+    config = SHAPE.model_copy(update={"carry": CarryConfig()})
+    dit = DiT(config)
+    save_generator(tmp_path / "run" / "model", dit, config, TokenizerConfig(num_buckets=32), vae_folder, {"clip": {}})
+    publish(tmp_path / "run", tmp_path / "out")
+    loaded, trained = load_generator(tmp_path / "out").dit.state_dict(), dit.state_dict()
+    carried = [name for name in trained if name.startswith("carry.")]
+    assert carried
+    assert all(torch.equal(loaded[name], trained[name]) for name in carried)
+    assert not torch.equal(loaded["enter.weight"], trained["enter.weight"])
 
 
 def test_nothing_is_overwritten(tmp_path: Path, vae_folder: Path) -> None:
