@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from pydantic import Field, model_validator
 from torch import nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from physics_data.core.config import StrictModel
@@ -21,6 +22,7 @@ Latents = Float[torch.Tensor, "b c t h w"]
 Paths = Float[torch.Tensor, "b t k 2"]
 Read = Float[torch.Tensor, "b read k 2"]
 Velocities = Float[torch.Tensor, "b k 2"]
+Sizes = Float[torch.Tensor, "b k"]
 
 LEAST = 1e-6
 """Weight of a place that no thing is at, so that a picture without a thing has a place: its middle."""
@@ -28,7 +30,7 @@ LEAST = 1e-6
 _ACCELERATION = 0.02
 """Unit of the learned acceleration, half pictures per frame squared: a step of the optimiser must not outrun a ball."""
 
-_REACH = 3
+REACH = 3
 """Last given frames that are read: two velocities."""
 
 
@@ -53,15 +55,56 @@ class CarryConfig(StrictModel):
         return self
 
 
+class Law(nn.Module):
+    """How a few things go on: one learned recursion of the last two velocities, u' = a u + b u_before + c.
+
+    It starts at a = b = 1/4, c = 0: things that slow down by half. Inertia and gravity are what training finds.
+    """
+
+    def __init__(self, things: int) -> None:
+        super().__init__()
+        self.inertia = nn.Parameter(torch.full((2, things), 0.25))
+        self.acceleration = nn.Parameter(torch.zeros(things, 2))
+
+    def forward(
+        self, seen: Read, sizes: Sizes, num_given: Int64[torch.Tensor, "b"], num_steps: int
+    ) -> Float[torch.Tensor, "b steps k 2"]:
+        """Return where things are in the next frames.
+
+        Args:
+            seen: where they are in the last frames that are read
+            sizes: share of the picture that each fills
+            num_given: how many of these frames were given; with two there is one velocity, with one there is none and
+                everything stays
+        """
+        before, now = (seen[:, 1:] - seen[:, :-1]).unbind(1)
+        before = torch.where((num_given == REACH - 1)[:, None, None], now, before)
+        moving = (num_given > 1)[:, None, None]
+        kept, kept_before = self.inertia[:, :, None]
+        place, ahead = seen[:, -1], []
+        for _ in range(num_steps):
+            before, now = now, kept * now + kept_before * before + _ACCELERATION * self.acceleration * moving
+            place, change = self.step(place, now, sizes)
+            before, now = before + change, now + change
+            ahead.append(place)
+        return torch.stack(ahead, dim=1) if ahead else seen[:, :0]
+
+    def step(self, places: Velocities, steps: Velocities, sizes: Sizes) -> tuple[Velocities, Velocities]:
+        """Return where a step leads, and how it changes velocities."""
+        return places + steps, torch.zeros_like(steps)
+
+
 class Carry(nn.Module):
     """The last given frame, moved on along the paths of a few things.
 
     Of each thing, the place in a frame is the mean of all places, weighed by what a small network gives for the content
     of a place where that is above 0: the ground can weigh nothing at all, which a softmax cannot say and which would
-    shorten every path. A path goes on by one learned recursion of the last two velocities, u' = a u + b u_before + c,
-    which starts at a = b = 1/4, c = 0: a thing that slows down by half. Inertia and gravity are what training finds,
-    from near frames first. The picture is moved along each path, and its weights with it; where things overlap, the
-    larger one wins.
+    shorten every path. A path goes on by a learned ``law``. The picture is moved along each path, and its weights with
+    it; where things overlap, the larger one wins.
+
+    Pictures teach how to read them. They do not teach the law: moved pictures that do not overlap the true ones say
+    nothing of where to go. The law learns from the places that are read in all frames of the clips of training, see
+    ``losses.paths``.
 
     Latent positions must be pixels or nearly so: a picture of large blocks cannot be moved by a part of one.
 
@@ -75,8 +118,7 @@ class Carry(nn.Module):
         self.config = config
         self.content = nn.Linear(channels, config.hidden)
         self.weigh = nn.Linear(config.hidden, config.carriers)
-        self.inertia = nn.Parameter(torch.full((2, config.carriers), 0.25))
-        self.acceleration = nn.Parameter(torch.zeros(config.carriers, 2))
+        self.law = Law(config.carriers)
         with torch.no_grad():  # all places weigh the same at first: data decides which is thing, which is ground
             self.weigh.weight.mul_(0.001)
             self.weigh.bias.fill_(1.0)
@@ -85,12 +127,17 @@ class Carry(nn.Module):
         """Return the guess: given frames as they are, the others carried there from the last given one.
 
         Frames are given if they and all before them have t = 0. With one given frame nothing moves; with none, the
-        guess is the mean of the data, 0.
+        guess is the mean of the data, 0. No gradient reaches the law.
         """
         num_given = (t == 0).cumprod(1).sum(1).long()
         frames = latents.movedim(1, 2)
-        read = torch.stack([_picked(frames, num_given - back, 1)[:, 0] for back in range(_REACH, 0, -1)], dim=1)
-        carried = self._ahead(read, num_given, latents.shape[2]).movedim(1, 2)
+        read = torch.stack([_picked(frames, num_given - back, 1)[:, 0] for back in range(REACH, 0, -1)], dim=1)
+        seen, picture = self.places(read), read[:, -1]
+        constants = {name: constant.detach() for name, constant in self.law.named_parameters()}
+        sizes = self.sizes(picture[:, None])[:, 0].detach()
+        ahead = functional_call(self.law, constants, (seen, sizes, num_given, latents.shape[2] - 1))
+        moves = torch.cat([seen[:, -1:], ahead], dim=1) - seen[:, -1:]
+        carried = since(num_given, taught_by_near_frames(self._carried(picture, moves))).movedim(1, 2)
         carried = carried * (num_given > 0)[:, None, None, None, None]
         is_given = torch.arange(latents.shape[2], device=t.device) < num_given[:, None]
         return torch.where(is_given[:, None, :, None, None], latents, carried)
@@ -106,28 +153,13 @@ class Carry(nn.Module):
         across, down = (centres(length, frames) for length in (frames.shape[-1], frames.shape[-2]))
         return torch.stack([share.sum(-2) @ across, share.sum(-1) @ down], dim=-1)
 
-    def _ahead(
-        self, read: Float[torch.Tensor, "b read c h w"], num_given: Int64[torch.Tensor, "b"], num_frames: int
-    ) -> Float[torch.Tensor, "b t c h w"]:
-        """Return the last of the frames that are read, as it is later; up to it, as it is."""
-        places = self.places(read)
-        before, now = self._velocities(places, num_given)
-        ahead = [torch.zeros_like(now)]
-        for _ in range(num_frames - 1):
-            before, now = now, self._next(before, now, num_given)
-            ahead.append(ahead[-1] + now)
-        return self._carried(read[:, -1], since(num_given, taught_by_near_frames(torch.stack(ahead, dim=1))))
+    def areas(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k"]:
+        """Return the mean weight of the places of each frame: less where a thing has left the picture in part."""
+        return F.relu(self.weights(frames)).mean((-2, -1)) + LEAST
 
-    def _velocities(self, places: Read, num_given: Int64[torch.Tensor, "b"]) -> tuple[Velocities, Velocities]:
-        """Return the last two velocities that are seen; with two given frames there is only one."""
-        before, now = (places[:, 1:] - places[:, :-1]).unbind(1)
-        return torch.where((num_given == _REACH - 1)[:, None, None], now, before), now
-
-    def _next(self, before: Velocities, now: Velocities, num_given: Int64[torch.Tensor, "b"]) -> Velocities:
-        """Return the velocity of the next step; what was seen in one frame alone stays."""
-        kept, kept_before = self.inertia[:, :, None]
-        moving = (num_given > 1)[:, None, None]
-        return kept * now + kept_before * before + _ACCELERATION * self.acceleration * moving
+    def sizes(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k"]:
+        """Return the share of each frame that a thing fills, as if each of its places weighed as much as the most."""
+        return self.areas(frames) / (F.relu(self.weights(frames)).amax((-2, -1)) + LEAST)
 
     def _carried(self, picture: Float[torch.Tensor, "b c h w"], moves: Paths) -> Float[torch.Tensor, "b t c h w"]:
         """Return a picture moved along the paths; beyond its edges it goes on as at them."""
@@ -156,15 +188,15 @@ def v_beside(guess: Latents, x_t: Latents, output: Latents, t: Float[torch.Tenso
     return v_from_balanced(lacking, output, t, spread=spread) - guess
 
 
-def taught_by_near_frames(moves: Paths) -> Paths:
-    """Return moves as they are, whose gradient in frame k is divided by k².
+def taught_by_near_frames(moved: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t c h w"]:
+    """Return moved pictures as they are, whose gradient in frame k is divided by k².
 
-    So much farther does an error of the recursion move frame k, and pictures that no longer overlap pull a thing out of
-    sight, where it costs less than in a wrong place. Undivided, far frames outvote the near ones, which know better.
+    Where a wrong path has led a thing away from where it is, least is lost by a reading that leads it out of sight.
+    Undivided, far frames outvote the near ones, which know better.
     """
-    ahead = torch.arange(moves.shape[1], device=moves.device, dtype=moves.dtype).clamp_min(1)
-    share = ahead[:, None, None].pow(-2)
-    return torch.where(share < 1, share * moves + (1 - share) * moves.detach(), moves)
+    ahead = torch.arange(moved.shape[1], device=moved.device, dtype=moved.dtype).clamp_min(1)
+    share = ahead[:, None, None, None].pow(-2)
+    return torch.where(share < 1, share * moved + (1 - share) * moved.detach(), moved)
 
 
 def since(

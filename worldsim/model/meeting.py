@@ -3,67 +3,39 @@
 import math
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch.nn import functional as F
 
-from worldsim.model.carry import LEAST, Carry, CarryConfig, Paths, Velocities, centres, since
-
-Sizes = Float[torch.Tensor, "b k"]
+from worldsim.model.carry import LEAST, Carry, CarryConfig, Law, Paths, Sizes, Velocities, centres
 
 _TOLD_APART = 3.0
 """How much larger the first weights are than usual: two things that begin alike stay alike."""
 
+_FAINT = 1e-3
+"""A smaller difference from the ground has no direction, standard deviations of the latents."""
 
-class Meeting(Carry):
-    """Pictures of two things, carried along paths that impacts bend.
 
-    What differs from the ground, each picture's median, belongs to one of the two by the learned content of its places.
-    A thing's size is read as the share of the picture that it fills, as if it were a disc. Where the distance of two
-    things is ``reach`` times the sum of their radii and they approach, their velocities change along the line between
-    them by 1 + ``restitution`` times the velocity of approach, shared so that the one of size A beside the one of size
-    B takes B^p / (A^p + B^p) of it, p = ``heaviness``. So momentum is kept if a mass is A^p; p begins at 0, which takes
-    all things for equally heavy, the reach at half of what is seen, the restitution at -1/2. At -1 things pass through
-    each other, at 1 they lose no energy. The impact may happen at any time within a step. Where it is linear in
-    velocity, so is this: twice the speeds give twice the speeds.
+class Impacts(Law):
+    """Two things that go on, and push each other where they touch.
+
+    Where the distance of two things is ``reach`` times the sum of their radii, taken for discs, and they approach,
+    their velocities change along the line between them by 1 + ``restitution`` times the velocity of approach, shared so
+    that the one of size A beside the one of size B takes B^p / (A^p + B^p) of it, p = ``heaviness``. So momentum is
+    kept if a mass is A^p; p begins at 0, which takes all things for equally heavy, the reach at half of what is seen,
+    the restitution at -1/2. At -1 things pass through each other, at 1 they lose no energy. The impact may happen at
+    any time within a step. Where it is linear in velocity, so is this: twice the speeds give twice the speeds.
     """
 
-    def __init__(self, channels: int, config: CarryConfig) -> None:
-        super().__init__(channels, config)
+    def __init__(self) -> None:
+        super().__init__(2)
         self.restitution = torch.nn.Parameter(torch.tensor(-0.5))
         self.reach = torch.nn.Parameter(torch.tensor(0.5))
         self.heaviness = torch.nn.Parameter(torch.tensor(0.0))
-        self.weigh.reset_parameters()
-        with torch.no_grad():
-            self.weigh.weight.mul_(_TOLD_APART)
 
-    def weights(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
-        """Return how much of each place is of each thing: 0 on the ground."""
-        off = (frames - _ground(frames)).square().sum(2, keepdim=True)
-        return (off + LEAST**2).sqrt() * self._shares(frames)
-
-    def _shares(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
-        return super().weights(frames).softmax(2)
-
-    def _ahead(
-        self, read: Float[torch.Tensor, "b read c h w"], num_given: Int64[torch.Tensor, "b"], num_frames: int
-    ) -> Float[torch.Tensor, "b t c h w"]:
-        places, sizes = self.places(read), self._sizes(read[:, -1:])
-        before, now = self._velocities(places, num_given)
-        place, age = places[:, -1], torch.ones_like(places[:, -1, 0, 0])
-        ahead, ages = [torch.zeros_like(place)], [age]
-        for step in range(num_frames - 1):
-            before, now = now, self._next(before, now, num_given)
-            change, rest = self.impact(place, now, sizes)
-            met = rest > 0
-            place = place + now + rest[:, None, None] * change
-            before, now = before + change, now + change
-            age = torch.where(met, 1.0, age + int(step > 0))
-            ahead.append(place - places[:, -1])
-            ages.append(age)
-        carried = self._carried(read[:, -1], since(num_given, torch.stack(ahead, dim=1)))
-        share = 1 / since(num_given, torch.stack(ages, dim=1))[:, :, None, None, None]
-        # the longer ago the last impact, the less a picture teaches: wrong paths and no overlap have led it far astray
-        return share * carried + (1 - share) * carried.detach()
+    def step(self, places: Velocities, steps: Velocities, sizes: Sizes) -> tuple[Velocities, Velocities]:
+        """Return where a step leads, and how an impact in it changes velocities."""
+        change, rest = self.impact(places, steps, sizes)
+        return places + steps + rest[:, None, None] * change, change
 
     def impact(
         self, places: Float[torch.Tensor, "b 2 2"], steps: Velocities, sizes: Sizes
@@ -78,7 +50,7 @@ class Meeting(Carry):
         touching = self.reach * 2 * (sizes / math.pi).sqrt().sum(1)
         speed_squared, along = approach.square().sum(-1), (across * approach).sum(-1)
         root_squared = along.square() - speed_squared * (across.square().sum(-1) - touching.square())
-        can_meet = (along < 0) & (root_squared > 0)
+        can_meet = (along < 0) & (root_squared > 0) & (speed_squared > LEAST**2)
         time = (-along - torch.where(can_meet, root_squared, 1.0).sqrt()) / torch.where(can_meet, speed_squared, 1.0)
         met = can_meet & (time < 1)
         time = torch.where(met, time, 1.0).clamp_min(0)  # what overlaps already is pushed at once
@@ -88,9 +60,28 @@ class Meeting(Carry):
         change = torch.stack([first * push, -(1 - first) * push], dim=1)[:, :, None] * line[:, None]
         return change, 1 - time
 
-    def _sizes(self, picture: Float[torch.Tensor, "b 1 c h w"]) -> Sizes:
-        weight = self.weights(picture)[:, 0] + LEAST
-        return weight.mean((-2, -1)) / weight.amax((-2, -1))
+
+class Meeting(Carry):
+    """Pictures of two things, carried along paths that impacts bend.
+
+    What differs from the ground, each picture's median, belongs to one of the two by what is learned of the direction
+    in which it differs: the rim of a thing, where a pixel is ground in part, differs as the thing does, by less.
+    """
+
+    def __init__(self, channels: int, config: CarryConfig) -> None:
+        super().__init__(channels, config)
+        self.law = Impacts()
+        self.weigh.reset_parameters()
+        with torch.no_grad():
+            self.weigh.weight.mul_(_TOLD_APART)
+
+    def weights(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
+        """Return how much of each place is of each thing: 0 on the ground."""
+        off = (frames - _ground(frames)).square().sum(2, keepdim=True)
+        return (off + LEAST**2).sqrt() * self._shares(frames)
+
+    def _shares(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
+        return super().weights(F.normalize(frames - _ground(frames), dim=2, eps=_FAINT)).softmax(2)
 
     def _carried(self, picture: Float[torch.Tensor, "b c h w"], moves: Paths) -> Float[torch.Tensor, "b t c h w"]:
         """Return the ground and, moved along the paths, what differs from it."""

@@ -27,6 +27,7 @@ from worldsim.data.sources import ClipSource, ShardSource, require_fit
 from worldsim.losses.auxiliary.mix import Beside, ContrastsTwins, Mix, WithProbes
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
 from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.paths import with_paths
 from worldsim.model import DiT
 from worldsim.model.conditioning import NOTHING, Told
 from worldsim.model.lora import add_adapter, merge_adapter
@@ -148,7 +149,13 @@ class DiTTask:
     def loss(
         self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part = WHOLE
     ) -> dict[str, torch.Tensor]:
-        """Return what is minimised, and its parts: the flow matching loss and auxiliary losses."""
+        """Return what is minimised, and its parts: flow matching, auxiliary losses, and the error of carried paths."""
+        losses, carry = self._denoising(model, batch, generator, part), _transformer(model).carry
+        return losses if carry is None else with_paths(losses, carry, batch.latents, part)
+
+    def _denoising(
+        self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part
+    ) -> dict[str, torch.Tensor]:
         told, numbers, settings = batch.conditions.columns, batch.conditions.numbers, self.config.loss
         if isinstance(batch, PackedLatentBatch):
             return packed_dit_objective(

@@ -1,0 +1,144 @@
+"""Laws learned from places: impacts of closed form are found from a wrong start, by what is in view alone."""
+
+import pytest
+import torch
+
+from worldsim.losses.part import Part
+from worldsim.losses.paths import path_error, wholly_in_view, with_paths
+from worldsim.model.carry import Carry, CarryConfig
+from worldsim.model.meeting import Impacts, Meeting, make_carry
+
+SIZE, FRAMES = 24, 12
+
+
+class Given(Meeting):
+    """A carry whose readings are given: the first two channels of two pixels are the places, the third the areas."""
+
+    def places(self, frames: torch.Tensor) -> torch.Tensor:
+        return frames[:, :, :2, 0].movedim(2, -1)
+
+    def areas(self, frames: torch.Tensor) -> torch.Tensor:
+        return frames[:, :, 2, 0]
+
+    def sizes(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.areas(frames)
+
+
+def given() -> Given:
+    return Given(3, CarryConfig(carriers=2, meet=True))
+
+
+def read(places: torch.Tensor, radii: torch.Tensor) -> torch.Tensor:
+    """Return clips whose readings are places (b, t, 2, 2) and areas of discs, shares of a picture 2 high and wide."""
+    areas = (torch.pi * radii.square() / 4)[:, None].expand(places.shape[:3])
+    return torch.cat([places, areas[..., None]], dim=-1).permute(0, 3, 1, 2)[:, :, :, None]
+
+
+def head_on(count: int, seed: int, mass: float = 2.0, restitution: float = 1.0) -> torch.Tensor:
+    """Return readings of discs of all sizes that meet head-on, mass = radius to a power; closed form."""
+    generator = torch.Generator().manual_seed(seed)
+    radii = 0.1 + 0.2 * torch.rand(count, 2, generator=generator)
+    speeds = (0.04 + 0.1 * torch.rand(count, 2, generator=generator)) * torch.tensor([1.0, -1.0])
+    impact = 3 + 5 * torch.rand(count, generator=generator)
+    first = -0.2 - impact * speeds[:, 0]
+    start = torch.stack([first, -0.2 + radii.sum(1) - impact * speeds[:, 1]], dim=1)
+    masses = radii**mass
+    common = (masses * speeds).sum(1, keepdim=True) / masses.sum(1, keepdim=True)
+    change = (1 + restitution) * (common - speeds)
+    time = torch.arange(FRAMES)[None, :, None].float()
+    across = start[:, None] + time * speeds[:, None] + (time - impact[:, None, None]).clamp_min(0) * change[:, None]
+    return read(torch.stack([across, torch.zeros_like(across)], dim=-1), radii)
+
+
+def exact(law: Impacts) -> None:
+    with torch.no_grad():
+        law.inertia.fill_(0.5)
+        for constant in (law.restitution, law.reach, law.heaviness):
+            constant.fill_(1.0)
+
+
+def blobs(num_clips: int = 3) -> torch.Tensor:
+    """Return a disc in each of two channels, noise around them."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(num_clips, 2, FRAMES, SIZE, SIZE, generator=generator)
+
+
+@pytest.mark.parametrize(("mass", "restitution"), [(2.0, 1.0), (1.0, 0.4)])
+def test_an_impact_is_found_from_a_wrong_start(mass: float, restitution: float) -> None:
+    carry = given()
+    optimizer = torch.optim.Adam(carry.law.parameters(), lr=4e-2)
+    for update in range(150):
+        optimizer.param_groups[0]["lr"] = 4e-2 * (1 - update / 150)
+        optimizer.zero_grad()
+        path_error(carry, head_on(8, update, mass, restitution)).mean().backward()
+        optimizer.step()
+    law = carry.law
+    assert isinstance(law, Impacts)
+    assert law.inertia.detach().sum(0).tolist() == pytest.approx([1, 1], abs=0.01)
+    assert float(law.reach.detach()) == pytest.approx(1, abs=0.02)
+    assert float(law.restitution.detach()) == pytest.approx(restitution, abs=0.03)
+    assert float(law.heaviness.detach()) == pytest.approx(mass / 2, abs=0.05)
+
+
+def test_the_true_law_has_no_error_before_the_impact_is_read() -> None:
+    carry = given()
+    exact(carry.law)
+    clips = head_on(16, 0)
+    assert path_error(carry, clips[:, :, :5]).max() < 2e-4  # two frames from the first three; impacts are later
+    late = clips[:, :, 9:]
+    assert path_error(carry, late).max() < 2e-4
+    assert path_error(carry, clips[:, :, :3]).tolist() == [0] * 16
+
+
+def test_what_is_not_wholly_in_view_does_not_count() -> None:
+    carry = given()
+    clip = head_on(1, 3)
+    hidden = clip.clone()
+    hidden[:, 2, 8:, :, 0] *= 0.9
+    lost = hidden.clone()
+    lost[:, :2, 8:, :, 0] = 0.0
+    torch.testing.assert_close(path_error(carry, lost), path_error(carry, hidden), rtol=0, atol=0)
+    assert path_error(carry, hidden) != path_error(carry, clip)
+    areas = torch.tensor([[[0.5], [1.0], [0.98], [0.9], [0.0]]])
+    assert wholly_in_view(areas)[0, :, 0].tolist() == [False, True, True, False, False]
+
+
+def test_one_velocity_that_is_wrong_by_a_tenth_costs_a_tenth_of_it() -> None:
+    carry = Carry(3, CarryConfig())
+    carry.places = lambda frames: torch.arange(FRAMES)[None, :, None, None] * torch.tensor([0.05, 0.0])  # pyright: ignore
+    with torch.no_grad():
+        carry.law.inertia.copy_(torch.tensor([[0.9], [0.0]]))
+    wrong = 0.0
+    count = 0
+    for start in range(2, FRAMES - 1):
+        for steps in range(1, FRAMES - start):
+            moved = 0.05 * sum(0.9**step for step in range(1, steps + 1))
+            wrong += ((0.05 - moved / steps) ** 2 + 1e-6) ** 0.5 - 1e-3
+            count += 1
+    error = path_error(carry, torch.zeros(1, 3, FRAMES, 4, 4))
+    assert float(error.detach()) == pytest.approx(wrong / count, rel=1e-4)
+
+
+def test_paths_teach_the_law_and_pictures_the_reading() -> None:
+    torch.manual_seed(0)
+    carry = make_carry(2, CarryConfig(carriers=2, hidden=4, meet=True))
+    video = blobs()
+    path_error(carry, video).sum().backward()
+    assert all((weight.grad is not None) == name.startswith("law.") for name, weight in carry.named_parameters())
+    carry.zero_grad(set_to_none=True)
+    levels = torch.ones(len(video), FRAMES).masked_fill(torch.arange(FRAMES) < 3, 0.0)
+    carry(video, levels).square().sum().backward()
+    assert all((weight.grad is None) == name.startswith("law.") for name, weight in carry.named_parameters())
+
+
+def test_parts_of_a_batch_add_up() -> None:
+    carry, video = given(), head_on(5, 0)
+    denoising = {"loss": torch.tensor(2.0), "denoising": torch.tensor(1.5)}
+    whole = with_paths(denoising, carry, video)
+    assert float(whole["loss"].detach()) == pytest.approx(2 + float(whole["paths"].detach()))
+    assert whole["denoising"] == 1.5
+    assert float(whole["paths"].detach()) == pytest.approx(float(path_error(carry, video).mean().detach()))
+    parts = [with_paths(denoising, carry, video, Part(rank, 2))["paths"] for rank in range(2)]
+    torch.testing.assert_close(sum(parts) / 2, whole["paths"])
+    packed = [with_paths(denoising, carry, list(video), Part(rank, 2))["paths"] for rank in range(2)]
+    torch.testing.assert_close(packed, parts)
