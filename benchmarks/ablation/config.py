@@ -85,7 +85,8 @@ class AblationConfig(StrictModel):
     run:         overrides of every variant, after ``common``
     variants:    name → its own overrides, after all others
     reference:   the variant that the others are compared with
-    held_out:    name → split of ``data``
+    held_out:    name → split of ``data``, or a part of it: "ood/free_drop" is a scenario that is held out, or the
+                 held-out ranges of one that is trained on, "ood/fast_red" a held-out combination
     columns:     what is measured, from ``benchmarks.ablation.columns``
     shown:       held-out scenes of each split in the picture
     """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from benchmarks.ablation.held_out import planned
 from benchmarks.ablation.plan import Plan, Run
 from benchmarks.ablation.work import is_finished
 from worldsim.model import DiT
@@ -46,8 +47,8 @@ class Speeds:
 
 def _continuations(plan: Plan, step: float) -> float:
     """Return the time of drawing all held-out clips; a call of the network is a third of a step of training."""
-    splits, drawing = plan.config.held_out.values(), plan.config.continuation.drawing
-    clips = sum(len(tasks) for name, tasks in plan.datasets[plan.data].shards().items() if name.split("-")[0] in splits)
+    drawing = plan.config.continuation.drawing
+    clips = sum(len(planned(plan.datasets[plan.data], which)) for which in plan.config.held_out.values())
     calls = (len(drawing.stops) - 1) * (1 if drawing.guidance.weight == 1 else 2)
     return clips * calls * step / 3 / plan.runs[0].train.batch_size
 

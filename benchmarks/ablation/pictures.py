@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from benchmarks.ablation.columns import COLUMNS
 from benchmarks.ablation.comparison import Compared
 from benchmarks.ablation.config import AblationConfig
+from benchmarks.ablation.held_out import held_out_positions
 from benchmarks.ablation.plan import Plan, Run
 from physics_data.core.atomic import atomic_path
 from physics_data.core.dataset import ShardDataset
@@ -39,8 +40,8 @@ def write_strips(plan: Plan, runs: Sequence[Run], folder: Path) -> list[Path]:
     seed = min(run.seed for run in runs)
     shown = [run for run in runs if run.seed == seed]
     written = []
-    for name, split in config.held_out.items():
-        positions = dataset.select(split=split, source="physics")
+    for name, which in config.held_out.items():
+        positions = held_out_positions(dataset, which)
         scenarios = sorted({str(dataset.rows[p].scenario) for p in positions})
         by_scenario = [[p for p in positions if dataset.rows[p].scenario == one] for one in scenarios]
         turns = [group[turn] for turn in range(config.shown) for group in by_scenario if turn < len(group)]
@@ -92,7 +93,11 @@ def write_curves(runs: Sequence[Run], path: Path) -> None:
 
 def write_effects(compared: Sequence[Compared], config: AblationConfig, path: Path) -> None:
     """Draw every column's change against the reference, in scatters of its scenes' means, better to the right."""
-    columns = list(dict.fromkeys(row.column for row in compared if row.column in COLUMNS))
+    columns = list(
+        dict.fromkeys(
+            row.column for row in compared if row.column in COLUMNS and COLUMNS[row.column].direction != "either"
+        )
+    )
     variants = list(dict.fromkeys(row.variant for row in compared))
     names = list(config.held_out)
     figure, axes = plt.subplots(1, len(names), figsize=(5.4 * len(names), 0.42 * len(columns) + 1.6), squeeze=False)

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from benchmarks.ablation.config import AblationConfig
+from benchmarks.ablation.held_out import planned
 from physics_data.core.config import fingerprint, load_config
 from physics_data.core.errors import ConfigError, suggest
 from physics_data.pipeline.build_config import BuildConfig
@@ -80,9 +81,9 @@ def make_plan(config: AblationConfig, out: Path) -> Plan:
     folders = {"data": out / "data", **{name: out / name for name in config.more_data}}
     files = {"data": config.data, **config.more_data}
     datasets = {folders[name]: load_config(BuildConfig, files[name]) for name in folders}
-    missing = [split for split in config.held_out.values() if split not in _splits(datasets[folders["data"]])]
+    missing = [which for which in config.held_out.values() if not planned(datasets[folders["data"]], which)]
     if missing:
-        raise ConfigError(f"held_out asks for the split '{missing[0]}', of which {config.data} makes no clip.")
+        raise ConfigError(f"held_out asks for '{missing[0]}', of which {config.data} makes no clip.")
     source = [f"data.sources=[{{path: {folders['data']}, name: {SOURCE}}}]"]
     vae = load_train_config(config.vae, [f"out={out / 'vae'}", *source])
     if not isinstance(vae, VAETrainConfig):
@@ -104,7 +105,8 @@ def make_plan(config: AblationConfig, out: Path) -> Plan:
             folder = out / "runs" / f"{variant}-seed{seed}"
             own = [*shared, *start, *_filled(overrides, folders), f"seed={seed}", f"out={folder}"]
             train = _dit(config.train, own, f"variant '{variant}'")
-            read = {path: data for path, data in datasets.items() if str(path) in train.model_dump_json()}
+            used = train.model_dump_json()
+            read = {path: data for path, data in datasets.items() if path == folders["data"] or str(path) in used}
             identity = _identity(config, read, (vae, bases.get(seed), train), digest)
             runs.append(Run(variant, seed, folder, train, identity))
     steps = {run.train.num_steps for run in runs}
@@ -137,12 +139,6 @@ def _filled(overrides: tuple[str, ...], folders: dict[str, Path]) -> list[str]:
         raise ConfigError(
             f"an override of {list(overrides)} has a '$' without a name; write $$ for the sign."
         ) from error
-
-
-def _splits(data: BuildConfig) -> set[str]:
-    sizes = {"train": data.scenes_per_scenario.train, "val": data.scenes_per_scenario.val}
-    sizes |= {"test": data.scenes_per_scenario.test, "ood": data.held_out.scenes if data.held_out else 0}
-    return {split for split, count in sizes.items() if count}
 
 
 def _identity(

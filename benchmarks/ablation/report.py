@@ -9,11 +9,11 @@ import numpy as np
 from benchmarks.ablation.answers import answer
 from benchmarks.ablation.comparison import compare, estimate, read_runs
 from benchmarks.ablation.frechet import clip_features
+from benchmarks.ablation.held_out import held_out_positions
 from benchmarks.ablation.pictures import write_curves, write_effects, write_strips
 from benchmarks.ablation.plan import RECORD_NAME, ROWS_NAME, Plan, Run
 from benchmarks.ablation.tables import as_markdown, figure_rows
 from benchmarks.ablation.work import is_finished
-from eval.scoring import reference_positions
 from physics_data.core.atomic import write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
@@ -73,8 +73,8 @@ def _all_rows(runs: Sequence[Run]) -> str:
 def _truth(plan: Plan) -> dict[str, np.ndarray]:
     dataset, given = ShardDataset(plan.data), plan.config.continuation.num_given
     found = {}
-    for name, split in plan.config.held_out.items():
-        clips = (dataset.load(position).rgb[given:] for position in reference_positions(dataset, split))
+    for name, which in plan.config.held_out.items():
+        clips = (dataset.load(position).rgb[given:] for position in held_out_positions(dataset, which))
         found[name] = np.stack([clip_features(rgb) for rgb in clips])
     return found
 

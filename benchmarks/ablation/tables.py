@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.ablation.answers import Answer
-from benchmarks.ablation.columns import COLUMNS, SET_COLUMNS, Column
+from benchmarks.ablation.columns import ARROWS, COLUMNS, SET_COLUMNS, Column
 from benchmarks.ablation.comparison import Compared, Estimated
 from benchmarks.ablation.config import AblationConfig
 from physics_data.core.provenance import hardware
@@ -21,8 +21,8 @@ def as_markdown(
 ) -> str:
     """Return, for each held-out set, means of all columns and differences from the reference; then the answers."""
     parts = []
-    for on, split in config.held_out.items():
-        parts += [f"### {on.replace('_', ' ')} (split {split})", _means(config, estimated, compared, on)]
+    for on, which in config.held_out.items():
+        parts += [f"### {on.replace('_', ' ')} (split {which})", _means(config, estimated, compared, on)]
         parts += [f"#### against {config.reference}, {on.replace('_', ' ')}", _matrix(config, compared, on)]
         parts += [f"#### variant minus {config.reference}, {on.replace('_', ' ')}", _differences(compared, on)]
     parts += ["### what was asked", _answers(targets), "### what may not be paid", _answers(guards)]
@@ -39,7 +39,7 @@ def _means(config: AblationConfig, estimated: Sequence[Estimated], compared: Seq
     for name in dict.fromkeys(row.column for row in rows):
         column = _ALL[name]
         cells = [_spread(row.mean, row.low, row.high) if (row := table.get((name, v))) else "–" for v in variants]
-        lines.append(_line(f"{column.title} ({column.unit})", "↑" if column.direction == "higher" else "↓", *cells))
+        lines.append(_line(f"{column.title} ({column.unit})", ARROWS[column.direction], *cells))
     sets = {row.variant: row for row in compared if row.on == on and row.column == "frechet"}
     if sets:
         reference = next(iter(sets.values())).reference
@@ -55,7 +55,7 @@ def _matrix(config: AblationConfig, compared: Sequence[Compared], on: str) -> st
     lines = [_line("column", config.reference, *variants), "|---" * (len(variants) + 2) + "|"]
     for name in dict.fromkeys(row.column for row in rows.values()):
         first = next(row for (column, _), row in rows.items() if column == name)
-        kind = "ratio" if _ALL[name].best == 0.0 else "difference"
+        kind = "ratio" if _ALL[name].best == 0.0 and _ALL[name].direction == "lower" else "difference"
         cells = [_against(row, kind) if (row := rows.get((name, variant))) else "–" for variant in variants]
         lines.append(_line(f"{name}, {kind}", f"{first.reference:.3g}", *cells))
     return "\n".join(lines) if rows else ""

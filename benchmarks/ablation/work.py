@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ablation.frechet import clip_features
+from benchmarks.ablation.held_out import held_out_positions
 from benchmarks.ablation.plan import FEATURES_NAME, RECORD_NAME, ROWS_NAME, Plan, Run
 from physics_data.core.atomic import atomic_path, write_text
 from physics_data.core.dataset import ShardDataset
@@ -76,8 +77,8 @@ def perform(plan: Plan, run: Run) -> RunRecord:
     trained = train_stage(run.train, run.folder / "log.txt")
     rows: list[dict[str, object]] = []
     features: dict[str, np.ndarray] = {}
-    for name, split in plan.config.held_out.items():
-        found, seen = _measure_split(plan, run, name, split)
+    for name, which in plan.config.held_out.items():
+        found, seen = _measure_held_out(plan, run, name, which)
         rows += found
         features[name] = seen
     with atomic_path(run.folder / FEATURES_NAME) as partial:
@@ -105,14 +106,14 @@ def share_latents(plan: Plan, folder: Path, variant: str = BASE) -> None:
         own.symlink_to(os.path.relpath(shared, folder), target_is_directory=True)
 
 
-def _measure_split(plan: Plan, run: Run, name: str, split: str) -> tuple[list[dict[str, object]], np.ndarray]:
+def _measure_held_out(plan: Plan, run: Run, name: str, which: str) -> tuple[list[dict[str, object]], np.ndarray]:
     from benchmarks.ablation.measure import measure_clip
     from eval.reference import Reference
-    from eval.scoring import load_for, reference_positions
+    from eval.scoring import load_for
     from worldsim.videos import SampleConfig, Sampler, continue_dataset
 
     how, dataset = plan.config.continuation, ShardDataset(plan.data)
-    positions, videos = reference_positions(dataset, split), run.folder / "videos" / name
+    positions, videos = held_out_positions(dataset, which), run.folder / "videos" / name
     sampler = Sampler.load(run.folder, SampleConfig(seed=run.seed, drawing=how.drawing))
     continue_dataset(sampler, dataset, positions, videos, num_given=how.num_given, batch_size=how.batch_size)
     rows, features = [], []

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from eval.metrics.base import MetricInfo
 from eval.metrics.sightings import due, info
@@ -31,31 +32,48 @@ class Attributes:
 
     def refuses(self, reference: Reference) -> str | None:
         """Return a reason where no object of the first frame is seen whole in two frames."""
-        return None if _clear(reference) else "no object of the first frame is seen whole in two frames"
+        return None if clear_frames(reference) else "no object of the first frame is seen whole in two frames"
 
     def score(self, reference: Reference, tracks: Tracks) -> float:
         """Return the score in [0, 1], the mean over objects."""
-        objects = _clear(reference).items()
+        objects = clear_frames(reference).items()
         return float(np.mean([_score(reference, i, frames, tracks.of(reference.tracked[i])) for i, frames in objects]))
 
 
-def _clear(reference: Reference) -> dict[int, np.ndarray]:
+def clear_frames(reference: Reference) -> dict[int, np.ndarray]:
+    """Return the objects of the first frame that are seen whole in two frames or more, and these frames."""
     frames = {number: np.flatnonzero(reference.clear(number) & visible) for number, visible in due(reference).items()}
     return {number: found for number, found in frames.items() if len(found) >= 2}
 
 
-def _score(reference: Reference, number: int, frames: np.ndarray, track: Track) -> float:
-    missing = int((~track.presence[frames]).sum())
+def changes(
+    reference: Reference, number: int, frames: Int[np.ndarray, "n"], track: Track
+) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]:
+    """Return how area and colour of an object change since it is first seen whole, beyond the reference's change.
+
+    Frames in which the video lacks it, or in which it touches something, are left out.
+
+    Units:
+        area: logarithm of the ratio; colour: grey levels, length of the difference; 0 where a tracker reads no colour
+    """
     usable = track.whole[frames] if track.crowded is None else track.whole[frames] & ~track.crowded[frames]
     kept = frames[usable]
     if not len(kept):
-        return 0.0
+        return np.zeros(0), np.zeros(0)
     area = np.log(track.area[kept] / reference.silhouette(number).seen[kept])
-    marks = 1.0 - np.clip((np.abs(area - area[0]) - FREE_SIZE) / (WORST_SIZE - FREE_SIZE), 0.0, 1.0)
-    if track.color is not None:
-        _, rendering, _ = reference.clip.labelled
-        true = np.array([rendering.rgb[k][rendering.instance_ids[k] == number].mean(axis=0) for k in kept])
-        change = (track.color[kept] - track.color[kept[0]]) - (true - true[0])
-        off = np.nan_to_num(np.linalg.norm(change, axis=-1))
-        marks = np.minimum(marks, 1.0 - np.clip((off - FREE_COLOR) / (WORST_COLOR - FREE_COLOR), 0.0, 1.0))
-    return float(marks.sum() / (len(kept) + missing))
+    if track.color is None:
+        return area - area[0], np.zeros(len(kept))
+    _, rendering, _ = reference.clip.labelled
+    true = np.array([rendering.rgb[k][rendering.instance_ids[k] == number].mean(axis=0) for k in kept])
+    change = (track.color[kept] - track.color[kept[0]]) - (true - true[0])
+    return area - area[0], np.nan_to_num(np.linalg.norm(change, axis=-1))
+
+
+def _score(reference: Reference, number: int, frames: np.ndarray, track: Track) -> float:
+    missing = int((~track.presence[frames]).sum())
+    area, color = changes(reference, number, frames, track)
+    if not len(area):
+        return 0.0
+    by_size = 1.0 - np.clip((np.abs(area) - FREE_SIZE) / (WORST_SIZE - FREE_SIZE), 0.0, 1.0)
+    by_color = 1.0 - np.clip((color - FREE_COLOR) / (WORST_COLOR - FREE_COLOR), 0.0, 1.0)
+    return float(np.minimum(by_size, by_color).sum() / (len(area) + missing))

@@ -1,5 +1,6 @@
 """The config of a dataset build."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -7,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from physics_data.core.clip import DEFAULT_STREAMS, Split, Stream
 from physics_data.core.config import StrictModel
 from physics_data.engines import ENGINES
+from physics_data.pipeline.combinations import NO_COMBINATIONS, Combination
 from physics_data.pipeline.generate import FIRST_INDEX, SPLIT_LENGTH, ClipTask
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
@@ -50,13 +52,16 @@ class TwinPlan(StrictModel):
 
 
 class HeldOut(StrictModel):
-    """What only the split "ood" shows: whole scenarios, and numbers from outside of training's ranges.
+    """What only the split "ood" shows: whole scenarios, combinations, and numbers from outside of training's ranges.
 
-    scenarios:  drawn for "ood" alone, from their ordinary ranges; none of them may be among the build's own
-    scenes:     of each of these, and of each of the build's own scenarios that has held-out ranges
+    scenarios:     drawn for "ood" alone, from their ordinary ranges; none of them may be among the build's own
+    combinations:  name → what bodies of no other split have at once; a scene of "ood" has at most one of them, which
+                   the key of its clip names
+    scenes:        of each of these, and of each of the build's own scenarios that has held-out ranges
     """
 
     scenarios: tuple[str, ...] = ()
+    combinations: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")], Combination] = {}
     scenes: Scenes = 8
 
     @field_validator("scenarios")
@@ -120,11 +125,25 @@ class BuildConfig(StrictModel):
         leaking = sorted(set(self.held_out.scenarios) & set(self.scenarios))
         if leaking:
             raise ValueError(f"{leaking} are held out and would be trained on; leave them out of one of the two lists")
+        for name, combination in self.held_out.combinations.items():
+            strange = [scenario for scenario in combination.scenarios if scenario not in self.scenarios]
+            if strange:
+                raise ValueError(
+                    f"held_out.combinations.{name}: '{strange[0]}' is none of the build's scenarios, "
+                    f"{', '.join(self.scenarios)}; write some of these"
+                )
+        if self.twins is not None and self.held_out.combinations:
+            raise ValueError("sets of twins draw every combination; leave twins out, or held_out.combinations")
         if self.settings.ranges == "held_out":
             raise ValueError(
                 'settings.ranges is "held_out", so training would see the held-out ranges; leave it out, or held_out'
             )
         return self
+
+    @property
+    def combinations(self) -> Mapping[str, Combination]:
+        """The combinations that are held out, by name."""
+        return NO_COMBINATIONS if self.held_out is None else self.held_out.combinations
 
     def shards(self) -> dict[str, list[ClipTask]]:
         """Return shard name → its clips, in order. A shard holds one split and mixes scenarios and engines."""
@@ -167,13 +186,14 @@ class BuildConfig(StrictModel):
             return []
         plan = self.held_out
         with_ranges = [name for name in self.scenarios if any(r.held_out for r in SCENARIOS.get(name).ranges.values())]
-        kinds: list[tuple[str, Literal["train", "held_out"]]] = []
-        kinds.extend((name, "train") for name in plan.scenarios)
-        kinds.extend((name, "held_out") for name in with_ranges)
+        kinds: list[tuple[str, Literal["train", "held_out"], str | None]] = []
+        kinds.extend((name, "train", None) for name in plan.scenarios)
+        kinds.extend((name, "held_out", None) for name in with_ranges)
+        kinds.extend((name, "train", held) for held, one in plan.combinations.items() for name in one.scenarios)
         return [
-            ClipTask(scenario, engine, FIRST_INDEX["ood"] + scene, ranges)
+            ClipTask(scenario, engine, FIRST_INDEX["ood"] + scene, ranges, combination)
             for scene in range(plan.scenes)
-            for scenario, ranges in kinds
+            for scenario, ranges, combination in kinds
             for engine in self._engines_of(scenario, scene)
         ]
 

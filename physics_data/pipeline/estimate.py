@@ -62,7 +62,7 @@ def estimate(config: BuildConfig) -> Estimate:
     sizes, seconds = [], []
     for number, task in enumerate([*chosen[:1], *chosen]):  # the first one compiles, and is made again
         started = time.perf_counter()
-        made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams)
+        made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams, config.combinations)
         size = sum(map(len, encode_clip(made.clip).values()))
         if number:
             seconds.append(time.perf_counter() - started)

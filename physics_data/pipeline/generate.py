@@ -1,6 +1,6 @@
 """One clip, from a draw to a labelled video: the data half of the picture, as code."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from physics_data.engines import ENGINES
 from physics_data.engines.base import Engine
 from physics_data.pipeline.annotate import events
 from physics_data.pipeline.caption import write_captions
+from physics_data.pipeline.combinations import NO_COMBINATIONS, Combination, combinations_in
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
@@ -34,6 +35,9 @@ FIRST_TEST_INDEX = FIRST_INDEX["test"]
 MAX_DRAWS = 50
 """Draws of one clip before the scenario counts as broken."""
 
+MAX_MISSES = 5000
+"""Draws of one scene, in a row, with a combination that is not asked for, before there counts as none without."""
+
 
 def split_of(index: int) -> Split:
     """Return the split that a scene of this number belongs to."""
@@ -44,13 +48,15 @@ def split_of(index: int) -> Split:
 class ClipTask:
     """Which clip to make. Equal tasks with equal settings give equal bytes.
 
-    ranges: "held_out" draws the scenario's numbers from outside of training's ranges, whatever the settings say
+    ranges:       "held_out" draws the scenario's numbers from outside of training's ranges, whatever the settings say
+    combination:  the one of the held-out combinations that the scene has; None = it has none
     """
 
     scenario: str
     engine: str
     index: int
     ranges: Literal["train", "held_out"] = "train"
+    combination: str | None = None
 
     @property
     def split(self) -> Split:
@@ -60,7 +66,8 @@ class ClipTask:
     @property
     def key(self) -> str:
         """The clip's name in its dataset."""
-        return f"{self.scenario}-{self.engine}-{self.index:07d}"
+        held_out = "" if self.combination is None else f"{self.combination}-"
+        return f"{self.scenario}-{held_out}{self.engine}-{self.index:07d}"
 
 
 @dataclass(frozen=True)
@@ -77,15 +84,17 @@ def generate_clip(
     root_seed: int,
     renderer_name: str,
     streams: Collection[Stream] = DEFAULT_STREAMS,
+    combinations: Mapping[str, Combination] = NO_COMBINATIONS,
 ) -> Generated:
     """Draw a scene, simulate it, render it, hold it against its law, label it.
 
-    A draw that breaks the quality limits is replaced by the next draw of the same generator.
+    A draw that breaks the quality limits is replaced by the next draw of the same generator, and so is one that has
+    another of the held-out combinations than the task's, before anything of it is computed.
 
     Raises:
         UnknownNameError: no such scenario, engine or renderer.
         EngineError: the engine cannot run the scene.
-        ClipRejectedError: every one of MAX_DRAWS draws was rejected.
+        ClipRejectedError: every one of MAX_DRAWS draws was rejected, or none of MAX_MISSES had what the task asks for.
     """
     scenario = SCENARIOS.get(task.scenario)()
     engine = ENGINES.get(task.engine)()
@@ -95,7 +104,7 @@ def generate_clip(
     rng = clip_generator(root_seed, task.scenario, task.index)
     rejections: list[ClipRejectedError] = []
     while len(rejections) < MAX_DRAWS:
-        spec = scenario.sample(rng, settings, root_seed, task.index)
+        spec = _drawn(task, lambda: scenario.sample(rng, settings, root_seed, task.index), combinations)
         trajectory = engine.simulate(spec)
         try:
             rendering = renderer.render(spec, trajectory, streams)
@@ -119,6 +128,21 @@ def generate_clip(
         f"all {MAX_DRAWS} draws of '{task.key}' broke the quality limits; the last one: {rejections[-1]} "
         "Widen the scenario's ranges or raise physics_rate.",
         reason=rejections[-1].reason,
+    )
+
+
+def _drawn(task: ClipTask, sample: Callable[[], SceneSpec], combinations: Mapping[str, Combination]) -> SceneSpec:
+    """Return the first draw that has the task's combination and no other one that is held out."""
+    wanted = set() if task.combination is None else {task.combination}
+    for _ in range(MAX_MISSES):
+        spec = sample()
+        if combinations_in(spec, combinations) == wanted:
+            return spec
+    asked = "no held-out combination" if task.combination is None else f"the combination '{task.combination}' alone"
+    raise ClipRejectedError(
+        f"none of {MAX_MISSES} draws of '{task.key}' has {asked}; compare the intervals, colors and nouns of "
+        "held_out.combinations with what the scenario and settings draw.",
+        reason="combination",
     )
 
 

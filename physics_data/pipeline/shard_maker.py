@@ -76,7 +76,7 @@ class ShardMaker:
         how = (config.settings, config.seed, config.renderer, config.streams)
         for task in self._plan[name]:
             if isinstance(task, ClipTask):
-                made = generate_clip(task, *how)
+                made = generate_clip(task, *how, config.combinations)
                 yield made.clip, made.rejections
             else:
                 from physics_data.pipeline.twins import make_twins

@@ -85,5 +85,5 @@ class PhysicsSource:
 
 
 def _make(task: ClipTask, config: BuildConfig, labels: tuple[str, ...]) -> PixelClip:
-    made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams)
+    made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams, config.combinations)
     return PixelClip.of(made.clip, labels)

@@ -83,7 +83,7 @@ def test_runs_of_unequal_steps_and_unknown_keys_are_refused(raw_config):
         make_plan(config_of(raw_config, variants={"plain": [], "longer": ["num_steps=5"]}), Path("out"))
     with pytest.raises(ConfigError, match="variant 'typo'.*\n.*own_t_share"):
         make_plan(config_of(raw_config, variants={"plain": [], "typo": ["loss.own_t_shar=1"]}), Path("out"))
-    with pytest.raises(ConfigError, match="split 'val'"):
+    with pytest.raises(ConfigError, match="held_out asks for 'val'"):
         make_plan(config_of(raw_config, held_out={"new": "val"}, targets=[]), Path("out"))
     with pytest.raises(ConfigError, match="plain"):
         make_plan(config_of(raw_config), Path("out")).of(("plan",))
