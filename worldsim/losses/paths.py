@@ -16,13 +16,17 @@ _EXACT = 1e-3
 """Half pictures per frame; smaller errors of velocity count by their square, larger ones as they are."""
 
 
+_SMOOTH = 0.01
+"""Half pictures per frame squared; what bends by more than this beside its usual bend was pushed."""
+
+
 def path_error(carry: Carry, latents: Float[torch.Tensor, "b c t h w"]) -> Float[torch.Tensor, "b"]:
     """Return the mean error of predicted places over the frames since they were last seen: of mean velocities.
 
-    From any three frames of a clip in which a thing is wholly in view, to all later ones in which it is. The paths of a
-    clip are as many as its frames, so an impact is near in some and far away in others, and teaches from the first
-    step on. Distance grows with error as far as one likes, which that of moved pictures does not: they either overlap
-    or say nothing. Three frames that show an impact lead elsewhere and are wrong by a bounded pull like all others.
+    From any three frames in which all things are wholly in view and nothing happens to them, to all later ones in which
+    a thing is. The paths of a clip are as many as its frames, so an impact is near in some and far away in
+    others, and teaches from the first step on. Distance grows with error as far as one likes, which that of moved
+    pictures does not: they either overlap or say nothing. Three frames that show an impact have no velocity to read.
 
     The gradient reaches the law alone. How places are read is for pictures to teach: things without places are easily
     predicted.
@@ -35,16 +39,16 @@ def path_error(carry: Carry, latents: Float[torch.Tensor, "b c t h w"]) -> Float
     if num_steps < 1:
         return latents.new_zeros(len(latents))
     with torch.no_grad():
-        frames = latents.movedim(1, 2)
-        places, sizes, in_view = carry.places(frames), carry.sizes(frames), wholly_in_view(carry.areas(frames))
+        places, areas, sizes = carry.read(latents.movedim(1, 2))
     index = torch.arange(num_steps, device=latents.device)[:, None] + torch.arange(num_frames, device=latents.device)
     known = index < num_frames
     index = index.clamp_max(num_frames - 1)
-    later = in_view[:, index] & known[:, :, None]
-    counts = later[:, :, REACH:] & later[:, :, :REACH].all((2, 3))[:, :, None, None]
-    paths, starts = places[:, index].flatten(0, 1), sizes[:, index[:, REACH - 1]].flatten(0, 1)
+    later = wholly_in_view(areas)[:, index] & known[:, :, None]
+    starts = later[:, :, :REACH].all((2, 3)) & smooth(places)[:, :num_steps]
+    counts = later[:, :, REACH:] & starts[:, :, None, None]
+    paths, filled = places[:, index].flatten(0, 1), sizes[:, index[:, REACH - 1]].flatten(0, 1)
     given = torch.full((len(paths),), REACH, device=latents.device)
-    error = _mean_velocity(carry.law(paths[:, :REACH], starts, given, num_steps) - paths[:, REACH:])
+    error = _mean_velocity(carry.law(paths[:, :REACH], filled, given, num_steps) - paths[:, REACH:])
     error = (error.square().sum(-1) + _EXACT**2).sqrt() - _EXACT
     error = error.unflatten(0, (len(latents), -1)) * counts
     return error.sum((1, 2, 3)) / counts.sum((1, 2, 3)).clamp_min(1)
@@ -53,6 +57,12 @@ def path_error(carry: Carry, latents: Float[torch.Tensor, "b c t h w"]) -> Float
 def wholly_in_view(areas: Float[torch.Tensor, "b t k"]) -> Bool[torch.Tensor, "b t k"]:
     """Return where a thing fills as much of the picture as it ever does in its clip."""
     return areas > _WHOLE * areas.amax(1, keepdim=True)
+
+
+def smooth(places: Paths) -> Bool[torch.Tensor, "b starts"]:
+    """Return where three frames begin in which all things bend as they usually do in their clip, gravity included."""
+    bends = places[:, 2:] - 2 * places[:, 1:-1] + places[:, :-2]
+    return ((bends - bends.median(1, keepdim=True).values).norm(dim=-1) < _SMOOTH).all(-1)
 
 
 def with_paths(

@@ -6,7 +6,7 @@ readings is linear: a speed that no training clip had is read and continued like
 what this does not explain.
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -53,6 +53,19 @@ class CarryConfig(StrictModel):
         if self.meet and self.carriers != 2:
             raise ValueError(f"meet is for two things, carriers is {self.carriers}; write carriers: 2")
         return self
+
+
+class Reading(NamedTuple):
+    """What pointing finds in frames.
+
+    places:  (across, down), -1 to 1 from edge to edge
+    areas:   mean weight of all places; less where a thing has left the picture in part
+    sizes:   share of the picture that a thing fills, if each of its places weighs as much as the one that weighs most
+    """
+
+    places: Paths
+    areas: Float[torch.Tensor, "b t k"]
+    sizes: Float[torch.Tensor, "b t k"]
 
 
 class Law(nn.Module):
@@ -131,11 +144,10 @@ class Carry(nn.Module):
         """
         num_given = (t == 0).cumprod(1).sum(1).long()
         frames = latents.movedim(1, 2)
-        read = torch.stack([_picked(frames, num_given - back, 1)[:, 0] for back in range(REACH, 0, -1)], dim=1)
-        seen, picture = self.places(read), read[:, -1]
+        last = torch.stack([_picked(frames, num_given - back, 1)[:, 0] for back in range(REACH, 0, -1)], dim=1)
+        (seen, _, sizes), picture = self.read(last), last[:, -1]
         constants = {name: constant.detach() for name, constant in self.law.named_parameters()}
-        sizes = self.sizes(picture[:, None])[:, 0].detach()
-        ahead = functional_call(self.law, constants, (seen, sizes, num_given, latents.shape[2] - 1))
+        ahead = functional_call(self.law, constants, (seen, sizes[:, -1].detach(), num_given, latents.shape[2] - 1))
         moves = torch.cat([seen[:, -1:], ahead], dim=1) - seen[:, -1:]
         carried = since(num_given, taught_by_near_frames(self._carried(picture, moves))).movedim(1, 2)
         carried = carried * (num_given > 0)[:, None, None, None, None]
@@ -146,20 +158,14 @@ class Carry(nn.Module):
         """Return how much each place counts for each thing, by its content alone; below 0 it does not."""
         return self.weigh(F.silu(self.content(frames.movedim(2, -1)))).movedim(-1, 2)
 
-    def places(self, frames: Float[torch.Tensor, "b t c h w"]) -> Paths:
-        """Return where each thing is in each frame: (across, down), -1 to 1 from edge to edge."""
+    def read(self, frames: Float[torch.Tensor, "b t c h w"]) -> Reading:
+        """Return where each thing is in each frame, and how much of it there is."""
         weight = F.relu(self.weights(frames)) + LEAST
         share = weight / weight.sum((-2, -1), keepdim=True)
         across, down = (centres(length, frames) for length in (frames.shape[-1], frames.shape[-2]))
-        return torch.stack([share.sum(-2) @ across, share.sum(-1) @ down], dim=-1)
-
-    def areas(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k"]:
-        """Return the mean weight of the places of each frame: less where a thing has left the picture in part."""
-        return F.relu(self.weights(frames)).mean((-2, -1)) + LEAST
-
-    def sizes(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k"]:
-        """Return the share of each frame that a thing fills, as if each of its places weighed as much as the most."""
-        return self.areas(frames) / (F.relu(self.weights(frames)).amax((-2, -1)) + LEAST)
+        places = torch.stack([share.sum(-2) @ across, share.sum(-1) @ down], dim=-1)
+        areas = weight.mean((-2, -1))
+        return Reading(places, areas, areas / weight.amax((-2, -1)))
 
     def _carried(self, picture: Float[torch.Tensor, "b c h w"], moves: Paths) -> Float[torch.Tensor, "b t c h w"]:
         """Return a picture moved along the paths; beyond its edges it goes on as at them."""

@@ -77,20 +77,21 @@ class Meeting(Carry):
 
     def weights(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
         """Return how much of each place is of each thing: 0 on the ground."""
-        off = (frames - _ground(frames)).square().sum(2, keepdim=True)
-        return (off + LEAST**2).sqrt() * self._shares(frames)
+        off = frames - _ground(frames)
+        return (off.square().sum(2, keepdim=True) + LEAST**2).sqrt() * self._shares(off)
 
-    def _shares(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
-        return super().weights(F.normalize(frames - _ground(frames), dim=2, eps=_FAINT)).softmax(2)
+    def _shares(self, off: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
+        return super().weights(F.normalize(off, dim=2, eps=_FAINT)).softmax(2)
 
     def _carried(self, picture: Float[torch.Tensor, "b c h w"], moves: Paths) -> Float[torch.Tensor, "b t c h w"]:
         """Return the ground and, moved along the paths, what differs from it."""
         frames, (height, width) = moves.shape[1], picture.shape[-2:]
         here = torch.stack(torch.meshgrid(centres(width, picture), centres(height, picture), indexing="xy"), dim=-1)
-        ground, shares = _ground(picture[:, None]), self._shares(picture[:, None])
-        made = ground
+        ground = _ground(picture[:, None])
+        off, made = picture[:, None] - ground, ground
+        shares = self._shares(off)
         for thing in range(moves.shape[2]):
-            source = ((picture[:, None] - ground) * shares[:, :, thing, None]).expand(-1, frames, -1, -1, -1)
+            source = (off * shares[:, :, thing, None]).expand(-1, frames, -1, -1, -1)
             grid = here - moves[:, :, thing, None, None]
             moved = F.grid_sample(source.flatten(0, 1), grid.flatten(0, 1), align_corners=False)
             made = made + moved.unflatten(0, (-1, frames))

@@ -107,7 +107,7 @@ def test_training_finds_inertia_and_gravity() -> None:
         optimizer.step()
     faster = path((6.0, 8.0), (1.9, 0.0), change)
     guess = carry(noised(blobs(faster)), levels())
-    found = carry.places(guess.movedim(1, 2))[0, -1, 0] * SIZE / 2 + SIZE / 2
+    found = carry.read(guess.movedim(1, 2)).places[0, -1, 0] * SIZE / 2 + SIZE / 2
     assert float(carry.law.inertia.detach().sum()) == pytest.approx(1.0, abs=0.02)
     assert (found - faster[-1]).abs().max() < 0.5  # it has gone 17 pixels
 

@@ -63,7 +63,7 @@ def levels(given: int = 3) -> torch.Tensor:
 def test_discs_bounce_as_the_closed_form_says(speeds: tuple[float, float], radii: tuple[float, float]) -> None:
     places = head_on(speeds, radii)
     guess = elastic()(discs(places, radii), levels())
-    found = elastic().places(guess.movedim(1, 2))[0] * SIZE / 2 + SIZE / 2
+    found = elastic().read(guess.movedim(1, 2)).places[0] * SIZE / 2 + SIZE / 2
     edge = torch.tensor(radii) + 0.5
     seen = (places[..., 0] > edge) & (places[..., 0] < SIZE - edge)
     assert seen[9:].any(0).all()  # impacts are in frames 4 to 7
