@@ -20,7 +20,7 @@ def phyworld(
     law: Annotated[Law | None, typer.Option(help="One law; all if left out. Needed with --model and --vae.")] = None,
     model: Annotated[
         list[Path] | None,
-        typer.Option(help="Run or model folder; several are training seeds of one row.", exists=True),
+        typer.Option(help="Run or model folder, or builtin:NAME; several are training seeds of one row."),
     ] = None,
     vae: Annotated[
         list[Path] | None,
@@ -36,7 +36,9 @@ def phyworld(
     out: Annotated[Path | None, typer.Option(help="Folder for rows.json, table.md and rollouts.png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Reproduce PhyWorld's floors and baselines; with --model, continue its scenes from 3 frames and score them.
+    """Reproduce PhyWorld's floors and baselines, and score the models of its laws that come with the package.
+
+    With --model, others continue its scenes from 3 frames.
 
     Examples: `python -m benchmarks phyworld --json > phyworld.json`,
     `python -m benchmarks phyworld --law uniform --model runs/phyworld/carry_uniform --out runs/phyworld/table`
@@ -70,9 +72,13 @@ def phyworld(
                     Image.fromarray(picture(found.pictured)).save(partial, format="png")
             messages.print(f"[bold]{out}[/bold]: rows.json, table.md" + (", rollouts.png" if found.pictured else ""))
     else:
+        from benchmarks.phyworld.measure import measure_shipped
         from benchmarks.suites.phyworld import phyworld_floors
 
-        rows = [row for row in phyworld_floors(share) if law is None or row["name"].startswith(f"{law}, ")]
+        laws = LAWS if law is None else (law,)
+        rows = [row for row in phyworld_floors(share) if row["name"].split(",")[0] in laws]
+        for one in laws:
+            rows += measure_shipped(one, share, messages.print)
     typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
 
 

@@ -68,26 +68,42 @@ def measure(plan: Plan, report: Report = lambda line: None) -> Result:
     for name, predictor in PREDICTORS.items():
         errors = _scored((scene, draw(scene, predictor(scene))) for scene in scenes)
         result.rows += rows_of(Measured(name, plan.law, (Draw(name, 0, errors),), _command(plan)))
-    shown = _shown(scenes)
-    draws, size = [], None
-    for folder in plan.models:
-        model = Continuer(folder, plan.num_steps)
-        size = model.size
-        for seed in plan.seeds:
-            pairs = []
-            for number, made in enumerate(model.videos(scenes, seed)):
-                pairs.append((made.scene, scene_error(made.scene, made.frames)))
-                if number in shown and not draws:
-                    result.pictured.append(made)
-            errors = tuple(error for _, error in pairs if error is not None)
-            draws.append(Draw(str(folder), seed, errors))
-            report(f"{folder}, seed {seed}: {_summary(errors)}")
-    if draws and size is not None:
-        result.rows += rows_of(_floor(plan, scenes, size))
-        result.rows += rows_of(Measured(plan.name, plan.law, tuple(draws), _command(plan), aims=True))
+    if plan.models:
+        models = [(folder, Continuer(folder, plan.num_steps)) for folder in plan.models]
+        result.rows += rows_of(_floor(plan, scenes, models[0][1].size))
+        draws, result.pictured = _draws(plan, models, scenes, report)
+        result.rows += rows_of(Measured(plan.name, plan.law, draws, _command(plan), aims=True))
     for folder in plan.vaes:
         result.rows += _vae_rows(plan, folder, scenes, report)
     return result
+
+
+def measure_shipped(law: Kind, every: int, report: Report = lambda line: None) -> list[dict[str, Any]]:
+    """Return the rows of the model of a law that comes with the package, drawn with one seed of the noise."""
+    folder = Path(f"builtin:phyworld_{law}")
+    plan = Plan(law, (folder,), seeds=(0,), every=every, name="ours as shipped")
+    draws, _ = _draws(plan, [(folder, Continuer(folder, plan.num_steps))], chosen_scenes(law, every), report)
+    return rows_of(Measured(plan.name, law, draws, _command(plan), aims=True))
+
+
+def _draws(
+    plan: Plan, models: Sequence[tuple[Path, Continuer]], scenes: Sequence[BallScene], report: Report
+) -> tuple[tuple[Draw, ...], list[Continued]]:
+    """Return the errors of every model with every seed, and some scenes' continuations of the first draw."""
+    shown = _shown(scenes)
+    draws: list[Draw] = []
+    pictured: list[Continued] = []
+    for folder, model in models:
+        for seed in plan.seeds:
+            found = []
+            for number, made in enumerate(model.videos(scenes, seed)):
+                found.append(scene_error(made.scene, made.frames))
+                if number in shown and not draws:
+                    pictured.append(made)
+            errors = tuple(error for error in found if error is not None)
+            draws.append(Draw(str(folder), seed, errors))
+            report(f"{folder}, seed {seed}: {_summary(errors)}")
+    return tuple(draws), pictured
 
 
 def _floor(plan: Plan, scenes: Sequence[BallScene], size: int) -> Measured:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.phyworld.measure import Plan, measure, picture
+from benchmarks.phyworld.measure import Plan, measure, measure_shipped, picture
 from benchmarks.phyworld.rollouts import Continuer, chosen_scenes, coded
 from benchmarks.phyworld.table import Draw, Measured, best_published, markdown, rows_of
 from benchmarks.suites.phyworld import SceneError, scene_error
-from benchmarks.suites.phyworld_world import draw
+from benchmarks.suites.phyworld_world import Kind, draw
 from physics_data.core.errors import DataError
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
@@ -116,3 +116,10 @@ def test_a_plan_gives_rows_and_a_picture(tmp_path: Path):
     assert "uniform, in of range, truth after VAE vae at 64 px, published, rise over the pictures alone" in names
     sheet = picture(found.pictured)
     assert sheet.ndim == 3 and len(found.pictured) > 2
+
+
+@pytest.mark.parametrize(("law", "every"), [("uniform", 200), ("parabola", 100), ("collision", 120)])
+def test_the_models_that_come_with_the_package_know_their_laws_out_of_range(law: Kind, every: int):
+    rows = {row["name"]: row for row in measure_shipped(law, every)}
+    row = rows[f"{law}, out of range, ours as shipped, published"]
+    assert row["value"] <= row["target"] < row["peer_value"]
