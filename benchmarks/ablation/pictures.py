@@ -26,6 +26,7 @@ from physics_data.core.video import read_video
 from worldsim.training.journal import read_metrics
 
 _COLOURS = (*(f"C{number}" for number in range(10)), "black", "gold", "navy", "lime", "salmon", "indigo")
+_EFFECTS_ACROSS = 4
 _NOT_DRAWN = {"step", "seconds", "samples_per_second", "learning_rate_factor", "skipped"}
 
 
@@ -100,8 +101,13 @@ def write_effects(compared: Sequence[Compared], config: AblationConfig, path: Pa
     )
     variants = list(dict.fromkeys(row.variant for row in compared))
     names = list(config.held_out)
-    figure, axes = plt.subplots(1, len(names), figsize=(5.4 * len(names), 0.42 * len(columns) + 1.6), squeeze=False)
-    for axis, on in zip(axes[0], names, strict=True):
+    across = min(len(names), _EFFECTS_ACROSS)
+    down = -(-len(names) // across)
+    size = (5.4 * across, (0.42 * len(columns) + 1.6) * down)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+    for axis in axes.flat[len(names) :]:
+        axis.axis("off")
+    for axis, on in zip(axes.flat, names, strict=False):
         for place, variant in enumerate(variants):
             rows = {row.column: row for row in compared if row.variant == variant and row.on == on}
             for height, column in enumerate(columns):
@@ -116,7 +122,9 @@ def write_effects(compared: Sequence[Compared], config: AblationConfig, path: Pa
                 axis.plot([sign * row.difference / abs(row.reference)], [y], "o", color=color, markersize=3)
         axis.axvline(0.0, color="#444444", linewidth=0.8)
         axis.set_xlim(-110, 110)
-        axis.set_yticks(range(len(columns)), [COLUMNS[c].title for c in columns] if on == names[0] else [], fontsize=8)
+        axis.set_yticks(
+            range(len(columns)), [COLUMNS[c].title for c in columns] if axis in axes[:, 0] else [], fontsize=8
+        )
         axis.set_ylim(len(columns) - 0.5, -0.5)
         axis.set_title(on.replace("_", " "), fontsize=10)
         axis.set_xlabel(f"better than {config.reference} by, % of its mean", fontsize=8)
@@ -124,7 +132,7 @@ def write_effects(compared: Sequence[Compared], config: AblationConfig, path: Pa
         axis.grid(axis="x", alpha=0.3)
     colors = [Line2D([], [], color=_colour(place), label=name) for place, name in enumerate(variants)]
     figure.legend(handles=colors, loc="lower center", ncols=min(8, len(variants)), fontsize=8)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.tight_layout(rect=(0, 0.06 / down, 1, 1))
     _save(figure, path)
 
 
