@@ -144,11 +144,11 @@ def _scored(pairs: Iterator[tuple[BallScene, UInt8[np.ndarray, "t n n 3"]]]) -> 
 
 
 def _summary(errors: Sequence[SceneError]) -> str:
-    means = [
-        float(np.nanmean([error.published for error in errors if error.is_in_range == inside] or [np.nan]))
-        for inside in (True, False)
-    ]
-    return f"{means[0]:.4f} in range, {means[1]:.4f} out of it"
+    means = []
+    for inside in (True, False):
+        found = [one.published for one in errors if one.is_in_range == inside and np.isfinite(one.published)]
+        means.append(f"{np.mean(found):.4f}" if found else "nothing to measure")
+    return f"{means[0]} in range, {means[1]} out of it"
 
 
 def _shown(scenes: Sequence[BallScene]) -> set[int]:
