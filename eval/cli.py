@@ -115,7 +115,7 @@ def report(
 
 @app.command()
 def audit(
-    folder: Annotated[Path, typer.Argument(help="Folder of videos; any names, sizes and rates from 8 Hz.")],
+    source: Annotated[Path, typer.Argument(help="A video or a folder of them; any names, sizes and rates from 8 Hz.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of audits on stdout.")] = False,
 ) -> None:
@@ -125,7 +125,7 @@ def audit(
     """
     from eval.audit.__main__ import audit as audit_videos
 
-    audit_videos(folder, workers, as_json)
+    audit_videos(source, workers, as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``python -m eval.audit``: audit any folder of videos, without a reference."""
+"""``python -m eval.audit``: audit any videos, without a reference."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from rich.table import Table
 
 from physics_data.core.program import make_app, messages, progress_bar, run
 
-app = make_app("Audit any folder of videos for object permanence and motion, without a reference.")
+app = make_app("Audit any videos for object permanence and motion, without a reference.")
 
 
 @app.command()
 def audit(
-    folder: Annotated[Path, typer.Argument(help="Folder of videos; any names, sizes and rates from 8 Hz.")],
+    source: Annotated[Path, typer.Argument(help="A video or a folder of them; any names, sizes and rates from 8 Hz.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of audits on stdout.")] = False,
 ) -> None:
@@ -22,12 +22,12 @@ def audit(
 
     Example: `python -m eval.audit runs/my_videos --workers 2 --json`
     """
-    from eval.audit.video import audit_folder
+    from eval.audit.video import audit_videos
 
     audits = []
     with progress_bar() as progress:
         bar = progress.add_task("auditing videos", total=None, note="")
-        for found in audit_folder(folder, workers):
+        for found in audit_videos(source, workers):
             audits.append(found)
             progress.advance(bar)
     if as_json:

@@ -222,18 +222,20 @@ def _flicker(scene: Scene) -> float:
     return float(np.mean(change))
 
 
-def audit_folder(folder: Path, workers: int = 1) -> Iterator[VideoAudit]:
-    """Audit every video of a folder, in the order of their names; one that cannot be read says so and is an alarm.
+def audit_videos(source: Path, workers: int = 1) -> Iterator[VideoAudit]:
+    """Audit a video, or every one of a folder by name; one that cannot be read says so and is an alarm.
 
     Raises:
-        DataError: no such folder, or no video in it.
+        DataError: no such file or folder, or no video in it.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"no folder {folder}; give a folder of videos.")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != ".")
+    source = Path(source)
+    if not source.exists():
+        raise DataError(f"no file or folder {source}; give a video or a folder of videos.")
+    found = source.iterdir() if source.is_dir() else [source]
+    paths = sorted(p for p in found if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != ".")
     if not paths:
-        raise DataError(f"{folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
+        what = "holds" if source.is_dir() else "is"
+        raise DataError(f"{source} {what} no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
     if workers == 1:
         yield from map(_audit_or_say, paths)
         return

@@ -6,7 +6,7 @@ from discs import drawn
 
 from eval.audit.motion import fit_laws
 from eval.audit.trials import auroc
-from eval.audit.video import Footage, audit_folder, audit_footage
+from eval.audit.video import Footage, audit_videos, audit_footage
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
 
@@ -105,14 +105,19 @@ def test_auroc_by_hand():
 
 
 def test_folders(tmp_path):
-    """Good, corrupt and missing: one record each, the corrupt one an alarm with its reason."""
+    """Good, corrupt, missing, and one file by itself: one record each, the corrupt one an alarm with its reason."""
     write_video(tmp_path / "a.mp4", drawn(slide(), [RED]), RATE)
     (tmp_path / "b.mp4").write_bytes(b"no video")
-    good, bad = audit_folder(tmp_path)
+    good, bad = audit_videos(tmp_path)
     assert not good.alarm
     assert good.file == "a.mp4"
     assert bad.alarm
     assert bad.error
     assert bad.permanence.value == 0.0
-    with pytest.raises(DataError):
-        list(audit_folder(tmp_path / "none"))
+    (alone,) = audit_videos(tmp_path / "a.mp4")
+    assert alone == good
+    (tmp_path / "c.txt").write_text("no video")
+    with pytest.raises(DataError, match="c.txt is no video"):
+        list(audit_videos(tmp_path / "c.txt"))
+    with pytest.raises(DataError, match="no file or folder"):
+        list(audit_videos(tmp_path / "none"))
