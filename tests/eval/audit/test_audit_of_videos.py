@@ -6,7 +6,7 @@ from discs import drawn
 
 from eval.audit.motion import fit_laws
 from eval.audit.trials import auroc
-from eval.audit.video import Footage, audit_videos, audit_footage
+from eval.audit.video import Footage, audit_footage, audit_videos
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
 
