@@ -15,7 +15,6 @@ _WHOLE = 0.97
 _EXACT = 1e-3
 """Half pictures per frame; smaller errors of velocity count by their square, larger ones as they are."""
 
-
 _SMOOTH = 0.01
 """Half pictures per frame squared; what bends by more than this beside its usual bend was pushed."""
 
