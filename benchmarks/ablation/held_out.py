@@ -10,7 +10,7 @@ def planned(data: BuildConfig, which: str) -> list[str]:
     """Return the keys of the clips that a build makes of ``which``: "SPLIT" or "SPLIT/KIND"."""
     split, _, kind = which.partition("/")
     keys = [task.key for tasks in data.shards().values() for task in tasks if task.split == split]
-    return [key for key in keys if kind in ("", kind_of(key))]
+    return [key for key in keys if not kind or kind_of(key) == kind]
 
 
 def held_out_positions(dataset: ShardDataset, which: str) -> list[int]:
@@ -21,7 +21,7 @@ def held_out_positions(dataset: ShardDataset, which: str) -> list[int]:
     """
     split, _, kind = which.partition("/")
     positions = reference_positions(dataset, split)
-    chosen = [position for position in positions if kind in ("", kind_of(dataset.rows[position].key))]
+    chosen = [position for position in positions if not kind or kind_of(dataset.rows[position].key) == kind]
     if not chosen:
         kinds = sorted({kind_of(dataset.rows[position].key) for position in positions})
         raise DataError(f"{dataset.folder} has no clip of '{which}'; split '{split}' has {', '.join(kinds)}.")
@@ -30,4 +30,4 @@ def held_out_positions(dataset: ShardDataset, which: str) -> list[int]:
 
 def kind_of(key: str) -> str:
     """Return the combination that a clip was drawn for, or its scenario: what stands before engine and number."""
-    return key.split("-")[-3]
+    return key.rsplit("-", 2)[0].rpartition("-")[2]
