@@ -1,6 +1,7 @@
 """``Clip``: a video with everything that is known about it; physics clips know all, footage knows pixels."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -10,8 +11,10 @@ from pydantic import Field
 from physics_data.core.config import StrictModel
 from physics_data.core.conventions import CLIP_FORMAT, DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.errors import DataError
+from physics_data.core.notebook import video_html
 from physics_data.core.scene import Body, SceneSpec
-from physics_data.core.trajectory import Trajectory
+from physics_data.core.trajectory import Contacts, Trajectory
+from physics_data.core.video import write_video
 
 EventKind = Literal[
     "contact",
@@ -232,3 +235,26 @@ class Clip:
                 "'python -m physics_data build'."
             )
         return self.meta.spec, self.rendering, self.trajectory
+
+    @property
+    def depth_map(self) -> Float[np.ndarray, "t h w"]:
+        """Depth along the optical axis, m; +inf for the sky. See ``Rendering``."""
+        return self.labelled[1].depth_map
+
+    @property
+    def instance_ids(self) -> UInt8[np.ndarray, "t h w"]:
+        """0 = background, i = ``meta.spec.instances[i - 1]``. See ``Rendering``."""
+        return self.labelled[1].instance_ids
+
+    @property
+    def contacts(self) -> Contacts:
+        """Contacts per body pair and frame interval."""
+        return self.labelled[2].contacts
+
+    def save(self, path: str | Path) -> Path:
+        """Write the pictures as a video file; the suffix chooses the format (.mp4, .gif, .webm, ...)."""
+        write_video(Path(path), self.rgb, self.meta.frame_rate)
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        return video_html(self.rgb, self.meta.frame_rate, self.meta.caption)

@@ -1,0 +1,16 @@
+from physics_data.core.clip import Clip as Clip
+from physics_data.core.scene import SceneSpec as SceneSpec
+from physics_data.simulation import build_dataset as build_dataset
+from physics_data.simulation import save_scene as save_scene
+from physics_data.simulation import simulate as simulate
+from worldsim.data.clip_dataset import ClipDataset as ClipDataset
+from worldsim.listing import list_editors as list_editors
+from worldsim.listing import list_engines as list_engines
+from worldsim.listing import list_losses as list_losses
+from worldsim.listing import list_metrics as list_metrics
+from worldsim.listing import list_models as list_models
+from worldsim.listing import list_renderers as list_renderers
+from worldsim.listing import list_scenarios as list_scenarios
+from worldsim.listing import list_suites as list_suites
+
+__version__: str
