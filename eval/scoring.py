@@ -1,11 +1,9 @@
 """From videos to one row per system and scene."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +17,7 @@ from eval.reference import Reference
 from physics_data.core.clip import Clip
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, VideoError
+from physics_data.core.workers import worker_pool
 
 Status = Literal["ok", "short", "missing", "unreadable"]
 
@@ -143,5 +142,5 @@ def score_systems(
         for position in positions:
             yield score_clip(dataset.load(position), systems, tracks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(partial(_score_position, dataset.folder, systems, tracks), positions, chunksize=4)

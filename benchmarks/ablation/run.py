@@ -1,12 +1,10 @@
 """Do the parts of an ablation in order, several processes at a time; what is finished is not done again."""
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
 
 from rich.progress import Progress
 
@@ -14,6 +12,7 @@ from benchmarks.ablation.plan import Plan, Run
 from benchmarks.ablation.work import RunRecord, is_finished, perform, share_latents, train_stage
 from physics_data.core.errors import WorldsimError
 from physics_data.core.program import messages
+from physics_data.core.workers import worker_pool
 from worldsim.config import TrainConfig
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -84,23 +83,12 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, threads))
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_with, (os.getpid(),))
+    pool = worker_pool(workers)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
         _restore(before.items())
-
-
-def _leave_with(parent: int) -> None:
-    """End this process when the one that started it is gone, however it went; what it did is on disk."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _restore(variables: Iterable[tuple[str, str | None]]) -> None:

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from eval.report.pages import CURVES_NAME, write_pages
 from eval.report.table import SeedScore
 from physics_data.core.atomic import remove_partials, write_text
 from physics_data.core.errors import DataError
+from physics_data.core.workers import worker_pool
 
 STORE_NAME = "rows.jsonl"
 
@@ -124,7 +124,7 @@ def _scored(
         for number in waiting:
             yield number, _score_job(suite.info.name, prepared, jobs[number])
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         futures = {pool.submit(_score_job, suite.info.name, prepared, jobs[number]): number for number in waiting}
         try:
             for future in as_completed(futures):

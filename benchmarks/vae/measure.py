@@ -11,6 +11,7 @@ import torch
 from benchmarks.vae.clips import only_moving
 from benchmarks.vae.contestants import VideoCodec, build
 from physics_data.core.clip import Clip
+from physics_data.core.workers import watch_parent
 from worldsim.codec.fidelity import FidelityMeter
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.vae import VideoVAEConfig
@@ -80,7 +81,7 @@ def what_is_kept(vae: VideoCodec, clips: Sequence[Clip]) -> Kept:
 def peak_memory(name: str, layout: VideoVAEConfig, shape: tuple[int, int, int]) -> float:
     """Return the memory that coding one video of (frames, height, width) there and back adds, MiB; Linux only."""
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
+    with context.Pool(1, watch_parent) as pool:
         return pool.apply(_peak, (name, layout.model_dump(), shape))
 
 

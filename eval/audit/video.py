@@ -2,10 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -20,6 +18,7 @@ from eval.perception.scene import Scene, take_apart
 from eval.perception.tracks import Tracks
 from physics_data.core.errors import DataError, VideoError
 from physics_data.core.video import VIDEO_SUFFIXES, iterate_frames
+from physics_data.core.workers import worker_pool
 
 ALARM = 0.5
 """Strength of an event from which on it is an alarm; possible simulated clips stay below it (docs/perception.md)."""
@@ -239,7 +238,7 @@ def audit_videos(source: Path, workers: int = 1) -> Iterator[VideoAudit]:
     if workers == 1:
         yield from map(_audit_or_say, paths)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(_audit_or_say, paths)
 
 

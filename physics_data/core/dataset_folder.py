@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from physics_data.core.atomic import remove_partials, write_text
+from physics_data.core.atomic import LOCK_NAME, is_partial, remove_partials, write_text
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.dataset import RECORD_NAME
 from physics_data.core.differences import differences
@@ -44,7 +44,7 @@ def claim_folder(folder: Path, config: BaseModel, *, identity: Mapping[str, str]
         remove_partials(folder)
         remove_partials(folder / "shards")
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(path.name != LOCK_NAME and not is_partial(path) for path in folder.iterdir()):
         raise DataError(f"{folder} is not empty and holds no dataset; choose an empty or new folder with --out.")
     facts = {} if identity is None else {"identity": dict(identity)}
     write_provenance(record_path, config, format=DATASET_FORMAT, **facts)

@@ -34,9 +34,13 @@ def sha256_of(path: Path) -> str:
 
 
 def git_commit() -> str:
-    """Return the commit of the source tree, with "+changes" where it differs, or "unknown" outside git."""
+    """Return the commit of the source tree, with "+changes" where it differs, or "unknown" outside git.
+
+    An installed copy may lie inside another project's repository (a virtual environment): its commit is not ours.
+    """
     folder = Path(__file__).parent
     try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name, folder=folder)
         commit = _git("rev-parse", "HEAD", folder=folder)
         return commit + ("+changes" if _git("status", "--porcelain", "--untracked-files=no", folder=folder) else "")
     except (OSError, subprocess.CalledProcessError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from physics_data import __version__
-from physics_data.core.atomic import remove_partials
+from physics_data.core.atomic import LOCK_NAME, folder_lock, remove_partials
 from physics_data.core.config import fingerprint
 from physics_data.core.dataset import RECORD_NAME, write_index
 from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path
@@ -60,8 +60,20 @@ def build(
     Raises:
         DataError: ``out`` holds a dataset of another config or of other library versions.
         EngineError: workers keep dying.
-        StorageError: the disk refused; finished shards stay.
+        StorageError: the disk refused, or another process writes there; finished shards stay.
     """
+    with folder_lock(out):
+        return _build(config, out, workers, executor, fresh, on_clips)
+
+
+def _build(
+    config: BuildConfig,
+    out: Path,
+    workers: int,
+    executor: ExecutorName,
+    fresh: bool,
+    on_clips: Callable[[int], None],
+) -> BuildSummary:
     started = time.monotonic()
     _claim(config, out, fresh)
     make = ShardMaker(config, out.absolute())
@@ -99,7 +111,8 @@ def _finished(make: ShardMaker, name: str) -> dict[str, Any] | None:
 
 def _claim(config: BuildConfig, out: Path, fresh: bool) -> None:
     if fresh and (out / RECORD_NAME).is_file():
-        shutil.rmtree(out)
+        for path in (path for path in out.iterdir() if path.name != LOCK_NAME):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     versions = {name: version for name, version in package_versions().items() if name in _VERSIONS_THAT_MATTER}
     identity = {"config": fingerprint(config), "worldsim": __version__, **versions}
     claim_folder(out, config, identity=identity, advice="start over with --fresh (deletes that folder)")

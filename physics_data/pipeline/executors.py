@@ -7,11 +7,12 @@ comes. A shard whose worker dies is made again by another.
 import multiprocessing
 import queue
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Literal
 
 from physics_data.core.errors import ConfigError, EngineError, WorldsimError
+from physics_data.core.workers import worker_pool
 
 Manifest = dict[str, Any]
 Work = Callable[[str, Callable[[], None]], Manifest]
@@ -73,10 +74,8 @@ def _one_pool(
     work: Work, names: Sequence[str], workers: int, on_clips: Callable[[int], None]
 ) -> Iterator[tuple[str, Manifest]]:
     """Run a pool until it is done or one of its processes dies; clips of shards that died are taken back."""
-    # spawn: a forked child would inherit the thread pools of Numba and the engines in an undefined condition.
-    context = multiprocessing.get_context("spawn")
-    ticks = context.Queue()
-    pool = ProcessPoolExecutor(min(workers, len(names)), context, _start_worker, (ticks,))
+    ticks = multiprocessing.get_context("spawn").Queue()
+    pool = worker_pool(min(workers, len(names)), _start_worker, ticks)
     counted: dict[str, int] = dict.fromkeys(names, 0)
     try:
         futures: dict[Future[Manifest], str] = {pool.submit(_work, work, name): name for name in names}

@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from physics_data import __version__
 from physics_data.core.config import fingerprint, load_config
 from physics_data.core.errors import DataError
+from physics_data.core.workers import worker_pool
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from worldsim.data.labels import require_known
@@ -49,9 +48,7 @@ class PhysicsSource:
             raise DataError(
                 f"the build config {path} has no clip in split '{split}'; raise scenes_per_scenario.{split}."
             )
-        # spawn: a forked child would inherit the thread pools of torch and Numba in an undefined condition.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, mp_context=context) if workers else None
+        self._pool = worker_pool(workers) if workers else None
 
     def __len__(self) -> int:
         return len(self._tasks)

@@ -5,18 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from physics_data.cli import app
+from physics_data.core.atomic import folder_lock
 from physics_data.core.config import dump_yaml
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.errors import ClipRejectedError, DataError
+from physics_data.core.errors import ClipRejectedError, DataError, StorageError
 from physics_data.core.video import read_video
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, HeldOut, SplitSizes, TwinPlan, TwinSizes
@@ -24,6 +23,7 @@ from physics_data.pipeline.check import check_dataset
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
 from physics_data.pipeline.laws import as_markdown, law_table
 from physics_data.pipeline.regenerate import differing_parts, regenerate
+from physics_data.pipeline.shard_maker import plan
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
 
@@ -66,27 +66,46 @@ def test_workers_never_change_a_byte(built, tmp_path):
     assert (tmp_path / "many" / "index.parquet").read_bytes() == (built / "index.parquet").read_bytes()
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from physics_data.core.config import load_config
+from physics_data.pipeline.build import build
+from physics_data.pipeline.build_config import BuildConfig
+
+done = 0
+
+def count(clips):
+    global done
+    done += clips
+    if done >= int(sys.argv[3]):
+        os.killpg(os.getpgrp(), signal.SIGKILL)  # the workers, too
+
+if __name__ == "__main__":
+    config = load_config(BuildConfig, Path(sys.argv[1]))
+    build(config, Path(sys.argv[2]), workers=int(sys.argv[4]), on_clips=count)
+"""
+
+
+def build_until_killed(config: Path, out: Path, *, clips: int, workers: int) -> None:
+    """Build in a process that SIGKILLs itself and its workers once that many clips are done, found ones included."""
+    program = config.parent / "killed.py"
+    program.write_text(KILLED)
+    command = [sys.executable, str(program), str(config), str(out), str(clips), str(workers)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(command, stderr=subprocess.DEVNULL, start_new_session=True, check=False, env=environment)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_two_builds_never_write_into_one_folder(tmp_path):
+    with folder_lock(tmp_path), pytest.raises(StorageError, match="is being written by another process"):
+        build(CONFIG, tmp_path, fresh=True)
+
+
 def test_killed_build_is_resumed_to_the_same_bytes(built, tmp_path):
     out, config = tmp_path / "killed", tmp_path / "config.yaml"
     config.write_text(dump_yaml(CONFIG))
-    command = [
-        sys.executable,
-        "-m",
-        "physics_data",
-        "build",
-        "--config",
-        str(config),
-        "--out",
-        str(out),
-        "--workers",
-        "1",
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (out / "shards" / "train-00000.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    build_until_killed(config, out, clips=4, workers=1)
     assert not (out / "index.parquet").exists()
     with pytest.raises(DataError, match="is unfinished"):
         ShardDataset(out)
@@ -100,7 +119,7 @@ def test_killed_build_is_resumed_to_the_same_bytes(built, tmp_path):
 
 @pytest.mark.slow
 def test_twins_and_held_out_scenes_survive_three_kills(tmp_path):
-    """SIGKILL at random moments, at different stages of the work; then the bytes of a build that nothing disturbed."""
+    """SIGKILL in the middle of shards, at different stages of the work; then the bytes of an undisturbed build."""
     editors = ("hidden_vanish", "wrong_bounce", "teleport")
     config = BuildConfig(
         scenarios=("drop_bounce", "occluder_pass", "slide_floor"),
@@ -112,18 +131,10 @@ def test_twins_and_held_out_scenes_survive_three_kills(tmp_path):
     )
     out, undisturbed, path = tmp_path / "killed", tmp_path / "undisturbed", tmp_path / "config.yaml"
     path.write_text(dump_yaml(config))
-    command = [sys.executable, "-m", "physics_data", "build", "--config", str(path), "--out", str(out)]
-    shards = len(config.shards()) + len(config.twin_shards())
-    rng = np.random.default_rng()
+    total = sum(len(tasks) for tasks in plan(config).values())
     for kill in range(3):
-        process = subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.DEVNULL, start_new_session=True)
-        wanted, deadline = (kill + 1) * shards // 4, time.monotonic() + 120
-        while len(list(out.glob("shards/*.json"))) < wanted and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(float(rng.uniform(0.0, 0.5)))
-        os.killpg(process.pid, signal.SIGKILL)  # the workers, too
-        process.wait()
-    subprocess.run([*command, "--workers", "1"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        build_until_killed(path, out, clips=(kill + 1) * total // 5, workers=2)
+    build(config, out)
     build(config, undisturbed)
     assert digests(out) == digests(undisturbed)
     assert (out / "index.parquet").read_bytes() == (undisturbed / "index.parquet").read_bytes()
