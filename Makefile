@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FOOTAGE ?=
 OUT ?= $(if $(FOOTAGE),runs/demo_footage,runs/demo)
 
-.PHONY: help setup demo test test-slow lint bench clean
+.PHONY: help setup demo test test-slow lint bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,10 @@ test-slow: setup ## Run the long tests too
 
 bench: setup ## Measure speed against named peers
 	$(BIN)/python -m benchmarks speed --json
+
+docs: setup ## Build the documentation site into runs/site (strict: a broken link fails)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Delete what the demo made
 	rm -rf runs/demo runs/demo_footage

@@ -53,9 +53,10 @@ def simulate(
         ConfigError: settings that do not fit, or settings or a seed beside a ``SceneSpec``.
         EngineError: the engine cannot run the scene.
 
-    >>> clip = simulate("drop_bounce", seed=3)
-    >>> clip.rgb.shape
-    (17, 64, 64, 3)
+    Examples:
+        >>> clip = simulate("drop_bounce", seed=3)
+        >>> clip.rgb.shape
+        (17, 64, 64, 3)
     """
     asked = _known_streams(streams)
     if isinstance(scene, str) and not scene.lower().endswith(SCENE_SUFFIXES):

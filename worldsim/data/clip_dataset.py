@@ -30,9 +30,10 @@ class ClipDataset(Dataset[Item]):
     Clips may differ in size and in their number of objects; pass ``collate_fn=ClipDataset.collate`` to a DataLoader,
     which pads objects and refuses sizes that differ with a sentence.
 
-    >>> import worldsim as ws
-    >>> data = ws.ClipDataset("runs/physics", streams=("video", "instance_ids"))  # doctest: +SKIP
-    >>> loader = torch.utils.data.DataLoader(data, 4, collate_fn=data.collate, num_workers=2)  # doctest: +SKIP
+    Examples:
+        >>> import worldsim as ws
+        >>> data = ws.ClipDataset("runs/physics", streams=("video", "instance_ids"))  # doctest: +SKIP
+        >>> loader = torch.utils.data.DataLoader(data, 4, collate_fn=data.collate, num_workers=2)  # doctest: +SKIP
     """
 
     def __init__(

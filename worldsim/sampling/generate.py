@@ -41,9 +41,13 @@ def generate(
     """Draw one video for each prompt.
 
     Args:
-        dit, vae, tokenizer: trained together
+        dit: the transformer
+        vae: whose latents it learned
+        tokenizer: of its prompts
         prompts: one for each video; "" leaves the choice to the model
-        num_frames, height, width: of the videos; the VAE says what fits
+        num_frames: of the videos; the VAE says what fits
+        height: pixels
+        width: pixels
         frame_rate: of the videos, Hz
         generator: source of the noise: one for all videos, or one for each, which makes a video independent of the
             others beside it
