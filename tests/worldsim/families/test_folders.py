@@ -1,0 +1,85 @@
+"""What is wrong with a folder, a size or a prompt is said in one sentence; nothing is rounded, cut or fetched."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from physics_data.core.errors import CheckpointError, DataError
+from tests.worldsim.families.test_parity import CASES
+from worldsim.generator import VideoGenerator
+from worldsim.prompt import PromptError
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sizes_off_the_grid_name_the_nearest(name: str, opened: Callable[[str], Any]) -> None:
+    generator = opened(CASES[name].folder)
+    frames, height, width = CASES[name].size
+    generator.latent_shape(frames, height, width)
+    with pytest.raises(DataError, match=f"nearest that fits is {frames} frames of {width}x{height}"):
+        generator.latent_shape(frames + 1, height, width)
+    with pytest.raises(DataError, match=f"nearest that fits is {frames} frames of {width}x{height}"):
+        generator.latent_shape(frames, height + 1, width - 2)
+    with pytest.raises(DataError, match="nearest that fits"):
+        generator.encode(torch.zeros(1, 3, frames + 1, height, width))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_latents_are_normalised_as_the_decoder_expects(name: str, opened: Callable[[str], Any]) -> None:
+    generator = opened(CASES[name].folder)
+    z = torch.randn(1, *generator.latent_shape(*CASES[name].size), generator=torch.Generator().manual_seed(1))
+    video = generator.decode(z)
+    assert video.shape == (1, 3, *CASES[name].size)
+    assert generator.encode(video.clamp(-1, 1)).shape == z.shape
+
+
+def test_prompts_are_not_cut_off(opened: Callable[[str], Any]) -> None:
+    with pytest.raises(PromptError, match="601 tokens, Wan reads 512"):
+        opened("wan21_t2v").encode_text(["ball " * 600])
+
+
+def test_frames_that_are_not_taken_are_refused(opened: Callable[[str], Any]) -> None:
+    frames = torch.zeros(1, 3, 5, 32, 48)
+    with pytest.raises(DataError, match="takes no given frames"):
+        opened("wan21_t2v").conditions(["a ball"], 9, first_frames=frames[:, :, :1])
+    with pytest.raises(DataError, match="takes 1 first frame"):
+        opened("wan21_i2v").conditions(["a ball"], 9, first_frames=frames)
+    with pytest.raises(DataError, match="4 k"):
+        opened("wan22_ti2v").conditions(["a ball"], 9, first_frames=torch.zeros(1, 3, 4, 32, 64))
+    with pytest.raises(DataError, match="takes no last frame"):
+        opened("wan22_ti2v").conditions(
+            ["a ball"], 9, first_frames=torch.zeros(1, 3, 1, 32, 64), last_frame=torch.zeros(1, 3, 32, 64)
+        )
+
+
+def test_folders_that_are_not_whole_or_not_known(pipeline_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    whole = pipeline_folder("wan21_t2v")
+    folder = tmp_path / "copy"
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / "vae")
+    with pytest.raises(CheckpointError, match="has no 'vae', which WanPipeline needs"):
+        VideoGenerator.from_pretrained(folder)
+    shutil.copytree(whole / "vae", folder / "vae")
+    weights = folder / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        VideoGenerator.from_pretrained(folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "_class_name": "MochiPipeline"}))
+    with pytest.raises(CheckpointError, match="'MochiPipeline', which no family here speaks for"):
+        VideoGenerator.from_pretrained(folder)
+
+
+def test_worldsim_imports_neither_diffusers_nor_transformers() -> None:
+    code = (
+        "import sys, worldsim.generator, worldsim.videos, worldsim.cli.sample\n"
+        "print([m for m in ('diffusers', 'transformers', 'peft') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,1 @@
+"""Public video models behind ``worldsim.generator.VideoGenerator``: one module a family, over diffusers."""

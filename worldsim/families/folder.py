@@ -1,0 +1,139 @@
+"""Folders of diffusers pipelines: what is in them, loaded one component at a time, without a network."""
+
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from physics_data.core.errors import CheckpointError, ConfigError, UnknownNameError
+from worldsim.generator import FAMILIES
+
+INDEX_NAME = "model_index.json"
+
+
+@dataclass(frozen=True)
+class PipelineFolder:
+    """A folder as ``DiffusionPipeline.save_pretrained`` writes it.
+
+    path:        the folder
+    pipeline:    class of the pipeline
+    components:  name → (library, class); those that the pipeline goes without are not listed
+    settings:    further values of the pipeline, e.g. ``expand_timesteps``
+    """
+
+    path: Path
+    pipeline: str
+    components: dict[str, tuple[str, str]]
+    settings: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> "PipelineFolder":
+        """Read ``model_index.json``.
+
+        Raises:
+            CheckpointError: it is missing or damaged, or names a pipeline that no family here speaks for.
+        """
+        index = path / INDEX_NAME
+        try:
+            record = json.loads(index.read_text(encoding="utf-8"))
+            pipeline = str(record["_class_name"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{index} is missing or damaged ({error}); give a diffusers folder.") from error
+        components, settings = {}, {}
+        for name, value in record.items():
+            if isinstance(value, list) and len(value) == 2 and all(isinstance(one, str) for one in value):
+                components[name] = (value[0], value[1])
+            elif not name.startswith("_") and not isinstance(value, list):
+                settings[name] = value
+        try:
+            FAMILIES.check(pipeline)
+        except UnknownNameError as error:
+            raise CheckpointError(f"{path} holds a '{pipeline}', which no family here speaks for: {error}") from error
+        return cls(path, pipeline, components, settings)
+
+    def config(self, name: str) -> dict[str, Any]:
+        """Return the config of a component, {} if it has none."""
+        self.require(name)
+        for file in ("config.json", "scheduler_config.json"):
+            if (self.path / name / file).is_file():
+                return json.loads((self.path / name / file).read_text(encoding="utf-8"))
+        raise CheckpointError(f"{self.path / name} has no config.json; the folder is damaged, fetch it again.")
+
+    def require(self, *names: str) -> None:
+        """Check that components are there.
+
+        Raises:
+            CheckpointError: one is not.
+        """
+        for name in names:
+            if name not in self.components or not (self.path / name).is_dir():
+                raise CheckpointError(
+                    f"{self.path} has no '{name}', which {self.pipeline} needs; fetch the whole folder again."
+                )
+
+    def class_of(self, name: str) -> Any:
+        """Return the class of a component.
+
+        Raises:
+            CheckpointError: the installed library does not have it.
+        """
+        library, class_name = self.components[name]
+        module = (
+            diffusers_module() if library not in ("transformers", "diffusers") else importlib.import_module(library)
+        )
+        found = getattr(module, class_name, None)
+        if found is None:
+            raise CheckpointError(
+                f"{self.path / name} needs {library}.{class_name}, which the installed {library} does not have; "
+                "install the versions of constraints.txt: pip install -c constraints.txt 'worldsim[models]'."
+            )
+        return found
+
+    @property
+    def pipeline_class(self) -> Any:
+        """The class of the pipeline."""
+        return getattr(diffusers_module(), self.pipeline)
+
+    def load(self, name: str, dtype: torch.dtype | None = None) -> Any:
+        """Load a component: a network in evaluation mode without gradients, a tokenizer, or a scheduler.
+
+        Raises:
+            CheckpointError: it is missing or damaged.
+        """
+        self.require(name)
+        options: dict[str, Any] = {"local_files_only": True}
+        library = self.components[name][0]
+        if dtype is not None:
+            options["dtype" if library == "transformers" else "torch_dtype"] = dtype
+        try:
+            loaded = self.class_of(name).from_pretrained(self.path / name, **options)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise CheckpointError(
+                f"{self.path / name} cannot be read ({first}); it is damaged or incomplete, fetch the folder again."
+            ) from error
+        return loaded.eval().requires_grad_(False) if isinstance(loaded, torch.nn.Module) else loaded
+
+    def on_meta(self, name: str) -> torch.nn.Module:
+        """Return a component without memory, built from its config alone: on the meta device."""
+        made = self.class_of(name)
+        with torch.device("meta"):
+            return made.from_config(self.config(name)).eval()
+
+
+def diffusers_module() -> Any:
+    """Import diffusers.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        return importlib.import_module("diffusers")
+    except ImportError as error:
+        raise ConfigError(
+            f"public video models need diffusers ({error}); install them: pip install -c constraints.txt "
+            "'worldsim[models]'."
+        ) from error

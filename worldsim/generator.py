@@ -1,0 +1,353 @@
+"""``VideoGenerator``: the one face of a video model, built-in or public."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import nn
+
+from physics_data.core.errors import CheckpointError, DataError
+from physics_data.core.registry import Registry
+
+Video = Float[torch.Tensor, "b 3 frames height width"]
+GivenFrames = Float[torch.Tensor, "b 3 given height width"]
+Picture = Float[torch.Tensor, "b 3 height width"]
+Latents = Float[torch.Tensor, "b c t h w"]
+Tensors = Mapping[str, torch.Tensor]
+
+FAMILIES: Registry["VideoGenerator"] = Registry(
+    "pipeline",
+    {
+        "WanPipeline": "worldsim.families.wan:Wan",
+        "WanImageToVideoPipeline": "worldsim.families.wan:Wan",
+    },
+)
+"""Class of a diffusers pipeline, as ``model_index.json`` names it, to the family that speaks for it."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a network is told about b videos.
+
+    text:        name → tensor, b first; what ``encode_text`` returns
+    image:       name → tensor, b first; what ``encode_given`` returns. Empty = no frame is given
+    num_given:   latent frames at the start that stay clean, at t = 0. 0 where no frame is given, and for families
+                 that take given frames as further channels and denoise all latent frames
+    frame_rate:  Hz
+    """
+
+    text: Tensors
+    num_given: Int64[torch.Tensor, "b"]
+    frame_rate: Float[torch.Tensor, "b"]
+    image: Tensors = field(default_factory=dict)
+
+    @classmethod
+    def join(cls, each: "Sequence[Conditions]") -> "Conditions":
+        """Put the conditions of several batches together; all must have the same fields."""
+
+        def joined(parts: Sequence[Tensors]) -> dict[str, torch.Tensor]:
+            return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+        return cls(
+            joined([one.text for one in each]),
+            torch.cat([one.num_given for one in each]),
+            torch.cat([one.frame_rate for one in each]),
+            joined([one.image for one in each]),
+        )
+
+    def at(self, rows: torch.Tensor) -> "Conditions":
+        """Return the conditions of some of the videos, by number or by a mask."""
+        text, image = ({name: one[rows] for name, one in part.items()} for part in (self.text, self.image))
+        return Conditions(text, self.num_given[rows], self.frame_rate[rows], image)
+
+    def clean(self, num_latent_frames: int) -> Bool[torch.Tensor, "b t"]:
+        """Return which latent frames stay clean."""
+        frames = torch.arange(num_latent_frames, device=self.num_given.device)
+        return frames < self.num_given[:, None]
+
+
+@dataclass(frozen=True)
+class NoisySamples:
+    """Samples of training.
+
+    x_t:      noised latents; given latent frames are clean
+    target:   what ``denoise`` should return for them
+    counts:   which latent frames the loss is taken over: those that are not given
+    """
+
+    x_t: Latents
+    target: Latents
+    counts: Bool[torch.Tensor, "b t"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How videos are drawn. None takes what the family's own pipeline takes.
+
+    num_steps:        calls of the scheduler
+    guidance_scale:   weight of the prompt; 1 = no guidance and half the time
+    negative_prompt:  what guidance leads away from
+    """
+
+    num_steps: int | None = None
+    guidance_scale: float | None = None
+    negative_prompt: str = ""
+
+
+PIPELINE_DEFAULTS = Sampling()
+
+
+class VideoGenerator(ABC):
+    """A video model: latents in and out, what it is trained on, and how it samples.
+
+    Diffusion time t is in [0, 1], 0 = data; each family maps it to its own timesteps and noise levels. Latents are
+    normalised as the family's own pipeline does. Losses, suites and likelihood see nothing else of a model.
+
+    family:           name, for messages and cards
+    networks:         name → network; two where noise levels are shared between experts
+    temporal_stride:  video frames of a latent frame; the first latent frame holds one
+    spatial_stride:   pixels along the side of a latent position
+    size_multiple:    height and width must be multiples of it
+    latent_channels:  of ``encode``
+    max_given:        most video frames that can be given at the start; None = any number that ends a latent frame
+    takes_last_frame: whether the last frame can be given
+    keeps_clean:      given frames stay clean latents at t = 0; False = they go in as further channels
+    lora_targets:     endings of the names of modules that low-rank adapters change
+    """
+
+    family: ClassVar[str]
+    networks: dict[str, nn.Module]
+    temporal_stride: int
+    spatial_stride: int
+    size_multiple: int
+    latent_channels: int
+    max_given: int | None = 0
+    takes_last_frame: bool = False
+    keeps_clean: bool = False
+    lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    default_frame_rate: float = 16.0
+    default_shift: float = 1.0
+
+    @staticmethod
+    def from_pretrained(
+        given: str | Path, *, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", hub: bool = False
+    ) -> "VideoGenerator":
+        """Open a model: a folder of a diffusers pipeline, a run or model folder of ours, or ``builtin:NAME``.
+
+        Args:
+            given: the folder or name
+            dtype: of the networks and the text encoder; None keeps float32
+            device: where it computes
+            hub: fetch the repository of this name from the Hugging Face hub; without it no network is used
+
+        Raises:
+            CheckpointError: no model there, one of an unknown family, or a damaged one.
+            ConfigError: a package that the family needs is missing.
+        """
+        folder = Path(given)
+        if hub:
+            from huggingface_hub import snapshot_download
+
+            folder = Path(snapshot_download(str(given)))
+        if is_pipeline_folder(folder):
+            from worldsim.families.folder import PipelineFolder
+
+            opened = PipelineFolder.open(folder)
+            member: Any = FAMILIES.get(opened.pipeline)
+            return member(opened, dtype=dtype or torch.float32, device=torch.device(device))
+        if not hub and not str(given).startswith("builtin:") and not folder.exists():
+            raise CheckpointError(
+                f"there is no folder {given}; give a diffusers folder, a run, or builtin:NAME. A name on the Hugging "
+                "Face hub is fetched only if you say so (--hub, or hub=True)."
+            )
+        from worldsim.builtin_generator import BuiltinGenerator
+
+        return BuiltinGenerator.load(folder, torch.device(device))
+
+    @property
+    def network(self) -> nn.Module:
+        """The network, or the first of two experts (the one for high noise)."""
+        return next(iter(self.networks.values()))
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    def expert_of(self, t: float) -> str:
+        """Return the name of the network that denoises at t."""
+        return next(iter(self.networks))
+
+    def latent_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Return channels, frames, height and width of the latents of a video.
+
+        Raises:
+            DataError: this family takes no video of that length or size; names the nearest one that fits.
+        """
+        stride, side = self.temporal_stride, self.size_multiple
+        nearest = max(0, round((num_frames - 1) / stride)) * stride + 1
+        fits = [max(side, round(length / side) * side) for length in (height, width)]
+        if num_frames != nearest or fits != [height, width]:
+            raise DataError(
+                f"{self.family} takes {stride} k + 1 frames and sides in multiples of {side} px, given are "
+                f"{num_frames} frames of {width}x{height}; the nearest that fits is {nearest} frames of "
+                f"{fits[1]}x{fits[0]}."
+            )
+        size = (height // self.spatial_stride, width // self.spatial_stride)
+        return self.latent_channels, (num_frames - 1) // stride + 1, *size
+
+    @abstractmethod
+    def encode(self, video: Video) -> Latents:
+        """Return the normalised latents of videos in [-1, 1]: the mean of the posterior."""
+
+    @abstractmethod
+    def decode(self, latents: Latents) -> Video:
+        """Return the videos of normalised latents, in [-1, 1]."""
+
+    @abstractmethod
+    def encode_text(self, prompts: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Return what the network reads of prompts, b first.
+
+        Raises:
+            PromptError: a prompt is longer than the family reads; nothing is cut off.
+        """
+
+    @abstractmethod
+    def encode_given(
+        self, frames: GivenFrames, num_frames: int, last_frame: Picture | None = None
+    ) -> tuple[dict[str, torch.Tensor], int]:
+        """Return what the network reads of frames that are given, b first, and how many latent frames stay clean.
+
+        Args:
+            frames: the first frames of each video, in [-1, 1]
+            num_frames: of the whole video
+            last_frame: its last frame, for families with ``takes_last_frame``
+
+        Raises:
+            DataError: the family does not take so many frames, or none at all.
+        """
+
+    @abstractmethod
+    def training_target(
+        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+    ) -> NoisySamples:
+        """Return noised latents at t and what the network should predict for them."""
+
+    @abstractmethod
+    def denoise(self, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+        """Return the network's prediction, in the terms of ``training_target``, float32."""
+
+    @abstractmethod
+    def predicted_clean(
+        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+    ) -> Latents:
+        """Return the clean latents that a prediction points to."""
+
+    @abstractmethod
+    def sample(
+        self,
+        prompts: Sequence[str],
+        num_frames: int,
+        height: int,
+        width: int,
+        *,
+        generator: torch.Generator | Sequence[torch.Generator],
+        frame_rate: float | None = None,
+        first_frames: GivenFrames | None = None,
+        last_frame: Picture | None = None,
+        sampling: Sampling = PIPELINE_DEFAULTS,
+    ) -> Video:
+        """Draw one video for each prompt, in [-1, 1].
+
+        Args:
+            prompts: "" leaves the choice to the model
+            num_frames, height, width: see ``latent_shape``
+            generator: source of the noise: one for all videos, or one for each, which makes a video independent of
+                the others beside it
+            frame_rate: Hz; None takes the family's
+            first_frames: that the videos begin with, in [-1, 1]
+            last_frame: that they end with, for families with ``takes_last_frame``
+            sampling: steps and guidance
+
+        Raises:
+            DataError: size, length, given frames or generators do not fit.
+            PromptError: a prompt is too long.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write a folder that ``from_pretrained`` opens, whole or not at all."""
+
+    def conditions(
+        self,
+        prompts: Sequence[str],
+        num_frames: int,
+        *,
+        frame_rate: float | None = None,
+        first_frames: GivenFrames | None = None,
+        last_frame: Picture | None = None,
+    ) -> Conditions:
+        """Return what ``denoise`` is told for prompts and given frames."""
+        device = self.device
+        image, num_given = {}, 0
+        if first_frames is not None:
+            if len(first_frames) != len(prompts):
+                raise DataError(f"{len(prompts)} prompts and {len(first_frames)} first frames; give one for each.")
+            image, num_given = self.encode_given(first_frames.to(device), num_frames, last_frame)
+        elif last_frame is not None:
+            raise DataError("a last frame needs first frames beside it.")
+        rate = self.default_frame_rate if frame_rate is None else frame_rate
+        return Conditions(
+            self.encode_text(prompts),
+            torch.full((len(prompts),), num_given, device=device),
+            torch.full((len(prompts),), float(rate), device=device),
+            image,
+        )
+
+    def draw_noise(
+        self, count: int, shape: tuple[int, int, int, int], generator: torch.Generator | Sequence[torch.Generator]
+    ) -> Latents:
+        """Return the noise that videos start from.
+
+        Raises:
+            DataError: as many generators as videos are not there.
+        """
+        if isinstance(generator, torch.Generator):
+            return torch.randn((count, *shape), generator=generator, device=generator.device).to(self.device)
+        if len(generator) != count:
+            raise DataError(f"{len(generator)} generators for {count} videos; give one for each, or one for all.")
+        return torch.stack([torch.randn(shape, generator=one, device=one.device) for one in generator]).to(self.device)
+
+    def require_given(self, num_given: int, num_frames: int, has_last: bool) -> int:
+        """Return how many latent frames the first ``num_given`` video frames fill.
+
+        Raises:
+            DataError: the family does not take them.
+        """
+        stride = self.temporal_stride
+        if self.max_given == 0:
+            raise DataError(f"{self.family} takes no given frames; use its image-to-video model, or leave them out.")
+        if self.max_given is not None and num_given > self.max_given:
+            raise DataError(
+                f"{self.family} takes {self.max_given} first frame(s), given are {num_given}; use --num-given "
+                f"{self.max_given}."
+            )
+        if (num_given - 1) % stride:
+            raise DataError(
+                f"{num_given} first frames do not fill latent frames of {self.family}; give {stride} k + 1 of them, "
+                f"e.g. {max(0, round((num_given - 1) / stride)) * stride + 1}."
+            )
+        if num_given >= num_frames:
+            raise DataError(f"{num_given} first frames leave nothing to make in a video of {num_frames}; give fewer.")
+        if has_last and not self.takes_last_frame:
+            raise DataError(f"{self.family} takes no last frame; leave it out.")
+        return (num_given - 1) // stride + 1
+
+
+def is_pipeline_folder(folder: Path) -> bool:
+    """Return whether a folder holds a diffusers pipeline."""
+    return (folder / "model_index.json").is_file()
