@@ -74,6 +74,8 @@ class TwinInfo(StrictModel):
     switch_frame:       from which frame on a clip of two worlds shows the second one
     later_bodies:       the bodies that are others from there on, as the second world starts with them; the scene of the
                         clip has those of the first
+    record_bytes:       length of the clip's JSON, the same for all clips of a set; it is filled up with spaces, since a
+                        longer record would tell the impossible ones
     """
 
     set_id: str
@@ -86,6 +88,7 @@ class TwinInfo(StrictModel):
     residuals: dict[str, float] = {}
     switch_frame: int | None = None
     later_bodies: tuple[Body, ...] = ()
+    record_bytes: int | None = None
 
 
 class FootageOrigin(StrictModel):
@@ -121,7 +124,7 @@ class ClipMeta(StrictModel):
     from it (unit in the name); empty for footage.
     """
 
-    format: Literal["worldsim.clip/2"] = CLIP_FORMAT
+    format: Literal["worldsim.clip/2", "worldsim.clip/3"] = CLIP_FORMAT
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     source: Literal["physics", "footage"]
     split: Split
@@ -169,7 +172,7 @@ class Rendering:
     Units:
         rgb:           sRGB
         instance_ids:  0 = background, i = ``SceneSpec.instances[i - 1]``; the nearest surface at the pixel centre
-        depth_map:     m along the optical axis; +inf where nothing is hit
+        depth_map:     m along the optical axis; +inf where nothing is hit nearer than ``conventions.FAR_PLANE``
         amodal_masks:  True = the instance covers the pixel centre, whether or not something is in front
 
     The streams below are None where they were not asked for. Flow belongs to the pair of frames k and k + 1, so it
@@ -179,8 +182,8 @@ class Rendering:
         optical_flow_seen:   True = that surface point is inside the image and visible in frame k + 1
         backward_flow:       the same from frame k + 1 to frame k, at the pixels of frame k + 1
         backward_flow_seen:  True = the point is visible in frame k
-        normal_map:          outward unit normal, world frame; 0 for the sky
-        object_coordinates:  m, the surface point in the frame of its body (planes too); NaN for the sky
+        normal_map:          outward unit normal, world frame; 0 where the depth is +inf
+        object_coordinates:  m, the surface point in the frame of its body (planes too); NaN where the depth is +inf
     """
 
     rgb: UInt8[np.ndarray, "t h w 3"]

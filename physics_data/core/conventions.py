@@ -3,9 +3,10 @@
 Units are SI (m, kg, s, rad). The world is right-handed with z up. Quaternions are wxyz and rotate body vectors
 into the world (``world_from_body``). Cameras look along +z with x right and y down; pixel (0, 0) is the
 top-left one and pixel centres lie at +0.5. ``depth_map`` is the z coordinate in the camera frame in metres, not the
-length of the ray. ``optical_flow`` is the motion field of the visible surface in pixels per frame (x right, y
-down); shadows and mirror images have none of their own. Instance id 0 is the background. Numpy video is ``t h w
-c`` uint8 sRGB; torch video is ``b c t h w`` in [-1, 1]; latents are ``b c t h w``. In masks True means keep.
+length of the ray; +inf for the sky and beyond ``FAR_PLANE``. ``optical_flow`` is the motion field of the visible
+surface in pixels per frame (x right, y down); shadows and mirror images have none of their own. Instance id 0 is the
+background. Numpy video is ``t h w c`` uint8 sRGB; torch video is ``b c t h w`` in [-1, 1]; latents are ``b c t h w``.
+In masks True means keep.
 """
 
 STANDARD_GRAVITY = 9.81
@@ -15,9 +16,16 @@ BACKGROUND_ID = 0
 """Instance id of everything that is not an instance: sky and planes."""
 
 SCENE_FORMAT = "worldsim.scene/2"
-CLIP_FORMAT = "worldsim.clip/2"
-DATASET_FORMAT = "worldsim.dataset/1"
-"""Versions of the stored formats. A reader refuses a version it does not know."""
+CLIP_FORMAT = "worldsim.clip/3"
+DATASET_FORMAT = "worldsim.dataset/2"
+"""Versions of the stored formats, as they are written. A reader refuses a version it does not know."""
+
+CLIP_FORMATS_READ = ("worldsim.clip/2", CLIP_FORMAT)
+DATASET_FORMATS_READ = ("worldsim.dataset/1", DATASET_FORMAT)
+
+FAR_PLANE = 1000.0
+"""Farthest depth that labels hold, m. What a pixel shows beyond it is sky to depth, normals and object coordinates: a
+floor seen at its horizon would reach any depth."""
 
 DOMAIN_ABSENT = 0
 DOMAIN_PHYSICS = 1

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from physics_data.core.atomic import atomic_path
 from physics_data.core.clip import Clip, ClipMeta
-from physics_data.core.conventions import DATASET_FORMAT
+from physics_data.core.conventions import DATASET_FORMATS_READ
 from physics_data.core.errors import DataError, UnknownNameError, suggest
 from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta
 
@@ -52,8 +52,9 @@ class ShardDataset:
                 "--config configs/data_demo.yaml --out DIR', or from videos with 'python -m worldsim ingest'."
             )
         version = (yaml.safe_load(record.read_text(encoding="utf-8")) or {}).get("format")
-        if version != DATASET_FORMAT:
-            raise DataError(f"{record} has format '{version}', this version reads '{DATASET_FORMAT}'; build it again.")
+        if version not in DATASET_FORMATS_READ:
+            known = " and ".join(f"'{name}'" for name in DATASET_FORMATS_READ)
+            raise DataError(f"{record} has format '{version}', this version reads {known}; build it again.")
         if not (self.folder / INDEX_NAME).is_file():
             raise DataError(f"{self.folder} is unfinished: {INDEX_NAME} is not there; run its build command again.")
         try:

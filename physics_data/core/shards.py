@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from physics_data.core.array_codec import (
 from physics_data.core.atomic import atomic_path
 from physics_data.core.clip import Clip, ClipMeta, Rendering
 from physics_data.core.config import StrictModel, validate_config
-from physics_data.core.conventions import CLIP_FORMAT
+from physics_data.core.conventions import CLIP_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, VideoError
 from physics_data.core.trajectory import Trajectory
 from physics_data.core.video import decode_video, encode_video
@@ -89,8 +89,17 @@ def encode_clip(clip: Clip, rgb_codec: RgbCodec = "zstd") -> dict[str, bytes]:
                 members[f"{name}.zst"], arrays[name] = pack(stream)
     if clip.trajectory is not None:
         members["trajectory.npz"] = pack_table(clip.trajectory.to_arrays())
-    record = {"meta": clip.meta.model_dump(mode="json"), "arrays": arrays}
-    return {"json": json.dumps(record, ensure_ascii=False).encode(), **members}
+    return {"json": json_record(clip.meta, arrays), **members}
+
+
+def json_record(meta: ClipMeta, arrays: Mapping[str, Any]) -> bytes:
+    """Return ``KEY.json``: the clip's meta and how its arrays are stored, filled up to ``TwinInfo.record_bytes``."""
+    record = {"meta": meta.model_dump(mode="json"), "arrays": arrays}
+    data = json.dumps(record, ensure_ascii=False).encode()
+    if meta.twin is None or meta.twin.record_bytes is None:
+        return data
+    assert len(data) <= meta.twin.record_bytes, f"'{meta.key}' has a record of {len(data)} bytes"
+    return data.ljust(meta.twin.record_bytes)
 
 
 def decode_clip(members: dict[str, bytes]) -> Clip:
@@ -145,8 +154,9 @@ def _damage_as_data_error() -> Iterator[None]:
 def _decode_record(members: dict[str, bytes]) -> tuple[ClipMeta, dict[str, Any]]:
     record = json.loads(members["json"])
     version = record["meta"].get("format")
-    if version != CLIP_FORMAT:
-        raise DataError(f"the clip has format '{version}', this version reads '{CLIP_FORMAT}'; build it again.")
+    if version not in CLIP_FORMATS_READ:
+        known = " and ".join(f"'{name}'" for name in CLIP_FORMATS_READ)
+        raise DataError(f"the clip has format '{version}', this version reads {known}; build it again.")
     return validate_config(ClipMeta, record["meta"], source="the clip's record"), record["arrays"]
 
 

@@ -1,19 +1,19 @@
 """A clip as plain parts that any program reads: a JSON record and named arrays."""
 
 import io
-import json
 from dataclasses import fields
 
 import numpy as np
 from PIL import Image
 
 from physics_data.core.clip import Clip, Rendering
+from physics_data.core.shards import json_record
 from physics_data.labels.tables import label_arrays
 
 
 def record_of(clip: Clip) -> bytes:
-    """Return what is known of a clip but its arrays, as JSON: scene, captions, events, residuals, rates."""
-    return json.dumps(clip.meta.model_dump(mode="json"), ensure_ascii=False, indent=1).encode()
+    """Return what is known of a clip but its arrays, as in a shard: scene, captions, events, residuals, rates."""
+    return json_record(clip.meta, {})
 
 
 def arrays_of(clip: Clip) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from physics_data.core.clip import Clip, Rendering
+from physics_data.core.conventions import FAR_PLANE
 from physics_data.core.errors import ClipRejectedError, DataError, WorldsimError
 from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
 from physics_data.core.trajectory import Trajectory
@@ -109,6 +110,8 @@ def flow_error(clip: Clip) -> float | None:
         expected = later.project(moved)[:, :2] - pixel
         error = np.linalg.norm(rendering.optical_flow[frame, rows, columns] - expected, axis=-1)
         allowed = _DEPTH_STEP * view.focal * np.minimum(1.0, np.linalg.norm(expected, axis=-1))
+        far = np.isinf(rendering.depth_map[frame, rows, columns])  # anywhere from the far plane on
+        allowed[far] += view.focal * float(np.linalg.norm(later.origin - view.origin)) / FAR_PLANE
         worst = max(worst, float((error - allowed).max(initial=0.0)))
     return worst
 
@@ -124,7 +127,7 @@ def _moved(
     columns: np.ndarray,
     pixel: Float[np.ndarray, "n 2"],
 ) -> Float[np.ndarray, "n 3"]:
-    """Return where the surface at each pixel is one frame later, m; what is infinitely far is put far away."""
+    """Return where the surface at each pixel is one frame later, m; what is beyond the far plane is put far away."""
     depth = rendering.depth_map[frame, rows, columns].astype(np.float64)
     depth = np.where(np.isfinite(depth), depth, 1e9)
     points = view.origin + view.ray_directions(pixel) * depth[:, None]

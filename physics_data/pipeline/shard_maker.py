@@ -81,7 +81,7 @@ class ShardMaker:
             else:
                 from physics_data.pipeline.twins import make_twins
 
-                for clip in make_twins(task, *how):
+                for clip in sorted(make_twins(task, *how), key=lambda clip: clip.meta.key):
                     yield clip, ()
 
 

@@ -1,5 +1,6 @@
 """Sets of clips of which some can happen and some cannot: from a draw and an editor to labelled clips."""
 
+import string
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,6 +11,7 @@ from physics_data.core.clip import DEFAULT_STREAMS, Clip, Rendering, Split, Stre
 from physics_data.core.errors import ClipRejectedError, ConfigError
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.seeding import clip_generator
+from physics_data.core.shards import json_record
 from physics_data.editors import EDITORS
 from physics_data.editors.base import Break, Editor, Switch, World, refuse
 from physics_data.editors.motions import joined
@@ -34,6 +36,9 @@ from physics_data.scenarios.base import SceneSettings
 
 MAX_DRAWS = 400
 """Draws of one set before its editor counts as broken. Editors are choosy; a refused draw costs a few milliseconds."""
+
+_RECORD_ROOM = 4096
+"""Bytes in a clip's JSON for what is beside its meta: shapes, types and scales of the arrays, and white space."""
 
 _LEAST_FRAMES = 3
 """Frames of an impossible clip that have to look different from the possible one."""
@@ -62,7 +67,7 @@ class TwinTask:
 
     @property
     def key(self) -> str:
-        """The name of the set; its clips are called after it, with their role at the end."""
+        """The name of the set; its clips are called after it, with a letter at the end that says nothing."""
         name = self.editor if self.scenario is None else f"{self.editor}-{self.scenario}"
         return f"{name}-{self.engine}-{self.index:07d}"
 
@@ -77,8 +82,9 @@ def make_twins(
     """Draw a scene, edit it, render it, and label every clip of the set.
 
     A quadruplet comes as AA, BB, AB, BA; any other set as possible, impossible, control. All clips of a set have one
-    caption, which says what is there and nothing of what happens. A draw that leaves no room for the violation, or in
-    which a lawful clip breaks the quality limits, is replaced by the next draw of the same generator.
+    caption, which says what is there and nothing of what happens, and records of one length. The letters at the end of
+    their keys are drawn; a shard holds them in the order of their keys. A draw that leaves no room for the violation,
+    or in which a lawful clip breaks the quality limits, is replaced by the next draw of the same generator.
 
     Raises:
         UnknownNameError: no such editor, scenario, engine or renderer.
@@ -99,7 +105,7 @@ def make_twins(
             if (why := editor.applies_to(world)) is not None:
                 raise refuse(world, why, "does_not_apply")
             check_residuals(scenario.residuals(spec, world.trajectory), scenario.tolerances, world)
-            return maker.clips(world, rng)
+            return _indistinct(maker.clips(world, rng), task, root_seed)
         except ClipRejectedError as rejection:
             last = rejection
     raise ClipRejectedError(
@@ -107,6 +113,22 @@ def make_twins(
         "leave this editor out.",
         reason=last.reason if last else "",
     )
+
+
+def _indistinct(clips: list[Clip], task: TwinTask, root_seed: int) -> list[Clip]:
+    """Give the clips of a set keys in a drawn order and records of one length, which say nothing of their roles."""
+    letters = clip_generator(root_seed, f"keys/{task.key}", task.index).permutation(len(clips))
+    named = [
+        clip.meta.model_copy(update={"key": f"{task.key}-{string.ascii_lowercase[letter]}"})
+        for clip, letter in zip(clips, letters, strict=True)
+    ]
+    longest = max(len(json_record(meta, {})) for meta in named)
+    length = -(-(longest + _RECORD_ROOM) // 1024) * 1024
+    return [
+        replace(clip, meta=meta.model_copy(update={"twin": meta.twin.model_copy(update={"record_bytes": length})}))
+        for clip, meta in zip(clips, named, strict=True)
+        if meta.twin is not None
+    ]
 
 
 def _scenario_name(task: TwinTask, editor: Editor, rng: np.random.Generator) -> str:
@@ -213,7 +235,7 @@ class _Maker:
 
     def _clip(self, world: World, shown: Rendering, twin: TwinInfo, caption: str) -> Clip:
         clip = labelled_clip(
-            f"{self.task.key}-{twin.role}",
+            self.task.key,
             self.task.split,
             caption,
             world.spec,

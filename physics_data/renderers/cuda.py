@@ -126,5 +126,5 @@ class DeviceDrawing:
                 arrays[name] = empty((*shape, 3), np.float32)
             nothing = empty((1, height, width, 3), np.float32)[1:]
             both = (arrays.get("normal_map", nothing), arrays.get("object_coordinates", nothing))
-            kernels.draw_surfaces[blocks, _THREADS](first, self._scene, keys, *both)
+            kernels.draw_surfaces[blocks, _THREADS](first, self._scene, keys, arrays["depth_map"], *both)
         return arrays

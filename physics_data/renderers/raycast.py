@@ -12,6 +12,7 @@ from physics_data.core.geometry import PinholeView
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.renderers.arrays import SceneArrays, pack, surfaces_of
+from physics_data.renderers.base import cut_at_far_plane
 from physics_data.renderers.cuda import DeviceDrawing, load_cuda
 from physics_data.renderers.images import Images, clip_bytes
 from physics_data.renderers.launch import draw_clips
@@ -124,6 +125,7 @@ class RaycastRenderer:
             if needs_sensor(spec):
                 rgb = apply_sensor(spec, trajectory, rgb, self._draw_rgb)
             flows = {name: getattr(images, name) for name in _FLOWS if name.removesuffix("_seen") in streams}
+            cut_at_far_plane(images.depth_map, maps)
             labels = (images.instance_ids, images.depth_map, images.amodal_masks)
             renderings.append(Rendering(rgb, *labels, **flows, **maps))
         return renderings

@@ -14,6 +14,7 @@ from physics_data.core.errors import DataError
 from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Mesh, Part, SceneSpec, Shape, Sphere
 from physics_data.core.trajectory import Trajectory
+from physics_data.renderers.base import cut_at_far_plane
 
 _ABSENT = 2
 _NEAR = 1e-3
@@ -82,6 +83,7 @@ class MujocoRayRenderer:
                 pairs = (num_frames - 1, height, width)
                 optional[name] = np.array([flow for flow, _ in flows], dtype=np.float32).reshape(*pairs, 2)
                 optional[f"{name}_seen"] = np.array([seen for _, seen in flows], dtype=bool).reshape(pairs)
+        cut_at_far_plane(depth_map, optional)
         return Rendering(rgb, instance_ids, depth_map, amodal_masks, **optional)
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from physics_data.core.clip import TwinInfo
 from physics_data.core.errors import DataError
 from physics_data.core.seeding import step_seed
-from physics_data.core.shards import IndexRow
+from physics_data.core.shards import read_meta
 from worldsim.data.sources import ShardSource
 from worldsim.losses.auxiliary.mix import Twins
 from worldsim.training.latent_store import LatentStore
@@ -27,7 +28,8 @@ class TwinPairs:
         """
         self.source = source
         self._seed, self._count = seed, pairs_per_step
-        self._pairs = find_pairs(source.rows)
+        rows = source.rows
+        self._pairs = find_pairs([read_meta(source.folder, row).twin if row.twin_id else None for row in rows])
         if len(self._pairs) < pairs_per_step:
             raise DataError(
                 f"{source.folder} has {len(self._pairs)} pairs of twins, a step needs {pairs_per_step}; build one with "
@@ -42,11 +44,11 @@ class TwinPairs:
         return Twins(possible.latents, impossible.latents, possible.conditions.columns)
 
 
-def find_pairs(rows: Sequence[IndexRow]) -> list[tuple[int, int]]:
-    """Return (position of what can happen, position of its twin that cannot) of every pair in an index."""
+def find_pairs(twins: Sequence[TwinInfo | None]) -> list[tuple[int, int]]:
+    """Return (position of what can happen, position of its twin that cannot) of every pair among some clips."""
     sets: dict[str, dict[str, int]] = defaultdict(dict)
-    for position, row in enumerate(rows):
-        if row.twin_id is not None:
-            sets[row.twin_id][row.key.rpartition("-")[2]] = position
+    for position, twin in enumerate(twins):
+        if twin is not None:
+            sets[twin.set_id][twin.role] = position
     found = [(roles[a], roles[b]) for roles in sets.values() for a, b in _PAIRS if a in roles and b in roles]
     return sorted(found)

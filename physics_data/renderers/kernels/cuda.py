@@ -11,6 +11,7 @@ from typing import Any
 
 from numba import cuda
 
+from physics_data.core.conventions import FAR_PLANE
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.flow import describe, move, move_sky
 from physics_data.renderers.kernels.layout import FACE_BITS, SKY
@@ -56,7 +57,7 @@ def draw_centers(first, scene, encoded, raw, instance_ids, depth_map, amodal_mas
     solid = surface - scene.plane_position.shape[1]
     keys[item, row, column] = SKY if surface == SKY else key_of(scene, surface, face)
     instance_ids[item, row, column] = scene.solid_instance[solid] + 1 if solid >= 0 else 0
-    depth_map[item, row, column] = math.inf if surface == SKY else depth
+    depth_map[item, row, column] = math.inf if surface == SKY or depth > FAR_PLANE else depth
     for instance in range(amodal_masks.shape[1]):
         amodal_masks[item, instance, row, column] = False
     for other in range(scene.solid_kind.shape[0]):
@@ -138,7 +139,7 @@ def draw_flow(first, is_forward, scene, keys, flow, seen):
 
 
 @_kernel
-def draw_surfaces(first, scene, keys, normals, coordinates):
+def draw_surfaces(first, scene, keys, depth_map, normals, coordinates):
     """Draw normals and body coordinates; arrays without frames are left out."""
     index = cuda.grid(1)
     if index >= keys.size:
@@ -147,7 +148,7 @@ def draw_surfaces(first, scene, keys, normals, coordinates):
     surface = keys[item, row, column] >> FACE_BITS
     normal = (0.0, 0.0, 0.0)
     local = (math.nan, math.nan, math.nan)
-    if surface != SKY:
+    if surface != SKY and depth_map[item, row, column] < math.inf:
         normal, local = describe(scene, first + item, surface, row, column)
     if normals.shape[0] > 0:
         normals[item, row, column, 0] = normal[0]

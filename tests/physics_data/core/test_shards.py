@@ -76,6 +76,17 @@ def test_equal_clips_give_equal_bytes(tmp_path, clip):
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
 
 
+def test_datasets_of_the_former_version_are_read(dataset, clip, tmp_path):
+    former = dataclasses.replace(clip, meta=clip.meta.model_copy(update={"format": "worldsim.clip/2"}))
+    rows = write_shard(tmp_path / "shards" / "train-00000.tar", [former])
+    (tmp_path / "dataset.yaml").write_text("format: worldsim.dataset/1\n")
+    write_index(tmp_path, rows)
+    assert_equal(ShardDataset(tmp_path).load(0), former)
+    (tmp_path / "dataset.yaml").write_text("format: worldsim.dataset/99\n")
+    with pytest.raises(DataError, match=r"this version reads 'worldsim.dataset/1' and 'worldsim.dataset/2'"):
+        ShardDataset(tmp_path)
+
+
 def test_random_access(dataset, clip):
     opened = ShardDataset(dataset)
     assert_equal(opened.load(0), clip)
@@ -132,7 +143,7 @@ def test_folders_that_are_no_finished_dataset_are_refused(dataset, tmp_path):
 
 def test_unknown_clip_version_is_refused(clip):
     members = encode_clip(clip)
-    members["json"] = members["json"].replace(b"worldsim.clip/2", b"worldsim.clip/7")
+    members["json"] = members["json"].replace(b"worldsim.clip/3", b"worldsim.clip/7")
     with pytest.raises(DataError, match="format 'worldsim.clip/7'"):
         decode_clip(members)
 

@@ -38,7 +38,7 @@ def test_webdataset_reads_mp4_npz_and_json(exported, small):
     assert set(samples) == {row.key for row in small.rows}
     clip = small.load(0)
     sample = samples[clip.meta.key]
-    assert json.loads(sample["json"])["captions"]["long"] == clip.meta.captions.long
+    assert json.loads(sample["json"])["meta"]["captions"]["long"] == clip.meta.captions.long
     with av.open(io.BytesIO(sample["mp4"])) as video:
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
     assert np.abs(frames.astype(int) - clip.rgb).mean() < 3.0, "H.264 at crf 12"
@@ -87,7 +87,7 @@ def test_frames_are_pictures_beside_arrays(exported, small):
     )
     arrays = np.load(folder / "labels.npz", allow_pickle=False)
     np.testing.assert_array_equal(arrays["depth_map"], clip.rendering.depth_map)
-    assert json.loads((folder / "clip.json").read_text())["key"] == clip.meta.key
+    assert json.loads((folder / "clip.json").read_text())["meta"]["key"] == clip.meta.key
 
 
 def test_tasks_are_four_files(exported, small):

@@ -12,12 +12,14 @@ import pytest
 from random_scenes import FLOOR, at_rest, make_scene, random_scene, solid, tumbling, without_contacts
 
 from physics_data.core.clip import Rendering
+from physics_data.core.conventions import FAR_PLANE
 from physics_data.core.errors import ClipRejectedError, ConfigError, DataError, SceneSpecError
 from physics_data.core.geometry import view_of
 from physics_data.core.scene import Appearance, Box, Camera, Cylinder, Lighting, Sphere
 from physics_data.renderers.arrays import pack
 from physics_data.renderers.kernels.draw import draw_frames
 from physics_data.renderers.raycast import RaycastRenderer
+from physics_data.renderers.reference import MujocoRayRenderer
 
 AHEAD = Camera(position=(0, -5, 1), target=(0, 0, 1), fov_y=40)
 DOWN = Camera(position=(0, -4, 3), target=(0, 0, 0), fov_y=40)
@@ -247,6 +249,24 @@ def test_a_sun_without_direction_and_no_threads_are_refused() -> None:
         RaycastRenderer().render(spec, at_rest(spec))
     with pytest.raises(ConfigError, match="at least 1"):
         RaycastRenderer(num_threads=0)
+
+
+@pytest.mark.parametrize("renderer", [RaycastRenderer, MujocoRayRenderer])
+def test_a_floor_at_the_horizon_has_no_depth_beyond_the_far_plane(renderer) -> None:
+    """Rows of a level camera 1 m above a floor end at any depth; the closed form says which lie beyond 1 km."""
+    spec = make_scene(FLOOR, camera=AHEAD.model_copy(update={"fov_y": 1.5}), frames=2)
+    rendering = renderer().render(spec, at_rest(spec), ("normal_map", "object_coordinates"))
+    height = spec.camera.position[2]
+    rows = np.arange(spec.height) + 0.5 - spec.height / 2
+    focal = 0.5 * spec.height / np.tan(np.radians(1.5) / 2)
+    with np.errstate(divide="ignore"):
+        depth = np.where(rows > 0, focal * height / rows, np.inf)
+    far = depth > FAR_PLANE
+    assert far[rows > 0].any()
+    assert np.isfinite(rendering.depth_map[:, ~far]).all()
+    assert np.isposinf(rendering.depth_map[:, far]).all()
+    assert (rendering.normal_map[:, far] == 0).all()
+    assert np.isnan(rendering.object_coordinates[:, far]).all()
 
 
 def test_a_scene_with_nothing_in_it_is_sky() -> None:

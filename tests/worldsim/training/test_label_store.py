@@ -1,11 +1,12 @@
 """Labels come back from disk as they were, and pairs of twins are found in an index."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from physics_data.core.shards import IndexRow
+from physics_data.core.clip import TwinInfo
 from worldsim.training.label_store import cached_labels
 from worldsim.training.twin_pairs import find_pairs
 
@@ -37,29 +38,12 @@ def test_other_clips_or_groups_are_made_anew(tmp_path: Path, change: dict[str, o
     assert made == [{}]
 
 
-def row(set_id: str | None, role: str) -> IndexRow:
-    return IndexRow(
-        key=f"editor-mujoco-0000001-{role}",
-        shard="a.tar",
-        offset=0,
-        length=0,
-        sha256="",
-        source="physics",
-        split="train",
-        scenario=None,
-        engine=None,
-        root_seed=None,
-        twin_id=set_id,
-        caption="",
-        num_frames=5,
-        frame_rate=16.0,
-        height=16,
-        width=16,
-    )
+def twin(set_id: str, role: Any) -> TwinInfo:
+    return TwinInfo(set_id=set_id, editor="vanish", role=role, is_possible=True, is_hidden=False)
 
 
 def test_pairs_begin_alike() -> None:
-    roles = [("a", "possible"), ("a", "impossible"), ("a", "control"), (None, "0000007")]
-    roles += [("b", role) for role in ("AA", "BB", "AB", "BA")]
-    assert find_pairs([row(*one) for one in roles]) == [(0, 1), (4, 6), (5, 7)]
-    assert find_pairs([row("a", "possible"), row("b", "impossible")]) == []
+    roles = [("b", role) for role in ("AA", "BB", "AB", "BA")]
+    twins = [twin("a", "possible"), twin("a", "impossible"), twin("a", "control"), None, *(twin(*one) for one in roles)]
+    assert find_pairs(twins) == [(0, 1), (4, 6), (5, 7)]
+    assert find_pairs([twin("a", "possible"), twin("b", "impossible")]) == []
