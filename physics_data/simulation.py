@@ -19,6 +19,7 @@ from physics_data.pipeline.generate import ClipTask, generate_clip, labelled_cli
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
+from physics_data.scenes.scene_file import load_scene
 
 SCENE_SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -36,8 +37,8 @@ def simulate(
     """Simulate and render one clip with all its labels.
 
     Args:
-        scene: name of a scenario, a ``SceneSpec``, or a YAML or JSON file that holds one
-        seed: root seed of the draw; a scenario only
+        scene: name of a scenario, a ``SceneSpec``, or a scene file (see ``scenes.scene_file``; YAML or JSON)
+        seed: root seed of the draw; for scenarios, and scene files that have ranges or choices
         index: number of the draw; equal (seed, index) give equal bytes, also in a dataset built with that seed
         engine: "mujoco" or "bullet"; default: the scenario's first, MuJoCo for a ``SceneSpec``
         renderer: name from ``list_renderers``
@@ -64,11 +65,19 @@ def simulate(
         chosen = ENGINES.check(engine or SCENARIOS.get(name).engines[0])
         checked = validate_config(SceneSettings, settings, source=f"the settings of simulate('{name}', ...)")
         return generate_clip(ClipTask(name, chosen, index), checked, seed, renderer, asked).clip
-    if settings or seed or index:
-        given = ", ".join([*settings, *(["seed"] if seed else []), *(["index"] if index else [])])
-        raise ConfigError(f"a scene says everything itself, and {given} is given beside it; change the scene instead.")
-    spec = scene if isinstance(scene, SceneSpec) else load_config(SceneSpec, Path(scene))
-    return _simulated(spec, ENGINES.check(engine or "mujoco"), renderer, asked)
+    if settings:
+        raise ConfigError(
+            f"a scene says everything itself, and {', '.join(settings)} is given beside it; change the scene."
+        )
+    chosen = ENGINES.check(engine or "mujoco")
+    if not isinstance(scene, SceneSpec):
+        loaded = load_scene(scene, seed=seed, index=index)
+        return simulate_scene(loaded.spec, chosen, renderer, asked, loaded.caption)
+    if seed or index:
+        raise ConfigError(
+            "a SceneSpec says everything itself, and a seed or an index is given beside it; leave it out."
+        )
+    return simulate_scene(scene, chosen, renderer, asked)
 
 
 def build_dataset(
@@ -118,15 +127,25 @@ def save_scene(spec: SceneSpec, path: str | Path) -> None:
     write_text(path, spec.model_dump_json(indent=1) if is_json else yaml.safe_dump(plain, sort_keys=False))
 
 
-def _simulated(spec: SceneSpec, engine_name: str, renderer: str, streams: Collection[Stream]) -> Clip:
+def simulate_scene(
+    spec: SceneSpec,
+    engine_name: str,
+    renderer: str = "raycast",
+    streams: Collection[Stream] = DEFAULT_STREAMS,
+    caption: str | None = None,
+) -> Clip:
+    """Simulate, render and label a scene; without a caption the bodies are listed.
+
+    Raises:
+        EngineError: the engine cannot run the scene.
+    """
     engine = ENGINES.get(engine_name)()
     trajectory = engine.simulate(spec)
     words = [with_article(f"{body.appearance.color_name} {body.noun}") for body in spec.instances]
-    caption = listing(words) if words else ""
     return labelled_clip(
         f"{_key(spec.scenario)}-{engine_name}-{spec.index:07d}",
         "train",
-        caption,
+        caption or (listing(words) if words else ""),
         spec,
         trajectory,
         RENDERERS.get(renderer)().render(spec, trajectory, streams),

@@ -3,11 +3,14 @@
 from physics_data.cli.listing import laws, list_members, schema
 from physics_data.cli.look import check, preview
 from physics_data.cli.make import build, clip
+from physics_data.cli.scenes import new, simulate
 from physics_data.cli.use import audit, export
 from physics_data.core.program import make_app
 
 app = make_app("Make, check and look at physics datasets: scenes simulated by two engines, drawn by one renderer.")
 
+app.command()(new)
+app.command()(simulate)
 app.command()(build)
 app.command()(clip)
 app.command()(check)

@@ -78,11 +78,12 @@ def validate_config(schema: type[M], raw: Any, *, source: str) -> M:
     try:
         return schema.model_validate(raw)
     except ValidationError as error:
-        lines = [_explain(schema, dict(item)) for item in error.errors()]
+        lines = [explain_mistake(schema, dict(item)) for item in error.errors()]
         raise ConfigError(f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in lines)) from error
 
 
-def _explain(schema: type[BaseModel], item: dict[str, Any]) -> str:
+def explain_mistake(schema: type[BaseModel], item: dict[str, Any]) -> str:
+    """Return one line for one of pydantic's errors: where, what was given, and the nearest known key."""
     location = [str(part) for part in item["loc"]]
     dotted = ".".join(location) or "(top)"
     if item["type"] == "extra_forbidden":

@@ -56,9 +56,11 @@ def test_wrong_arguments_are_named(tmp_path: Path, falling_ball: SceneSpec) -> N
         simulate("free_drop", streams=["flow"])
     with pytest.raises(ConfigError, match="widht"):
         simulate("free_drop", widht=32)
-    with pytest.raises(ConfigError, match="width, seed is given beside it"):
-        simulate(falling_ball, seed=1, width=32)
-    with pytest.raises(ConfigError, match="no config file"):
+    with pytest.raises(ConfigError, match="width is given beside it"):
+        simulate(falling_ball, width=32)
+    with pytest.raises(ConfigError, match="a seed or an index is given"):
+        simulate(falling_ball, seed=1)
+    with pytest.raises(ConfigError, match="no scene file"):
         simulate(tmp_path / "scene.yaml")
     with pytest.raises(ConfigError, match="suffix"):
         save_scene(falling_ball, tmp_path / "scene.txt")
