@@ -12,7 +12,15 @@ from benchmarks.ablation.config import AblationConfig
 from benchmarks.ablation.frechet import Projection, frechet_distance
 from benchmarks.ablation.plan import FEATURES_NAME, ROWS_NAME, Run
 from benchmarks.ablation.work import FACTS
-from eval.statistics import bootstrap_mean, holm, paired_difference, scene_means
+from eval.statistics import (
+    CONFIDENCE,
+    bootstrap_mean,
+    crossed_critical,
+    holm,
+    paired_difference,
+    run_table,
+    run_widening,
+)
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import DataError
 
@@ -43,7 +51,7 @@ class Measured:
 
 
 class Estimated(StrictModel):
-    """The mean of a column over scenes, seeds nested, with its 95 % interval over scenes. None: one scene only."""
+    """The mean of a column with its 95 % interval over seeds and scenes, see ``bootstrap_mean``; None: no interval."""
 
     variant: str
     on: str
@@ -56,7 +64,7 @@ class Estimated(StrictModel):
 
 
 class Compared(StrictModel):
-    """A variant minus the reference on the same scenes and seeds.
+    """A variant minus the reference on the same scenes and seeds; seeds are training runs, crossed with scenes.
 
     ratio is that of the two means, with its interval; None where the reference's mean is 0. p_adjusted: Holm's, over
     the variants. better_seeds of seeds have a better mean than the reference's run of that seed.
@@ -114,11 +122,10 @@ def estimate(measured: Mapping[str, Measured], config: AblationConfig, seed: int
                 places = by_column[column]
                 if not places:
                     continue
-                means, _ = scene_means(list(places.values()), [key for _, key in places])
-                interval = bootstrap_mean(means, np.random.default_rng(seed))
+                interval = bootstrap_mean(_seeds_by_scenes(places), np.random.default_rng(seed))
                 facts = {"variant": variant, "on": on, "column": column, "scenes": interval.scenes}
                 spread = {"mean": interval.mean, "low": interval.low, "high": interval.high}
-                found.append(Estimated(**facts, **spread, seeds=len({s for s, _ in places})))
+                found.append(Estimated(**facts, **spread, seeds=interval.runs))
     return found
 
 
@@ -159,14 +166,12 @@ def compare(
 def _compare_clips(variant: str, on: str, column: str, one: Measured, reference: Measured, seed: int) -> list[Compared]:
     mine, theirs = one.values[on][column], reference.values[on][column]
     both = sorted(mine.keys() & theirs.keys())
-    scenes = [key for _, key in both]
-    if len(set(scenes)) < _LEAST_SCENES:
+    if len({key for _, key in both}) < _LEAST_SCENES:
         return []
-    first, _ = scene_means([mine[place] for place in both], scenes)
-    second, _ = scene_means([theirs[place] for place in both], scenes)
-    difference = paired_difference(first, second, np.random.default_rng(seed), (variant, "reference"))
-    draws = np.random.default_rng(seed).integers(len(first), size=(RESAMPLES, len(first)))
-    ratio, ratio_low, ratio_high = _ratio(first.mean(), second.mean(), first[draws].mean(1), second[draws].mean(1))
+    tables = [_seeds_by_scenes({place: side[place] for place in both}) for side in (mine, theirs)]
+    difference = paired_difference(tables[0], tables[1], np.random.default_rng(seed), (variant, "reference"))
+    first, second = (np.nanmean(table, axis=0) for table in tables)
+    ratio, ratio_low, ratio_high = _ratio_of_means(tables[0], tables[1], np.random.default_rng(seed))
     seeds = sorted({s for s, _ in both})
     sign = 1.0 if COLUMNS[column].direction == "higher" else -1.0
     gains = [sign * np.mean([mine[p] - theirs[p] for p in both if p[0] == s]) for s in seeds]
@@ -201,7 +206,12 @@ def _compare_sets(
     truth: Float[np.ndarray, "n d"],
     seed: int,
 ) -> Compared:
-    """Compare Fréchet distances to the truth; a bootstrap sample of the scenes takes all seeds of a scene."""
+    """Compare Fréchet distances to the truth.
+
+    Distances of bootstrap samples are too large (scenes repeat), so their percentiles can miss the estimate. The
+    interval is the estimate and Cochran and Cox's multiple of a standard error: that of the bootstrap over scenes,
+    and of the scatter of the seeds' own distances, as for a mean.
+    """
     project = Projection.fit(truth)
     true = project(truth)
     mine, theirs = (np.stack([project(which.features[on][s]) for s in seeds]) for which in (one, reference))
@@ -213,9 +223,12 @@ def _compare_sets(
     first, second = distance(mine, every), distance(theirs, every)
     draws = np.random.default_rng(seed).integers(len(true), size=(SET_RESAMPLES, len(true)))
     pairs = np.array([[distance(mine, draw), distance(theirs, draw)] for draw in draws])
-    low, high = np.quantile(pairs[:, 0] - pairs[:, 1], (0.025, 0.975))
-    ratio, ratio_low, ratio_high = _ratio(first, second, pairs[:, 0], pairs[:, 1])
-    gains = [frechet_distance(b, true) - frechet_distance(a, true) for a, b in zip(mine, theirs, strict=True)]
+    own = np.array([[frechet_distance(a, true), frechet_distance(b, true)] for a, b in zip(mine, theirs, strict=True)])
+    half = _half_width(pairs[:, 0] - pairs[:, 1], own[:, 0] - own[:, 1], len(true))
+    ratio = ratio_low = ratio_high = None
+    if second > 0:
+        ratio, ratio_half = first / second, _half_width(pairs[:, 0] / pairs[:, 1], own[:, 0] / own[:, 1], len(true))
+        ratio_low, ratio_high = ratio - ratio_half, ratio + ratio_half
     return Compared(
         variant=variant,
         on=on,
@@ -223,26 +236,47 @@ def _compare_sets(
         mean=first,
         reference=second,
         difference=first - second,
-        low=float(low),
-        high=float(high),
+        low=first - second - half,
+        high=first - second + half,
         ratio=ratio,
         ratio_low=ratio_low,
         ratio_high=ratio_high,
         p_value=None,
         p_adjusted=None,
-        better_seeds=sum(gain > 0 for gain in gains),
+        better_seeds=int((own[:, 0] < own[:, 1]).sum()),
         seeds=len(seeds),
         scenes=len(true),
     )
 
 
-def _ratio(
-    first: float, second: float, firsts: Float[np.ndarray, "r"], seconds: Float[np.ndarray, "r"]
+def _half_width(scenes: Float[np.ndarray, "r"], seeds: Float[np.ndarray, "s"], count: int) -> float:
+    """Return the 95 % half-width from bootstrap values over ``count`` scenes and from the values of single seeds."""
+    parts = [(float(scenes.var(ddof=1)), count - 1)]
+    if len(seeds) > 1:
+        parts.append((float(seeds.var(ddof=1)) / len(seeds), len(seeds) - 1))
+    return crossed_critical(parts) * float(np.sqrt(sum(variance for variance, _ in parts)))
+
+
+def _seeds_by_scenes(places: Mapping[Place, float]) -> Float[np.ndarray, "r s"]:
+    return run_table(list(places.values()), [seed for seed, _ in places], [key for _, key in places])
+
+
+def _ratio_of_means(
+    first: Float[np.ndarray, "r s"], second: Float[np.ndarray, "r s"], generator: np.random.Generator
 ) -> tuple[float | None, float | None, float | None]:
-    """Return the ratio of two means and its percentile interval; None where the second is, or is often, 0."""
-    if second == 0:
+    """Return the ratio of two means and its interval: percentiles over scenes, widened for seeds (linearised).
+
+    None where the second mean is, or in a bootstrap sample may be, 0.
+    """
+    one, two = (np.nanmean(table, axis=0) for table in (first, second))
+    if two.mean() == 0:
         return None, None, None
-    if (seconds == 0).any():
-        return float(first / second), None, None
-    low, high = np.quantile(firsts / seconds, (0.025, 0.975))
-    return float(first / second), float(low), float(high)
+    ratio = float(one.mean() / two.mean())
+    draws = generator.integers(len(one), size=(RESAMPLES, len(one)))
+    below = two[draws].mean(1)
+    if (below == 0).any():
+        return ratio, None, None
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(one[draws].mean(1) / below, (tail, 1 - tail))
+    wider = run_widening((first - ratio * second) / two.mean())
+    return ratio, ratio - (ratio - float(low)) * wider, ratio + (float(high) - ratio) * wider

@@ -46,7 +46,7 @@ def rows_of(system: Measured) -> list[dict[str, Any]]:
     """Return benchmark rows: published and unbiased error, in and out of range.
 
     The value is the mean over draws of the mean over scenes. The spread has the least and largest of these means and
-    the 95 % interval over scenes of the scenes' means over draws.
+    the 95 % interval over trained runs and scenes, of the means over the draws of a run.
     """
     rows = []
     for where in PLACES:
@@ -69,15 +69,14 @@ def _errors(system: Measured, where: Where, reading: str) -> np.ndarray:
 
 
 def _row(system: Measured, where: Where, reading: str, table: np.ndarray) -> dict[str, Any]:
-    means, interval = table.mean(1), bootstrap_mean(table.mean(0), np.random.default_rng(0))
+    names = np.array([draw.run for draw in system.draws])
+    by_run = np.stack([table[names == name].mean(0) for name in dict.fromkeys(names.tolist())])
+    means, interval = table.mean(1), bootstrap_mean(by_run, np.random.default_rng(0))
     is_published, value = reading == "published", float(table.mean())
     target = TARGETS[system.kind][PLACES.index(where)] if system.aims and is_published else None
     peer = best_published(system.kind, where) if is_published else None
-    between = (
-        ""
-        if interval.low is None
-        else f", 95 % over {interval.scenes} scenes {interval.low:.4f} to {interval.high:.4f}"
-    )
+    over = f"{interval.scenes} scenes" if interval.runs == 1 else f"{interval.runs} runs and {interval.scenes} scenes"
+    between = "" if interval.low is None else f", 95 % over {over} {interval.low:.4f} to {interval.high:.4f}"
     return {
         "name": f"{system.kind}, {where} of range, {system.name}, {reading}",
         "value": value,

@@ -26,7 +26,7 @@ from eval.public.phyworld import (
     unbiased_error,
     uniform_error,
 )
-from eval.statistics import bootstrap_mean
+from eval.statistics import Interval, bootstrap_mean
 from physics_data.core.provenance import hardware
 
 SIZES = ("30K", "300K", "3M")
@@ -165,12 +165,15 @@ def _row(name: str, kind: Kind, where: Where, values: np.ndarray, reading: str, 
         "peer": "best published DiT" if is_published else None,
         "peer_value": best if is_published else None,
         "ratio": interval.mean / best if is_published else None,
-        "spread": f"{interval.low:.4f} to {interval.high:.4f}, {interval.scenes} scenes"
-        if interval.low is not None
-        else f"{interval.scenes} scene",
+        "spread": _spread(interval),
         "hardware": hardware(),
         "command": COMMAND,
     }
+
+
+def _spread(interval: Interval) -> str:
+    scenes = f"{interval.scenes} scene" + ("" if interval.scenes == 1 else "s")
+    return scenes if interval.low is None else f"{interval.low:.4f} to {interval.high:.4f}, {scenes}"
 
 
 def phyworld_floors(every: int = 4, seed: int = 0) -> list[dict]:
@@ -198,7 +201,7 @@ def _floor_row(kind: Kind, values: np.ndarray) -> dict:
         "peer": "published floor",
         "peer_value": floor,
         "ratio": interval.mean / floor,
-        "spread": f"{interval.low:.4f} to {interval.high:.4f}, {interval.scenes} scenes",
+        "spread": _spread(interval),
         "hardware": hardware(),
         "command": COMMAND,
     }

@@ -18,7 +18,7 @@ from eval.statistics import (
     holm,
     paired_difference,
     rank_stability,
-    scene_means,
+    run_table,
     variance_split,
 )
 from physics_data.core.atomic import write_text
@@ -240,26 +240,32 @@ def _with_skill(
     systems: list[SystemSummary], rows: Mapping[str, Sequence[SceneScore]], seed: int, metric: str
 ) -> list[SystemSummary]:
     dummies = [system.name for system in systems if system.kind == "dummy"]
-    if not dummies or not len(_means(rows[dummies[0]], metric)):
+    if not dummies or not _table(rows[dummies[0]], metric).size:
         return systems
     zero, found = _means(rows[dummies[0]], metric), []
     for system in systems:
-        interval = skill(_means(rows[system.name], metric), zero, np.random.default_rng(seed))
+        interval = skill(_table(rows[system.name], metric), zero, np.random.default_rng(seed))
         estimate = None if interval is None else _as_estimate(interval, system.metrics[metric].coverage)
         found.append(system.model_copy(update={"skill": estimate}))
     return found
 
 
+def _table(rows: Sequence[SceneScore], metric: str) -> np.ndarray:
+    """Return seeds x scenes to which the metric applies; NaN where it applies to other seeds of the scene only."""
+    kept = [(value, seed_of(row), row.key) for row in rows if (value := row.values[metric]) is not None]
+    return run_table([value for value, _, _ in kept], [seed for _, seed, _ in kept], [key for _, _, key in kept])
+
+
 def _means(rows: Sequence[SceneScore], metric: str) -> np.ndarray:
-    """One value per scene to which the metric applies: the mean over its seeds."""
-    kept = [(value, row.key) for row in rows if (value := row.values[metric]) is not None]
-    return scene_means([value for value, _ in kept], [key for _, key in kept])[0]
+    """Return one value per scene to which the metric applies: the mean over its seeds."""
+    table = _table(rows, metric)
+    return np.nanmean(table, axis=0) if table.size else np.zeros(0)
 
 
 def _estimate(rows: list[SceneScore], metric: str, seed: int) -> Estimate:
-    values = _means(rows, metric)
-    coverage = len(values) / len({row.key for row in rows})
-    if not len(values):
+    values = _table(rows, metric)
+    coverage = values.shape[1] / len({row.key for row in rows})
+    if not values.size:
         return Estimate(mean=None, low=None, high=None, scenes=0, coverage=0.0, method="none")
     return _as_estimate(bootstrap_mean(values, np.random.default_rng(seed)), coverage)
 
@@ -292,11 +298,11 @@ def _compare(
 ) -> list[Comparison]:
     found: list[Comparison] = []
     for metric in headline:
-        values = {name: _means(table, metric) for name, table in rows.items()}
+        values = {name: _table(table, metric) for name, table in rows.items()}
         differences = [
             paired_difference(values[first], values[second], np.random.default_rng(seed), (first, second))
             for first, second in _pairs(systems, is_pinned)
-            if len(values[first])
+            if values[first].size
         ]
         adjusted = holm([difference.p_value for difference in differences])
         for difference, p_adjusted in zip(differences, adjusted, strict=True):

@@ -29,5 +29,5 @@ def _row(name: str, figures: TwinFigures) -> str:
 
 def _shown(estimate: TwinEstimate) -> str:
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.mean:.3f}"
+        return f"{estimate.mean:.3f}" + (" (all equal)" if estimate.method == "constant" else "")
     return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
