@@ -58,6 +58,10 @@ def run_command(
     salt: SaltOption = None,
     commitment: CommitmentOption = None,
     workers: WorkersOption = 1,
+    num_conditioning_frames: Annotated[
+        int | None,
+        typer.Option(min=0, help="For 'folder': first frames that were given and are not judged. Others say it."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the permutation tests.")] = 0,
     gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json on stdout.")] = False,
@@ -75,7 +79,15 @@ def run_command(
         found, prepared, report = open_suite(suite, size, cache, salt, commitment, workers, progress)
         submissions = found.find(prepared, videos, name)
         record = run_suite(
-            found, prepared, submissions, out, workers=workers, seed=seed, gallery=gallery, progress=report
+            found,
+            prepared,
+            submissions,
+            out,
+            workers=workers,
+            seed=seed,
+            gallery=gallery,
+            num_conditioning_frames=num_conditioning_frames,
+            progress=report,
         )
     for submission in submissions:
         if submission.strangers:
@@ -172,6 +184,9 @@ def baselines(
     split: Annotated[str, typer.Option(help="train or test.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many clips.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="A baseline to write; may be repeated; default all.")] = None,
+    num_conditioning_frames: Annotated[
+        int, typer.Option(min=0, help="First frames of every video that are the reference's own, and are not scored.")
+    ] = 5,
 ) -> None:
     """Write the videos of the pinned dummies and of the simulator itself.
 
@@ -180,7 +195,14 @@ def baselines(
     from benchmarks.baselines import write_baselines
     from physics_data.core.dataset import ShardDataset
 
-    written = write_baselines(ShardDataset(dataset), out, split=split, limit=limit, names=only)
+    written = write_baselines(
+        ShardDataset(dataset),
+        out,
+        split=split,
+        limit=limit,
+        names=only,
+        num_conditioning_frames=num_conditioning_frames,
+    )
     messages.print(f"{written} videos in {out}")
 
 

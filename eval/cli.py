@@ -26,6 +26,12 @@ def score(
     split: Annotated[str, typer.Option(help="Split of the reference: train or test.")] = "test",
     name: Annotated[str | None, typer.Option(help="Name of a single system; default: its folder's name.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    num_conditioning_frames: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="First frames that every system was given; not scored. Default: the records beside the videos."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the permutation tests.")] = 0,
     gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 2,
     tracks: Annotated[
@@ -40,7 +46,7 @@ def score(
 
     Example: `python -m eval score runs/demo/systems --reference runs/demo/physics --out runs/demo/scores`
     """
-    from eval.inputs import find_systems
+    from eval.inputs import check_made_for, conditioning_frames, find_systems
     from eval.report.bundle import GALLERY_NAME, PAGE_NAME, ROWS_NAME, write_bundle
     from eval.report.gallery import write_gallery
     from eval.report.page import write_page
@@ -51,20 +57,24 @@ def score(
     dataset = ShardDataset(reference)
     positions = reference_positions(dataset, split)
     systems = find_systems(videos, {dataset.rows[position].key for position in positions}, name)
+    folders = [(system.name, system.folder) for system in systems]
+    check_made_for(folders, dataset.digest, str(reference))
+    number = conditioning_frames(folders, num_conditioning_frames)
     rows = []
     with progress_bar() as progress:
         bar = progress.add_task("scoring scenes", total=len(positions), note=f"{len(systems)} systems")
-        for found in score_systems(dataset, positions, systems, workers, tracks):
+        for found in score_systems(dataset, positions, systems, number, workers, tracks):
             rows += found
             progress.advance(bar)
     facts = {
         "reference": str(reference),
+        "reference_digest": dataset.digest,
         "split": split,
         "perception": "built in" if tracks is None else f"plug-in: {tracks.resolve().name}",
         "strangers": {system.name: list(system.strangers) for system in systems if system.strangers},
     }
-    record = write_bundle(out, rows, seed, facts)
-    entries = write_gallery(out / GALLERY_NAME, dataset, systems, rows, gallery if tracks is None else 0)
+    record = write_bundle(out, rows, seed, facts, num_conditioning_frames=number)
+    entries = write_gallery(out / GALLERY_NAME, dataset, systems, rows, gallery if tracks is None else 0, number)
     summary = Summary(**{field: record[field] for field in Summary.model_fields})
     stored = read_rows(out / ROWS_NAME)
     shown = {key: value for key, value in record.items() if key not in Summary.model_fields}
@@ -89,15 +99,15 @@ def report(
 
     Example: `python -m eval report runs/a/scores runs/b/scores --out runs/comparison.html`
     """
-    from eval.report.bundle import GALLERY_NAME, read_bundle
+    from eval.report.bundle import GALLERY_NAME, read_bundle, shared_conditioning_frames
     from eval.report.page import write_page
     from eval.report.table import summarise
     from physics_data.core.errors import DataError
 
     rows, facts, pictures = [], {}, []
-    perceptions = {}
+    perceptions, records = {}, {}
     for folder in bundles:
-        found, record = read_bundle(folder)
+        found, record = records[folder] = read_bundle(folder)
         perceptions[str(record.get("perception", "built in"))] = folder
         if len(perceptions) > 1:
             raise DataError(
@@ -107,6 +117,7 @@ def report(
         rows += found
         facts[str(folder)] = f"{record['command']} (commit {record['commit']})"
         pictures += [(p, p.stem.replace("--", ", ")) for p in sorted((folder / GALLERY_NAME).glob("*.png"))]
+    facts["num_conditioning_frames"] = shared_conditioning_frames({f: record for f, (_, record) in records.items()})
     summary = summarise(rows, seed)
     write_page(out, summary, rows, facts, pictures)
     messages.print(summary_table(summary))

@@ -1,11 +1,12 @@
 """What is scored: folders of videos on one side, reference clips on the other, compared in seconds."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 from jaxtyping import Bool, Float, UInt8
 
 from physics_data.core.errors import DataError, VideoError, suggest
@@ -37,6 +38,119 @@ class AlignedVideo:
     seconds: Float[np.ndarray, "t"]
     covered: Bool[np.ndarray, "t"]
     sha256: str
+
+
+RECORD_NAME = "provenance.yaml"
+"""Beside the videos of a system: how they were made, by ``worldsim sample`` or ``benchmarks baselines``."""
+
+MAX_CONDITIONING_FRAMES = 10_000
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """What the record beside videos says of them; None where it does not say it.
+
+    num_conditioning_frames:  first frames that were given
+    made_for:                 digest of the dataset, or fingerprint of the suite, that they continue
+    """
+
+    num_conditioning_frames: int | None = None
+    made_for: str | None = None
+
+
+def read_record(folder: Path) -> VideoRecord:
+    """Read ``provenance.yaml`` of a folder of videos; an empty record where there is none.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = folder / RECORD_NAME
+    if not path.is_file():
+        return VideoRecord()
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        number = found.get("num_conditioning_frames", found.get("num_given"))
+        made_for = found.get("reference", found.get("suite"))
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"{path} is no record of videos ({_line(error)}); make the videos again, or delete it."
+        ) from error
+    if number is not None:
+        check_conditioning_frames(number, str(path))
+    return VideoRecord(number, None if made_for is None else str(made_for))
+
+
+def check_conditioning_frames(number: object, source: str) -> None:
+    """Refuse what is no number of conditioning frames.
+
+    Raises:
+        DataError: no whole number from 0 to ``MAX_CONDITIONING_FRAMES``.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_CONDITIONING_FRAMES:
+        raise DataError(
+            f"{source} says num_conditioning_frames = {number!r}; needed is a whole number from 0 to "
+            f"{MAX_CONDITIONING_FRAMES}."
+        )
+
+
+def conditioning_frames(folders: Iterable[tuple[str, Path]], given: int | None) -> int:
+    """Return how many first frames are not scored: one number for all systems of a table.
+
+    Args:
+        folders: name and folder of each system
+        given: ``--num-conditioning-frames``; None = what the records beside the videos say
+
+    Raises:
+        DataError: nothing says it, the records differ, or a system was given more frames than ``given``.
+    """
+    found = {name: read_record(folder).num_conditioning_frames for name, folder in folders}
+    if given is not None:
+        check_conditioning_frames(given, "--num-conditioning-frames")
+        for name, number in found.items():
+            if number is not None and number > given:
+                raise DataError(
+                    f"system '{name}' was given {number} frames, --num-conditioning-frames {given} would score "
+                    f"{number - given} of them; give at least {max(n or 0 for n in found.values())}."
+                )
+        return given
+    unknown = [name for name, number in found.items() if number is None]
+    known = {name: number for name, number in found.items() if number is not None}
+    if unknown:
+        some = f"; {', '.join(f'{n} for {name}' for name, n in known.items())}" if known else ""
+        raise DataError(
+            f"nothing says how many first frames '{unknown[0]}' was given (no {RECORD_NAME} beside its videos{some}); "
+            "give --num-conditioning-frames N: frames that were given are not scored (1 for image to video)."
+        )
+    if len(set(known.values())) > 1:
+        raise DataError(
+            f"the systems were given different numbers of frames ({', '.join(f'{k}: {v}' for k, v in known.items())}); "
+            f"give --num-conditioning-frames {max(known.values())} to leave as many out for all."
+        )
+    return max(known.values())
+
+
+def check_made_for(folders: Iterable[tuple[str, Path]], digest: str, what: str) -> None:
+    """Refuse videos whose record says that they continue other scenes.
+
+    Args:
+        folders: name and folder of each system
+        digest: of the dataset, or fingerprint of the suite, that they are scored against
+        what: its name, for the message
+
+    Raises:
+        DataError: they were made for others.
+    """
+    for name, folder in folders:
+        made_for = read_record(folder).made_for
+        if made_for is not None and made_for != digest:
+            raise DataError(
+                f"the videos of '{name}' were made for other scenes ({made_for}, {what} is {digest}; see "
+                f"{folder / RECORD_NAME}); score them against those, or make videos for these."
+            )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def find_systems(folder: Path, keys: Collection[str], name: str | None = None) -> list[System]:

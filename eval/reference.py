@@ -1,6 +1,6 @@
 """``Reference``: the facts of a simulated clip that metrics compare a video with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from eval.perception.tracks import FirstFrame
 from physics_data.core.clip import Clip
+from physics_data.core.errors import DataError
 from physics_data.core.geometry import PinholeView, views_of
 from physics_data.core.trajectory import Trajectory
 
@@ -50,11 +51,31 @@ class Reference:
     """A physics clip with what is derived from its labels. Which metric applies depends on this alone.
 
     takes are further runs of the same scene, from starts that no picture tells from the clip's: how far they go apart
-    says what cannot be asked of a video. Compared by identity, so that what is computed from it can be remembered.
+    says what cannot be asked of a video. num_conditioning_frames is how many first frames every video was given; a
+    tracker may see them, no metric counts them: ``visible`` and ``clear`` are False there. Compared by identity, so
+    that what is computed from it can be remembered.
+
+    Raises:
+        DataError: the conditioning frames are negative in number, or leave no frame to score.
     """
 
     clip: Clip
     takes: tuple[Trajectory, ...] = ()
+    num_conditioning_frames: int = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check that something is left to score."""
+        if not 0 <= self.num_conditioning_frames < self.clip.meta.num_frames:
+            raise DataError(
+                f"{self.num_conditioning_frames} conditioning frames leave nothing to score in clip "
+                f"'{self.clip.meta.key}' of {self.clip.meta.num_frames}; give 0 to {self.clip.meta.num_frames - 1} "
+                "with --num-conditioning-frames."
+            )
+
+    @cached_property
+    def scored(self) -> Bool[np.ndarray, "t"]:
+        """True for the frames that are scored: all after the conditioning frames."""
+        return np.arange(self.clip.meta.num_frames) >= self.num_conditioning_frames
 
     @cached_property
     def tracked(self) -> dict[int, str]:
@@ -97,15 +118,20 @@ class Reference:
         seen = (rendering.instance_ids == instance_id).sum((1, 2))
         return Silhouette(area, seen, np.stack([x, y], axis=-1), cut)
 
-    def visible(self, instance_id: int) -> Bool[np.ndarray, "t"]:
-        """Return True where enough of the object is seen that a video without it is wrong."""
-        outline = self.silhouette(instance_id)
-        return (outline.seen > 0) & (outline.seen >= VISIBLE_SHARE * outline.usual_area)
+    def visible(self, instance_id: int, with_conditioning: bool = False) -> Bool[np.ndarray, "t"]:
+        """Return True in scored frames that show enough of the object that a video without it is wrong.
 
-    def clear(self, instance_id: int) -> Bool[np.ndarray, "t"]:
-        """Return True where the object is seen whole, so that its centroid says where it is."""
+        with_conditioning answers for the conditioning frames, too: what happens later may have begun in them.
+        """
         outline = self.silhouette(instance_id)
-        return (outline.seen >= CLEAR_SHARE * np.maximum(outline.area, 1)) & ~outline.cut
+        shown = (outline.seen > 0) & (outline.seen >= VISIBLE_SHARE * outline.usual_area)
+        return shown if with_conditioning else shown & self.scored
+
+    def clear(self, instance_id: int, with_conditioning: bool = False) -> Bool[np.ndarray, "t"]:
+        """Return True in scored frames that show the object whole, so that its centroid says where it is."""
+        outline = self.silhouette(instance_id)
+        whole = (outline.seen >= CLEAR_SHARE * np.maximum(outline.area, 1)) & ~outline.cut
+        return whole if with_conditioning else whole & self.scored
 
     @cached_property
     def views(self) -> list[PinholeView]:

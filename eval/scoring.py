@@ -82,15 +82,19 @@ def load_for(clip: Clip, path: Path) -> AlignedVideo:
     return load_aligned(path, meta.num_frames, meta.frame_rate, meta.height, meta.width)
 
 
-def score_clip(clip: Clip, systems: Sequence[System], tracks: Path | None = None) -> list[SceneScore]:
+def score_clip(
+    clip: Clip, systems: Sequence[System], num_conditioning_frames: int, tracks: Path | None = None
+) -> list[SceneScore]:
     """Score every system's video of one reference clip; a video that is missing or unreadable gets the worst values.
 
-    tracks is a folder of somebody else's tracks (``eval.perception.given``), taken in place of our tracker's.
+    The first ``num_conditioning_frames`` frames of the reference, which every system was given, are not scored. tracks
+    is a folder of somebody else's tracks (``eval.perception.given``), taken in place of our tracker's.
 
     Raises:
-        DataError: tracks of a video that can be read are missing, or not as they should be.
+        DataError: no frame is left to score; or tracks of a readable video are missing, or not as they should be.
     """
-    reference, metrics = Reference(clip), metric_table()
+    reference = Reference(clip, num_conditioning_frames=num_conditioning_frames)
+    metrics = metric_table()
     applies = {name: metric.refuses(reference) is None for name, metric in metrics.items()}
     return [_score_one(reference, system, metrics, applies, tracks) for system in systems]
 
@@ -126,21 +130,25 @@ def _score_one(
     return row("ok", "", video.sha256, values)
 
 
-def _score_position(folder: Path, systems: Sequence[System], tracks: Path | None, position: int) -> list[SceneScore]:
-    return score_clip(ShardDataset(folder).load(position), systems, tracks)
+def _score_position(
+    folder: Path, systems: Sequence[System], num_conditioning_frames: int, tracks: Path | None, position: int
+) -> list[SceneScore]:
+    return score_clip(ShardDataset(folder).load(position), systems, num_conditioning_frames, tracks)
 
 
 def score_systems(
     dataset: ShardDataset,
     positions: Sequence[int],
     systems: Sequence[System],
+    num_conditioning_frames: int,
     workers: int = 1,
     tracks: Path | None = None,
 ) -> Iterator[list[SceneScore]]:
     """Yield the rows of each reference clip in order; the rows do not depend on the number of workers."""
     if workers == 1:
         for position in positions:
-            yield score_clip(dataset.load(position), systems, tracks)
+            yield score_clip(dataset.load(position), systems, num_conditioning_frames, tracks)
         return
     with worker_pool(workers) as pool:
-        yield from pool.map(partial(_score_position, dataset.folder, systems, tracks), positions, chunksize=4)
+        work = partial(_score_position, dataset.folder, systems, num_conditioning_frames, tracks)
+        yield from pool.map(work, positions, chunksize=4)

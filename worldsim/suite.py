@@ -120,7 +120,9 @@ def continue_suite(
     check_same_system(record, sampler, num_given)
     card: dict[str, Any] = sampler.model.card
     told = shortened(sampler, suite)
-    facts = {"suite": suite.fingerprint, "shortened_prompts": told}
+    # In frames of the suite, which may have another rate than the model.
+    number = max(1 + int(np.ceil((num_given - 1) / sampler.frame_rate * s.frame_rate - 1e-6)) for s in suite.scenes)
+    facts = {"suite": suite.fingerprint, "num_conditioning_frames": number, "shortened_prompts": told}
     write_provenance(record, sampler.config, model=card, num_given=num_given, **facts)
     jobs = [
         (scene, seed) for seed in range(sampler.config.seed, sampler.config.seed + num_seeds) for scene in suite.scenes

@@ -241,7 +241,8 @@ def continue_dataset(
     out.mkdir(parents=True, exist_ok=True)
     remove_partials(out)
     check_same_system(out / "provenance.yaml", sampler, num_given)
-    write_provenance(out / "provenance.yaml", sampler.config, model=sampler.model.card, num_given=num_given)
+    facts = {"num_given": num_given, "num_conditioning_frames": num_given, "reference": dataset.digest}
+    write_provenance(out / "provenance.yaml", sampler.config, model=sampler.model.card, **facts)
     waiting = [position for position in positions if not (out / f"{dataset.rows[position].key}.mp4").is_file()]
     for _ in range(len(positions) - len(waiting)):
         on_video()

@@ -120,7 +120,9 @@ def _measure_held_out(plan: Plan, run: Run, name: str, which: str) -> tuple[list
     for position in positions:
         clip = dataset.load(position)
         video = load_for(clip, videos / f"{clip.meta.key}.mp4")
-        values = measure_clip(Reference(clip), video, how.num_given, plan.config.columns)
+        values = measure_clip(
+            Reference(clip, num_conditioning_frames=how.num_given), video, how.num_given, plan.config.columns
+        )
         facts = (run.variant, run.seed, name, clip.meta.key, dataset.rows[position].scenario)
         rows.append({**dict(zip(FACTS, facts, strict=True)), **values})
         features.append(clip_features(video.rgb[how.num_given :]))

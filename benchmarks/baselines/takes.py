@@ -28,7 +28,7 @@ class SecondTake:
     What a right video can be asked for: where a scene is chaotic, its second take is another one. No dummy.
     """
 
-    def make(self, clip: Clip, renderer: Renderer) -> UInt8[np.ndarray, "t h w 3"]:
+    def make(self, clip: Clip, renderer: Renderer, num_conditioning_frames: int) -> UInt8[np.ndarray, "t h w 3"]:
         """Return the second take."""
         return another_take(clip, renderer, clip_generator(0, f"second_take/{clip.meta.key}", 0))
 
@@ -36,7 +36,7 @@ class SecondTake:
 class AnotherSeed:
     """A right video of another event of the same kind: good physics, wrong answer."""
 
-    def make(self, clip: Clip, renderer: Renderer) -> UInt8[np.ndarray, "t h w 3"]:
+    def make(self, clip: Clip, renderer: Renderer, num_conditioning_frames: int) -> UInt8[np.ndarray, "t h w 3"]:
         """Return a clip of the same scenario, drawn from another seed, with the rates and size of this one."""
         from physics_data.pipeline.generate import ClipTask, generate_clip
         from physics_data.scenarios.base import SceneSettings

@@ -12,10 +12,10 @@ from physics_data.renderers.base import Renderer
 
 
 class ObjectRemoved:
-    """The reference until half time; then its first moving object is gone, shadow and all."""
+    """The reference until the middle of the scored frames; then its first moving object is gone, shadow and all."""
 
-    def make(self, clip: Clip, renderer: Renderer) -> UInt8[np.ndarray, "t h w 3"]:
-        """Return the clip with the object removed from half time on.
+    def make(self, clip: Clip, renderer: Renderer, num_conditioning_frames: int) -> UInt8[np.ndarray, "t h w 3"]:
+        """Return the clip with the object removed in the second half of the scored frames.
 
         Raises:
             DataError: nothing in the scene moves.
@@ -23,18 +23,19 @@ class ObjectRemoved:
         spec, _, trajectory = clip.labelled
         name = _moving(spec, clip.meta.key)[0]
         empty = renderer.render(spec.without(name), trajectory.without(spec.body_index(name))).rgb
-        half = (len(clip.rgb) + 1) // 2
+        half = (num_conditioning_frames + len(clip.rgb) + 1) // 2
         return np.concatenate([clip.rgb[:half], empty[half:]])
 
 
 class ConstantVelocity:
-    """Every object goes on in a straight line with its first velocity: no gravity, no contact."""
+    """Every object goes on in a straight line with the velocity of the last conditioning frame: no forces."""
 
-    def make(self, clip: Clip, renderer: Renderer) -> UInt8[np.ndarray, "t h w 3"]:
+    def make(self, clip: Clip, renderer: Renderer, num_conditioning_frames: int) -> UInt8[np.ndarray, "t h w 3"]:
         """Return the scene drawn with straight motions."""
         spec, _, trajectory = clip.labelled
-        seconds = np.array(spec.seconds)[:, None, None]
-        straight = trajectory.position[:1] + seconds * trajectory.linear_velocity[:1]
+        last = max(num_conditioning_frames - 1, 0)
+        seconds = (np.array(spec.seconds) - spec.seconds[last])[:, None, None]
+        straight = trajectory.position[last] + seconds * trajectory.linear_velocity[last]
         return renderer.render(spec, replace(trajectory, position=straight)).rgb
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.baselines.base import NUM_CONDITIONING_FRAMES
+from eval.inputs import RECORD_NAME
 from eval.scoring import reference_positions
 from physics_data.core.atomic import atomic_folder
 from physics_data.core.dataset import ShardDataset
+from physics_data.core.provenance import write_provenance
 from physics_data.core.video import write_video
 from physics_data.renderers.base import Renderer
 
@@ -17,8 +20,12 @@ def write_baselines(
     limit: int | None = None,
     names: Sequence[str] | None = None,
     renderer: Renderer | None = None,
+    num_conditioning_frames: int = NUM_CONDITIONING_FRAMES,
 ) -> int:
     """Write ``out/<baseline>/<key>.mp4`` for the physics clips of a split; return the number of videos.
+
+    Every video begins with the ``num_conditioning_frames`` first frames of its clip. A record beside the videos says
+    how many they are and of which dataset.
 
     limit takes the first clips in the dataset's order; names chooses baselines (default: all); renderer draws the
     altered scenes (default: the ray caster that drew the dataset).
@@ -37,5 +44,9 @@ def write_baselines(
         with atomic_folder(Path(out) / name) as folder:
             for position in positions:
                 clip = dataset.load(position)
-                write_video(folder / f"{clip.meta.key}.mp4", baseline.make(clip, drawer), clip.meta.frame_rate)
+                video = baseline.make(clip, drawer, num_conditioning_frames).copy()
+                video[:num_conditioning_frames] = clip.rgb[:num_conditioning_frames]
+                write_video(folder / f"{clip.meta.key}.mp4", video, clip.meta.frame_rate)
+            facts = {"baseline": name, "reference": dataset.digest, "num_conditioning_frames": num_conditioning_frames}
+            write_provenance(folder / RECORD_NAME, None, **facts)
     return len(chosen) * len(positions)

@@ -162,6 +162,7 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
             "make the pinned dummies and the simulator's own videos",
             (
                 *("benchmarks", "baselines", str(folders.physics), "--split", "test", "--out", str(folders.systems)),
+                *("--num-conditioning-frames", str(NUM_GIVEN)),
                 *(part for name in SHOWN_BASELINES for part in ("--only", name)),
             ),
         ),

@@ -62,6 +62,7 @@ class SuiteInfo:
     columns:    metric → its meaning and direction, in one line
     headline:   metrics of the table; the last one decides the order
     is_paired:  every system has the same scenes
+    num_conditioning_frames:  first frames that are given and not scored; None = the caller says it
     """
 
     name: str
@@ -69,6 +70,7 @@ class SuiteInfo:
     columns: Mapping[str, str]
     headline: tuple[str, ...]
     is_paired: bool = True
+    num_conditioning_frames: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,14 @@ class Prepared:
     """The reference of an edition, made or found in the cache.
 
     fingerprint:  of the recipe and of every stored byte; results of different ones cannot share a page
+    num_conditioning_frames:  first frames of a video that are not scored
     """
 
     folder: Path | None
     keys: tuple[str, ...]
     fingerprint: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    num_conditioning_frames: int = 0
 
 
 Progress = Callable[[str, int, int], None]

@@ -34,7 +34,8 @@ _README = """# {name}: {summary}
 
 ## What to put back
 
-One video per scene, with the given frames at its beginning (the first frame of the video is the first frame given):
+One video per scene, with the given frames at its beginning (the first frame of the video is the first frame given).
+The given frames are not scored, also where a model was given fewer of them:
 
     my_model/{example}.mp4           one video per scene
     my_model/seed1/{example}.mp4     a random model: seeds {seeds}, a folder each
@@ -71,6 +72,7 @@ def export_tasks(info: SuiteInfo, prepared: Prepared, tasks: Iterable[Task], out
         if not records:
             raise DataError(f"suite '{info.name}' gives models nothing to start from; run it on any folder of videos.")
         facts = {"format": FORMAT, **prepared.facts, "fingerprint": prepared.fingerprint, "seeds": SEEDS}
+        facts["num_conditioning_frames"] = prepared.num_conditioning_frames
         write_text(folder / MANIFEST_NAME, json.dumps({**facts, "scenes": records}, indent=1) + "\n")
         table = io.StringIO()
         flat = [{k: v for k, v in record.items() if k != "camera"} for record in records]

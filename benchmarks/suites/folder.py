@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,10 +11,12 @@ from benchmarks.suites.base import Edition, Prepared, Progress, SuiteInfo, Task
 from benchmarks.suites.submissions import Submission, videos_in
 from eval.report.table import Kind, SeedScore
 from physics_data.core.errors import DataError, VideoError
+from physics_data.core.video import iterate_frames
 
 _COLUMNS = {
-    "permanence": "1 = nothing vanishes, appears, doubles, jumps or changes; the audit abstains where it cannot tell",
-    "realism": "1 = nothing gains energy; covers what moves as unaided things do",
+    "permanence": "1 = nothing vanishes, appears, doubles, jumps or changes; 0 where the audit cannot tell",
+    "realism": "1 = nothing gains energy; covers what moves as unaided things do; 0 where the audit cannot tell",
+    "measured": "share of permanence and realism that the audit could measure; what it could not counts as 0 in both",
     "permanence_coverage": "share of what would have to be judged that could be",
     "moved": "path lengths of all things, picture heights; where it is 0 the other figures mean nothing",
 }
@@ -23,7 +26,7 @@ class Folder:
     """What can be said of any videos, whatever their names, sizes and rates. Systems are compared only in words."""
 
     info: ClassVar[SuiteInfo] = SuiteInfo(
-        "folder", "audit of any videos, without a reference", _COLUMNS, ("realism", "permanence"), is_paired=False
+        "folder", "audit of any videos, without a reference", _COLUMNS, ("realism", "permanence"), False, None
     )
 
     def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:
@@ -55,7 +58,11 @@ class Folder:
         return tuple(submission.files)
 
     def score(self, prepared: Prepared, submission: Submission, keys: Collection[str]) -> Sequence[SeedScore]:
-        """Audit the named files; one that cannot be read gets the worst values."""
+        """Audit the named files after their conditioning frames; what cannot be read or measured gets the worst values.
+
+        An audit that abstains is no better than one that finds everything wrong: a video in which nothing moves would
+        else be the best of all.
+        """
         from eval.audit.video import audit_video
 
         rows = []
@@ -64,19 +71,22 @@ class Folder:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             row = SeedScore(submission.system, key, "any", "", "ok", "", digest, {})
             try:
-                audit = audit_video(path)
+                audit = audit_video(path, _start(path, prepared.num_conditioning_frames))
             except VideoError as error:
                 worst: dict[str, float | None] = dict.fromkeys(_COLUMNS, 0.0)
                 rows.append(replace(row, status="unreadable", reason=str(error), values=worst))
                 continue
+            both = (audit.permanence, audit.realism)
             values = {
-                "permanence": audit.permanence.value,
-                "realism": audit.realism.value,
+                "permanence": audit.permanence.value or 0.0,
+                "realism": audit.realism.value or 0.0,
+                "measured": sum(measure.value is not None for measure in both) / len(both),
                 "permanence_coverage": audit.permanence.coverage,
                 "moved": audit.moved,
             }
             first = f"{audit.events[0].kind} at {audit.events[0].seconds:.2f} s" if audit.events else ""
-            rows.append(replace(row, reason=first or audit.permanence.reason, values=values))
+            unknown = "; ".join(f"not measured: {measure.reason}" for measure in both if measure.value is None)
+            rows.append(replace(row, reason=first or unknown, values=values))
         return rows
 
     def gallery(
@@ -84,3 +94,13 @@ class Folder:
     ) -> dict[str, Any]:
         """Return nothing."""
         return {}
+
+
+def _start(path: Path, num_conditioning_frames: int) -> float:
+    """Return the time, s, of the first picture after the conditioning frames."""
+    if not num_conditioning_frames:
+        return 0.0
+    later = next(islice(iterate_frames(path), num_conditioning_frames, None), None)
+    if later is None:
+        raise VideoError(f"{path} has no picture after its {num_conditioning_frames} conditioning frames.")
+    return later[0]

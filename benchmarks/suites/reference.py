@@ -1,6 +1,5 @@
 """The reference scenes of a suite: built on demand, found again in the cache, and compared with the pinned ones."""
 
-import hashlib
 from pathlib import Path
 
 from benchmarks.suites.base import Edition, Prepared, Progress, Size
@@ -45,9 +44,8 @@ def build_reference(
         progress("building reference scenes", done, max(done, total))
 
     build(config, folder, workers=workers, on_clips=count)
-    rows = ShardDataset(folder).rows
-    content = hashlib.sha256("\n".join(f"{row.key} {row.sha256}" for row in rows).encode()).hexdigest()[:16]
-    mark = f"{recipe}-{content}"
+    dataset = ShardDataset(folder)
+    mark = f"{recipe}-{dataset.digest}"
     facts = {
         "suite": suite,
         "size": edition.size,
@@ -55,7 +53,7 @@ def build_reference(
         "salt_sha256": edition.commitment,
         "reference": standing(suite, edition, mark),
     }
-    return Prepared(folder, tuple(row.key for row in rows), mark, facts)
+    return Prepared(folder, tuple(row.key for row in dataset.rows), mark, facts)
 
 
 def standing(suite: str, edition: Edition, mark: str) -> str:

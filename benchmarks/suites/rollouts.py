@@ -1,11 +1,12 @@
 """Suites in which a model continues simulated scenes and is compared with the exact truth."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.baselines import BASELINES, CEILINGS, write_baselines
-from benchmarks.baselines.base import GIVEN_FRAMES
+from benchmarks.baselines.base import NUM_CONDITIONING_FRAMES
 from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo, Task
 from benchmarks.suites.reference import build_reference
 from benchmarks.suites.submissions import Submission, find_submissions
@@ -46,7 +47,8 @@ class Rollouts:
         """Build the reference, or finish or find it in the cache."""
         config = self.config(edition)
         total = sum(len(tasks) for tasks in config.shards().values())
-        return build_reference(self.info.name, edition, config, cache, workers, progress, total)
+        built = build_reference(self.info.name, edition, config, cache, workers, progress, total)
+        return replace(built, num_conditioning_frames=NUM_CONDITIONING_FRAMES)
 
     def tasks(self, prepared: Prepared) -> Iterator[Task]:
         """Yield prompt, first frames and camera of every scene."""
@@ -59,7 +61,7 @@ class Rollouts:
                 meta.key,
                 meta.caption,
                 spec.scenario,
-                clip.rgb[:GIVEN_FRAMES],
+                clip.rgb[: prepared.num_conditioning_frames],
                 meta.frame_rate,
                 meta.num_frames,
                 meta.height,
@@ -97,7 +99,8 @@ class Rollouts:
         rows: list[SeedScore] = []
         for key in keys:
             clip = dataset.load(dataset.find(key))
-            rows += [SeedScore(**vars(row), seed=submission.seed) for row in score_clip(clip, [submission.as_system()])]
+            scored = score_clip(clip, [submission.as_system()], prepared.num_conditioning_frames)
+            rows += [SeedScore(**vars(row), seed=submission.seed) for row in scored]
         return rows
 
     def gallery(
@@ -109,9 +112,10 @@ class Rollouts:
 
         dataset = self._dataset(prepared)
         files = {(s.system, s.seed): s.files for s in submissions}
-        write_worst(out, dataset, files, rows, count)
+        number = prepared.num_conditioning_frames
+        write_worst(out, dataset, files, rows, count, number)
         first = {name: found for (name, seed), found in sorted(files.items(), reverse=True)}
-        return timelines(dataset, first, tuple(BASELINES))
+        return timelines(dataset, first, number, tuple(BASELINES))
 
     def _dataset(self, prepared: Prepared) -> ShardDataset:
         assert prepared.folder is not None, "rollouts always have a reference"
@@ -120,4 +124,4 @@ class Rollouts:
 
 def rollout_info(name: str, summary: str) -> SuiteInfo:
     """Return what all rollout suites share of their description."""
-    return SuiteInfo(name, summary, metric_lines(), HEADLINE)
+    return SuiteInfo(name, summary, metric_lines(), HEADLINE, num_conditioning_frames=NUM_CONDITIONING_FRAMES)

@@ -11,6 +11,7 @@ from benchmarks.suites import SUITES
 from benchmarks.suites.base import Prepared, Progress, Suite
 from benchmarks.suites.store import RowStore, code_fingerprint, sha256_of
 from benchmarks.suites.submissions import Submission
+from eval.inputs import check_made_for, conditioning_frames, read_record
 from eval.report.bundle import GALLERY_NAME, write_bundle
 from eval.report.pages import CURVES_NAME, write_pages
 from eval.report.table import SeedScore
@@ -44,23 +45,28 @@ def run_suite(
     workers: int = 1,
     seed: int = 0,
     gallery: int = 10,
+    num_conditioning_frames: int | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
     """Score everything, write the bundle and its pages into ``out``, and return the summary's record.
 
     Videos that an earlier run scored, found by their sha256, are not scored again. Pinned systems are scored once per
-    reference, into the cache.
+    reference, into the cache. num_conditioning_frames is for suites that do not say it themselves.
 
     Raises:
-        DataError: a submission is called like a pinned system, or its seeds differ.
+        DataError: a submission is called like a pinned system, its seeds differ, it was made for other scenes, or was
+            given more frames than the suite leaves out.
         StorageError: the disk refused; scored rows stay.
     """
     out = Path(out)
+    prepared = replace(
+        prepared, num_conditioning_frames=_conditioning(suite, prepared, submissions, num_conditioning_frames)
+    )
     pinned, kinds = suite.pinned(prepared, progress)
     taken = sorted({s.system for s in submissions} & set(kinds))
     if taken:
         raise DataError(f"'{taken[0]}' is the name of a pinned system; rename the folder, or give another --name.")
-    scoring = f"{prepared.fingerprint}-{code_fingerprint()}"
+    scoring = f"{prepared.fingerprint}-{code_fingerprint()}-g{prepared.num_conditioning_frames}"
     rows: list[SeedScore] = []
     if pinned and prepared.folder is not None:
         store = RowStore(prepared.folder / f"pinned_{STORE_NAME}", scoring)
@@ -76,7 +82,10 @@ def run_suite(
         "columns": dict(suite.info.columns),
     }
     info = suite.info
-    record = write_bundle(out, rows, seed, facts, info.headline, kinds, info.is_paired, program="benchmarks")
+    number = prepared.num_conditioning_frames
+    record = write_bundle(
+        out, rows, seed, facts, info.headline, kinds, info.is_paired, "benchmarks", num_conditioning_frames=number
+    )
     progress("drawing the worst scenes", 0, 1)
     shown = [*submissions, *(p for p in pinned if p.system in ("simulator", "given_then_frozen"))]
     own = [row for row in rows if row.system not in kinds]
@@ -85,6 +94,20 @@ def run_suite(
     write_pages([out], out)
     progress("drawing the worst scenes", 1, 1)
     return record
+
+
+def _conditioning(suite: Suite, prepared: Prepared, submissions: Sequence[Submission], given: int | None) -> int:
+    """Return how many first frames are left out: what the suite says; else what is given, the records say, or none."""
+    name, fixed = suite.info.name, suite.info.num_conditioning_frames
+    folders = [(s.system, s.folder) for s in submissions]
+    if prepared.folder is not None:
+        check_made_for(folders, prepared.fingerprint, f"'{name}'")
+    if fixed is not None:
+        if given not in (None, fixed):
+            raise DataError(f"suite '{name}' gives {fixed} frames; leave --num-conditioning-frames {given} away.")
+        return conditioning_frames(folders, fixed)
+    known = any(read_record(folder).num_conditioning_frames is not None for _, folder in folders)
+    return conditioning_frames(folders, given if known or given is not None else 0)
 
 
 def score_all(

@@ -13,6 +13,9 @@ from eval.reference import Reference
 from eval.scoring import metric_table, track_video
 from physics_data.core.clip import Clip
 
+NUM_CONDITIONING_FRAMES = 1
+"""The violations are made from the first frame on; that one is what an image-to-video model is given."""
+
 
 class Scorer:
     """Scores videos of one reference clip.
@@ -22,7 +25,7 @@ class Scorer:
     """
 
     def __init__(self, clip: Clip, second_take: UInt8[np.ndarray, "t h w 3"]) -> None:
-        self.reference = Reference(clip)
+        self.reference = Reference(clip, num_conditioning_frames=NUM_CONDITIONING_FRAMES)
         self._second_take = second_take
         self._metrics = {
             name: metric for name, metric in metric_table().items() if metric.refuses(self.reference) is None
@@ -53,9 +56,9 @@ class Scorer:
         return found
 
     def _public(self, video: np.ndarray, tracks: Tracks) -> dict[str, float]:
-        pair = Comparison(
-            self.reference.clip.rgb, self._second_take, video, self._true_ids, self._found_ids(tracks), self._subject
-        )
+        reference = self.reference.clip.rgb
+        arrays = (reference, self._second_take, video, self._true_ids, self._found_ids(tracks))
+        pair = Comparison(*(array[NUM_CONDITIONING_FRAMES:] for array in arrays), subject=self._subject)
         found = {}
         for name in PUBLIC_MEASURES:
             measure = PUBLIC_MEASURES.get(name)()

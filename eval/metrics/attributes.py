@@ -51,22 +51,26 @@ def changes(
 ) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]:
     """Return how area and colour of an object change since it is first seen whole, beyond the reference's change.
 
-    Frames in which the video lacks it, or in which it touches something, are left out.
+    Frames in which the video lacks it, or in which it touches something, are left out. Where the conditioning frames
+    show it whole, it is compared with these.
 
     Units:
         area: logarithm of the ratio; colour: grey levels, length of the difference; 0 where a tracker reads no colour
     """
-    usable = track.whole[frames] if track.crowded is None else track.whole[frames] & ~track.crowded[frames]
-    kept = frames[usable]
-    if not len(kept):
+    given = np.flatnonzero(reference.clear(number, with_conditioning=True) & ~reference.scored)
+    usable = track.whole if track.crowded is None else track.whole & ~track.crowded
+    kept = np.concatenate([given, frames])
+    kept = kept[usable[kept]]
+    counted = reference.scored[kept]
+    if not counted.any():
         return np.zeros(0), np.zeros(0)
     area = np.log(track.area[kept] / reference.silhouette(number).seen[kept])
     if track.color is None:
-        return area - area[0], np.zeros(len(kept))
+        return (area - area[0])[counted], np.zeros(int(counted.sum()))
     _, rendering, _ = reference.clip.labelled
     true = np.array([rendering.rgb[k][rendering.instance_ids[k] == number].mean(axis=0) for k in kept])
     change = (track.color[kept] - track.color[kept[0]]) - (true - true[0])
-    return area - area[0], np.nan_to_num(np.linalg.norm(change, axis=-1))
+    return (area - area[0])[counted], np.nan_to_num(np.linalg.norm(change, axis=-1))[counted]
 
 
 def _score(reference: Reference, number: int, frames: np.ndarray, track: Track) -> float:

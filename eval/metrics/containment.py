@@ -95,12 +95,13 @@ def _stay(
     spec, rendering, _ = reference.clip.labelled
     names = [body.name for body in spec.instances]
     outline = rendering.amodal_masks[:, names.index(container)]
-    dark = ~near(reference.silhouette(number).seen > 0)
+    dark = ~near(reference.silhouette(number).seen > 0) & reference.scored
     hidden = inside[dark[inside] & outline[inside].any(axis=(1, 2))]
     room = mask_boxes(outline[hidden][:, None])[:, 0]
     asked = np.zeros(len(visible), bool)
     asked[inside] = True
-    after = np.flatnonzero(visible & (np.arange(len(visible)) > inside[-1]))
+    in_sight = reference.visible(number, with_conditioning=True)
+    after = np.flatnonzero(in_sight & (np.arange(len(visible)) > inside[-1]))
     asked[after[: MIN_FRAMES + 2]] = True
     shown = np.flatnonzero(asked & visible & reference.clear(number))
     return Stay(number, reference.tracked[number], inside, shown, hidden, room)

@@ -30,7 +30,7 @@ class Count:
         low, high = _bounds(reference)
         number = tracks.births + np.sum([track.presence for track in tracks.tracks], axis=0, dtype=np.int64)
         error = np.maximum(number - high, 0) + np.maximum(low - number, 0)
-        return max(0.0, 1.0 - float(error.sum() / low.sum()))
+        return max(0.0, 1.0 - float(error[reference.scored].sum() / low.sum()))
 
 
 def _bounds(reference: Reference) -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,7 @@ class Energy:
         for name, energy in due.items():
             track, clear = tracks.of(name), np.isfinite(energy)
             path = reference.lift(name, track.centroid, np.arange(len(energy)))
-            known = track.whole & np.isfinite(path).all(axis=1)
+            known = track.whole & np.isfinite(path).all(axis=1) & reference.scored
             shown = _energy(reference, name, np.where(known[:, None], path, 0.0), known, tracks.seconds)
             asked += int(clear.sum())
             seen += int((known & clear).sum())

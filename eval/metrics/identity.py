@@ -34,10 +34,10 @@ class Identity:
     def score(self, reference: Reference, tracks: Tracks) -> float:
         """Return IDF1 in [0, 1]."""
         strange = uncalled(reference, tracks)
-        return idf1([_frame(reference, tracks, k, int(strange[k])) for k in range(len(tracks.seconds))])
+        return idf1([_frame(reference, tracks, k, int(strange[k])) for k in np.flatnonzero(reference.scored)])
 
 
-def _frame(reference: Reference, tracks: Tracks, frame: int, strange: int) -> Detections:
+def _frame(reference: Reference, tracks: Tracks, frame: np.intp, strange: int) -> Detections:
     """Return what is due and found in a frame; overlap is 1 where a found object stands for a true one, else 0."""
     colors = alike(reference)
     true = [number for number, visible in due(reference).items() if visible[frame]]

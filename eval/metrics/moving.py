@@ -78,9 +78,10 @@ def noise(reference: Reference, name: str, order: int) -> float:
 def challenges(reference: Reference, order: int) -> list[Challenge]:
     """Return the objects whose place, velocity or acceleration can be asked for.
 
-    Dummies stay at the first place, keep the first velocity, or keep it up to the border of the image. One that is
-    right (its error is below twice the noise) is the truth itself there and cannot mark the zero; the next one does.
-    An object on which all dummies are right says nothing and is left out.
+    Dummies continue the last conditioning frame (else the first frame in which the object is seen whole): they stay at
+    its place, keep its velocity, or keep it up to the border of the image. One that is right (its error is below twice
+    the noise) is the truth itself there and cannot mark the zero; the next one does. An object on which all dummies are
+    right says nothing and is left out.
     """
     spec, _, _ = reference.clip.labelled
     found = []
@@ -135,10 +136,15 @@ def _dummies(
     center: Float[np.ndarray, "t 2"],
 ) -> list[Float[np.ndarray, "n 2"]]:
     spec, _, _ = reference.clip.labelled
-    first = int(frames[0])
-    velocity = (center[min(first + 1, len(center) - 1)] - center[first]) * spec.frame_rate
-    frozen = np.repeat(truth[:1], len(frames), axis=0)
-    steady = truth[0] + (seconds - seconds[0])[:, None] * velocity
+    number = next(i for i, other in reference.present_at_start.items() if other == name)
+    given = np.flatnonzero(reference.clear(number, with_conditioning=True) & ~reference.scored)
+    first = int(given[-1]) if len(given) else int(frames[0])
+    # One conditioning frame shows no velocity: the dummy is told that of the first interval.
+    other = first - 1 if len(given) and first > 0 else min(first + 1, len(center) - 1)
+    velocity = (center[first] - center[other]) * spec.frame_rate / ((first - other) or 1)
+    start = reference.lift(name, reference.silhouette(number).centroid[[first]], np.array([first]))
+    frozen = np.repeat(start, len(frames), axis=0)
+    steady = start + (seconds - spec.seconds[first])[:, None] * velocity
     corners = reference.lift(name, np.array([[0.0, 0.0], [spec.width, spec.height]]), np.array([first, first]))
     if not np.isfinite(corners).all():
         return [frozen, steady]

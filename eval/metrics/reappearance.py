@@ -46,7 +46,8 @@ class Reappearance:
             free = [
                 name
                 for number, name in reference.present_at_start.items()
-                if name in same and (name == back.name or not reference.visible(number)[back.hidden])
+                if name in same
+                and (name == back.name or not reference.visible(number, with_conditioning=True)[back.hidden])
             ]
             scores.append(max(_score(reference, back, tracks.of(name)) for name in free))
         return float(np.mean(scores))
@@ -54,6 +55,7 @@ class Reappearance:
 
 def _score(reference: Reference, back: Return, track: Track) -> float:
     frames = np.arange(back.hidden, back.end + 1)
+    frames = frames[reference.scored[frames]]
     shown = frames[track.presence[frames]]
     if not (shown >= back.back).any():
         return 0.0

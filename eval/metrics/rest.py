@@ -81,7 +81,7 @@ def _fall_values(reference: Reference, tracks: Tracks, name: str, frames: Int[np
     spec, _, _ = reference.clip.labelled
     track = tracks.of(name)
     height = reference.lift(name, track.centroid, np.arange(spec.num_frames))[:, 1]
-    known = track.whole & np.isfinite(height)
+    known = track.whole & np.isfinite(height) & reference.scored
     number = next(i for i, other in reference.present_at_start.items() if other == name)
     limit = reference.true_path(name)[:, 1] + _diameter(reference, number, name)
     values = np.zeros(len(frames))

@@ -43,7 +43,7 @@ def info(name: str, summary: str, source: str, *more: str) -> MetricInfo:
 
 @lru_cache(maxsize=4)
 def due(reference: Reference) -> dict[int, Bool[np.ndarray, "t"]]:
-    """Return, by instance id, the frames in which an object of the first frame must be seen; at least one each."""
+    """Return, by instance id, the scored frames in which an object of the first frame must be seen; at least one."""
     seen = {number: reference.visible(number) for number in reference.present_at_start}
     return {number: visible for number, visible in seen.items() if visible.any()}
 
@@ -56,15 +56,18 @@ def stretches(visible: Bool[np.ndarray, "t"]) -> list[Int[np.ndarray, "n"]]:
 
 @lru_cache(maxsize=4)
 def returns(reference: Reference) -> list[Return]:
-    """Return every return after at least one frame wholly out of sight, to at least three frames of sight."""
+    """Return every return in scored frames, after at least one frame wholly out of sight, to three frames of sight.
+
+    What comes back may have gone out of sight in the conditioning frames.
+    """
     found = []
-    for number, visible in due(reference).items():
+    for number in due(reference):
         seen = reference.silhouette(number).seen
-        runs = stretches(visible)
+        runs = stretches(reference.visible(number, with_conditioning=True))
         for before, after in pairwise(runs):
             gap = np.arange(before[-1] + 1, after[0])
             dark = gap[seen[gap] == 0]
-            if len(dark) and len(after) >= MIN_STRETCH:
+            if len(dark) and len(after) >= MIN_STRETCH and reference.scored[after[0]]:
                 name = reference.tracked[number]
                 found.append(Return(number, name, int(dark[0]), int(dark[-1]) + 1, int(after[0]), int(after[-1])))
     return found
@@ -94,5 +97,5 @@ def near(frames: Bool[np.ndarray, "t"]) -> Bool[np.ndarray, "t"]:
 
 
 def uncalled(reference: Reference, tracks: Tracks) -> Int[np.ndarray, "t"]:
-    """Return the pieces of each frame that are no object, less the objects that may have entered."""
-    return np.maximum(tracks.births - expected_late(reference)[1], 0)
+    """Return the pieces of each scored frame that are no object, less the objects that may have entered."""
+    return np.maximum(tracks.births - expected_late(reference)[1], 0) * reference.scored

@@ -60,7 +60,7 @@ def validate_clip(clip: Clip) -> list[TrackingRow]:
     The conditioned one is asked for what the first frame shows, the free one for everything that moves by more than a
     quarter of its size.
     """
-    reference = Reference(clip)
+    reference = Reference(clip, num_conditioning_frames=0)
     seconds = np.arange(len(clip.rgb)) / clip.meta.frame_rate
     covered = np.ones(len(clip.rgb), dtype=bool)
     rows = []

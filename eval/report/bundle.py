@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.inputs import check_conditioning_frames
 from eval.report.table import HEADLINE, Kind, SeedScore, read_rows, summarise, write_rows
 from eval.scoring import SceneScore
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import DataError
 from physics_data.core.provenance import git_commit, hardware, package_versions
 
-FORMAT = "worldsim.score/2"
+FORMAT = "worldsim.score/3"
 ROWS_NAME, SUMMARY_NAME, PAGE_NAME, GALLERY_NAME = "scenes.csv", "summary.json", "report.html", "gallery"
 
 
@@ -25,10 +26,13 @@ def write_bundle(
     kinds: Mapping[str, Kind] | None = None,
     is_paired: bool = True,
     program: str = "eval",
+    *,
+    num_conditioning_frames: int,
 ) -> dict[str, Any]:
     """Write ``scenes.csv`` and, recomputed from what was written, ``summary.json``; return the latter.
 
-    headline, kinds and is_paired are those of ``summarise``; program is what the command starts with.
+    headline, kinds and is_paired are those of ``summarise``; program is what the command starts with;
+    num_conditioning_frames is how many first frames were given to all systems and are not scored.
 
     Raises:
         DataError: rows that do not belong together.
@@ -38,6 +42,7 @@ def write_bundle(
     summary = summarise(read_rows(folder / ROWS_NAME), seed, headline, kinds, is_paired)
     record = {
         "format": FORMAT,
+        "num_conditioning_frames": num_conditioning_frames,
         **summary.model_dump(mode="json"),
         "is_paired": is_paired,
         "has_pins": bool(kinds),
@@ -65,6 +70,7 @@ def read_bundle(folder: Path) -> tuple[list[SeedScore], dict[str, Any]]:
         raise DataError(f"{folder / SUMMARY_NAME} cannot be read ({error!r}); score the videos again.") from error
     if version != FORMAT:
         raise DataError(f"{folder} has format '{version}', this version reads '{FORMAT}'; score the videos again.")
+    check_conditioning_frames(record.get("num_conditioning_frames"), str(folder / SUMMARY_NAME))
     kinds = {system["name"]: system["kind"] for system in record["systems"]} if record.get("has_pins") else None
     again = summarise(rows, seed, record["headline"], kinds, record["is_paired"]).model_dump(mode="json")
     changed = [name for name in again if not _equal(again[name], record.get(name))]
@@ -74,6 +80,21 @@ def read_bundle(folder: Path) -> tuple[list[SeedScore], dict[str, Any]]:
             "one of the two was changed. Score the videos again."
         )
     return rows, record
+
+
+def shared_conditioning_frames(records: Mapping[Path, Mapping[str, Any]]) -> int:
+    """Return the number of conditioning frames of bundles that are to share a table.
+
+    Raises:
+        DataError: it is not the same in all.
+    """
+    numbers = {folder: int(record["num_conditioning_frames"]) for folder, record in records.items()}
+    if len(set(numbers.values())) > 1:
+        raise DataError(
+            f"the results leave out different numbers of conditioning frames "
+            f"({', '.join(f'{folder}: {n}' for folder, n in numbers.items())}); score them with one number."
+        )
+    return next(iter(numbers.values()))
 
 
 def _equal(first: Any, second: Any) -> bool:

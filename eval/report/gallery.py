@@ -69,11 +69,16 @@ _MARKER = (225, 45, 45)
 
 
 def write_gallery(
-    folder: Path, dataset: ShardDataset, systems: Sequence[System], rows: Sequence[SceneScore], count: int
+    folder: Path,
+    dataset: ShardDataset,
+    systems: Sequence[System],
+    rows: Sequence[SceneScore],
+    count: int,
+    num_conditioning_frames: int,
 ) -> list[GalleryEntry]:
     """Write a sheet for each of a system's ``count`` worst clips: the reference above, the video with tracks below."""
     files = {(system.name, 0): system.files for system in systems}
-    return write_worst(folder, dataset, files, rows, count)
+    return write_worst(folder, dataset, files, rows, count, num_conditioning_frames)
 
 
 def write_worst(
@@ -82,6 +87,7 @@ def write_worst(
     files: Mapping[tuple[str, int], Mapping[str, Path]],
     rows: Sequence[SceneScore],
     count: int,
+    num_conditioning_frames: int,
 ) -> list[GalleryEntry]:
     """Write the sheets and their captions; files maps (system, seed) to its videos by key.
 
@@ -90,7 +96,7 @@ def write_worst(
     entries = []
     for row in worst_rows(rows, count):
         clip = dataset.load(dataset.find(row.key))
-        reference = Reference(clip)
+        reference = Reference(clip, num_conditioning_frames=num_conditioning_frames)
         try:
             video = load_for(clip, files[row.system, seed_of(row)][row.key])
         except VideoError:

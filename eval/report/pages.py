@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, write_bundle
+from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, shared_conditioning_frames, write_bundle
 from eval.report.page import show_estimate, write_page
 from eval.report.table import Kind, SeedScore, Summary
 from physics_data.core.atomic import write_text
@@ -27,8 +27,10 @@ def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, 
     curves: dict[str, dict[str, Any]] = {}
     pictures: list[tuple[Path, str]] = []
     record: dict[str, Any] = {}
+    records: dict[Path, dict[str, Any]] = {}
     for folder in bundles:
         found, record = read_bundle(folder)
+        records[folder] = record
         named: dict[str, Kind] = {system["name"]: system["kind"] for system in record["systems"]}
         known = {name for name, kind in kinds.items() if kind != "model"}
         rows += [row for row in found if row.system not in known]
@@ -37,12 +39,23 @@ def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, 
             curves[title] = {**lines, **curves.get(title, {})}
         captions = _read_json(folder / GALLERY_NAME / "captions.json")
         pictures += [(folder / GALLERY_NAME / file, caption) for file, caption in captions.items()]
+    number = shared_conditioning_frames(records)
     headline = tuple(record["headline"])
     shared = {name: record[name] for name in _FACTS if name in record}
     if len(bundles) > 1:
         pins = kinds if record["has_pins"] else None
         facts = {**shared, "results": [str(folder) for folder in bundles]}
-        record = write_bundle(out, rows, seed, facts, headline, pins, record["is_paired"], program="benchmarks")
+        record = write_bundle(
+            out,
+            rows,
+            seed,
+            facts,
+            headline,
+            pins,
+            record["is_paired"],
+            program="benchmarks",
+            num_conditioning_frames=number,
+        )
     summary = Summary(**{name: record[name] for name in Summary.model_fields})
     shown = {name: value for name, value in record.items() if name not in Summary.model_fields and name != "columns"}
     write_page(out / PAGE_NAME, summary, rows, shown, pictures, curves=curves, columns=record.get("columns"))

@@ -62,7 +62,7 @@ def timeline(reference: Reference, tracks: Tracks) -> Timeline:
         distances.append(np.where(clear, off, np.nan))
         faults += _first(clear & track.whole & (off > BROKEN_DISTANCE), f"{name} is at the wrong place")
     late = [reference.visible(i) for i in reference.tracked if i not in reference.present_at_start]
-    extra = np.maximum(tracks.births - (np.sum(late, axis=0) if late else 0), 0)
+    extra = np.maximum(tracks.births - (np.sum(late, axis=0) if late else 0), 0) * reference.scored
     faults += _first(extra > 0, "something is there that should not be")
     total = due + extra
     permanence = np.where(total > 0, hits / np.maximum(total, 1), np.nan)
@@ -80,7 +80,11 @@ def _first(wrong: np.ndarray, what: str) -> list[tuple[int, str]]:
 
 
 def timelines(
-    dataset: ShardDataset, systems: Mapping[str, Mapping[str, Path]], pinned: Sequence[str] = (), limit: int = 24
+    dataset: ShardDataset,
+    systems: Mapping[str, Mapping[str, Path]],
+    num_conditioning_frames: int,
+    pinned: Sequence[str] = (),
+    limit: int = 24,
 ) -> dict[str, Any]:
     """Return curve → system → mean over scenes at each second, for at most ``limit`` scenes, spread evenly.
 
@@ -90,7 +94,8 @@ def timelines(
     chosen = sorted({keys[int(i)] for i in np.linspace(0, len(keys) - 1, min(limit, len(keys)))})
     found: dict[str, list[Timeline]] = {name: [] for name in systems}
     for key in chosen:
-        reference = Reference(dataset.load(dataset.find(key)))
+        clip = dataset.load(dataset.find(key))
+        reference = Reference(clip, num_conditioning_frames=num_conditioning_frames)
         spec, _, _ = reference.clip.labelled
         if spec.camera.is_moving or not reference.present_at_start:
             continue

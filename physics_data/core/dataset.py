@@ -1,5 +1,6 @@
 """A dataset folder: ``dataset.yaml``, ``index.parquet`` and ``shards/*.tar``; random access by position or key."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,6 +67,12 @@ class ShardDataset:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits of all keys and checksums, which tell datasets apart whose keys are the same."""
+        lines = "\n".join(f"{row.key} {row.sha256}" for row in self.rows)
+        return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
     def load(self, position: int) -> Clip:
         """Read and verify one clip.

@@ -42,6 +42,19 @@ def vanishing(clip: Clip, frames: list[int]) -> np.ndarray:
     return rgb
 
 
+def emptied(clip: Clip, given: int) -> np.ndarray:
+    """Everything that moves or can be moved is missing from frame ``given`` on."""
+    spec, _, trajectory = clip.labelled
+    empty, rest = spec, trajectory
+    for body in spec.instances:
+        if not body.is_static:
+            index = empty.body_index(body.name)
+            empty, rest = empty.without(body.name), rest.without(index)
+    rgb = clip.rgb.copy()
+    rgb[given:] = _draw(empty, rest.position[given:])
+    return rgb
+
+
 def doubled(clip: Clip, frames: list[int]) -> np.ndarray:
     """A second first object stands 1.2 m above the floor, away from the others, in the given frames."""
     spec, _, trajectory = clip.labelled

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from eval.cli import app
 from eval.report.bundle import read_bundle
 from eval.report.table import summarise
+from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
 
+NONE = ("--num-conditioning-frames", "0")
 SCENES = (("free_drop", 0), ("free_drop", 1), ("collide", 0), ("collide", 1), ("occluder_pass", 0))
 
 
@@ -34,7 +36,7 @@ def workplace(tmp_path_factory):
     (flawed / "collide-toy-000000.mp4").write_bytes(b"not a video")
     (flawed / "collide-toy-000001.mp4").unlink()
     write_video(flawed / "birthday.mp4", clips[0].rgb, 16.0)
-    arguments = ["score", str(root / "systems"), "--reference", str(root / "data"), "--out", str(root / "out")]
+    arguments = ["score", str(root / "systems"), "--reference", str(root / "data"), "--out", str(root / "out"), *NONE]
     result = CliRunner().invoke(app, [*arguments, "--gallery", "1", "--json"])
     assert result.exit_code == 0, result.output
     return root, json.loads(result.stdout)
@@ -103,7 +105,15 @@ def test_a_changed_number_is_noticed(workplace, tmp_path):
 
 def test_workers_do_not_change_the_rows(workplace, tmp_path):
     root, _ = workplace
-    arguments = ["score", str(root / "systems"), "--reference", str(root / "data"), "--out", str(tmp_path / "two")]
+    arguments = [
+        "score",
+        str(root / "systems"),
+        "--reference",
+        str(root / "data"),
+        "--out",
+        str(tmp_path / "two"),
+        *NONE,
+    ]
     result = CliRunner().invoke(app, [*arguments, "--workers", "2", "--gallery", "0"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "two" / "scenes.csv").read_bytes() == (root / "out" / "scenes.csv").read_bytes()
@@ -122,6 +132,7 @@ def test_report_joins_bundles(workplace, tmp_path):
             str(tmp_path / name),
             "--gallery",
             "0",
+            *NONE,
         ]
         assert CliRunner().invoke(app, score).exit_code == 0
     joined = tmp_path / "joined.html"
@@ -132,6 +143,68 @@ def test_report_joins_bundles(workplace, tmp_path):
     assert "truth − flawed" in joined.read_text()
     again = CliRunner().invoke(app, ["report", str(tmp_path / "truth"), str(tmp_path / "truth"), "--out", str(joined)])
     assert isinstance(again.exception, DataError)
+
+
+def score(root, tmp_path, *more):
+    command = ["score", str(root / "systems"), "--reference", str(root / "data"), "--out", str(tmp_path / "o")]
+    return CliRunner().invoke(app, [*command, "--gallery", "0", *more])
+
+
+def test_the_number_of_conditioning_frames_must_be_known(workplace, tmp_path):
+    """Neither option nor record: refused with what to write. The option, or equal records: in the summary."""
+    root = tmp_path / "w"
+    shutil.copytree(workplace[0], root)
+    refused = score(root, tmp_path)
+    assert "--num-conditioning-frames N" in str(refused.exception)
+    for name, number in (("truth", 5), ("flawed", 3)):
+        (root / "systems" / name / "provenance.yaml").write_text(f"num_conditioning_frames: {number}\n")
+    assert "flawed: 3, truth: 5" in str(score(root, tmp_path).exception)
+    assert "would score 1 of them; give at least 5" in str(score(root, tmp_path, NONE[0], "4").exception)
+    assert score(root, tmp_path, NONE[0], "5").exit_code == 0
+    rows, record = read_bundle(tmp_path / "o")
+    assert record["num_conditioning_frames"] == 5
+    short = next(row for row in rows if row.system == "flawed" and row.status == "short")
+    assert short.values["survival"] == pytest.approx(4 / 12)
+    assert "leave nothing to score" in str(score(root, tmp_path, NONE[0], "17").exception)
+
+
+def test_videos_of_another_dataset_are_refused(workplace, tmp_path):
+    """The keys are the same; the record beside the videos tells them apart."""
+    root = tmp_path / "w"
+    shutil.copytree(workplace[0], root)
+    record = root / "systems" / "truth" / "provenance.yaml"
+    record.write_text("num_conditioning_frames: 0\nreference: 0123456789abcdef\n")
+    assert "made for other scenes (0123456789abcdef" in str(score(root, tmp_path, *NONE).exception)
+    record.write_text(f"num_conditioning_frames: 0\nreference: {ShardDataset(root / 'data').digest}\n")
+    assert score(root, tmp_path, *NONE).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["num_conditioning_frames: -1", "num_given: 1.5", "num_given: true", "[", "- 1", "\x00", "num_given: 99999"]
+)
+def test_a_damaged_record_is_one_sentence(workplace, tmp_path, text):
+    root = tmp_path / "w"
+    shutil.copytree(workplace[0], root)
+    (root / "systems" / "truth" / "provenance.yaml").write_text(text)
+    assert isinstance(score(root, tmp_path, *NONE).exception, DataError)
+
+
+def test_a_bundle_without_the_number_is_refused(workplace, tmp_path):
+    shutil.copytree(workplace[0] / "out", tmp_path / "out")
+    path = tmp_path / "out" / "summary.json"
+    record = json.loads(path.read_text())
+    del record["num_conditioning_frames"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(DataError, match="num_conditioning_frames"):
+        read_bundle(tmp_path / "out")
+
+
+def test_bundles_of_different_numbers_share_no_table(workplace, tmp_path):
+    shutil.copytree(workplace[0] / "out", tmp_path / "out")
+    path = tmp_path / "out" / "summary.json"
+    path.write_text(path.read_text().replace('"num_conditioning_frames": 0', '"num_conditioning_frames": 5'))
+    joined = ["report", str(workplace[0] / "out"), str(tmp_path / "out"), "--out", str(tmp_path / "p.html")]
+    assert "different numbers of conditioning frames" in str(CliRunner().invoke(app, joined).exception)
 
 
 def test_list_is_json_on_request():

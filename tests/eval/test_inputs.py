@@ -44,7 +44,7 @@ def test_another_rate_is_compared_in_seconds(tmp_path):
 @pytest.mark.parametrize("rate", [8, 12, 24, 32])
 def test_another_rate_does_not_change_the_motion(tmp_path, rate):
     """The same fall filmed at another rate has the same gravity."""
-    reference = Reference(toy_clip("projectile", 1))
+    reference = Reference(toy_clip("projectile", 1), num_conditioning_frames=0)
     spec, _, _ = reference.clip.labelled
     filmed = spec.model_copy(update={"frame_rate": float(rate), "num_frames": rate + 1})
     write_video(tmp_path / "other.mp4", ToyRenderer().render(filmed, closed_form(filmed, "")).rgb, float(rate))
@@ -66,8 +66,8 @@ def test_a_slide_show_covers_only_what_it_shows(tmp_path):
 
 @pytest.mark.parametrize("size", [128, 96, 256])
 def test_another_size_is_scaled(tmp_path, size):
-    reference = Reference(toy_clip("projectile"))
-    large = Reference(toy_clip("projectile", size=size)).clip.rgb
+    reference = Reference(toy_clip("projectile"), num_conditioning_frames=0)
+    large = Reference(toy_clip("projectile", size=size), num_conditioning_frames=0).clip.rgb
     write_video(tmp_path / "large.mp4", large, 16.0)
     video = load_for(reference.clip, tmp_path / "large.mp4")
     assert video.rgb.shape == reference.clip.rgb.shape

@@ -28,7 +28,7 @@ def measured(reference: Reference, rgb: np.ndarray) -> dict[str, float | None]:
 
 @pytest.fixture(scope="module")
 def scene() -> tuple[Reference, dict[str, float | None]]:
-    reference = Reference(toy_clip("collide"))
+    reference = Reference(toy_clip("collide"), num_conditioning_frames=0)
     return reference, measured(reference, reference.clip.rgb)
 
 
@@ -104,7 +104,7 @@ def test_switches_are_counted_object_by_object(scene):
     assert identity_switches(reference, by_hand(reference, once)) == 2
     there_and_back = {0: names, 2: names[::-1], 4: names}
     assert identity_switches(reference, by_hand(reference, there_and_back)) == 4
-    alike = Reference(toy_clip("collide_same"))
+    alike = Reference(toy_clip("collide_same"), num_conditioning_frames=0)
     same = tuple(alike.tracked.values())
     assert identity_switches(alike, by_hand(alike, {0: same, 3: same[::-1]})) == 0
 

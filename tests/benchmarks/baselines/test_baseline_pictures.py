@@ -30,7 +30,7 @@ def clip() -> Clip:
 
 def made(name: str, clip: Clip) -> np.ndarray:
     renderer: object = None  # these draw nothing
-    video = BASELINES.get(name)().make(clip, renderer)  # pyright: ignore[reportArgumentType]
+    video = BASELINES.get(name)().make(clip, renderer, 2)  # pyright: ignore[reportArgumentType]
     assert video.shape == clip.rgb.shape and video.dtype == np.uint8
     return video
 

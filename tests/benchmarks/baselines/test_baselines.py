@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines import BASELINES, CEILINGS, DUMMIES, write_baselines
-from eval.inputs import find_systems
+from eval.inputs import conditioning_frames, find_systems
 from eval.report.table import summarise
 from eval.scoring import reference_positions, score_systems
 from physics_data.core.conventions import DATASET_FORMAT
@@ -35,16 +35,18 @@ def scored(tmp_path_factory):
     dataset = ShardDataset(root / "data")
     assert write_baselines(dataset, root / "systems") == len(BASELINES) * len(clips)
     systems = find_systems(root / "systems", {row.key for row in dataset.rows})
-    rows = [row for found in score_systems(dataset, reference_positions(dataset, "test"), systems) for row in found]
+    number = conditioning_frames([(system.name, system.folder) for system in systems], None)
+    positions = reference_positions(dataset, "test")
+    rows = [row for found in score_systems(dataset, positions, systems, number) for row in found]
     summary = {system.name: system for system in summarise(rows, 0).systems}
     return root, dataset, summary
 
 
 def test_the_simulator_is_the_ceiling(scored):
     metrics = scored[2]["simulator"].metrics
-    assert metrics["object_permanence"].mean > 0.98
-    assert metrics["motion_realism"].mean > 0.95
-    assert metrics["overall"].coverage == 1.0
+    assert metrics["object_permanence"].mean > 0.99
+    assert metrics["motion_realism"].mean > 0.98
+    assert metrics["overall"].coverage > 0.8
 
 
 @pytest.mark.parametrize(
@@ -55,13 +57,13 @@ def test_the_simulator_is_the_ceiling(scored):
         ("mean_video", 0.02),
         ("blurred_truth", 0.02),
         ("noise", 0.02),
-        ("another_seed", 0.35),
-        ("cross_fade", 0.35),
-        ("camera_pan", 0.35),
-        ("reversed", 0.40),
-        ("given_then_frozen", 0.50),
-        ("constant_velocity", 0.65),
-        ("object_removed", 0.75),
+        ("another_seed", 0.02),
+        ("cross_fade", 0.02),
+        ("camera_pan", 0.02),
+        ("given_then_frozen", 0.02),
+        ("reversed", 0.20),
+        ("constant_velocity", 0.20),
+        ("object_removed", 0.25),
     ],
 )
 def test_dummies_stay_below(scored, name, most):
@@ -73,7 +75,7 @@ def test_dummies_stay_below(scored, name, most):
 def test_the_second_take_is_right(scored):
     metrics = scored[2]["second_take"].metrics
     assert metrics["object_permanence"].mean > 0.98
-    assert metrics["motion_realism"].mean > 0.93
+    assert metrics["motion_realism"].mean > 0.97
 
 
 def test_every_baseline_is_a_ceiling_or_a_dummy():
@@ -87,7 +89,7 @@ def test_dummies_fail_where_they_should(scored):
     assert frozen["free_drop"]["object_permanence"].mean > 0.95
     assert frozen["occluder_pass"]["object_permanence"].mean < 0.5  # what should be hidden is in view
     assert summary["frozen_first_frame"].metrics["motion_realism"].mean < 0.02
-    assert summary["object_removed"].metrics["object_permanence"].mean < 0.75
+    assert summary["object_removed"].metrics["object_permanence"].mean < 0.5
     assert summary["constant_velocity"].scenarios["occluder_pass"]["overall"].mean > 0.95
     assert summary["constant_velocity"].scenarios["free_drop"]["motion_realism"].mean < 0.05
 
@@ -97,8 +99,16 @@ def test_removed_object_takes_its_shadow_along(scored):
     row = next(row for row in dataset.rows if row.scenario == "free_drop")
     clip = dataset.load(dataset.find(row.key))
     video = read_video(root / "systems" / "object_removed" / f"{row.key}.mp4").rgb
-    assert np.abs(video[:9].astype(int) - clip.rgb[:9]).mean() < 1.5
-    assert np.ptp(video[9:].astype(int), axis=0).max() < 12  # nothing moves any more
+    assert np.abs(video[:11].astype(int) - clip.rgb[:11]).mean() < 1.5
+    assert np.ptp(video[11:].astype(int), axis=0).max() < 12  # nothing moves any more
+
+
+def test_every_baseline_begins_with_the_conditioning_frames(scored):
+    root, dataset, _ = scored
+    clip = dataset.load(0)
+    for name in BASELINES:
+        video = read_video(root / "systems" / name / f"{clip.meta.key}.mp4").rgb
+        assert np.abs(video[:5].astype(int) - clip.rgb[:5]).mean() < 2, name
 
 
 def test_choices_are_checked(scored, tmp_path):

@@ -139,7 +139,9 @@ def test_verify_notices_a_changed_row(tmp_path):
     rows = [
         row(system, key, value, seed) for system, value in (("a", 0.5), ("b", 0.25)) for key in KEYS for seed in (0, 1)
     ]
-    write_bundle(tmp_path, rows, 0, {"suite": "motion", "size": "quick"}, kinds={"b": "dummy"})
+    write_bundle(
+        tmp_path, rows, 0, {"suite": "motion", "size": "quick"}, kinds={"b": "dummy"}, num_conditioning_frames=5
+    )
     assert all(check.passed is not False for check in verify_bundle(tmp_path))
     write_pages([tmp_path], tmp_path)
     assert "| a | model | 0.500" in (tmp_path / "report.md").read_text()

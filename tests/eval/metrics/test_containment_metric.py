@@ -41,7 +41,8 @@ def carried(is_hidden):
     drawn = replace(rendering, rgb=colors[ids], instance_ids=ids, amodal_masks=amodal)
     meta = clip.meta.model_copy(update={"spec": spec})
     return Reference(
-        replace(clip, meta=meta, rgb=drawn.rgb, rendering=drawn, trajectory=replace(trajectory, position=position))
+        replace(clip, meta=meta, rgb=drawn.rgb, rendering=drawn, trajectory=replace(trajectory, position=position)),
+        num_conditioning_frames=0,
     )
 
 
@@ -77,4 +78,4 @@ def test_a_hidden_ball_shows_nowhere_but_at_its_box():
 
 
 def test_a_scene_without_container_is_refused():
-    assert "container" in (METRIC.refuses(Reference(toy_clip("free_drop"))) or "")
+    assert "container" in (METRIC.refuses(Reference(toy_clip("free_drop"), num_conditioning_frames=0)) or "")

@@ -41,7 +41,7 @@ def exact(reference, start=40):
 def test_exact_masks_give_a_perfect_score(place, scenario):
     reference, system, folder = place(scenario)
     np.savez_compressed(folder / f"{reference.clip.meta.key}.npz", masks=exact(reference))
-    (row,) = score_clip(reference.clip, [system], folder)
+    (row,) = score_clip(reference.clip, [system], 0, folder)
     given = {name: value for name, value in row.values.items() if value is not None}
     for name, value in given.items():
         info = METRICS.get(name).info
@@ -54,7 +54,7 @@ def test_masks_and_not_pixels_are_judged(place):
     masks = exact(reference)
     masks[8:] = 0
     np.savez_compressed(folder / f"{reference.clip.meta.key}.npz", masks=masks)
-    (row,) = score_clip(reference.clip, [system], folder)
+    (row,) = score_clip(reference.clip, [system], 0, folder)
     assert row.values["object_permanence"] < 0.6
 
 
@@ -86,13 +86,13 @@ def test_a_wrong_file_says_what_is_needed(place, case):
     arrays, words = WRONG[case]
     np.savez(folder / f"{reference.clip.meta.key}.npz", **arrays)
     with pytest.raises(DataError, match=words):
-        score_clip(reference.clip, [system], folder)
+        score_clip(reference.clip, [system], 0, folder)
 
 
 def test_missing_and_broken_files_are_errors(place):
     reference, system, folder = place("free_drop")
     with pytest.raises(DataError, match="no tracks"):
-        score_clip(reference.clip, [system], folder)
+        score_clip(reference.clip, [system], 0, folder)
     (folder / f"{reference.clip.meta.key}.npz").write_bytes(b"PK not a zip")
     with pytest.raises(DataError, match="cannot be read"):
-        score_clip(reference.clip, [system], folder)
+        score_clip(reference.clip, [system], 0, folder)
