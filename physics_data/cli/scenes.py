@@ -27,20 +27,25 @@ def new(
 
 def simulate(
     scene: Annotated[str, typer.Argument(help="A scene file (.yaml, .json), or the name of a scenario.")],
-    out: Annotated[Path, typer.Option(help="A video (.mp4, .gif, .webm, ...), or a folder for pictures and labels.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Video (.mp4, .gif, ...), 3-D animation (.glb, .gltf), or a folder for all labels."),
+    ],
     engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw: a scenario, or a file with ranges or choices.")] = 0,
     index: Annotated[int, typer.Option(min=0, help="Number of the draw.")] = 0,
     resolved: Annotated[Path | None, typer.Option(help="Also write the whole scene, every value stated.")] = None,
 ) -> None:
-    """Simulate one scene and write its video, or its pictures with all labels.
+    """Simulate one scene and write its video, its animated 3-D scene, or its pictures with all labels.
 
     Says what the scene file left open and what happens. `python -m physics_data new scene.yaml` writes an example.
 
     Examples: `python -m physics_data simulate scene.yaml --out clip.mp4`,
-    `python -m physics_data simulate collide --seed 3 --out collide.gif`
+    `python -m physics_data simulate collide --seed 3 --out collide.gif`,
+    `python -m physics_data simulate scene.yaml --out scene.glb`
     """
     from physics_data.pipeline.export_frames import write_frames
+    from physics_data.scenes.gltf import GLTF_SUFFIXES, write_gltf
     from physics_data.scenes.scene_file import load_scene
     from physics_data.simulation import SCENE_SUFFIXES, save_scene
     from physics_data.simulation import simulate as make_clip
@@ -51,7 +56,13 @@ def simulate(
     clip = make_clip(scene, seed=seed, index=index, engine=engine)
     if resolved is not None and clip.meta.spec is not None:
         save_scene(clip.meta.spec, resolved)
-    clip.save(out) if out.suffix else write_frames(clip, out)
+    if out.suffix.lower() in GLTF_SUFFIXES:
+        spec, _, trajectory = clip.labelled
+        write_gltf(spec, trajectory, out)
+    elif out.suffix:
+        clip.save(out)
+    else:
+        write_frames(clip, out)
     for event in clip.meta.events:
         messages.print(
             f"{event.seconds:6.2f} s  {event.kind.replace('_', ' ')}: {', '.join(event.bodies)}", markup=False
