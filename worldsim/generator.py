@@ -24,6 +24,13 @@ FAMILIES: Registry["VideoGenerator"] = Registry(
     {
         "WanPipeline": "worldsim.families.wan:Wan",
         "WanImageToVideoPipeline": "worldsim.families.wan:Wan",
+        "LTXPipeline": "worldsim.families.ltx:LTX",
+        "LTXImageToVideoPipeline": "worldsim.families.ltx:LTX",
+        "LTXConditionPipeline": "worldsim.families.ltx:LTX",
+        "CogVideoXPipeline": "worldsim.families.cogvideox:CogVideoX",
+        "CogVideoXImageToVideoPipeline": "worldsim.families.cogvideox:CogVideoX",
+        "HunyuanVideo15Pipeline": "worldsim.families.hunyuan15:HunyuanVideo15",
+        "HunyuanVideo15ImageToVideoPipeline": "worldsim.families.hunyuan15:HunyuanVideo15",
     },
 )
 """Class of a diffusers pipeline, as ``model_index.json`` names it, to the family that speaks for it."""
@@ -110,6 +117,8 @@ class VideoGenerator(ABC):
     family:           name, for messages and cards
     networks:         name → network; two where noise levels are shared between experts
     temporal_stride:  video frames of a latent frame; the first latent frame holds one
+    frame_multiple:   videos have frame_multiple k + 1 frames; None = temporal_stride
+    added_frames:     latent frames in front that are a copy of the first one and are dropped by ``decode``
     spatial_stride:   pixels along the side of a latent position
     size_multiple:    height and width must be multiples of it
     latent_channels:  of ``encode``
@@ -125,6 +134,8 @@ class VideoGenerator(ABC):
     spatial_stride: int
     size_multiple: int
     latent_channels: int
+    frame_multiple: int | None = None
+    added_frames: int = 0
     max_given: int | None = 0
     takes_last_frame: bool = False
     keeps_clean: bool = False
@@ -188,7 +199,7 @@ class VideoGenerator(ABC):
         Raises:
             DataError: this family takes no video of that length or size; names the nearest one that fits.
         """
-        stride, side = self.temporal_stride, self.size_multiple
+        stride, side = self.frame_multiple or self.temporal_stride, self.size_multiple
         nearest = max(0, round((num_frames - 1) / stride)) * stride + 1
         fits = [max(side, round(length / side) * side) for length in (height, width)]
         if num_frames != nearest or fits != [height, width]:
@@ -198,7 +209,7 @@ class VideoGenerator(ABC):
                 f"{fits[1]}x{fits[0]}."
             )
         size = (height // self.spatial_stride, width // self.spatial_stride)
-        return self.latent_channels, (num_frames - 1) // stride + 1, *size
+        return self.latent_channels, (num_frames - 1) // self.temporal_stride + 1 + self.added_frames, *size
 
     @abstractmethod
     def encode(self, video: Video) -> Latents:

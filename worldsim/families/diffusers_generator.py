@@ -136,15 +136,24 @@ class DiffusersGenerator(VideoGenerator):
 
     @torch.no_grad()
     def denoise_all(
-        self, noise: Latents, conditions: Conditions, negative: Conditions | None, num_steps: int, guidance_scale: float
+        self,
+        noise: Latents,
+        conditions: Conditions,
+        negative: Conditions | None,
+        num_steps: int,
+        guidance_scale: float,
+        generator: Any = None,
     ) -> Latents:
-        """Return the latents that the pipeline's scheduler leads to from noise. ``negative`` None = no guidance."""
+        """Return the latents that the pipeline's scheduler leads to from noise.
+
+        ``negative`` None = no guidance; ``generator``: for schedulers that add noise on the way.
+        """
         scheduler = copy.deepcopy(self.part("scheduler"))
         x_t = noise * scheduler.init_noise_sigma if hasattr(scheduler, "init_noise_sigma") else noise
         for number, timestep in enumerate(self.timesteps(scheduler, num_steps, noise.shape)):
             t = torch.full((len(x_t),), self.time_of(timestep), dtype=torch.float64, device=x_t.device)
             prediction = self.guided(x_t, t, conditions, negative, guidance_scale)
-            x_t = self.step(scheduler, prediction, timestep, x_t, number)
+            x_t = self.step(scheduler, prediction, timestep, x_t, number, generator)
             x_t = self.with_given(x_t, conditions)
         return x_t
 
@@ -175,7 +184,9 @@ class DiffusersGenerator(VideoGenerator):
         """Return the diffusion time t of a timestep."""
         return float(timestep.double() / self.prediction_steps)
 
-    def step(self, scheduler: Any, prediction: Latents, timestep: Any, x_t: Latents, number: int) -> Latents:
+    def step(
+        self, scheduler: Any, prediction: Latents, timestep: Any, x_t: Latents, number: int, generator: Any
+    ) -> Latents:
         """Do one step of the scheduler."""
         return scheduler.step(prediction, timestep, x_t, return_dict=False)[0]
 
@@ -240,7 +251,8 @@ class DiffusersGenerator(VideoGenerator):
         if scale != 1:
             text = self.encode_text([sampling.negative_prompt] * len(prompts))
             negative = replace(conditions, text=text)
-        latents = self.denoise_all(noise, conditions, negative, sampling.num_steps or self.default_steps, scale)
+        steps = sampling.num_steps or self.default_steps
+        latents = self.denoise_all(noise, conditions, negative, steps, scale, generator)
         return self.decode(latents).clamp(-1, 1)
 
     def save(self, folder: Path) -> None:

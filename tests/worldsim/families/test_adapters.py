@@ -35,7 +35,7 @@ def prediction(generator: Any, name: str, t: float = 0.9) -> torch.Tensor:
         return generator.denoise(noise, torch.tensor([t]), own_conditions(generator, CASES[name]))
 
 
-@pytest.mark.parametrize("name", ["wan21_t2v", "wan21_i2v", "wan22_ti2v", "wan22_a14b"])
+@pytest.mark.parametrize("name", ["wan21_t2v", "wan21_i2v", "wan22_a14b", "ltx", "cogvideox_i2v", "hunyuan15"])
 def test_the_pipeline_loads_what_we_save(
     name: str, pipeline_folder: Callable[[str], Path], opened: Callable[[str], Any], tmp_path: Path
 ) -> None:
@@ -75,6 +75,15 @@ def test_an_adapter_of_another_base_is_refused(pipeline_folder: Callable[[str], 
     with pytest.raises(CheckpointError, match="text-to-video"):
         load_adapter(VideoGenerator.from_pretrained(pipeline_folder("wan21_i2v")), tmp_path / "adapter")
     load_adapter(VideoGenerator.from_pretrained(pipeline_folder("wan21_t2v")), tmp_path / "adapter")
+
+
+def test_an_adapter_of_another_family_is_refused(pipeline_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    save_adapter(adapted(pipeline_folder("wan21_t2v")), tmp_path / "adapter")
+    with pytest.raises(CheckpointError, match="is an adapter of Wan, the model is LTX"):
+        load_adapter(VideoGenerator.from_pretrained(pipeline_folder("ltx")), tmp_path / "adapter")
+    (tmp_path / "adapter" / "card.json").unlink()
+    with pytest.raises(CheckpointError, match="is not in this network"):
+        load_adapter(VideoGenerator.from_pretrained(pipeline_folder("ltx")), tmp_path / "adapter")
 
 
 def test_targets_that_match_nothing_are_refused(pipeline_folder: Callable[[str], Path]) -> None:

@@ -1,12 +1,14 @@
 """Our calls of a family's network against those of its own diffusers pipeline, on tiny random folders."""
 
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from PIL import Image
 
 from tests.worldsim.families.tiny_pipelines import D
@@ -17,13 +19,17 @@ PROMPT = "a red ball falls"
 
 @dataclass(frozen=True)
 class Case:
-    """A pipeline to compare with. pipeline: class, if another than that of the folder; image: give a first frame."""
+    """A pipeline to compare with.
+
+    image: give a first frame; pipeline: class, if another than that of the folder; decodes: False compares latents
+    """
 
     folder: str
     size: tuple[int, int, int]
     image: bool = False
     pipeline: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
+    decodes: bool = True
 
 
 CASES = {
@@ -32,6 +38,20 @@ CASES = {
     "wan22_ti2v": Case("wan22_ti2v", (9, 32, 64)),
     "wan22_ti2v_image": Case("wan22_ti2v", (9, 32, 64), image=True, pipeline="WanImageToVideoPipeline"),
     "wan22_a14b": Case("wan22_a14b", (9, 32, 48)),
+    "ltx": Case("ltx", (9, 64, 96), options=(("frame_rate", 25),)),
+    "ltx_image": Case(
+        "ltx", (17, 64, 96), image=True, pipeline="LTXImageToVideoPipeline", options=(("frame_rate", 25),)
+    ),
+    "ltx_timed": Case("ltx_timed", (9, 64, 96), options=(("frame_rate", 25),), decodes=False),
+    "ltx_condition": Case(
+        "ltx_condition", (17, 64, 96), image=True, options=(("frame_rate", 25), ("image_cond_noise_scale", 0.0))
+    ),
+    "cogvideox": Case("cogvideox", (9, 64, 64), options=(("max_sequence_length", 16),)),
+    "cogvideox_dpm": Case("cogvideox_dpm", (9, 64, 64), options=(("max_sequence_length", 16),), decodes=False),
+    "cogvideox15": Case("cogvideox15", (9, 64, 64), options=(("max_sequence_length", 16),)),
+    "cogvideox_i2v": Case("cogvideox_i2v", (9, 64, 64), image=True, options=(("max_sequence_length", 16),)),
+    "hunyuan15": Case("hunyuan15", (9, 64, 64)),
+    "hunyuan15_i2v": Case("hunyuan15_i2v", (9, 64, 64), image=True),
 }
 
 
@@ -66,7 +86,9 @@ class Recorded:
     results: list[torch.Tensor]
 
 
-def run_pipeline(pipeline: Any, case: Case, steps: int, guidance: float) -> tuple[Recorded, torch.Tensor]:
+def run_pipeline(
+    pipeline: Any, case: Case, steps: int, guidance: float, noise: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Recorded, torch.Tensor]:
     recorded = Recorded([], [])
     networks = [one for one in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if one is not None]
 
@@ -76,22 +98,39 @@ def run_pipeline(pipeline: Any, case: Case, steps: int, guidance: float) -> tupl
 
     handles = [network.register_forward_hook(record, with_kwargs=True) for network in networks]
     frames, height, width = case.size
-    options: dict[str, Any] = {"guidance_scale": guidance, **dict(case.options)}
+    options: dict[str, Any] = {"height": height, "width": width, "guidance_scale": guidance, **dict(case.options)}
+    if "Hunyuan" in type(pipeline).__name__:
+        pipeline.guider = type(pipeline.guider)(guidance_scale=guidance, enabled=guidance != 1)
+        options = {name: options[name] for name in ("height", "width") if not case.image}
+    if "CogVideoX" in type(pipeline).__name__:
+        options["latents"] = noise.transpose(1, 2)
     if case.image:
         options["image"] = to_pil(picture(height, width))
+    # Where a pipeline draws from the posterior of a given frame, we take its mean.
+    monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda self, generator=None: self.mode())
     out = pipeline(
         prompt=PROMPT,
-        height=height,
-        width=width,
         num_frames=frames,
         num_inference_steps=steps,
         generator=torch.Generator().manual_seed(5),
-        output_type="np",
+        output_type="np" if case.decodes else "latent",
         **options,
-    )
+    ).frames
+    monkeypatch.undo()
     for handle in handles:
         handle.remove()
-    return recorded, torch.from_numpy(out.frames)
+    return recorded, torch.as_tensor(out)
+
+
+def as_latents(generator: Any, values: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """What a network or pipeline returned, as b c t h w."""
+    if generator.family == "CogVideoX":
+        return values.transpose(1, 2)
+    return generator.folder.pipeline_class._unpack_latents(values, *shape[2:]) if values.ndim == 3 else values
+
+
+def noise_of(generator: Any, case: Case) -> torch.Tensor:
+    return torch.randn((1, *generator.latent_shape(*case.size)), generator=torch.Generator().manual_seed(5))
 
 
 def own_conditions(generator: Any, case: Case) -> Conditions:
@@ -102,42 +141,52 @@ def own_conditions(generator: Any, case: Case) -> Conditions:
 
 @pytest.mark.parametrize("name", CASES)
 def test_first_training_forward_is_the_pipelines_first_call(
-    name: str, pipeline_folder: Callable[[str], Path], opened: Callable[[str], Any]
+    name: str,
+    pipeline_folder: Callable[[str], Path],
+    opened: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case = CASES[name]
     generator = opened(case.folder)
-    pipeline = own_pipeline(pipeline_folder(case.folder), case)
-    recorded, _ = run_pipeline(pipeline, case, 3, 1.0)
-    conditions = own_conditions(generator, case)
-    noise = torch.randn((1, *generator.latent_shape(*case.size)), generator=torch.Generator().manual_seed(5))
-    scheduler = generator.part("scheduler")
-    timestep = generator.timesteps(scheduler, 3, noise.shape)[0]
+    noise = noise_of(generator, case)
+    recorded, _ = run_pipeline(own_pipeline(pipeline_folder(case.folder), case), case, 3, 1.0, noise, monkeypatch)
+    timestep = generator.timesteps(copy.deepcopy(generator.part("scheduler")), 3, noise.shape)[0]
     t = torch.tensor([generator.time_of(timestep)], dtype=torch.float64)
     calls: list[dict[str, Any]] = []
     handle = generator.network.register_forward_hook(
-        lambda _, __, kwargs, out: calls.append(dict(kwargs)), with_kwargs=True
+        lambda _, __, named, out: calls.append(dict(named)), with_kwargs=True
     )
-    ours = generator.denoise(noise, t, conditions)
+    with torch.no_grad():
+        ours = generator.denoise(noise, t, own_conditions(generator, case))
     handle.remove()
     for key, value in recorded.calls[0].items():
         if isinstance(value, torch.Tensor):
-            assert torch.equal(calls[0][key].to(value), value), key
-    theirs = (
-        generator.unpacked(recorded.results[0], noise.shape)
-        if hasattr(generator, "unpacked")
-        else (recorded.results[0])
-    )
-    assert torch.equal(ours, theirs)
+            assert torch.equal(calls[0][key].to(value).expand_as(value), value), key
+    assert torch.equal(ours, as_latents(generator, recorded.results[0], noise.shape))
 
 
-@pytest.mark.parametrize("guidance", [1.0, 4.0])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "guidance"),
+    [(name, guidance) for name in CASES for guidance in (1.0, 4.0) if guidance != 1 or "hunyuan" not in name],
+)
 def test_sampling_is_the_pipelines(
-    name: str, guidance: float, pipeline_folder: Callable[[str], Path], opened: Callable[[str], Any]
+    name: str,
+    guidance: float,
+    pipeline_folder: Callable[[str], Path],
+    opened: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case = CASES[name]
     generator = opened(case.folder)
-    _, theirs = run_pipeline(own_pipeline(pipeline_folder(case.folder), case), case, 3, guidance)
+    noise = noise_of(generator, case)
+    pipeline = own_pipeline(pipeline_folder(case.folder), case)
+    _, theirs = run_pipeline(pipeline, case, 3, guidance, noise, monkeypatch)
+    if not case.decodes:
+        conditions = own_conditions(generator, case)
+        negative = None if guidance == 1 else replace(conditions, text=generator.encode_text([""]))
+        ours = generator.denoise_all(noise, conditions, negative, 3, guidance, torch.Generator().manual_seed(5))
+        assert torch.allclose(ours, as_latents(generator, theirs, noise.shape), atol=2e-5)
+        return
     frames, height, width = case.size
     ours = generator.sample(
         [PROMPT],
