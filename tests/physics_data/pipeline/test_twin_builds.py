@@ -45,7 +45,7 @@ def make_twins(task, settings, root_seed, renderer_name, streams) -> list[Clip]:
         plain = ClipTask("occluder_pass", task.engine, task.index + shift)
         worlds[name] = generate_clip(plain, settings, root_seed, renderer_name, streams).clip
     clips = []
-    for role in ("AA", "BB", "AB", "BA"):
+    for letter, role in zip("cadb", ("AA", "BB", "AB", "BA"), strict=True):
         first, second = worlds[role[0]], worlds[role[1]]
         rgb = np.concatenate([first.rgb[:8], second.rgb[8:]])
         twin = TwinInfo(
@@ -56,7 +56,7 @@ def make_twins(task, settings, root_seed, renderer_name, streams) -> list[Clip]:
             is_hidden=True,
             severity=0.0 if role in ("AA", "BB") else task.severity,
         )
-        meta = first.meta.model_copy(update={"key": f"{task.key}-{role}", "split": task.split, "twin": twin})
+        meta = first.meta.model_copy(update={"key": f"{task.key}-{letter}", "split": task.split, "twin": twin})
         clips.append(Clip(meta, rgb, dataclasses.replace(first.rendering, rgb=rgb), first.trajectory))
     return clips
 
