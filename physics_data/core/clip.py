@@ -1,8 +1,9 @@
 """``Clip``: a video with everything that is known about it; physics clips know all, footage knows pixels."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -159,6 +160,9 @@ class ClipMeta(StrictModel):
         return self.spec.model_copy(update={"bodies": bodies})
 
 
+Labels = TypeVar("Labels")
+"""Labels of every frame: a dataclass of arrays whose first axis is the frame."""
+
 Stream = Literal["optical_flow", "backward_flow", "normal_map", "object_coordinates"]
 """Labels a renderer draws only when asked; the two flows come with their visibility."""
 
@@ -224,6 +228,22 @@ class Clip:
             raise DataError(f"clip '{self.meta.key}' has rgb of shape {self.rgb.shape}, its record says {expected}.")
         if self.meta.source == "physics" and not (self.rendering and self.trajectory and self.meta.spec):
             raise DataError(f"physics clip '{self.meta.key}' lacks its spec, rendering or trajectory; build it again.")
+
+    def by_world(self, make: Callable[[SceneSpec], Labels]) -> Labels:
+        """Return labels of every frame, each made from the scene that the frame shows (``ClipMeta.spec_at``).
+
+        Args:
+            make: returns the labels of all frames as if they all showed the scene that it is given
+        """
+        first = make(self.meta.spec_at(0))
+        if self.meta.twin is None or (switch := self.meta.twin.switch_frame) is None:
+            return first
+        second = make(self.meta.spec_at(switch))
+        joined = {
+            field.name: np.concatenate([getattr(first, field.name)[:switch], getattr(second, field.name)[switch:]])
+            for field in fields(first)  # pyright: ignore[reportArgumentType]
+        }
+        return replace(first, **joined)  # pyright: ignore[reportArgumentType, reportCallIssue, reportType]
 
     @property
     def labelled(self) -> tuple[SceneSpec, Rendering, Trajectory]:

@@ -1,11 +1,12 @@
 """What each body weighs, how it meets others, and the energy and momentum it carries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from physics_data.core.clip import Clip
+from physics_data.core.clip import Clip, Event
 from physics_data.core.mechanics import (
     body_angular_momentum,
     body_kinetic_energy,
@@ -13,11 +14,15 @@ from physics_data.core.mechanics import (
     body_potential_energy,
     inertia_tensor,
 )
+from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
 class BodyLabels:
-    """Mechanics of the bodies of a clip, in the order of ``SceneSpec.bodies``.
+    """Mechanics of the bodies of a clip at every frame, in the order of ``SceneSpec.bodies``.
+
+    In a clip of two worlds they are those of the bodies that the frame shows (``ClipMeta.spec_at``).
 
     Mass, inertia, energy and momentum are NaN for static and scripted bodies, which have none that matters; energy
     and momentum also in frames in which the body is nowhere (``Trajectory.present``).
@@ -35,11 +40,11 @@ class BodyLabels:
         angular_momentum:      kg m²/s, world frame, about the body's own centre of mass
     """
 
-    mass: Float[np.ndarray, "o"]
-    inertia: Float[np.ndarray, "o 3 3"]
-    friction: Float[np.ndarray, "o"]
-    restitution: Float[np.ndarray, "o"]
-    measured_restitution: Float[np.ndarray, "o"]
+    mass: Float[np.ndarray, "t o"]
+    inertia: Float[np.ndarray, "t o 3 3"]
+    friction: Float[np.ndarray, "t o"]
+    restitution: Float[np.ndarray, "t o"]
+    measured_restitution: Float[np.ndarray, "t o"]
     kinetic_energy: Float[np.ndarray, "t o"]
     potential_energy: Float[np.ndarray, "t o"]
     momentum: Float[np.ndarray, "t o 3"]
@@ -52,19 +57,29 @@ def body_labels(clip: Clip) -> BodyLabels:
     Raises:
         DataError: the clip is footage.
     """
-    spec, _, trajectory = clip.labelled
+    _, _, trajectory = clip.labelled
+    return clip.by_world(lambda spec: _labels(clip.meta.events, spec, trajectory))
+
+
+def _labels(events: Sequence[Event], spec: SceneSpec, trajectory: Trajectory) -> BodyLabels:
+    frames = (trajectory.num_frames, len(spec.bodies))
     measured: dict[str, list[float]] = {}
-    for event in clip.meta.events:
+    for event in events:
         if event.restitution is not None:
             for name in event.bodies:
                 measured.setdefault(name, []).append(event.restitution)
     unknown = np.full((3, 3), np.nan)
+    inertia = np.array([inertia_tensor(body) if body.is_dynamic else unknown for body in spec.bodies])
+
+    def constant(values: list[float]) -> Float[np.ndarray, "t o"]:
+        return np.broadcast_to(np.array(values), frames)
+
     labels = BodyLabels(
-        mass=np.array([body.mass if body.is_dynamic else np.nan for body in spec.bodies]),
-        inertia=np.array([inertia_tensor(body) if body.is_dynamic else unknown for body in spec.bodies]),
-        friction=np.array([body.surface.friction for body in spec.bodies]),
-        restitution=np.array([body.surface.restitution for body in spec.bodies]),
-        measured_restitution=np.array([float(np.mean(measured.get(body.name, [np.nan]))) for body in spec.bodies]),
+        mass=constant([body.mass if body.is_dynamic else np.nan for body in spec.bodies]),
+        inertia=np.broadcast_to(inertia, (*frames, 3, 3)),
+        friction=constant([body.surface.friction for body in spec.bodies]),
+        restitution=constant([body.surface.restitution for body in spec.bodies]),
+        measured_restitution=constant([float(np.mean(measured.get(body.name, [np.nan]))) for body in spec.bodies]),
         kinetic_energy=body_kinetic_energy(spec, trajectory),
         potential_energy=body_potential_energy(spec, trajectory),
         momentum=body_momentum(spec, trajectory),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from physics_data.core.clip import Rendering
+from physics_data.core.clip import Clip, Rendering
 from physics_data.core.errors import SceneSpecError
 from physics_data.core.geometry import rotation_matrix
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Mesh, SceneSpec, Shape, Sphere
@@ -46,36 +46,47 @@ class OrientedBoxes:
 
     Units:
         center:        m, world frame; differs from the body's origin for meshes and compounds
-        half_extents:  m, along the body's axes
+        half_extents:  m, along the body's axes; others after the switch in a clip of two worlds
         orientation:   world_from_body, unit quaternion wxyz
     """
 
     center: Float[np.ndarray, "t o 3"]
-    half_extents: Float[np.ndarray, "o 3"]
+    half_extents: Float[np.ndarray, "t o 3"]
     orientation: Float[np.ndarray, "t o 4"]
 
     def corners(self) -> Float[np.ndarray, "t o 8 3"]:
         """Return the corners, m, world frame; the last axis of the box runs fastest."""
         signs = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
-        local = signs * self.half_extents[:, None]
-        turned = np.einsum("toij,ocj->toci", rotation_matrix(self.orientation), local)
+        local = signs * self.half_extents[:, :, None]
+        turned = np.einsum("toij,tocj->toci", rotation_matrix(self.orientation), local)
         return self.center[:, :, None] + turned
 
     def overhang(self, frame: int, instance: int, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
         """Return how far world points lie outside a box along its axes, m; negative inside."""
         world_from_body = rotation_matrix(self.orientation[frame, instance])
         local = (points - self.center[frame, instance]) @ world_from_body
-        return (np.abs(local) - self.half_extents[instance]).max(axis=-1)
+        return (np.abs(local) - self.half_extents[frame, instance]).max(axis=-1)
+
+
+def clip_boxes(clip: Clip) -> OrientedBoxes:
+    """Return the 3-D boxes of all instances of a physics clip, at every frame those of the bodies that it shows.
+
+    Raises:
+        DataError: the clip is footage.
+    """
+    _, _, trajectory = clip.labelled
+    return clip.by_world(lambda spec: oriented_boxes(spec, trajectory))
 
 
 def oriented_boxes(spec: SceneSpec, trajectory: Trajectory) -> OrientedBoxes:
-    """Return the 3-D boxes of all instances at every frame."""
+    """Return the 3-D boxes of all instances of one scene at every frame; ``clip_boxes`` takes a clip of two worlds."""
     bodies = [index for index, body in enumerate(spec.bodies) if body.is_instance]
     extents = [shape_box(spec.bodies[index].shape) for index in bodies]
     middle = np.array([center for center, _ in extents]).reshape(-1, 3)
     orientation = trajectory.orientation[:, bodies]
     center = trajectory.position[:, bodies] + np.einsum("toij,oj->toi", rotation_matrix(orientation), middle)
-    return OrientedBoxes(center, np.array([half for _, half in extents]).reshape(-1, 3), orientation)
+    half = np.array([half for _, half in extents]).reshape(-1, 3)
+    return OrientedBoxes(center, np.broadcast_to(half, center.shape), orientation)
 
 
 def shape_box(shape: Shape) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:

@@ -7,12 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from physics_data.core.clip import Clip, Rendering
-from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
-from physics_data.core.scene import SceneSpec
-from physics_data.core.trajectory import Trajectory
-
-DEPTH_TOLERANCE = 1e-3
-"""A point counts as the surface at its pixel up to this share of its depth, beside what the slope explains."""
+from physics_data.core.scene import Body, SceneSpec
+from physics_data.renderers.arrays import pack, surfaces_of
+from physics_data.renderers.kernels.layout import SKY
+from physics_data.renderers.kernels.points import find_points, see_points
 
 BACKGROUND_SHARE = 0.25
 """Share of the query points that lie on planes, where both planes and instances are in view."""
@@ -22,8 +20,9 @@ BACKGROUND_SHARE = 0.25
 class PointTracks:
     """Points of surfaces, in all frames. Axis n: query points.
 
-    A point keeps its place on its body. It is visible where the pixel it falls in shows its body at its depth; that is
-    exact except within a pixel of a silhouette, where the sample at the pixel's centre decides.
+    A point keeps its place on its body. It is visible where a ray from the camera to the point itself meets nothing
+    before it, on a side that faces the camera, as for ``optical_flow_seen``. In a clip of two worlds a body that
+    changes its shape is another one: its points are nowhere beyond the switch.
 
     Units:
         query_frame:  the frame in which the point was chosen, at the centre of a pixel that shows it
@@ -50,21 +49,10 @@ def point_tracks(clip: Clip, count: int = 64) -> PointTracks:
         DataError: the clip is footage.
         ValueError: nothing but sky is in view in any frame.
     """
-    spec, rendering, trajectory = clip.labelled
+    _, rendering, _ = clip.labelled
     rng = np.random.default_rng([zlib.crc32(clip.meta.key.encode()), zlib.crc32(b"point_tracks")])
     frames, rows, columns = _draw(rng, rendering, count)
-    views = views_of(spec)
-    body_of_id = np.array([-1, *(spec.body_index(body.name) for body in spec.instances)])
-    body = body_of_id[rendering.instance_ids[frames, rows, columns]]
-    depth = rendering.depth_map[frames, rows, columns].astype(np.float64)
-    pixel = np.stack([columns + 0.5, rows + 0.5], axis=-1)
-    world = np.stack(
-        [
-            views[frame].origin + views[frame].ray_directions(at) * z
-            for frame, at, z in zip(frames, pixel, depth, strict=True)
-        ]
-    )
-    return _follow(spec, rendering, trajectory, views, frames, body, world)
+    return _follow(clip, frames, rows, columns)
 
 
 def _draw(
@@ -90,61 +78,35 @@ def _draw(
     return frame, row, column
 
 
-def _follow(
-    spec: SceneSpec,
-    rendering: Rendering,
-    trajectory: Trajectory,
-    views: list[PinholeView],
-    query_frame: Int[np.ndarray, "n"],
-    body: Int[np.ndarray, "n"],
-    world: Float[np.ndarray, "n 3"],
-) -> PointTracks:
-    turns = rotation_matrix(trajectory.orientation)
-    carried = body >= 0
-    local = world.copy()
-    offset = world[carried] - trajectory.position[query_frame[carried], body[carried]]
-    local[carried] = np.einsum("nji,nj->ni", turns[query_frame[carried], body[carried]], offset)
-    id_of_body = np.zeros(len(spec.bodies) + 1, dtype=np.int64)  # the last entry is that of body -1
-    for number, instance in enumerate(spec.instances, start=1):
-        id_of_body[spec.body_index(instance.name)] = number
-    shape = (trajectory.num_frames, len(body))
-    pixel, depth, visible = np.full((*shape, 2), np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-    for frame, view in enumerate(views):
-        now = local.copy()
-        moved = np.einsum("nij,nj->ni", turns[frame, body[carried]], local[carried])
-        now[carried] = trajectory.position[frame, body[carried]] + moved
-        there = np.ones(len(body), dtype=bool)
-        if trajectory.present is not None:
-            there[carried] = trajectory.present[frame, body[carried]]
-        projected = view.project(now)
-        depth[frame, there] = projected[there, 2]
-        ahead = there & (projected[:, 2] > 0)
-        pixel[frame, ahead] = projected[ahead, :2]
-        visible[frame] = ahead & _shows(rendering, frame, projected, id_of_body[body])
-    return PointTracks(query_frame, body, pixel, depth, visible)
+def _follow(clip: Clip, frames: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> PointTracks:
+    """Follow the points at the centres of some pixels; in a clip of two worlds, each frame in the world it shows."""
+    _, _, trajectory = clip.labelled
+    num_frames, count = trajectory.num_frames, len(frames)
+    switch = num_frames if clip.meta.twin is None else clip.meta.twin.switch_frame or num_frames
+    stretches = [(first, last) for first, last in ((0, switch), (switch, num_frames)) if first < last]
+    specs = [clip.meta.spec_at(first) for first, _ in stretches]
+    scenes = [pack(spec, trajectory) for spec in specs]
+    surfaces, local, normals = np.full(count, SKY), np.zeros((count, 3)), np.zeros((count, 3))
+    for (first, last), scene in zip(stretches, scenes, strict=True):
+        mine = (frames >= first) & (frames < last)
+        found = surfaces[mine], local[mine], normals[mine]
+        find_points(scene, frames[mine], rows[mine], columns[mine], *found)
+        surfaces[mine], local[mine], normals[mine] = found
+    pixel, depth = np.full((num_frames, count, 2), np.nan), np.full((num_frames, count), np.nan)
+    visible = np.zeros((num_frames, count), dtype=bool)
+    for (first, last), spec, scene in zip(stretches, specs, scenes, strict=True):
+        here = (frames >= first) & (frames < last)
+        # A point of a body of another shape is no point of this one.
+        kept = np.array([False, *(_same_shape(specs, body) for body in surfaces_of(spec))])[surfaces + 1] | here
+        see_points(first, last, scene, np.where(kept, surfaces, SKY), local, normals, pixel, depth, visible)
+    return PointTracks(frames, _bodies_of(specs[0])[surfaces + 1], pixel, depth, visible)
 
 
-def _shows(
-    rendering: Rendering, frame: int, projected: Float[np.ndarray, "n 3"], ids: Int[np.ndarray, "n"]
-) -> Bool[np.ndarray, "n"]:
-    """Return whether the pixel each point falls in shows that instance at that depth."""
-    height, width = rendering.depth_map.shape[1:]
-    with np.errstate(invalid="ignore"):
-        cell = np.floor(np.nan_to_num(projected[:, :2], nan=-1.0, posinf=-1.0, neginf=-1.0))
-        inside = (cell >= 0).all(axis=1) & (cell[:, 0] < width) & (cell[:, 1] < height)
-    column, row = np.where(inside[:, None], cell, 0).astype(np.int64).T
-    depth_map, id_map = rendering.depth_map[frame], rendering.instance_ids[frame]
-    here = depth_map[row, column].astype(np.float64)
-    slope = np.zeros(len(ids))
-    for steps in (((0, 1), (0, -1)), ((1, 0), (-1, 0))):
-        steepest = np.zeros(len(ids))
-        for down, right in steps:
-            near = (np.clip(row + down, 0, height - 1), np.clip(column + right, 0, width - 1))
-            same = (id_map[near] == ids) & np.isfinite(depth_map[near]) & np.isfinite(here)
-            change = np.zeros(len(ids))
-            change[same] = np.abs(depth_map[near][same].astype(np.float64) - here[same])
-            steepest = np.maximum(steepest, change)
-        slope += 0.5 * steepest  # a point is at most half a pixel from the centre
-    with np.errstate(invalid="ignore"):
-        close = np.abs(projected[:, 2] - here) <= slope + DEPTH_TOLERANCE * projected[:, 2]
-    return inside & (id_map[row, column] == ids) & np.isfinite(here) & close
+def _same_shape(specs: list[SceneSpec], body: Body) -> bool:
+    return all(spec.bodies[spec.body_index(body.name)].shape == body.shape for spec in specs)
+
+
+def _bodies_of(spec: SceneSpec) -> Int[np.ndarray, "s"]:
+    """Return the body of each of the renderer's surfaces, counted from the sky, -1: -1 for planes, too."""
+    surfaces = surfaces_of(spec)
+    return np.array([-1, *(spec.body_index(body.name) if body.is_instance else -1 for body in surfaces)])

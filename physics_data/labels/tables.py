@@ -6,7 +6,7 @@ import numpy as np
 
 from physics_data.core.clip import Clip
 from physics_data.labels.bodies import body_labels
-from physics_data.labels.boxes import amodal_boxes, oriented_boxes, visible_boxes
+from physics_data.labels.boxes import amodal_boxes, clip_boxes, visible_boxes
 from physics_data.labels.camera import camera_matrices
 from physics_data.labels.points import point_tracks
 
@@ -17,14 +17,14 @@ def label_arrays(clip: Clip, num_points: int = 64) -> dict[str, np.ndarray]:
     Raises:
         DataError: the clip is footage.
     """
-    spec, rendering, trajectory = clip.labelled
+    spec, rendering, _ = clip.labelled
     arrays = {
         "visible_fraction": rendering.visible_fraction(),
         "visible_boxes": visible_boxes(rendering),
         "amodal_boxes": amodal_boxes(rendering),
     }
     groups = {
-        "box_3d": oriented_boxes(spec, trajectory),
+        "box_3d": clip_boxes(clip),
         "camera": camera_matrices(spec),
         "body": body_labels(clip),
         "point": point_tracks(clip, num_points),

@@ -12,7 +12,7 @@ from physics_data.core.conventions import FAR_PLANE
 from physics_data.core.errors import ClipRejectedError, DataError, WorldsimError
 from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
 from physics_data.core.trajectory import Trajectory
-from physics_data.labels.boxes import oriented_boxes
+from physics_data.labels.boxes import clip_boxes
 from physics_data.pipeline.annotate import events
 from physics_data.pipeline.caption import write_captions
 from physics_data.pipeline.quality import check_quality
@@ -61,9 +61,8 @@ def check_ids(clip: Clip) -> Iterator[str]:
 
 def check_depth(clip: Clip) -> Iterator[str]:
     """Yield where a visible surface lies outside the 3-D box of its body, or an instance has no depth."""
-    spec, rendering, trajectory = clip.labelled
-    specs, views = [clip.meta.spec_at(frame) for frame in range(spec.num_frames)], views_of(spec)
-    first, last = oriented_boxes(spec, trajectory), oriented_boxes(specs[-1], trajectory)
+    spec, rendering, _ = clip.labelled
+    views, boxes = views_of(spec), clip_boxes(clip)
     if np.isinf(rendering.depth_map[rendering.instance_ids > 0]).any():
         yield "a pixel of an instance has no depth"
         return
@@ -75,7 +74,6 @@ def check_depth(clip: Clip) -> Iterator[str]:
             pixel = np.stack([columns + 0.5, rows + 0.5], axis=-1)
             points = view.origin + view.ray_directions(pixel) * depth[:, None]
             if len(points):
-                boxes = first if specs[frame] is spec else last
                 outside = float((boxes.overhang(frame, number, points) - BOX_TOLERANCE * depth).max())
                 worst, where = max((worst, where), (outside, frame))
         if worst > 0:

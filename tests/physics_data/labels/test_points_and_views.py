@@ -88,9 +88,9 @@ def test_tracks_are_carried_by_their_bodies(rolling):
     kept = np.zeros(3)
     for frame, view in enumerate(views):
         world = view.origin + view.ray_directions(tracks.pixel[frame]) * tracks.depth[frame, :, None]
-        np.testing.assert_allclose(world[tracks.body == -1][:, 2], 0.0, atol=2e-3, err_msg="the floor is at z = 0")
+        np.testing.assert_allclose(world[tracks.body == -1][:, 2], 0.0, atol=1e-9, err_msg="the floor is at z = 0")
         ball = world[tracks.body == 2] - trajectory.position[frame, 2]
-        np.testing.assert_allclose(np.linalg.norm(ball, axis=1), 0.3, atol=2e-3)
+        np.testing.assert_allclose(np.linalg.norm(ball, axis=1), 0.3, atol=1e-9)
         local = ball @ rotation_matrix(trajectory.orientation[frame, 2])
         kept = local if frame == 0 else kept
         np.testing.assert_allclose(local, kept, atol=1e-9)
@@ -100,7 +100,7 @@ def test_tracks_are_carried_by_their_bodies(rolling):
 
 
 def test_visibility_is_that_of_the_closed_form(rolling):
-    """A ball's point is seen if it faces the camera and the ray to it passes the screen; but near silhouettes."""
+    """A ball's point is seen if it faces the camera and the ray to it passes the screen, to the silhouette itself."""
     spec, _, trajectory = rolling.labelled
     tracks = point_tracks(rolling, 400)
     wrong = total = 0
@@ -115,11 +115,53 @@ def test_visibility_is_that_of_the_closed_form(rolling):
         margin = np.maximum(np.abs(crossing[:, 0]) - 0.35, np.abs(crossing[:, 2] - 0.5) - 0.5)
         inside = ((tracks.pixel[frame, ours] >= 0) & (tracks.pixel[frame, ours] < SIZE)).all(axis=1)
         expected = (facing > 0) & (margin > 0) & inside
-        clear = (np.abs(facing) > 0.45) & (np.abs(margin) > 0.06)  # over a pixel from the silhouettes
+        clear = np.abs(margin) > 0.02  # the screen has a thickness, which this form leaves out
         wrong += int((expected != tracks.visible[frame, ours])[clear].sum())
         total += int(clear.sum())
     assert total > 1500
     assert wrong == 0
+
+
+def test_visibility_and_motion_are_those_of_the_flow(rolling):
+    """From one frame to the next a point moves as the flow at its pixel, and is seen where the flow says so."""
+    _, rendering, _ = rolling.labelled
+    tracks = point_tracks(rolling, 600)
+    pairs = [(n, frame) for n, frame in enumerate(tracks.query_frame) if frame < len(rendering.rgb) - 1]
+    hidden = 0
+    for number, frame in pairs:
+        column, row = (tracks.pixel[frame, number] - 0.5).round().astype(int)
+        moved = tracks.pixel[frame + 1, number] - tracks.pixel[frame, number]
+        np.testing.assert_allclose(moved, rendering.optical_flow[frame, row, column], atol=1e-4)
+        assert tracks.visible[frame + 1, number] == rendering.optical_flow_seen[frame, row, column]
+        hidden += not tracks.visible[frame + 1, number]
+    assert hidden >= 20
+
+
+def test_visibility_is_that_of_another_ray_caster():
+    """MuJoCo's rays to the points of tumbling solids; a point at a silhouette itself may be either."""
+    from physics_data.renderers.reference import _Stage
+    from tests.physics_data.renderers.random_scenes import random_scene, tumbling
+
+    disagree = total = hidden = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        spec = random_scene(rng, frames=3)
+        trajectory = tumbling(spec, rng)
+        clip = clip_of(spec, trajectory)
+        tracks, stage = point_tracks(clip, 300), _Stage(spec, trajectory)
+        for frame, view in enumerate(views_of(spec)):
+            stage.show(frame)
+            ahead = np.flatnonzero(tracks.depth[frame] > 0)
+            way = view.ray_directions(tracks.pixel[frame, ahead]) * tracks.depth[frame, ahead, None]
+            length = np.linalg.norm(way, axis=1)
+            _, distance, _ = stage.cast(view.origin, way / length[:, None])
+            pixel = tracks.pixel[frame, ahead]
+            inside = ((pixel >= 0) & (pixel < (spec.width, spec.height))).all(axis=1)
+            expected = inside & (distance > length * (1 - 1e-4))
+            disagree += int((expected != tracks.visible[frame, ahead]).sum())
+            total, hidden = total + len(ahead), hidden + int((~expected).sum())
+    assert hidden > 200
+    assert disagree <= 0.002 * total
 
 
 def test_tracks_depend_on_the_key_alone(rolling):
@@ -176,9 +218,9 @@ def test_mechanics_of_a_fall(falling_ball, closed_form_fall):
     total = labels.kinetic_energy[:8, ball] + labels.potential_energy[:8, ball]
     np.testing.assert_allclose(total, 9.81 * 2.0, rtol=1e-12)
     np.testing.assert_allclose(labels.momentum[5, ball], [0, 0, -9.81 * 5 / 16], atol=1e-12)
-    assert np.isnan(labels.mass[[0, 1]]).all() and labels.mass[ball] == 1.0
+    assert np.isnan(labels.mass[:, [0, 1]]).all() and (labels.mass[:, ball] == 1.0).all()
     assert np.isnan(labels.kinetic_energy[:, [0, 1]]).all(), "what cannot move has none, which is not zero"
-    np.testing.assert_allclose(np.diag(labels.inertia[ball]), 0.4 * 0.3**2, rtol=1e-12)
+    np.testing.assert_allclose(np.diag(labels.inertia[7, ball]), 0.4 * 0.3**2, rtol=1e-12)
     assert np.isnan(labels.measured_restitution).all(), "no bounce was measured"
     present = np.ones((frames, 3), dtype=bool)
     present[4:, ball] = False
@@ -191,7 +233,5 @@ def test_mechanics_of_a_fall(falling_ball, closed_form_fall):
 def test_all_labels_have_the_frames_of_the_clip(rolling):
     arrays = label_arrays(rolling, num_points=8)
     for name, array in arrays.items():
-        if name not in ("box_3d_half_extents", "point_query_frame", "point_body") and not name.startswith(
-            ("body_mass", "body_inertia", "body_friction", "body_restitution", "body_measured")
-        ):
+        if name not in ("point_query_frame", "point_body"):
             assert len(array) == rolling.meta.num_frames, name
