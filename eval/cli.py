@@ -52,6 +52,8 @@ def score(
     from eval.report.page import write_page
     from eval.report.table import Summary, read_rows
     from eval.scoring import reference_positions, score_systems
+    from eval.store import STORE_NAME, RowStore, code_fingerprint
+    from physics_data.core.atomic import folder_lock
     from physics_data.core.dataset import ShardDataset
 
     dataset = ShardDataset(reference)
@@ -60,15 +62,18 @@ def score(
     folders = [(system.name, system.folder) for system in systems]
     check_made_for(folders, dataset.digest, str(reference))
     number = conditioning_frames(folders, num_conditioning_frames)
-    rows = []
-    with progress_bar() as progress:
+    rows, scoring = [], f"{dataset.digest}-{code_fingerprint()}-g{number}"
+    # Tracks of somebody else may change without the videos: their rows are not kept.
+    with folder_lock(out), progress_bar() as progress:
+        store = RowStore(out / STORE_NAME, scoring) if tracks is None else None
         bar = progress.add_task("scoring scenes", total=len(positions), note=f"{len(systems)} systems")
-        for found in score_systems(dataset, positions, systems, number, workers, tracks):
+        for found in score_systems(dataset, positions, systems, number, workers, tracks, store):
             rows += found
             progress.advance(bar)
     facts = {
         "reference": str(reference),
         "reference_digest": dataset.digest,
+        "scoring": scoring,
         "split": split,
         "perception": "built in" if tracks is None else f"plug-in: {tracks.resolve().name}",
         "strangers": {system.name: list(system.strangers) for system in systems if system.strangers},

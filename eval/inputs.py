@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 from jaxtyping import Bool, Float, UInt8
 
+from physics_data.core.atomic import is_partial
 from physics_data.core.errors import DataError, VideoError, suggest
 from physics_data.core.video import VIDEO_SUFFIXES, read_video
 
@@ -161,9 +162,9 @@ def find_systems(folder: Path, keys: Collection[str], name: str | None = None) -
     """
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; give a folder with one video per reference clip, named <key>.mp4.")
-    if _videos(folder):
+    if videos_in(folder):
         return [_system(folder, name or folder.resolve().name, keys)]
-    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and _videos(path)]
+    inner = [path for path in folders_in(folder) if videos_in(path)]
     if not inner:
         raise DataError(f"{folder} holds no video and no folder of videos ({', '.join(sorted(VIDEO_SUFFIXES))}).")
     if name is not None:
@@ -173,16 +174,29 @@ def find_systems(folder: Path, keys: Collection[str], name: str | None = None) -
     return [_system(path, path.name, keys) for path in inner]
 
 
-def _videos(folder: Path) -> list[Path]:
+def videos_in(folder: Path) -> list[Path]:
+    """Return the video files that lie directly in a folder, in the order of their names; hidden ones do not count."""
     return sorted(
-        p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != "."
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder, in the order of their names.
+
+    Hidden ones do not count, nor what a killed writer left.
+    """
+    return sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".") and not is_partial(path)
     )
 
 
 def _system(folder: Path, name: str, keys: Collection[str]) -> System:
     files: dict[str, Path] = {}
     strangers: list[str] = []
-    for path in _videos(folder):
+    for path in videos_in(folder):
         if path.stem not in keys:
             strangers.append(path.name)
         elif path.stem in files:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from eval.inputs import AlignedVideo, System, load_aligned
 from eval.metrics import METRICS
@@ -17,7 +18,11 @@ from eval.reference import Reference
 from physics_data.core.clip import Clip
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, VideoError
-from physics_data.core.workers import worker_pool
+from physics_data.core.provenance import sha256_of
+from physics_data.core.workers import told_if_lost, worker_pool
+
+if TYPE_CHECKING:
+    from eval.store import RowStore
 
 Status = Literal["ok", "short", "missing", "unreadable"]
 
@@ -131,8 +136,9 @@ def _score_one(
 
 
 def _score_position(
-    folder: Path, systems: Sequence[System], num_conditioning_frames: int, tracks: Path | None, position: int
+    folder: Path, num_conditioning_frames: int, tracks: Path | None, job: tuple[int, Sequence[System]]
 ) -> list[SceneScore]:
+    position, systems = job
     return score_clip(ShardDataset(folder).load(position), systems, num_conditioning_frames, tracks)
 
 
@@ -143,12 +149,49 @@ def score_systems(
     num_conditioning_frames: int,
     workers: int = 1,
     tracks: Path | None = None,
+    store: "RowStore | None" = None,
 ) -> Iterator[list[SceneScore]]:
-    """Yield the rows of each reference clip in order; the rows do not depend on the number of workers."""
-    if workers == 1:
-        for position in positions:
-            yield score_clip(dataset.load(position), systems, num_conditioning_frames, tracks)
+    """Yield the rows of each reference clip in order; the rows do not depend on the number of workers.
+
+    Rows of videos that the store holds are taken from it, others are added to it as they come.
+
+    Raises:
+        DataError: see ``score_clip``.
+        WorkerError: a worker process died.
+    """
+    known: dict[int, dict[str, SceneScore]] = {position: {} for position in positions}
+    digests: dict[tuple[int, str], str] = {}
+    for position, system in product(positions if store is not None else (), systems):
+        key = dataset.rows[position].key
+        if store is not None and key in system.files:
+            digest = digests[position, system.name] = sha256_of(system.files[key])
+            rows = store.get(system.name, key, 0, digest)
+            if rows:
+                known[position][system.name] = rows[0]
+    jobs = [(p, [system for system in systems if system.name not in known[p]]) for p in positions]
+    for (position, asked), rows in zip(
+        jobs, _score_jobs(dataset, jobs, num_conditioning_frames, workers, tracks), strict=True
+    ):
+        for system, row in zip(asked, rows, strict=True):
+            if store is not None and (position, system.name) in digests:
+                store.add([row], (system.name, row.key, 0, digests[position, system.name]))
+            known[position][system.name] = row
+        yield [known[position][system.name] for system in systems]
+
+
+def _score_jobs(
+    dataset: ShardDataset,
+    jobs: Sequence[tuple[int, Sequence[System]]],
+    num_conditioning_frames: int,
+    workers: int,
+    tracks: Path | None,
+) -> Iterator[list[SceneScore]]:
+    """Yield the rows of each job, in order; a job without systems costs nothing."""
+    work = partial(_score_position, dataset.folder, num_conditioning_frames, tracks)
+    busy = [job for job in jobs if job[1]]
+    if workers == 1 or len(busy) < 2:
+        yield from (work(job) if job[1] else [] for job in jobs)
         return
-    with worker_pool(workers) as pool:
-        work = partial(_score_position, dataset.folder, systems, num_conditioning_frames, tracks)
-        yield from pool.map(work, positions, chunksize=4)
+    with told_if_lost("Finished videos are kept: run the same command again."), worker_pool(workers) as pool:
+        found = pool.map(work, busy)
+        yield from (next(found) if job[1] else [] for job in jobs)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.suites.base import Edition, Prepared, Progress, SuiteInfo, Task
-from benchmarks.suites.submissions import Submission, videos_in
+from benchmarks.suites.submissions import Submission
+from eval.inputs import folders_in, videos_in
 from eval.report.table import Kind, SeedScore
 from physics_data.core.errors import DataError, VideoError
 from physics_data.core.video import iterate_frames
@@ -42,7 +43,7 @@ class Folder:
         folder = Path(folder)
         if not folder.is_dir():
             raise DataError(f"no folder {folder}; give a folder of videos.")
-        inner = [folder] if videos_in(folder) else [p for p in sorted(folder.iterdir()) if p.is_dir() and videos_in(p)]
+        inner = [folder] if videos_in(folder) else [p for p in folders_in(folder) if videos_in(p)]
         if not inner:
             raise DataError(f"{folder} holds no video and no folder of videos.")
         if name is not None and len(inner) > 1:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmarks import baselines
 from benchmarks.baselines import BASELINES, CEILINGS, write_baselines
 from benchmarks.baselines.base import NUM_CONDITIONING_FRAMES
 from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo, Task
@@ -12,7 +13,7 @@ from benchmarks.suites.reference import build_reference
 from benchmarks.suites.submissions import Submission, find_submissions
 from eval.report.table import HEADLINE, Kind, SeedScore, metric_lines
 from eval.scoring import score_clip
-from physics_data.core.atomic import atomic_folder
+from eval.store import code_fingerprint
 from physics_data.core.dataset import ShardDataset
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.scenarios.base import SceneSettings
@@ -76,14 +77,14 @@ class Rollouts:
     def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
         """Draw every dummy and ceiling once."""
         dataset = self._dataset(prepared)
-        root = dataset.folder / BASELINES_FOLDER
+        # Of other code, or with another number of conditioning frames, they are other videos.
+        mark = f"{prepared.num_conditioning_frames}-{code_fingerprint(Path(baselines.__file__).parent)}"
+        root = dataset.folder / BASELINES_FOLDER / mark
         for number, name in enumerate(BASELINES):
             progress("drawing pinned videos", number, len(BASELINES))
             if not (root / name).is_dir():
-                with atomic_folder(root / f"{name}.new") as partial:
-                    write_baselines(dataset, partial, split=SPLIT, names=(name,))
-                (root / f"{name}.new" / name).rename(root / name)
-                (root / f"{name}.new").rmdir()
+                number_given = prepared.num_conditioning_frames
+                write_baselines(dataset, root, SPLIT, names=(name,), num_conditioning_frames=number_given)
         progress("drawing pinned videos", len(BASELINES), len(BASELINES))
         found = [find_submissions(root / name, prepared.keys, name)[0] for name in BASELINES]
         kinds: dict[str, Kind] = {name: "ceiling" if name in CEILINGS else "dummy" for name in BASELINES}

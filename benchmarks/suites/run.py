@@ -9,17 +9,18 @@ from typing import Any
 
 from benchmarks.suites import SUITES
 from benchmarks.suites.base import Prepared, Progress, Suite
-from benchmarks.suites.store import RowStore, code_fingerprint, sha256_of
 from benchmarks.suites.submissions import Submission
 from eval.inputs import check_made_for, conditioning_frames, read_record
 from eval.report.bundle import GALLERY_NAME, write_bundle
 from eval.report.pages import CURVES_NAME, write_pages
 from eval.report.table import SeedScore
-from physics_data.core.atomic import remove_partials, write_text
+from eval.store import STORE_NAME, RowStore, code_fingerprint
+from physics_data.core.atomic import folder_lock, write_text
 from physics_data.core.errors import DataError
-from physics_data.core.workers import worker_pool
+from physics_data.core.provenance import sha256_of
+from physics_data.core.workers import told_if_lost, worker_pool
 
-STORE_NAME = "rows.jsonl"
+_OWN = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,15 @@ def run_suite(
     taken = sorted({s.system for s in submissions} & set(kinds))
     if taken:
         raise DataError(f"'{taken[0]}' is the name of a pinned system; rename the folder, or give another --name.")
-    scoring = f"{prepared.fingerprint}-{code_fingerprint()}-g{prepared.num_conditioning_frames}"
+    code = code_fingerprint(_OWN, _OWN.parent / "baselines")
+    scoring = f"{prepared.fingerprint}-{code}-g{prepared.num_conditioning_frames}"
     rows: list[SeedScore] = []
     if pinned and prepared.folder is not None:
         store = RowStore(prepared.folder / f"pinned_{STORE_NAME}", scoring)
         rows += score_all(suite, prepared, pinned, store, workers, progress, "scoring pinned videos")
-    remove_partials(out) if out.is_dir() else None
-    store = RowStore(out / STORE_NAME, scoring)
-    rows += score_all(suite, prepared, submissions, store, workers, progress, "scoring your videos")
+    with folder_lock(out):
+        store = RowStore(out / STORE_NAME, scoring)
+        rows += score_all(suite, prepared, submissions, store, workers, progress, "scoring your videos")
     facts = {
         **prepared.facts,
         "fingerprint": prepared.fingerprint,
@@ -147,7 +149,7 @@ def _scored(
         for number in waiting:
             yield number, _score_job(suite.info.name, prepared, jobs[number])
         return
-    with worker_pool(workers) as pool:
+    with told_if_lost("Scored videos are kept: run the same command again."), worker_pool(workers) as pool:
         futures = {pool.submit(_score_job, suite.info.name, prepared, jobs[number]): number for number in waiting}
         try:
             for future in as_completed(futures):

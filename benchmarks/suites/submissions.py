@@ -5,12 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.inputs import System
+from eval.inputs import System, folders_in, videos_in
 from physics_data.core.errors import DataError, suggest
 from physics_data.core.video import VIDEO_SUFFIXES
 
-_SEED_FOLDER = re.compile(r"^seed[-_]?(\d+)$")
-_SEED_SUFFIX = re.compile(r"^(?P<key>.+)\.seed(?P<seed>\d+)$")
+_SEED_FOLDER = re.compile(r"^seed[-_]?(\d{1,9})$")
+_SEED_SUFFIX = re.compile(r"^(?P<key>.+)\.seed(?P<seed>\d{1,9})$")
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,8 @@ class Submission:
         return System(self.system, self.folder, self.files, self.strangers)
 
 
-def videos_in(folder: Path) -> list[Path]:
-    """Return the video files that lie directly in a folder, in the order of their names."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != "."
-    )
-
-
 def _seed_folders(folder: Path) -> dict[int, Path]:
-    found = {
-        int(match[1]): path for path in folder.iterdir() if path.is_dir() and (match := _SEED_FOLDER.match(path.name))
-    }
+    found = {int(match[1]): path for path in folders_in(folder) if (match := _SEED_FOLDER.match(path.name))}
     return dict(sorted(found.items()))
 
 
@@ -58,7 +47,7 @@ def find_submissions(folder: Path, keys: Collection[str], name: str | None = Non
         raise DataError(f"no folder {folder}; give the folder that holds one video per scene, named <key>.mp4.")
     if videos_in(folder) or _seed_folders(folder):
         return _submissions(folder, name or folder.resolve().name, keys)
-    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and (videos_in(path) or _seed_folders(path))]
+    inner = [path for path in folders_in(folder) if videos_in(path) or _seed_folders(path)]
     if not inner:
         raise DataError(
             f"{folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no folder of videos; put back one "

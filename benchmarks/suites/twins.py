@@ -1,6 +1,8 @@
 """Does a model find the impossible clip of a set less likely than its possible twin?"""
 
 import hashlib
+import hmac
+import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,12 +65,14 @@ class Twins:
         """Build the sets, or find them in the cache; keys are the names under which clips are handed out."""
         total = 4 * len(EDITORS) * SETS[edition.size]
         built = build_reference(self.info.name, edition, self.config(edition), cache, workers, progress, total)
-        return replace(built, keys=tuple(sorted(clip_name(key) for key in built.keys)))
+        secret = names_secret(_secret_file(built), edition.salt)
+        return replace(built, keys=tuple(sorted(clip_name(key, secret) for key in built.keys)))
 
     def tasks(self, prepared: Prepared) -> Iterator[Task]:
         """Yield whole clips under names that do not tell which can happen."""
         dataset = self._dataset(prepared)
-        names = {clip_name(row.key): position for position, row in enumerate(dataset.rows)}
+        secret = names_secret(_secret_file(prepared))
+        names = {clip_name(row.key, secret): position for position, row in enumerate(dataset.rows)}
         for name in prepared.keys:
             clip = dataset.load(names[name])
             meta = clip.meta
@@ -115,17 +119,44 @@ class Twins:
     def _opinions(self, prepared: Prepared, path: Path) -> tuple[list[TwinSet], dict[str, ClipScore]]:
         """Read the sets, and a table in which clips have the names under which they were handed out."""
         given = read_scores(path, prepared.keys)
-        sets = read_sets(self._dataset(prepared))
-        return sets, {clip.key: given[clip_name(clip.key)] for twins in sets for clip in twins.clips}
+        sets, secret = read_sets(self._dataset(prepared)), names_secret(_secret_file(prepared))
+        return sets, {clip.key: given[clip_name(clip.key, secret)] for twins in sets for clip in twins.clips}
 
     def _dataset(self, prepared: Prepared) -> ShardDataset:
         assert prepared.folder is not None, "twins always have a reference"
         return ShardDataset(prepared.folder)
 
 
-def clip_name(key: str) -> str:
-    """Return the name under which a clip is handed out; it does not tell its role."""
-    return "clip-" + hashlib.sha256(key.encode()).hexdigest()[:12]
+def clip_name(key: str, secret: bytes) -> str:
+    """Return the name under which a clip is handed out: nobody can tell its key, or its role, without the secret."""
+    return "clip-" + hmac.digest(secret, key.encode(), "sha256").hex()[:16]
+
+
+def _secret_file(prepared: Prepared) -> Path:
+    """Return where the secret of the names lies: beside the sets in the cache, never in what is exported."""
+    assert prepared.folder is not None, "pairs always have a reference"
+    return prepared.folder.with_name(f"{prepared.folder.name}.names")
+
+
+def names_secret(path: Path, salt: str | None = None) -> bytes:
+    """Return the secret from which the names of the clips follow; it is made where it is missing.
+
+    The public keys are few and known, so a name may not follow from the key alone. Hidden scenes take the secret from
+    their salt, so that names are the same on every machine; public ones draw it once for each cache.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not path.is_file():
+        drawn = secrets.token_bytes(32) if salt is None else hashlib.sha256(f"names\n{salt}".encode()).digest()
+        write_text(path, drawn.hex() + "\n")
+    try:
+        found = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise DataError(f"{path} is damaged; delete it and export the suite again: its clips get new names.")
+    return found
 
 
 def _tables_in(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.suites.submissions import videos_in
+from eval.inputs import videos_in
 from eval.report.bundle import read_bundle
 from physics_data.core.errors import DataError
 

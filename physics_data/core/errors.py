@@ -54,6 +54,10 @@ class StorageError(WorldsimError):
     """The disk refused a write (full, read-only, no permission)."""
 
 
+class WorkerError(WorldsimError):
+    """A worker process died, by a signal or for want of memory."""
+
+
 class TrackTooShortError(WorldsimError):
     """Too few frames to say anything about a motion."""
 

@@ -4,9 +4,13 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
+
+from physics_data.core.errors import WorkerError
 
 
 def worker_pool(workers: int, start: Callable[..., object] | None = None, *arguments: Any) -> ProcessPoolExecutor:
@@ -19,6 +23,21 @@ def worker_pool(workers: int, start: Callable[..., object] | None = None, *argum
     # spawn: a forked child would inherit the thread pools of torch, Numba and the engines in an undefined condition.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, context, _start, (start, *arguments))
+
+
+@contextmanager
+def told_if_lost(what_is_kept: str) -> Iterator[None]:
+    """Turn the death of a worker of ``worker_pool`` into one sentence.
+
+    Raises:
+        WorkerError: a worker process died.
+    """
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            f"a worker process died (killed, or out of memory). {what_is_kept} Use fewer --workers if memory is short."
+        ) from error
 
 
 def _start(start: Callable[..., object] | None, *arguments: Any) -> None:

@@ -3,19 +3,22 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks.suites import SUITES
 from benchmarks.suites.base import PUBLIC_SEED, SIZES, Edition, Prepared
+from benchmarks.suites.folder import Folder
 from benchmarks.suites.reference import PINNED, recipe_of, standing
 from benchmarks.suites.rollouts import Rollouts
-from benchmarks.suites.store import RowStore
 from benchmarks.suites.submissions import find_submissions
-from benchmarks.suites.twins import Twins, twin_row
+from benchmarks.suites.twins import Twins, clip_name, names_secret, twin_row
 from benchmarks.suites.verify import verify_bundle
+from eval.inputs import find_systems
 from eval.report.bundle import write_bundle
 from eval.report.pages import write_pages
 from eval.report.table import SeedScore
+from eval.store import RowStore
 from eval.twins.scores import ClipScore
 from eval.twins.sets import TwinClip, TwinSet
 from physics_data.core.errors import ConfigError, DataError
@@ -151,3 +154,41 @@ def test_verify_notices_a_changed_row(tmp_path):
     table = tmp_path / "scenes.csv"
     table.write_text(table.read_text().replace("0.5", "0.9", 1))
     assert verify_bundle(tmp_path)[0].passed is False
+
+
+def test_names_of_clips_cannot_be_worked_out(tmp_path):
+    """All keys of a set are public; with them and every usual digest nobody finds out which clip is which."""
+    numbered = [f"occluder_pass-{engine}-{index:07d}" for engine in ("mujoco", "bullet") for index in range(20)]
+    keys = [f"{name}-{role}" for name in numbered for role in ("AA", "AB", "BA", "BB")]
+    secret = names_secret(tmp_path / "names")
+    names = [clip_name(key, secret) for key in keys]
+    assert len(set(names)) == len(keys)
+    candidates = set()
+    for key in keys:
+        for text in (key, f"twins\n{key}", f"names\n{key}"):
+            for digest in ("md5", "sha1", "sha256", "blake2b"):
+                candidates.add(hashlib.new(digest, text.encode()).hexdigest()[:16])
+        for known in (b"", b"\0" * 32, b"names", b"worldsim", hashlib.sha256(b"names\n").digest()):
+            candidates.add(clip_name(key, known).removeprefix("clip-"))
+    assert not {name.removeprefix("clip-") for name in names} & candidates
+    assert clip_name(keys[0], names_secret(tmp_path / "other")) != names[0]  # another cache, other names
+    assert names_secret(tmp_path / "names") == secret  # the same cache, the same names
+    order = np.argsort(names)
+    impossible = np.array([key[-2:] in ("AB", "BA") for key in keys])[order]
+    assert abs(np.corrcoef(np.arange(len(keys)), impossible)[0, 1]) < 0.4  # sorted by name, roles are mixed
+
+
+def test_hidden_names_follow_from_the_salt(tmp_path):
+    assert names_secret(tmp_path / "a", "s") == names_secret(tmp_path / "b", "s") != names_secret(tmp_path / "c", "t")
+    (tmp_path / "a").write_text("00")
+    with pytest.raises(DataError, match="damaged"):
+        names_secret(tmp_path / "a")
+
+
+def test_leftovers_of_a_killed_writer_are_no_system(tmp_path):
+    for name in ("mine", ".reversed.partial-1-abc", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "drop-0.mp4").write_bytes(b"")
+    assert [s.system for s in find_submissions(tmp_path, KEYS)] == ["mine"]
+    assert [s.name for s in find_systems(tmp_path, KEYS)] == ["mine"]
+    assert [s.system for s in Folder().find(Prepared(None, (), ""), tmp_path, None)] == ["mine"]
