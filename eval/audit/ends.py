@@ -53,20 +53,30 @@ def runs_of(presence: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def unbroken_runs(track: Track) -> list[tuple[int, int]]:
+def unbroken_runs(track: Track, seconds: Float[np.ndarray, "t"]) -> list[tuple[int, int]]:
     """First and last frame of every run in which it is seen and stays on its course.
 
-    A thing that is suddenly elsewhere has jumped, or is gone and its number was given to another one.
+    A thing that is suddenly elsewhere has jumped, or is gone and its number was given to another one. A thing that
+    turns round at its own speed has met something.
     """
     diameter = max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
     found = []
     for first, final in runs_of(track.presence):
         begin = first
         for frame in range(first + 1, final + 1):
-            back = max(begin, frame - 4)
-            course = (track.centroid[frame - 1] - track.centroid[back]) / max(frame - 1 - back, 1)
-            off = float(np.linalg.norm(track.centroid[frame] - track.centroid[frame - 1] - course))
-            if off > _ASTRAY * diameter + float(np.linalg.norm(course)):
+            last, back, ahead = frame - 1, max(begin, frame - 4), min(final, frame + 1)
+            interval = seconds[frame] - seconds[last]
+            step = track.centroid[frame] - track.centroid[last]
+            course = (track.centroid[last] - track.centroid[back]) / max(seconds[last] - seconds[back], 1e-9)
+            off = float(np.linalg.norm(step - course * interval))
+            around = [(max(begin, last - 1), last), (frame, ahead)]
+            speeds = [
+                np.linalg.norm(track.centroid[b] - track.centroid[a]) / (seconds[b] - seconds[a])
+                for a, b in around
+                if b > a
+            ]
+            turned = np.linalg.norm(step) < 1.2 * max(speeds, default=0.0) * interval + 0.25 * diameter
+            if not turned and off > _ASTRAY * diameter + float(np.linalg.norm(course)) * interval:
                 found.append((begin, frame - 1))
                 begin = frame
         found.append((begin, final))
@@ -78,7 +88,7 @@ def find_ends(scene: Scene, tracks: Tracks) -> list[End]:
     last = len(scene.video) - 1
     found = []
     for index, track in enumerate(tracks.tracks):
-        for first, final in unbroken_runs(track):
+        for first, final in unbroken_runs(track, tracks.seconds):
             if final - first + 1 < _LIFE:
                 continue
             if final < last:
@@ -94,7 +104,10 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
     recent = frames[-5:]
     usual = float(np.median(track.area[frames[-12:]]))
     diameter = float(2 * np.sqrt(usual / np.pi))
-    speed = (track.centroid[recent[-1]] - track.centroid[recent[0]]) / max(len(recent) - 1, 1)
+    # displacement to be expected by the next picture, which may be further off than the last ones were from each other
+    elapsed = float(tracks.seconds[recent[-1]] - tracks.seconds[recent[0]])
+    share = float(tracks.seconds[after] - tracks.seconds[end]) / elapsed if elapsed else 0.0
+    speed = (track.centroid[recent[-1]] - track.centroid[recent[0]]) * share
     pace = float(np.linalg.norm(speed))
 
     def verdict(strength: float, judged: bool, replaced: float = 0.0) -> End:

@@ -1,112 +1,58 @@
-"""Motion without a reference: which law describes a track in the fewest words, and does anything gain energy?"""
+"""Motion without a reference: which law describes a track in the fewest words, and does an impact give energy?"""
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.signal import find_peaks
 
 from eval.audit.ends import ramp, runs_of
+from eval.audit.laws import Law, fit_laws, unrest_of
 from eval.perception.tracks import Track
 
-Law = Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "none"]
-
-_UNREST = (0.25, 0.015)  # what an outline's centre is off by: pixels, and diameters
 _SHORTEST = 8  # frames
 _NONE = 6.0  # times the unrest; a worse fit describes nothing
-_GAIN = (1.25, 1.8)  # height of a bounce over the one before
+_GAIN = (1.15, 1.45)  # energy after an impact over that before
+_ARC = (3, 0.6)  # a flight beside an impact: least frames, most seconds
+_LOWEST = 0.5  # diameters that the energy before an impact would lift the thing; less is rolling and jitter
+_FLIGHT = 3.0  # times the unrest; what is further from a parabola does not fly
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A law fitted to a stretch of a track. residual: root mean square distance, pixels."""
+class Impact:
+    """A bounce, from the flights before and after it.
 
-    law: Law
-    residual: float
-    description: float
-
-
-def fit_laws(seconds: Float[np.ndarray, "n"], place: Float[np.ndarray, "n 2"], diameter: float) -> list[Fit]:
-    """Fit every law to a path and return them, the shortest description first.
-
-    The description length is the Bayesian information criterion: misfit over the centre's unrest, squared, plus the
-    logarithm of the number of values for each parameter.
-
-    Units:
-        seconds:   s
-        place:     pixels
-        diameter:  of the thing, pixels
-
-    Source: Schwarz (1978), Estimating the dimension of a model.
+    frame:   the frame nearest to it
+    ratio:   energy of the vertical motion after it over that before, both at the level of the impact
+    error:   standard error of the ratio's logarithm
     """
-    unrest = float(np.hypot(_UNREST[0], _UNREST[1] * diameter))
-    time = seconds - seconds[0]
-    time = time / max(float(time[-1]), 1e-9)
-    fits = []
 
-    def add(law: Law, path: np.ndarray | None, parameters: int) -> None:
-        if path is not None:
-            misfit = ((place - path) ** 2).sum()
-            description = float(misfit / unrest**2 + parameters * np.log(place.size))
-            fits.append(Fit(law, float(np.sqrt(misfit / len(place))), description))
+    frame: int
+    ratio: float
+    error: float
 
-    for degree, law in enumerate(("rest", "constant_velocity", "constant_acceleration")):
-        basis = np.vander(time, degree + 1)
-        add(law, basis @ np.linalg.lstsq(basis, place, rcond=None)[0], 2 * (degree + 1))  # type: ignore[arg-type]
-    add("friction", _friction(time, place), 6)
-    add("oscillation", _oscillation(time, place), 9)
-    return sorted(fits, key=lambda fit: fit.description)
-
-
-def _friction(time: np.ndarray, place: np.ndarray) -> np.ndarray | None:
-    """Constant deceleration along a line until it stands; the time of rest is searched for."""
-    best, least = None, np.inf
-    for stop in np.linspace(0.2, 0.95, 31):
-        way = np.where(time < stop, time - time**2 / (2 * stop), stop / 2)
-        basis = np.stack([np.ones_like(way), way], axis=1)
-        path = basis @ np.linalg.lstsq(basis, place, rcond=None)[0]
-        misfit = float(((place - path) ** 2).sum())
-        if misfit < least:
-            best, least = path, misfit
-    return best
-
-
-def _oscillation(time: np.ndarray, place: np.ndarray) -> np.ndarray | None:
-    """Damped oscillation about a point, one frequency for both axes, by a search over the frequency."""
-    if len(time) < 12:
-        return None
-    best, least = None, np.inf
-    for turns in np.concatenate([np.linspace(0.5, 4, 15), np.linspace(4.5, 8, 8)]):
-        for damping in (0.0, 1.0, 3.0):
-            wave = np.exp(-damping * time)
-            angle = 2 * np.pi * turns * time
-            double = 2 * angle
-            basis = np.stack(
-                [np.ones_like(time), wave * np.cos(angle), wave * np.sin(angle), np.cos(double), np.sin(double)], axis=1
-            )[:, : 3 if turns < 1 else 5]
-            path = basis @ np.linalg.lstsq(basis, place, rcond=None)[0]
-            misfit = float(((place - path) ** 2).sum())
-            if misfit < least:
-                best, least = path, misfit
-    return best
+    @property
+    def strength(self) -> float:
+        """How sure it is that it gives energy, 0..1: two standard errors off are granted."""
+        return ramp(float(np.log(self.ratio)) - 2 * self.error, (float(np.log(_GAIN[0])), float(np.log(_GAIN[1]))))
 
 
 @dataclass(frozen=True)
 class TrackMotion:
     """How one thing moved.
 
-    law, residual:  the best description of its longest stretch, and the misfit in diameters
+    law, residual:  the best description of its longest stretch, and the misfit of all in diameters
     seconds:        length of the stretches that could be judged, s
     kinks:          sudden turns of the velocity, a count
-    gain:           (strength, frame) of the largest growth of a bounce over the one before; None = fewer than two
+    impacts:        the bounces whose energy could be judged
     """
 
     law: Law
     residual: float
     seconds: float
     kinks: int
-    gain: tuple[float, int] | None
+    impacts: tuple[Impact, ...]
 
 
 def describe(track: Track, seconds: Float[np.ndarray, "t"]) -> TrackMotion | None:
@@ -118,66 +64,104 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"]) -> TrackMotion | Non
     if not stretches:
         return None
     diameter = float(2 * np.sqrt(track.size / np.pi))
-    kinks, judged, gain, pieces = 0, 0.0, None, []
+    kinks, judged, pieces, impacts = 0, 0.0, [], []
     for first, last in stretches:
-        span = slice(first, last + 1)
-        turns = _kinks(seconds[span], track.centroid[span], diameter)
+        time, place = seconds[first : last + 1], track.centroid[first : last + 1]
+        turns = _kinks(time, place, diameter)
         kinks += len(turns)
-        judged += float(seconds[last] - seconds[first])
-        cuts = [0, *turns, last - first]
-        for a, b in pairwise(cuts):
-            if b - a + 1 >= 6:
-                fit = fit_laws(seconds[span][a : b + 1], track.centroid[span][a : b + 1], diameter)[0]
-                pieces.append((b - a + 1, fit))
-        found = _gain(track.centroid[span], diameter)
-        if found is not None and (gain is None or found[0] > gain[0]):
-            gain = (found[0], found[1] + first)
+        judged += float(time[-1] - time[0])
+        for a, b in pairwise([-1, *turns, len(time)]):  # the frame of a kink may show either side of it
+            if b - a - 1 >= 6:
+                pieces.append((b - a - 1, fit_laws(time[a + 1 : b], place[a + 1 : b], diameter)[0]))
+        impacts += find_impacts(time, place[:, 1], diameter, first)
     if not pieces:
         return None
     fit = max(pieces, key=lambda piece: piece[0])[1]
     residual = sum(n * f.residual**2 for n, f in pieces) / sum(n for n, _ in pieces)
-    unrest = float(np.hypot(_UNREST[0], _UNREST[1] * diameter))
-    law = fit.law if fit.residual < _NONE * unrest else "none"
-    return TrackMotion(law, float(np.sqrt(residual)) / max(diameter, 1.0), judged, kinks, gain)
+    law = fit.law if fit.residual < _NONE * unrest_of(diameter) else "none"
+    return TrackMotion(law, float(np.sqrt(residual)) / max(diameter, 1.0), judged, kinks, tuple(impacts))
 
 
 def _kinks(seconds: np.ndarray, place: np.ndarray, diameter: float) -> list[int]:
     """Frames at which the velocity turns by far more than it does around them."""
     if len(place) < 8:
         return []
-    step = np.diff(place, axis=0)
-    change = np.linalg.norm(np.diff(step, axis=0), axis=-1)
-    usual = np.median(change)
-    limit = max(4 * usual, 0.06 * diameter, 0.8)
-    found: list[int] = []
-    for k in np.flatnonzero(change > limit):
-        if change[k] == change[max(0, k - 2) : k + 3].max() and 2 <= k < len(change) - 2:
-            found.append(int(k) + 1)
+    interval = np.diff(seconds)
+    usual_interval = float(np.median(interval))
+    velocity = np.diff(place, axis=0) / interval[:, None] * usual_interval
+    change = np.linalg.norm(np.diff(velocity, axis=0), axis=-1)
+    limit = max(4 * float(np.median(change)), 0.06 * diameter, 0.8)
+    return [int(k) + 1 for k in np.flatnonzero(change > limit) if change[k] == change[max(0, k - 2) : k + 3].max()]
+
+
+def find_impacts(
+    seconds: Float[np.ndarray, "n"], height: Float[np.ndarray, "n"], diameter: float, first: int = 0
+) -> list[Impact]:
+    """Find the bounces of a path off something below it and judge the energy of each.
+
+    The flights before and after a bounce are parabolas of one acceleration g > 0 (image y points down). They meet at
+    the time and level of the impact; there their speeds v are compared, so that it does not matter where in its flight
+    the thing was first seen. What turns smoothly, as on a spring, has no such flights and is no impact.
+
+    Units:
+        seconds:   s
+        height:    image y, pixels
+        diameter:  pixels
+        first:     frame number of the first value
+    """
+    lows = [int(k) for k in find_peaks(height, prominence=4 * unrest_of(diameter))[0]]
+    found = []
+    bounds = [-1, *lows, len(height)]
+    for before, k, after in zip(bounds, lows, bounds[2:]):  # noqa: B905
+        near = np.abs(seconds - seconds[k]) <= _ARC[1]
+        into = [i for i in range(before + 1, k) if near[i]]
+        out = [i for i in range(k + 1, after) if near[i]]
+        while min(len(into), len(out)) >= _ARC[0]:
+            judged = _meeting(seconds - seconds[k], height, into, out, diameter)
+            if judged is not None:
+                interval = float(np.median(np.diff(seconds)))
+                ratio, error, when = judged
+                if abs(when) <= 1.5 * interval and np.isfinite(error):
+                    found.append(Impact(first + k, ratio, error))
+                break
+            # a hand lets go or something else is met: only what is near the impact flies freely
+            short = max(len(into), len(out)) // 2
+            if short < _ARC[0]:
+                break
+            into, out = into[-short:], out[:short]
     return found
 
 
-def _gain(place: np.ndarray, diameter: float) -> tuple[float, int] | None:
-    """How much higher a bounce goes than the one before; image y points down, so a bounce is a sharp maximum of it."""
-    y = place[:, 1]
-    step = np.diff(y)
-    turns = [k for k in range(2, len(y) - 2) if step[k - 1] > 0.05 * diameter and step[k] < -0.05 * diameter]
-    if len(turns) < 2 or np.ptp(y[turns]) > 0.35 * np.ptp(y):
+def _meeting(
+    time: np.ndarray, height: np.ndarray, into: list[int], out: list[int], diameter: float
+) -> tuple[float, float, float] | None:
+    """Energy ratio, standard error of its logarithm and time of an impact; None where the two are no flights."""
+    unrest = unrest_of(diameter)
+    chosen = np.array([*into, *out])
+    side = np.arange(len(chosen)) >= len(into)
+    t, one = time[chosen], np.ones(len(chosen))
+    basis = np.stack([one * ~side, t * ~side, one * side, t * side, t**2 / 2], axis=1)
+    values = np.linalg.lstsq(basis, height[chosen], rcond=None)[0]
+    spread = float(np.sqrt(((height[chosen] - basis @ values) ** 2).mean()))
+    if spread > _FLIGHT * unrest:
         return None
-    floor = float(np.median(y[turns]))
-    edges = [0, *turns, len(y) - 1]
-    heights, frames = [], []
-    for a, b in pairwise(edges):
-        if b - a < 3:
-            continue
-        top = int(y[a : b + 1].argmin()) + a
-        inside = a < top < b
-        heights.append(floor - float(y[top]) if inside or top == 0 else np.nan)
-        frames.append(top)
-    best: tuple[float, int] | None = None
-    for k in range(1, len(heights)):
-        low, high = heights[k - 1], heights[k]
-        if np.isfinite(low) and np.isfinite(high) and low > 0.5 * diameter:
-            sure = ramp(float(high / low), _GAIN)
-            if best is None or sure > best[0]:
-                best = (sure, frames[k])
-    return best
+    covariance = max(unrest, spread) ** 2 * np.linalg.pinv(basis.T @ basis)
+    if values[4] < 3 * np.sqrt(covariance[4, 4]):
+        return 1.0, np.inf, 0.0  # it does not fall
+
+    def speeds(v: np.ndarray) -> tuple[float, float, float]:
+        when = (v[2] - v[0]) / (v[1] - v[3])
+        return v[1] + v[4] * when, -(v[3] + v[4] * when), when
+
+    coming, going, when = speeds(values)
+    if coming <= 0 or going <= 0 or coming**2 / (2 * values[4]) < _LOWEST * diameter:
+        return 1.0, np.inf, 0.0
+
+    def logarithm(v: np.ndarray) -> float:
+        a, b, _ = speeds(v)
+        return 2 * float(np.log(max(b, 1e-9) / max(a, 1e-9)))
+
+    widths = 1e-3 * np.sqrt(np.diag(covariance))
+    slope = [(logarithm(values + step) - logarithm(values - step)) / (2e-3) for step in np.diag(widths)]
+    scaled = np.array(slope) / np.sqrt(np.diag(covariance))
+    return (going / coming) ** 2, float(np.sqrt(scaled @ covariance @ scaled)), float(when)

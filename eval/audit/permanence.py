@@ -179,8 +179,10 @@ def _jumps(scene: Scene, track: Track, tracks: Tracks, index: int, frames: np.nd
         if window[-1] - window[0] != 5 or np.ptp(np.log(np.maximum(track.area[window], 1.0))) > 0.5:
             continue
         a, b = frames[k - 1], frames[k]
-        before, later = (place[a] - place[a - 2]) / 2, (place[b + 2] - place[b]) / 2
-        step = place[b] - place[a]
+        seconds, step = tracks.seconds, place[b] - place[a]
+        interval = seconds[b] - seconds[a]
+        before = (place[a] - place[a - 2]) * (interval / (seconds[a] - seconds[a - 2]))
+        later = (place[b + 2] - place[b]) * (interval / (seconds[b + 2] - seconds[b]))
         off = min(np.linalg.norm(step - before), np.linalg.norm(step - later)) / max(float(diameter), 1.0)
         usual = max(np.linalg.norm(before), np.linalg.norm(later)) / max(float(diameter), 1.0)
         sure = weight * ramp(float(off - 1.5 * usual), _JUMP)

@@ -144,8 +144,7 @@ def try_footage(footage: Footage, name: str) -> list[Trial]:
     audit = audit_footage(footage)
     trials = [Trial(name, "none", score_of(audit), audit.alarm)]
     scene = take_apart(footage.rgb)
-    rate = (len(footage.seconds) - 1) / float(footage.seconds[-1])
-    tracks = tracks_in(scene, rate, on_canvas=True)
+    tracks = tracks_in(scene, footage.seconds, on_canvas=True)
     target = find_target(scene, tracks)
     if target is None or scene.camera.moving:
         return trials

@@ -97,7 +97,7 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
     if len(footage.rgb) < _SHORTEST:
         return _abstain(footage, name, sha256, rate, f"{len(footage.rgb)} pictures; at least {_SHORTEST} are needed")
     scene = take_apart(footage.rgb)
-    tracks = tracks_in(scene, rate, on_canvas=True)
+    tracks = tracks_in(scene, footage.seconds, on_canvas=True)
     busy = float(np.median(scene.foreground.mean((1, 2))))
     unknown = not scene.camera.moving and bool((~scene.camera.known).mean() > 0.5)
     if busy > _CROWDED:
@@ -175,24 +175,42 @@ def _motion_gate(scene: Scene, tracks: Tracks) -> tuple[float, float]:
 
 
 def _gains(scene: Scene, tracks: Tracks, motions: dict[str, TrackMotion | None]) -> list[Event]:
+    """Impacts that give energy to a thing off something that stands still."""
     height, width = scene.video.shape[1:3]
     events = []
-    for track in tracks.tracks:
+    for index, track in enumerate(tracks.tracks):
         motion = motions[track.name]
-        if motion is not None and motion.gain is not None and motion.gain[0] > 0.05:
-            strength, frame = motion.gain
-            x, y = track.centroid[frame]
-            events.append(
-                Event(
-                    kind="energy_gain",
-                    seconds=float(tracks.seconds[frame]),
-                    track=track.name,
-                    x=float(x) / width,
-                    y=float(y) / height,
-                    strength=strength,
+        for impact in motion.impacts if motion is not None else ():
+            if impact.strength > 0.05 and not _is_hit(scene, tracks, index, impact.frame):
+                x, y = track.centroid[impact.frame]
+                events.append(
+                    Event(
+                        kind="energy_gain",
+                        seconds=float(tracks.seconds[impact.frame]),
+                        track=track.name,
+                        x=float(x) / width,
+                        y=float(y) / height,
+                        strength=impact.strength,
+                    )
                 )
-            )
     return events
+
+
+def _is_hit(scene: Scene, tracks: Tracks, index: int, frame: int) -> bool:
+    """Whether something else that moves is near enough to hit the thing: a hand, a foot, another thing."""
+    track = tracks.tracks[index]
+    assert track.box is not None
+    reach = 0.5 * 2 * np.sqrt(track.size / np.pi) + 2
+    for k in range(max(0, frame - 1), min(len(tracks.labels), frame + 2)):
+        if not track.presence[k]:
+            return True
+        left, top = np.maximum(track.box[k][:2] - reach, 0).astype(int)
+        right, bottom = np.ceil(track.box[k][2:] + reach).astype(int)
+        window = np.s_[k, top:bottom, left:right]
+        others = (scene.foreground[window] > 0) & (tracks.labels[window] != index + 1)
+        if others.sum() > 0.1 * track.size:
+            return True
+    return False
 
 
 def _realism(tracks: Tracks, motions: dict[str, TrackMotion | None], events: list[Event]) -> Measure:

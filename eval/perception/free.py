@@ -16,6 +16,8 @@ MOST_TRACKS = 254
 
 _SMALLEST = 2.5e-4  # of the picture's pixels, and at least 9
 _REACH = 2.5  # picture widths per second that a thing may move unseen
+_AHEAD = 0.5  # seconds for which it may be taken to go on at constant velocity
+_SEARCHED = 0.4  # seconds for which the reach grows
 _MEMORY = 3.0  # seconds for which a thing out of sight is remembered
 _ALIKE = 0.55  # Bhattacharyya distance of colours up to which two sightings may be one thing
 _BINS = 6
@@ -51,14 +53,14 @@ class _Thing:
     def typical_area(self) -> float:
         return float(np.median([piece.area for piece in self.pieces]))
 
-    def predict(self, frame: int) -> np.ndarray:
-        """Constant velocity, from the last few frames."""
+    def predict(self, seconds: np.ndarray, frame: int) -> np.ndarray:
+        """Constant velocity, from the last few frames and their times."""
         last = self.pieces[-1].centroid
         if len(self.frames) < 2:
             return last
         back = max(-4, -len(self.frames))
-        speed = (last - self.pieces[back].centroid) / (self.frames[-1] - self.frames[back])
-        return last + speed * min(frame - self.frames[-1], 12)
+        speed = (last - self.pieces[back].centroid) / (seconds[self.frames[-1]] - seconds[self.frames[back]])
+        return last + speed * min(seconds[frame] - seconds[self.frames[-1]], _AHEAD)
 
     def see(self, frame: int, piece: _Piece) -> None:
         weight = 1.0 if not self.frames else 0.0 if piece.crowded else 0.2
@@ -79,13 +81,16 @@ def track_freely(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> Tracks
         frame_rate:  Hz
         returns:     tracks "1", "2", ... in the order of appearance; births counts the tracks that begin, by frame
     """
-    return tracks_in(take_apart(rgb), frame_rate)
+    return tracks_in(take_apart(rgb), np.arange(len(rgb)) / frame_rate)
 
 
-def tracks_in(scene: Scene, frame_rate: float, *, on_canvas: bool = False) -> Tracks:
+def tracks_in(scene: Scene, seconds: Float[np.ndarray, "t"], *, on_canvas: bool = False) -> Tracks:
     """Follow the things of a scene that was taken apart; see ``track_freely``.
 
     on_canvas leaves places and labels on the scene's canvas, where the background stands still.
+
+    Units:
+        seconds:  time of each picture, s; intervals may differ
     """
     num_frames, height, width = scene.foreground.shape
     smallest = max(9.0, _SMALLEST * scene.size[0] * scene.size[1])
@@ -101,7 +106,7 @@ def tracks_in(scene: Scene, frame_rate: float, *, on_canvas: bool = False) -> Tr
             flow = flow_of.calc(grey[frame], grey[frame - 1], None)  # pyright: ignore[reportCallIssue, reportArgumentType]
             prior = _carried(labels[frame - 1], flow)
         claims, loose = _divide(scene.video[frame], numbered, stats, prior, things, smallest)
-        _reclaim(claims, loose, things, frame, frame_rate, scene.size[1])
+        _reclaim(claims, loose, things, frame, seconds, scene.size[1])
         for index, piece in claims.items():
             things[index].see(frame, piece)
         for piece in loose:
@@ -112,11 +117,11 @@ def tracks_in(scene: Scene, frame_rate: float, *, on_canvas: bool = False) -> Tr
         for index, piece in claims.items():
             left, top, right, bottom = piece.box
             labels[frame, top:bottom, left:right][piece.mask] = index + 1
-    things, renamed = _linked(things, frame_rate, scene.size[1])
-    return _collect(scene, things, renamed[labels], frame_rate, on_canvas)
+    things, renamed = _linked(things, seconds, scene.size[1])
+    return _collect(scene, things, renamed[labels], seconds, on_canvas)
 
 
-def _linked(things: list[_Thing], frame_rate: float, width: int) -> tuple[list[_Thing], np.ndarray]:
+def _linked(things: list[_Thing], seconds: np.ndarray, width: int) -> tuple[list[_Thing], np.ndarray]:
     """Join a thing that went out of sight with one that came up later, looks alike and could have got there.
 
     What comes out from behind something is at first a sliver that looks like nothing; seen as a whole, it is known.
@@ -125,12 +130,12 @@ def _linked(things: list[_Thing], frame_rate: float, width: int) -> tuple[list[_
     cost = np.full((len(things), len(things)), 1e6)
     for i, gone in enumerate(things):
         for j, come in enumerate(things):
-            gap = come.frames[0] - gone.frames[-1]
-            if 0 < gap <= _MEMORY * frame_rate and len(gone.frames) >= _SHORTEST and len(come.frames) >= _SHORTEST:
+            gap = seconds[come.frames[0]] - seconds[gone.frames[-1]]
+            if 0 < gap <= _MEMORY and len(gone.frames) >= _SHORTEST and len(come.frames) >= _SHORTEST:
                 size = abs(np.log(come.typical_area / gone.typical_area))
                 color = unlikeness(gone.histogram, come.histogram)
-                reach = 2 * np.sqrt(gone.typical_area) + _REACH * width / frame_rate * min(gap, 0.4 * frame_rate)
-                away = np.linalg.norm(come.pieces[0].centroid - gone.predict(come.frames[0]))
+                reach = 2 * np.sqrt(gone.typical_area) + _REACH * width * min(gap, _SEARCHED)
+                away = np.linalg.norm(come.pieces[0].centroid - gone.predict(seconds, come.frames[0]))
                 if color < _ALIKE and size < 0.9 and away < reach:
                     cost[i, j] = away / reach + color + 0.3 * size
     joined = np.arange(len(things))
@@ -267,20 +272,22 @@ def unlikeness(first: Float[np.ndarray, "b"], second: Float[np.ndarray, "b"]) ->
 
 
 def _reclaim(
-    claims: dict[int, _Piece], loose: list[_Piece], things: list[_Thing], frame: int, frame_rate: float, width: int
+    claims: dict[int, _Piece], loose: list[_Piece], things: list[_Thing], frame: int, seconds: np.ndarray, width: int
 ) -> None:
     """Give loose pieces to the things out of sight that look alike and could have got there (Hungarian method)."""
-    lost = [i for i, thing in enumerate(things) if i not in claims and frame - thing.frames[-1] <= _MEMORY * frame_rate]
+    lost = [
+        i for i, thing in enumerate(things) if i not in claims and seconds[frame] - seconds[thing.frames[-1]] <= _MEMORY
+    ]
     if not lost or not loose:
         return
     cost = np.full((len(lost), len(loose)), 1e6)
     for row, index in enumerate(lost):
         thing = things[index]
-        gap = frame - thing.frames[-1]
-        reach = 2 * np.sqrt(thing.usual_area) + _REACH * width / frame_rate * min(gap, 0.4 * frame_rate)
+        gap = seconds[frame] - seconds[thing.frames[-1]]
+        reach = 2 * np.sqrt(thing.usual_area) + _REACH * width * min(gap, _SEARCHED)
         for column, piece in enumerate(loose):
             away = min(
-                np.linalg.norm(piece.centroid - thing.predict(frame)),
+                np.linalg.norm(piece.centroid - thing.predict(seconds, frame)),
                 1.5 * np.linalg.norm(piece.centroid - thing.pieces[-1].centroid),
             )
             color = unlikeness(thing.histogram, piece.histogram)
@@ -296,7 +303,7 @@ def _reclaim(
         del loose[column]
 
 
-def _collect(scene: Scene, things: list[_Thing], labels: np.ndarray, frame_rate: float, on_canvas: bool) -> Tracks:
+def _collect(scene: Scene, things: list[_Thing], labels: np.ndarray, seconds: np.ndarray, on_canvas: bool) -> Tracks:
     """Turn things into tracks; what was seen too briefly to be a thing is dropped."""
     num_frames = len(labels)
     height, width = scene.size
@@ -328,4 +335,4 @@ def _collect(scene: Scene, things: list[_Thing], labels: np.ndarray, frame_rate:
             whole[frame] = left > 0.5 and top > 0.5 and right < width - 0.5 and bottom < height - 0.5
         tracks.append(Track(str(new), presence, whole, centroid, area, color, box, crowded))
     camera = scene.camera.to_first if scene.camera.moving else None
-    return Tracks(tuple(tracks), np.arange(num_frames) / frame_rate, births, pictures, camera)
+    return Tracks(tuple(tracks), np.asarray(seconds, np.float64), births, pictures, camera)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from discs import drawn
 
-from eval.audit.motion import fit_laws
+from eval.audit.laws import fit_laws
 from eval.audit.trials import auroc
 from eval.audit.video import Footage, audit_footage, audit_videos
 from physics_data.core.errors import DataError
