@@ -92,7 +92,8 @@ def _friction(time: np.ndarray, place: np.ndarray) -> np.ndarray:
     grid = np.linspace(0.1, 0.95, 18)
     best = int(np.argmin([misfit(stop) for stop in grid]))
     around = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    return path(float(minimize_scalar(misfit, bounds=around, method="bounded").x))  # pyright: ignore[reportAttributeAccessIssue]
+    From two harmonics on the centre moves with the amplitude squared, as the mean height of a pendulum does. slower is
+    the share by which the first swing is slower than a small one; the delay goes with the amplitude squared.
 
 
 def _wave(time: np.ndarray, turns: float, damping: float, slower: float, harmonics: int) -> np.ndarray:
