@@ -92,14 +92,14 @@ def _friction(time: np.ndarray, place: np.ndarray) -> np.ndarray:
     grid = np.linspace(0.1, 0.95, 18)
     best = int(np.argmin([misfit(stop) for stop in grid]))
     around = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    From two harmonics on the centre moves with the amplitude squared, as the mean height of a pendulum does. slower is
-    the share by which the first swing is slower than a small one; the delay goes with the amplitude squared.
+    return path(float(minimize_scalar(misfit, bounds=around, method="bounded").x))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _wave(time: np.ndarray, turns: float, damping: float, slower: float, harmonics: int) -> np.ndarray:
     """Columns: 1, then cosine and sine of each harmonic; the n-th decays n times as fast (amplitude to the n).
 
-    From two harmonics on the centre moves with the amplitude squared, as the mean height of a pendulum does. slower is the share by which the first swing is slower than a small one; the delay goes with the amplitude squared.
+    From two harmonics on the centre moves with the amplitude squared, as the mean height of a pendulum does. slower is
+    the share by which the first swing is slower than a small one; the delay goes with the amplitude squared.
     """
     squared = -np.expm1(-2 * damping * time) / (2 * damping) if damping > 1e-6 else time
     columns = [np.ones_like(time)] + [np.exp(-2 * damping * time)] * (harmonics > 1)
