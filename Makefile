@@ -13,7 +13,7 @@ help: ## Show this list
 setup: $(VENV)/.installed ## Make .venv with the pinned versions
 
 # PyTorch is installed first and by its pinned version alone, which takes the small CPU build where there is one.
-$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+$(VENV)/.installed: setup.cfg setup.py pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; worldsim needs Python 3.11 (PyBullet has no wheel above it). Install it, or say: make PYTHON=path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_FLAGS) "$$(grep '^torch==' constraints.txt)"

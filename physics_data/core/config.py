@@ -21,15 +21,35 @@ class StrictModel(BaseModel):
 M = TypeVar("M", bound=BaseModel)
 
 
+_SOURCE = Path(__file__).parents[2]
+SHIPPED_CONFIGS = next((f for f in (_SOURCE / "worldsim" / "configs", _SOURCE / "configs") if f.is_dir()), _SOURCE)
+"""The folder of the configs that come with the project: below ``worldsim`` where it is installed."""
+
+
+def find_config(path: Path) -> Path:
+    """Return a config file: the path itself, else the shipped config of that name.
+
+    ``data_tiny``, ``data_tiny.yaml`` and ``configs/data_tiny.yaml`` name the same shipped config, from any folder.
+
+    Raises:
+        ConfigError: neither is there; the message has the nearest name.
+    """
+    if path.is_file():
+        return path
+    name = path.name if path.suffix in (".yaml", ".yml") else f"{path.name}.yaml"
+    if path.parent in (Path(), Path("configs")) and (SHIPPED_CONFIGS / name).is_file():
+        return SHIPPED_CONFIGS / name
+    folder = path.parent if path.parent.is_dir() and path.parent != Path() else SHIPPED_CONFIGS
+    raise ConfigError(f"no config file {path}. In {folder}: {suggest(name, (p.name for p in folder.glob('*.yaml')))}")
+
+
 def load_config(schema: type[M], path: Path, overrides: Sequence[str] = ()) -> M:
-    """Read a YAML file, apply ``a.b=value`` overrides, and validate it against the schema.
+    """Read a YAML file, or a shipped config by its name, apply ``a.b=value`` overrides, and validate it.
 
     Raises:
         ConfigError: the file is missing or not YAML, a key is unknown, or a value does not fit.
     """
-    if not path.is_file():
-        here = suggest(path.name, (p.name for p in path.parent.glob("*.yaml"))) if path.parent.is_dir() else ""
-        raise ConfigError(f"no config file {path}. In {path.parent}: {here or 'no such folder.'}")
+    path = find_config(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

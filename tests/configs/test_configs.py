@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from benchmarks.ablation.config import AblationConfig
-from physics_data.core.config import load_config
+from physics_data.core.config import SHIPPED_CONFIGS, find_config, load_config
+from physics_data.core.errors import ConfigError
 from physics_data.pipeline.build_config import BuildConfig
 from worldsim.training.stages import load_train_config
 
@@ -28,3 +29,15 @@ def test_the_demo_configs_speak_of_the_same_clips():
     for name in ("num_frames", "height", "width", "frame_rate"):
         assert data["settings"][name] == vae["data"][name] == dit["data"][name]
     assert vae["model"]["latent_channels"] == dit["model"]["latent_channels"]
+
+
+def test_a_shipped_config_has_three_names_and_a_wrong_one_its_neighbour(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = {find_config(Path(name)) for name in ("data_tiny", "data_tiny.yaml", "configs/data_tiny.yaml")}
+    assert found == {SHIPPED_CONFIGS / "data_tiny.yaml"}
+    with pytest.raises(ConfigError, match=r"Did you mean 'data_tiny\.yaml'"):
+        find_config(Path("data_tny"))
+    with pytest.raises(ConfigError, match="no config file elsewhere"):
+        find_config(Path("elsewhere/data_tiny.yaml"))
+    (tmp_path / "data_tiny.yaml").write_text("own: 1\n")
+    assert find_config(Path("data_tiny.yaml")) == Path("data_tiny.yaml")

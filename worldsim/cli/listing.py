@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from physics_data.core.config import SHIPPED_CONFIGS
 from physics_data.core.program import print_listing
 
 
 def list_parts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    configs: Annotated[Path, typer.Option(help="Folder with configs to list as presets.")] = Path("configs"),
+    configs: Annotated[
+        Path | None,
+        typer.Option(help="Folder with configs to list as presets; default: those that come with worldsim."),
+    ] = None,
 ) -> None:
     """List the stages, losses, solvers, annotators and presets there are, with one line each.
 
@@ -26,12 +30,12 @@ def list_parts(
     print_listing({**listing, "presets": _presets(configs)}, as_json)
 
 
-def _presets(folder: Path) -> dict[str, str]:
-    """Return path → first comment line of every config of this program."""
+def _presets(configs: Path | None) -> dict[str, str]:
+    """Return what --config takes → first comment line of every config of this program."""
     found: dict[str, str] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted((configs or SHIPPED_CONFIGS).glob("*.yaml")):
         lines = path.read_text(encoding="utf-8").splitlines()
         if any(line.startswith("task:") for line in lines):
             first = next((line for line in lines if line.startswith("#")), "")
-            found[path.as_posix()] = first.lstrip("# ")
+            found[path.as_posix() if configs else f"configs/{path.name}"] = first.lstrip("# ")
     return found

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import yaml
 
-from physics_data.core.config import apply_overrides, load_config
+from physics_data.core.config import apply_overrides, find_config, load_config
 from physics_data.core.errors import ConfigError
 from worldsim.config import TrainConfig
 from worldsim.training.tasks import TASKS
@@ -39,8 +39,7 @@ def describe(config: TrainConfig) -> list[str]:
 
 
 def _task_of(path: Path, overrides: Sequence[str]) -> str:
-    if not path.is_file():
-        load_config(TrainConfig, path)  # words the error
+    path = find_config(path)
     try:
         raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
