@@ -21,19 +21,37 @@ WORDS: Mapping[EventKind, tuple[str, ...]] = {
 }
 """Verbs of each kind of event. No verb is part of another's, so a caption tells which events it claims."""
 
+TOGETHER = ("collide", "bump into each other")
+"""Verbs of a contact in which neither body is clearly the one that strikes."""
+
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 class Names:
-    """How the bodies of a scene are called: "the red ball", or "a red ball" where two would be the same."""
+    """How the bodies of a scene are called in one text: "the red ball"; "a", "another", "one of" where several are."""
 
     def __init__(self, spec: SceneSpec) -> None:
-        words = {body.name: _words(body) for body in spec.bodies}
-        counts = Counter(words.values())
-        self._names = {name: f"the {text}" if counts[text] == 1 else with_article(text) for name, text in words.items()}
+        self._words = {body.name: _words(body) for body in spec.bodies}
+        self._counts = Counter(self._words.values())
+        self._told: dict[str, list[str]] = {}
 
     def __getitem__(self, name: str) -> str:
-        return self._names[name]
+        """Return how a body is called where it is told next."""
+        text = self._words[name]
+        told = self._told.setdefault(text, [])
+        is_new = name not in told
+        if is_new:
+            told.append(name)
+        if self._counts[text] == 1 or (told == [name] and not is_new):
+            return f"the {text}"
+        if is_new:
+            return with_article(text) if len(told) == 1 else f"another {text}"
+        return f"one of the {plural(text)}"
+
+    def beside(self, name: str, other: str) -> str:
+        """Return how a body is called in a clause that begins with another one."""
+        called = self[name]
+        return f"another {self._words[name]}" if self._words[name] == self._words[other] else called
 
 
 def _words(body: Body) -> str:
@@ -43,11 +61,6 @@ def _words(body: Body) -> str:
 def with_article(text: str) -> str:
     """Return "a red ball", "an orange ball"."""
     return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
-
-
-def another(text: str) -> str:
-    """Return "another red ball" for "a red ball"."""
-    return f"another {text.partition(' ')[2]}"
 
 
 def plural(words: str) -> str:

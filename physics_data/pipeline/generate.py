@@ -172,7 +172,7 @@ def labelled_clip(
         source="physics",
         split=split,
         caption=caption,
-        captions=write_captions(caption, spec, trajectory, found),
+        captions=write_captions(caption, spec, trajectory, rendering, found),
         frame_rate=spec.frame_rate,
         num_frames=spec.num_frames,
         height=spec.height,
