@@ -1,13 +1,14 @@
 """Videos for an exported benchmark suite: every scene continued from its given frames, in several seeds."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from physics_data.core.atomic import remove_partials
 from physics_data.core.config import StrictModel
@@ -34,14 +35,14 @@ class SuiteScene(StrictModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    key: str
-    prompt: str
-    given_video: str
-    given_frames: int
-    frame_rate: float
-    num_frames: int
-    width: int
-    height: int
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=150)]
+    prompt: Annotated[str, Field(max_length=10_000)]
+    given_video: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*/)*[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    given_frames: Annotated[int, Field(ge=1, le=10_000)]
+    frame_rate: Annotated[float, Field(ge=0.1, le=1_000, allow_inf_nan=False)]
+    num_frames: Annotated[int, Field(ge=1, le=10_000)]
+    width: Annotated[int, Field(ge=1, le=8_192)]
+    height: Annotated[int, Field(ge=1, le=8_192)]
 
 
 class _Manifest(StrictModel):
@@ -49,8 +50,8 @@ class _Manifest(StrictModel):
 
     format: Literal["worldsim.suite/1"]
     fingerprint: str
-    seeds: tuple[int, ...]
-    scenes: tuple[SuiteScene, ...]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(max_length=1_000)]
+    scenes: Annotated[tuple[SuiteScene, ...], Field(min_length=1, max_length=100_000)]
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,17 @@ def read_suite(folder: Path) -> ExportedSuite:
         raise DataError(f"no {path}; write a suite with 'python -m benchmarks export permanence --out {folder}'.")
     try:
         read = _Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+    except (ValidationError, OSError, ValueError) as error:
         raise DataError(
             f"{path} lists no scenes to be continued ({_first_line(error)}); give the folder of a suite with first "
             "frames, 'permanence' or 'motion', or export it again."
         ) from error
+    twice = [key for key, count in Counter(scene.key for scene in read.scenes).items() if count > 1]
+    if twice:
+        raise DataError(f"{path} has two scenes '{twice[0]}'; export the suite again.")
+    for scene in read.scenes:
+        if not (Path(folder) / scene.given_video).resolve().is_relative_to(Path(folder).resolve()):
+            raise DataError(f"{path}: the given video of '{scene.key}' lies outside {folder}; export the suite again.")
     return ExportedSuite(Path(folder), read.fingerprint, read.seeds, read.scenes)
 
 

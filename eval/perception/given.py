@@ -10,6 +10,7 @@ that overlaps its mask most. What is no object is a birth.
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def _read(path: Path, rate: float) -> tuple[Int[np.ndarray, "t h w"], Float[np.n
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as .npz ({error}); write it with numpy.savez_compressed.") from error
     strangers = sorted(set(arrays) - {"masks", "seconds"})
     if "masks" not in arrays or strangers:

@@ -66,14 +66,18 @@ def read_bundle(folder: Path) -> tuple[list[SeedScore], dict[str, Any]]:
     try:
         record: dict[str, Any] = json.loads((folder / SUMMARY_NAME).read_text(encoding="utf-8"))
         version, seed = record["format"], int(record["seed"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{folder / SUMMARY_NAME} cannot be read ({error!r}); score the videos again.") from error
     if version != FORMAT:
         raise DataError(f"{folder} has format '{version}', this version reads '{FORMAT}'; score the videos again.")
     check_conditioning_frames(record.get("num_conditioning_frames"), str(folder / SUMMARY_NAME))
-    kinds = {system["name"]: system["kind"] for system in record["systems"]} if record.get("has_pins") else None
-    again = summarise(rows, seed, record["headline"], kinds, record["is_paired"]).model_dump(mode="json")
-    changed = [name for name in again if not _equal(again[name], record.get(name))]
+    try:
+        named = {str(system["name"]): system["kind"] for system in record["systems"]}
+        kinds = named if record["has_pins"] else None
+        again = summarise(rows, seed, record["headline"], kinds, record["is_paired"]).model_dump(mode="json")
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{folder / SUMMARY_NAME} is damaged ({error!r}); score the videos again.") from error
+    changed = [name for name in again if name not in record or not _equal(again[name], record[name])]
     if changed:
         raise DataError(
             f"{folder / SUMMARY_NAME} is not what its {ROWS_NAME} gives ({', '.join(changed)} differ); "

@@ -2,11 +2,11 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from typing_extensions import TypedDict
 
 from eval.report.table import Estimate, SystemSummary
 

@@ -1,14 +1,18 @@
 """The pages of result folders: HTML, JSON, CSV and Markdown, from one or several bundles."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, shared_conditioning_frames, write_bundle
+from eval.report.figures import Curve
+from eval.report.gallery import CAPTIONS_NAME
 from eval.report.page import show_estimate, write_page
 from eval.report.table import Kind, SeedScore, Summary
 from physics_data.core.atomic import write_text
+from physics_data.core.errors import DataError
 
 CURVES_NAME, MARKDOWN_NAME = "curves.json", "report.md"
 
@@ -35,10 +39,14 @@ def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, 
         known = {name for name, kind in kinds.items() if kind != "model"}
         rows += [row for row in found if row.system not in known]
         kinds |= named
-        for title, lines in _read_json(folder / CURVES_NAME).items():
+        for title, lines in _read_json(folder / CURVES_NAME, _CURVES).items():
             curves[title] = {**lines, **curves.get(title, {})}
-        captions = _read_json(folder / GALLERY_NAME / "captions.json")
-        pictures += [(folder / GALLERY_NAME / file, caption) for file, caption in captions.items()]
+        for file, caption in _read_json(folder / GALLERY_NAME / CAPTIONS_NAME, _CAPTIONS).items():
+            picture = folder / GALLERY_NAME / file
+            # A name from a file may not lead out of its folder: what it names is shown to everybody.
+            if Path(file).name != file or picture.suffix != ".png" or picture.is_symlink() or not picture.is_file():
+                raise DataError(f"{picture} is no picture of that gallery; score the videos again.")
+            pictures.append((picture, caption))
     number = shared_conditioning_frames(records)
     headline = tuple(record["headline"])
     shared = {name: record[name] for name in _FACTS if name in record}
@@ -66,8 +74,18 @@ def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, 
 _FACTS = ("suite", "size", "recipe", "salt_sha256", "fingerprint", "scoring", "columns")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+_CURVES = TypeAdapter(dict[str, dict[str, Curve]])
+_CAPTIONS = TypeAdapter(dict[str, str])
+
+
+def _read_json(path: Path, form: Any) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return form.validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is damaged ({line}); score the videos again.") from error
 
 
 def markdown(summary: Summary) -> str:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -144,7 +145,7 @@ def read_rows(path: Path) -> list[SeedScore]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             return [_row_of(line) for line in csv.DictReader(file)]
-    except (KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise DataError(f"{path} is no score table of this version ({error!r}); score the videos again.") from error
 
 
@@ -161,6 +162,8 @@ def _row_of(line: dict[str, str]) -> SeedScore:
     if line["status"] not in get_args(Status):
         raise ValueError(f"status '{line['status']}'")
     values = {name: float(text) if text else None for name, text in line.items() if name not in _FACTS}
+    if not all(value is None or isfinite(value) for value in values.values()):
+        raise ValueError("a value that is not finite")
     facts: dict[str, Any] = {fact: line[fact] for fact in _FACTS if fact != "seed"}
     return SeedScore(**facts, values=values, seed=int(line["seed"]))
 

@@ -58,14 +58,14 @@ def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
             if not {"key", "score"} <= set(reader.fieldnames or ()):
                 raise DataError(f"{path} has the columns {reader.fieldnames}; it needs key and score.")
             return [(line["key"], line["score"]) for line in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no CSV ({error}); write the columns key and score, a line per clip.") from error
 
 
 def _read_json(path: Path) -> Iterable[tuple[str, Any]]:
     try:
         pairs = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Pairs)
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f'{path} is no JSON ({error}); write {{"KEY": score, ...}}.') from error
     if not isinstance(pairs, _Pairs):
         raise DataError(f'{path} holds a {type(pairs).__name__}; write {{"KEY": score, ...}}.')
@@ -105,6 +105,6 @@ def _number(value: Any, sign: float) -> float | None:
         return None
     try:
         number = sign * float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if isfinite(number) else None

@@ -80,3 +80,61 @@ def test_folders_without_scenes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"format": "worldsim.suite/1", "fingerprint": "f", "seeds": [0]}')
     with pytest.raises(DataError, match="scenes: Field required"):
         read_suite(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "../../x"},
+        {"key": "/tmp/x"},
+        {"key": "a/b"},
+        {"key": ".."},
+        {"key": "a\x00"},
+        {"key": "a" * 151},
+        {"given_video": "../one.mp4"},
+        {"given_video": "/etc/passwd"},
+        {"given_video": "given/../../one.mp4"},
+        {"num_frames": 10**12},
+        {"num_frames": 0},
+        {"frame_rate": 1e-300},
+        {"frame_rate": 1e300},
+        {"width": 10**9},
+        {"given_frames": 0},
+    ],
+)
+def test_names_stay_inside_and_numbers_are_bounded(tmp_path: Path, changes: dict[str, Any]) -> None:
+    folder = export(tmp_path / "suite", scene("one"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["scenes"][0] |= changes
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="lists no scenes to be continued"):
+        read_suite(folder)
+
+
+def test_a_link_does_not_lead_out_of_the_suite(tmp_path: Path) -> None:
+    folder = export(tmp_path / "suite", scene("one"))
+    (folder / "given" / "one.mp4").rename(tmp_path / "secret.mp4")
+    (folder / "given" / "one.mp4").symlink_to(tmp_path / "secret.mp4")
+    with pytest.raises(DataError, match="lies outside"):
+        read_suite(folder)
+
+
+@pytest.mark.parametrize("number", range(60))
+def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, number: int) -> None:
+    """Bytes of a manifest are changed, cut out or doubled: it is read, or refused with a DataError."""
+    path = export(tmp_path / "suite", scene("one"), scene("two")) / "manifest.json"
+    path.write_bytes(mutated(path.read_bytes(), number))
+    try:
+        found = read_suite(tmp_path / "suite")
+    except DataError:
+        return
+    assert all("/" not in one.key and one.num_frames <= 10_000 for one in found.scenes)
+
+
+def mutated(data: bytes, number: int) -> bytes:
+    rng = np.random.default_rng(number)
+    for _ in range(int(rng.integers(1, 4))):
+        at, size = int(rng.integers(len(data))), int(rng.integers(1, 12))
+        piece = [bytes(rng.integers(0, 256, size, dtype=np.uint8)), b"", data[at : at + size] * 2, b"-1e999", b"../"]
+        data = data[:at] + piece[int(rng.integers(len(piece)))] + data[at + size :]
+    return data

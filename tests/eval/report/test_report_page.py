@@ -1,14 +1,19 @@
 """The skill of a system, and what the page and its tables show."""
 
+import contextlib
+import json
+
 import numpy as np
 import pytest
 
 from eval.metrics import METRICS
+from eval.report.bundle import write_bundle
 from eval.report.gallery import _scores
 from eval.report.page import goodness, write_page
-from eval.report.pages import markdown
+from eval.report.pages import markdown, write_pages
 from eval.report.skill import skill
 from eval.report.table import SeedScore, summarise
+from physics_data.core.errors import DataError
 
 
 def test_skill_by_hand():
@@ -64,3 +69,34 @@ def test_captions_name_what_is_broken():
     values = {"overall": 0.1, "object_permanence": 0.2, "motion_realism": None, "count": 0.9, "drift": 0.8}
     row = SeedScore("mine", "k0", "drop", "mujoco", "ok", "", "", values)
     assert _scores(row) == "object permanence 0.20, overall 0.10; broken: drift 0.80"
+
+
+@pytest.mark.parametrize("file", ["summary.json", "scenes.csv", "curves.json", "gallery/captions.json"])
+@pytest.mark.parametrize("number", range(10, 25))
+def test_a_damaged_result_is_one_sentence(tmp_path, file, number):
+    """Bytes of a file of a result are changed, cut out or doubled: the page is made again, or one error says why."""
+    write_bundle(tmp_path, rows("mine", (0.5, 0.75)), 0, {}, num_conditioning_frames=1)
+    (tmp_path / "gallery").mkdir()
+    (tmp_path / "gallery" / "a.png").write_bytes(b"png")
+    (tmp_path / "gallery" / "captions.json").write_text('{"a.png": "worst"}')
+    (tmp_path / "curves.json").write_text(
+        '{"over time": {"mine": {"seconds": [0.0, 1.0], "mean": [1.0, 0.5], "error": [0.1, 0.1], "is_pinned": false}}}'
+    )
+    rng = np.random.default_rng(number)
+    data = (tmp_path / file).read_bytes()
+    at, size = int(rng.integers(len(data))), int(rng.integers(1, 12))
+    piece = [bytes(rng.integers(0, 256, size, dtype=np.uint8)), b"", b"null", b"../../x", b"[]", b"1e999"]
+    (tmp_path / file).write_bytes(data[:at] + piece[int(rng.integers(len(piece)))] + data[at + size :])
+    with contextlib.suppress(DataError):
+        write_pages([tmp_path], tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hosts", "sub/a.png", "link.png"])
+def test_the_gallery_shows_its_own_pictures_only(tmp_path, name):
+    write_bundle(tmp_path, rows("mine", (0.5, 0.75)), 0, {}, num_conditioning_frames=1)
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "gallery").mkdir()
+    (tmp_path / "gallery" / "link.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "gallery" / "captions.json").write_text(json.dumps({name: "worst"}))
+    with pytest.raises(DataError, match="no picture of that gallery"):
+        write_pages([tmp_path], tmp_path / "out")
