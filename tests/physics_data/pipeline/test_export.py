@@ -38,7 +38,11 @@ def test_webdataset_reads_mp4_npz_and_json(exported, small):
     assert set(samples) == {row.key for row in small.rows}
     clip = small.load(0)
     sample = samples[clip.meta.key]
-    assert json.loads(sample["json"])["meta"]["captions"]["long"] == clip.meta.captions.long
+    assert json.loads(sample["json"])["caption_long"] == clip.meta.captions.long
+    assert json.loads(sample["meta"])["meta"] == clip.meta.model_dump(mode="json"), "the record of a shard"
+    kinds = {tuple((name, type(value)) for name, value in json.loads(s["json"]).items()) for s in samples.values()}
+    assert len(kinds) == 1, "tables take the fields of all clips from the first few"
+    assert len({tuple(np.load(io.BytesIO(s["npz"])).files) for s in samples.values()}) == 1
     with av.open(io.BytesIO(sample["mp4"])) as video:
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
     assert np.abs(frames.astype(int) - clip.rgb).mean() < 3.0, "H.264 at crf 12"
