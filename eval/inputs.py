@@ -1,6 +1,5 @@
 """What is scored: folders of videos on one side, reference clips on the other, compared in seconds."""
 
-import dataclasses
 import hashlib
 import itertools
 from collections.abc import Collection, Iterable
@@ -13,7 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from physics_data.core.atomic import is_partial
 from physics_data.core.errors import DataError, VideoError, suggest
-from physics_data.core.video import VIDEO_SUFFIXES, TimedFrame, iterate_frames, sample_frames
+from physics_data.core.video import VIDEO_SUFFIXES, iterate_frames, sample_frames
 
 
 @dataclass(frozen=True)
@@ -231,22 +230,23 @@ def load_aligned(path: Path, num_frames: int, frame_rate: float, height: int, wi
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rgb = np.zeros((num_frames, height, width, 3), np.uint8)
     seconds = np.arange(num_frames) / frame_rate
-    shown: dict[int, TimedFrame] = {}  # by the number of the frame in the file
+    times: dict[int, tuple[float, float]] = {}  # number of a frame in the file → when it is shown
     sources: list[int] = []
+    first = None
     sampled = itertools.islice(sample_frames(iterate_frames(path), frame_rate), num_frames)
     for count, (source, frame) in enumerate(sampled):
-        size = frame.rgb.shape[:2]
-        if source not in shown:
-            _require_shape(path, size, (height, width), next(iter(shown.values())).rgb.shape[:2] if shown else size)
-            rgb[count] = resize(frame.rgb, height, width)
-            shown[source] = dataclasses.replace(frame, rgb=np.empty((*size, 0), np.uint8))
-        else:
+        first = first or frame.rgb.shape[:2]
+        if source in times:
             rgb[count] = rgb[count - 1]
+        else:
+            _require_shape(path, frame.rgb.shape[:2], (height, width), first)
+            rgb[count] = resize(frame.rgb, height, width)
+            times[source] = frame.seconds, frame.end
         sources.append(source)
-    usual = float(np.median([frame.end - frame.seconds for frame in shown.values()]))
-    for count, source in enumerate(sources):
-        if shown[source].end - shown[source].seconds <= 1.5 * max(usual, 1 / frame_rate):
-            seconds[count] = shown[source].seconds
+    usual = float(np.median([end - start for start, end in times.values()]))
+    for count, (start, end) in enumerate(times[source] for source in sources):
+        if end - start <= 1.5 * max(usual, 1 / frame_rate):
+            seconds[count] = start
     return AlignedVideo(rgb, seconds, np.arange(num_frames) < len(sources), digest)
 
 
