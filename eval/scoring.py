@@ -55,7 +55,7 @@ def reference_positions(dataset: ShardDataset, split: str | None) -> list[int]:
     Raises:
         DataError: there is none.
     """
-    positions = [k for k in dataset.select(split=split, source="physics") if _can_happen(dataset, k)]
+    positions = [k for k in dataset.select(split=split, source="physics") if dataset.can_happen(k)]
     if not positions:
         splits = sorted({row.split for row in dataset.rows if row.source == "physics"})
         raise DataError(
@@ -67,13 +67,6 @@ def reference_positions(dataset: ShardDataset, split: str | None) -> list[int]:
             )
         )
     return positions
-
-
-def _can_happen(dataset: ShardDataset, position: int) -> bool:
-    if dataset.rows[position].twin_id is None:
-        return True
-    twin = dataset.load_meta(position).twin
-    return twin is None or twin.is_possible
 
 
 def track_video(reference: Reference, video: AlignedVideo) -> Tracks:

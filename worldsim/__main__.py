@@ -10,7 +10,6 @@ from worldsim.cli.likelihood import likelihood
 from worldsim.cli.listing import list_parts
 from worldsim.cli.publish import publish
 from worldsim.cli.sample import sample
-from worldsim.cli.schedule import schedule
 from worldsim.cli.train import train
 
 # Torch's threads then sleep while they wait, instead of spinning: on a shared machine that can be 30 times faster.
@@ -19,7 +18,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 app = make_app("Train video generators on physics clips and footage, and sample from them.")
 app.command()(train)
 app.command()(sample)
-app.command()(schedule)
 app.command()(likelihood)
 app.command()(encode)
 app.command()(decode)

@@ -1,6 +1,7 @@
 """Folders of tensors with a ``card.json`` that says what they are and holds their digests."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +33,28 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{path} cannot be read ({error}); it is missing or damaged.") from error
 
 
-def read_card(folder: Path, expected_format: str) -> dict[str, Any]:
+def read_card(folder: Path, expected_format: str, needs: Collection[str] = ("files",)) -> dict[str, Any]:
     """Read ``card.json``.
 
     Raises:
-        CheckpointError: it is missing, not JSON, or of another format version.
+        CheckpointError: it is missing, not JSON, of another format version, or without a key that is needed.
     """
     path = folder / CARD_NAME
     if not path.is_file():
         raise CheckpointError(f"no model in {folder}: it has no {CARD_NAME}; train one or give another folder.")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        version = card.get("format")
-    except (ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}).") from error
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); restore it, or train again.") from error
+    version = card.get("format") if isinstance(card, dict) else None
     if version != expected_format:
-        raise CheckpointError(f"{path} has format '{version}', needed here is '{expected_format}'.")
+        raise CheckpointError(
+            f"{path} has format '{version}', needed here is '{expected_format}': another version made it. Use that "
+            "version, or train again."
+        )
+    missing = [name for name in needs if name not in card]
+    if missing or not isinstance(card["files"] if "files" in needs else {}, dict):
+        raise CheckpointError(f"{path} is damaged: it has no {', '.join(missing) or 'files'}; train again.")
     return card
 
 

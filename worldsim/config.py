@@ -1,5 +1,6 @@
 """The configs of training runs: one schema for each stage, read from ``configs/*.yaml``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -34,6 +35,7 @@ class SourceConfig(StrictModel):
     name:        what logs and pictures call it; the name of the folder or file if not given
     workers:     processes that make clips on the fly
     annotations: annotators (``python -m worldsim annotate``) whose pseudo-labels are read, where no exact label is
+    include_impossible:  train on the clips of pairs that cannot happen, too
     """
 
     path: Path
@@ -41,6 +43,7 @@ class SourceConfig(StrictModel):
     name: str | None = None
     annotations: tuple[str, ...] = ()
     workers: Annotated[int, Field(ge=0)] = 1
+    include_impossible: bool = False
 
     @property
     def label(self) -> str:
@@ -82,6 +85,8 @@ class DataConfig(StrictModel):
     With ``packing`` (task dit) clips may have any size, length and rate that the VAE takes; num_frames, height, width
     and frame_rate are then those of the videos that a run samples to show where it stands.
 
+    split:    what is trained on
+    validation_fraction:  fraction of split "train" that is held back for validation, in datasets without split "val"
     labels:   what is read beside pixels (``worldsim.data.labels``), where a clip has it
     augment:  random changes of clips (task vae)
 
@@ -90,7 +95,8 @@ class DataConfig(StrictModel):
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
-    split: Literal["train", "test"] = "train"
+    split: Literal["train"] = "train"
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     num_frames: Count = 17
     height: Count = 64
     width: Count = 64
@@ -158,7 +164,7 @@ class ReportConfig(StrictModel):
 
     max_minutes:       stop after this training time, summed over resumed parts, even if steps are left
     keep_checkpoints:  older ones are deleted
-    validate_every:    steps between measurements on held-out clips; a multiple of log_every, None = never
+    validate_every:    steps between measurements on validation clips; a multiple of log_every, None = never
     most_skipped:      updates in a row that may be skipped because loss or gradient is no number; one more ends the run
     """
 
@@ -218,10 +224,10 @@ class TrainConfig(StrictModel):
 
 
 class TokenizerConfig(StrictModel):
-    """How captions become numbers: words are hashed into buckets, or a pretrained encoder reads them.
+    """How captions become numbers: words get ids, or a pretrained encoder reads them.
 
     max_words:    most words, or pieces of words, of a caption
-    num_buckets:  of hashed words
+    num_buckets:  ids; as many words of the training captions, the most frequent first, have one of their own
     encoder:      folder or hub name of a transformers text encoder; None learns words from the captions
     """
 
@@ -229,14 +235,14 @@ class TokenizerConfig(StrictModel):
     num_buckets: Count = 512
     encoder: str | None = None
 
-    def build(self) -> TextEncoder:
-        """Return the tokenizer or the encoder.
+    def build(self, vocabulary: Sequence[str] | None = None, *, hashed: bool = False) -> TextEncoder:
+        """Return the tokenizer of a vocabulary (see ``WordTokenizer``), or the encoder, which needs none.
 
         Raises:
             ConfigError: there is no such encoder.
         """
         if self.encoder is None:
-            return WordTokenizer(self.max_words, self.num_buckets)
+            return WordTokenizer(self.max_words, self.num_buckets, vocabulary, hashed=hashed)
         from worldsim.prompt.features import PretrainedTextEncoder  # imports transformers
 
         return PretrainedTextEncoder(self.encoder, self.max_words)
@@ -246,7 +252,7 @@ class PictureConfig(StrictModel):
     """The videos that a training run samples to show where it stands: for prompts, and as continuations.
 
     num_given:      first frames that are given to a continuation, 4 k + 1
-    num_continued:  held-out clips of each source that are continued
+    num_continued:  validation clips of each source that are continued
     domain:         1 = physics, 2 = real
     """
 
@@ -276,10 +282,10 @@ class VAETrainConfig(TrainConfig):
 
 
 class ValidationConfig(StrictModel):
-    """What is measured on held-out clips: the error of v at fixed noise levels, with fixed noise.
+    """What is measured on validation clips: the error of v at fixed noise levels, with fixed noise.
 
     levels:     values of t
-    num_clips:  of each source, evenly spread over its held-out clips
+    num_clips:  of each source, evenly spread over its validation clips
     """
 
     levels: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.1, 0.3, 0.5, 0.7, 0.9)

@@ -1,6 +1,7 @@
 """Finished models as folders: ``weights.safetensors`` and ``card.json``. Sampling needs nothing else of training."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,24 +92,38 @@ def load_generator(folder: Path) -> Generator:
     Raises:
         CheckpointError: no model there, one of another kind, or a damaged one.
     """
-    card = _open(folder, "dit")
-    words = TokenizerConfig(**card["tokenizer"])
+    card = _open(folder, "dit", needs=("tokenizer", "clip"))
+    tokenizer = _config(TokenizerConfig, card, folder, "tokenizer").build(**_vocabulary(card, folder))
     dit = _load(DiT(_config(DiTConfig, card, folder)), folder)
-    return Generator(dit, load_vae(folder / _VAE_FOLDER), words.build(), card)
+    return Generator(dit, load_vae(folder / _VAE_FOLDER), tokenizer, card)
 
 
-def find_generator(root: Path) -> Path:
-    """Return the newest trained transformer in a folder of runs, or the built-in one if there is none.
+def vocabulary_of_model(folder: Path) -> dict[str, Any]:
+    """Return what ``TokenizerConfig.build`` takes for a transformer: ``vocabulary``, None if not known, and ``hashed``.
 
     Raises:
-        CheckpointError: there is neither.
+        CheckpointError: no transformer there.
     """
-    found = [card.parent for card in root.glob(f"**/{CARD_NAME}") if _kind(card) == "dit"]
-    if found:
-        return max(found, key=lambda folder: (folder / CARD_NAME).stat().st_mtime)
-    if "world" in builtin_models():
-        return Path("builtin:world")
-    raise CheckpointError(f"no trained model in {root}; run 'make demo' or give one with --model RUN_FOLDER.")
+    return _vocabulary(_open(folder, "dit"), folder)
+
+
+def weights_digest(folder: Path) -> str:
+    """Return the SHA-256 of the weights of a model, as its card says.
+
+    Raises:
+        CheckpointError: no model there.
+    """
+    return str(read_card(folder, MODEL_FORMAT)["files"].get(WEIGHTS_NAME))
+
+
+def _vocabulary(card: dict[str, Any], folder: Path) -> dict[str, Any]:
+    record = card.get("vocabulary")
+    if record is None:  # a model from before cards held the words
+        return {"vocabulary": None, "hashed": True}
+    try:
+        return {"vocabulary": tuple(str(word) for word in record["words"]), "hashed": record["ids"] == "hashed"}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / CARD_NAME} is damaged: its vocabulary has no {error}.") from error
 
 
 BUILTIN_FOLDER = Path(__file__).parent / "weights_data"
@@ -178,8 +193,8 @@ def _write(folder: Path, module: nn.Module, card: dict[str, Any]) -> None:
     write_text(folder / CARD_NAME, json.dumps(record, indent=1))
 
 
-def _open(folder: Path, kind: str) -> dict[str, Any]:
-    card = read_card(folder, MODEL_FORMAT)
+def _open(folder: Path, kind: str, needs: Collection[str] = ()) -> dict[str, Any]:
+    card = read_card(folder, MODEL_FORMAT, needs=("kind", "config", "files", *needs))
     if card["kind"] != kind:
         raise CheckpointError(f"{folder} holds a '{card['kind']}', needed here is a '{kind}'.")
     check_files(folder, card, advice="Train it again, or restore the folder.")
@@ -194,16 +209,8 @@ def _load(module: Any, folder: Path) -> Any:
     return module.eval().requires_grad_(False)
 
 
-def _config(schema: Any, card: dict[str, Any], folder: Path) -> Any:
+def _config(schema: Any, card: dict[str, Any], folder: Path, key: str = "config") -> Any:
     try:
-        return validate_config(schema, card["config"], source=str(folder / CARD_NAME))
+        return validate_config(schema, card[key], source=str(folder / CARD_NAME))
     except ConfigError as error:
         raise CheckpointError(f"{folder} was made by another version of the model. {error}") from error
-
-
-def _kind(card: Path) -> str | None:
-    try:
-        record = json.loads(card.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    return record.get("kind") if record.get("format") == MODEL_FORMAT else None

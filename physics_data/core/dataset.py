@@ -100,6 +100,17 @@ class ShardDataset:
         """
         return read_meta(self.folder, self.rows[position])
 
+    def can_happen(self, position: int) -> bool:
+        """Return whether a clip shows what can happen: all but the impossible clips of a set of pairs.
+
+        Raises:
+            DataError: see ``load_meta``; records of sets are read.
+        """
+        if self.rows[position].twin_id is None:
+            return True
+        twin = self.load_meta(position).twin
+        return twin is None or twin.is_possible
+
     def find(self, key: str) -> int:
         """Return the position of a clip by its key.
 

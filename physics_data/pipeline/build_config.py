@@ -1,9 +1,9 @@
 """The config of a dataset build."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from physics_data.core.clip import DEFAULT_STREAMS, Split, Stream
 from physics_data.core.config import StrictModel
@@ -36,10 +36,12 @@ class TwinSizes(StrictModel):
 class TwinPlan(StrictModel):
     """Which sets of possible and impossible clips to make.
 
-    severity: how large the violations are, from 0 (barely there) to 1, as each editor defines it
+    scenarios: whose scenes editors may change; None = all that each editor can
+    severity:  how large the violations are, from 0 (barely there) to 1, as each editor defines it
     """
 
     editors: Annotated[tuple[str, ...], Field(min_length=1)]
+    scenarios: tuple[str, ...] | None = None
     sets_per_editor: TwinSizes = TwinSizes()
     severity: Annotated[float, Field(gt=0, le=1)] = 0.5
 
@@ -49,6 +51,27 @@ class TwinPlan(StrictModel):
         from physics_data.editors import EDITORS
 
         return tuple(EDITORS.check(name) for name in names)
+
+    @model_validator(mode="after")
+    def _known_scenarios(self) -> "TwinPlan":
+        for name in self.scenarios or ():
+            SCENARIOS.check(name)
+        for editor in self.editors:
+            if not self.scenarios_of(editor):
+                raise ValueError(f"editor '{editor}' changes scenes of none of {list(self.scenarios or ())}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_default(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave ``scenarios`` out where it is None, so that fingerprints of earlier plans stay as they are."""
+        return {name: value for name, value in dump(self).items() if name != "scenarios" or value is not None}
+
+    def scenarios_of(self, editor: str) -> tuple[str, ...]:
+        """Return whose scenes an editor changes here."""
+        from physics_data.editors import EDITORS
+
+        changed = EDITORS.get(editor).info.scenarios
+        return changed if self.scenarios is None else tuple(name for name in changed if name in self.scenarios)
 
 
 class HeldOut(StrictModel):
@@ -134,6 +157,14 @@ class BuildConfig(StrictModel):
                 )
         if self.twins is not None and self.held_out.combinations:
             raise ValueError("sets of twins draw every combination; leave twins out, or held_out.combinations")
+        if self.twins is not None and (self.twins.sets_per_editor.train or self.twins.sets_per_editor.val):
+            for editor in self.twins.editors:
+                leaking = sorted(set(self.twins.scenarios_of(editor)) & set(self.held_out.scenarios))
+                if leaking:
+                    raise ValueError(
+                        f"twins: editor '{editor}' draws scenes of '{leaking[0]}', which is held out, for training; "
+                        "set twins.scenarios to those that may be trained on, or leave the editor out"
+                    )
         if self.settings.ranges == "held_out":
             raise ValueError(
                 'settings.ranges is "held_out", so training would see the held-out ranges; leave it out, or held_out'
@@ -172,7 +203,13 @@ class BuildConfig(StrictModel):
         sets_per_shard = max(1, self.clips_per_shard // CLIPS_PER_SET)
         for split, count in counts.items():
             tasks = [
-                TwinTask(editor, engine, FIRST_INDEX[split] + number, self.twins.severity)
+                TwinTask(
+                    editor,
+                    engine,
+                    FIRST_INDEX[split] + number,
+                    self.twins.severity,
+                    None if self.twins.scenarios is None else self._scenario_of_set(editor, engine, number),
+                )
                 for number in range(count)
                 for editor in self.twins.editors
                 for engine in (self.engines[number % len(self.engines)],)
@@ -180,6 +217,13 @@ class BuildConfig(StrictModel):
             for number, start in enumerate(range(0, len(tasks), sets_per_shard)):
                 named[f"{split}-twins-{number:05d}"] = tasks[start : start + sets_per_shard]
         return named
+
+    def _scenario_of_set(self, editor: str, engine: str, number: int) -> str:
+        """Return whose scene a set of pairs is made of, in turns among those that the plan allows."""
+        assert self.twins is not None
+        allowed = self.twins.scenarios_of(editor)
+        usable = [name for name in allowed if engine in SCENARIOS.get(name).engines] or allowed
+        return usable[number // len(self.engines) % len(usable)]
 
     def _held_out_tasks(self) -> list[ClipTask]:
         if self.held_out is None:

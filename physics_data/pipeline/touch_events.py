@@ -44,11 +44,7 @@ def touch_events(spec: SceneSpec, trajectory: Trajectory) -> list[Event]:
         for number, touch in enumerate(_touches(spec, trajectory, a, b)):
             if touch.first == 1 and _touches_from_start(trajectory, touch):
                 continue
-            impulse = sum(
-                float(contacts.impulse[row])
-                for row in touch.rows
-                if contacts.frame_index[row] < touch.first + _LONGEST_IMPACT
-            )
+            impulse = float(contacts.impulse[list(touch.rows[:_LONGEST_IMPACT])].sum())
             found.append(
                 Event(
                     kind="contact",
@@ -59,7 +55,7 @@ def touch_events(spec: SceneSpec, trajectory: Trajectory) -> list[Event]:
                     is_first=number == 0,
                 )
             )
-            if touch.last - touch.first < _LONGEST_IMPACT and _bounces(spec, trajectory, touch):
+            if len(touch.rows) <= _LONGEST_IMPACT and _bounces(spec, trajectory, touch):
                 measured = measured_restitution(spec, trajectory, touch.rows[0], touch.last)
                 found.append(
                     Event(
@@ -81,9 +77,7 @@ def _touches(spec: SceneSpec, trajectory: Trajectory, a: int, b: int) -> list[_T
     for row in rows.tolist():
         frame, seconds = int(contacts.frame_index[row]), float(contacts.seconds[row])
         goes_on = seconds <= (frame - 1) / spec.frame_rate + SETTLING_SECONDS
-        last = int(contacts.frame_index[groups[-1][-1]]) if groups else -1
-        # A pair that pushes in several directions has several rows of one frame interval.
-        if groups and (frame == last or (goes_on and frame == last + 1)):
+        if groups and goes_on and frame == int(contacts.frame_index[groups[-1][-1]]) + 1:
             groups[-1].append(row)
         else:
             groups.append([row])

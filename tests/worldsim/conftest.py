@@ -12,10 +12,10 @@ from tests.worldsim.tiny_clips import footage_clip, physics_clip, write_dataset
 
 @pytest.fixture
 def make_dataset(tmp_path: Path, falling_ball: SceneSpec, closed_form_fall: Trajectory) -> Callable[..., Path]:
-    """Return a function that writes a dataset of ``count`` training and 2 test clips and returns its folder."""
+    """Return a function that writes a dataset of ``count`` training, 2 val and 2 test clips, and returns its folder."""
 
     def make(name: str, count: int = 6, source: str = "physics", num_frames: int = 5, size: int = 16) -> Path:
-        splits = ["train"] * count + ["test"] * 2
+        splits = ["train"] * count + ["val"] * 2 + ["test"] * 2
         if source == "physics":
             clips = [
                 physics_clip(index, falling_ball, closed_form_fall, num_frames, size, split)

@@ -1,7 +1,9 @@
 """``python -m worldsim sample``."""
 
+import itertools
 import math
 import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
     from worldsim.videos import Sampler
 
-RUNS = Path("runs/demo")
+DEFAULT_MODEL = Path("builtin:world")
+_LONGEST_NAME = 120
+"""Bytes of a file name made from a prompt; file systems hold 255, and temporary names are longer."""
 
 
 def sample(
@@ -54,8 +58,8 @@ def sample(
         int | None, typer.Option(min=0, help="Frames that are given, 4 k + 1; 5 if a video or dataset is given.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Run or model folder; the newest in runs/demo if left out.")
-    ] = None,
+        Path, typer.Option(help="Run or model folder, or a model that comes with the package.")
+    ] = DEFAULT_MODEL,
     adapter: Annotated[
         Path | None, typer.Option(help="Low-rank adapter that a run with `lora` wrote, put on the model.")
     ] = None,
@@ -64,13 +68,9 @@ def sample(
     width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
     num_steps: Annotated[int, typer.Option(min=1, help="Solver steps.")] = 20,
-    solver: Annotated[str, typer.Option(help="euler, heun, dpm++ or unipc.")] = "euler",
+    solver: Annotated[str, typer.Option(help="euler, heun or dpm++.")] = "euler",
     shift: Annotated[float, typer.Option(help="Above 1: more of the solver's steps at high noise.")] = 1.0,
-    schedule: Annotated[
-        Path | None, typer.Option(help="Stops that `worldsim schedule` measured, in place of even ones.")
-    ] = None,
     guidance_weight: Annotated[float, typer.Option(help="Weight of the prompt; 1 is no guidance.")] = 2.5,
-    guidance: Annotated[str, typer.Option(help="cfg, cfg_zero or apg.")] = "cfg",
     guidance_interval: Annotated[
         tuple[float, float], typer.Option(help="Noise levels between which guidance acts, within 0 and 1.")
     ] = (0.0, 1.0),
@@ -89,7 +89,7 @@ def sample(
 
     Examples: `python -m worldsim sample --prompt "a red ball falls" --out ball.mp4`,
     `python -m worldsim sample --frames 0=a.png --last-frame b.png --prompt "a red ball rolls" --out between.mp4`,
-    `python -m worldsim sample --prompt "a red ball falls" --number gravity=1.6 --out moon.mp4`,
+    `python -m worldsim sample --model runs/told/dit --prompt "a red ball falls" --number gravity=1.6 --out moon.mp4`,
     `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-given 5`,
     `python -m worldsim sample --suite runs/permanence --out my_model`
     """
@@ -119,23 +119,22 @@ def sample(
     if not one_file and out.suffix.lower() in VIDEO_SUFFIXES:
         raise typer.BadParameter(f"--out {out} is one file, but several videos are made; give a folder.")
     from physics_data.core.config import validate_config
-    from worldsim.sampling import read_grid
     from worldsim.videos import SampleConfig, Sampler
-    from worldsim.weights import find_generator
 
     given = 5 if num_given is None else num_given
-    chosen = model or find_generator(RUNS)
     drawing = {
         "num_steps": num_steps,
         "solver": solver,
         "shift": shift,
-        "grid": None if schedule is None else read_grid(schedule, num_steps),
-        "guidance": {"kind": guidance, "weight": guidance_weight, "interval": guidance_interval},
+        "guidance": {"weight": guidance_weight, "interval": guidance_interval},
     }
     sizes = {"num_frames": num_frames, "height": height, "width": width}
     settings = {**sizes, "seed": seed, "drawing": drawing, "numbers": numbers}
     config = validate_config(SampleConfig, settings, source="the command line")
-    sampler = Sampler.load(chosen, config, adapter)
+    sampler = Sampler.load(model, config, adapter)
+    messages.print(f"model: {model}" + ("" if adapter is None else f" with adapter {adapter}"), markup=False)
+    for line in _remarks(sampler, prompts):
+        messages.print(line, markup=False, highlight=False)
     if suite is not None:
         _continue_suite(sampler, suite, out, given, num_seeds, batch_size)
     elif reference is not None:
@@ -145,20 +144,57 @@ def sample(
             raise typer.BadParameter("--stream makes one video; give one --prompt.")
         _stream(sampler, prompts[0] if prompts else "", first_frames, given, out, window)
     else:
-        files = [out] if one_file else [out / f"{file_name(words)}.mp4" for words in prompts]
+        files = [out] if one_file else [out / f"{name}.mp4" for name in file_names(prompts)]
         _make(sampler, prompts or [""], first_frames, given, _read_pictures(sampler, pictures, last_frame), files)
 
 
-def file_name(prompt: str) -> str:
-    """Return a prompt as a file name: its words, joined by underscores.
+def file_names(prompts: list[str]) -> list[str]:
+    """Return a file name for each prompt, no two alike: its words in any script, joined by underscores.
+
+    Long names are cut; a prompt without a word is called "prompt"; names that would be equal get a number.
+    """
+    names: list[str] = []
+    for prompt in prompts:
+        words = "_".join(re.findall(r"\w+", unicodedata.normalize("NFC", prompt).lower())) or "prompt"
+        stem = words.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        tries = (stem if number == 1 else f"{stem}_{number}" for number in itertools.count(1))
+        names.append(next(name for name in tries if name not in names))
+    return names
+
+
+def _remarks(sampler: "Sampler", prompts: list[str]) -> list[str]:
+    """Return what the model does not take from prompts.
 
     Raises:
-        typer.BadParameter: the prompt has no word.
+        PromptError: the model knows no word of a prompt.
     """
-    words = re.findall(r"[a-z0-9]+", prompt.lower())
-    if not words:
-        raise typer.BadParameter(f"the prompt {prompt!r} has no word to name a file after; give one in words.")
-    return "_".join(words)[:80]
+    from worldsim.prompt import WordTokenizer
+
+    tokenizer = sampler.model.tokenizer
+    if not isinstance(tokenizer, WordTokenizer) or not prompts:
+        return []
+    if tokenizer.vocabulary is None:
+        return ["The card of this model holds no vocabulary: a word that it was not trained on is not noticed."]
+    return list(dict.fromkeys(line for prompt in prompts for line in tokenizer.remarks(prompt)))
+
+
+def _say_unknown(sampler: "Sampler", captions: list[str]) -> None:
+    """Say which words of many captions the model leaves out."""
+    from worldsim.prompt import WordTokenizer
+
+    tokenizer = sampler.model.tokenizer
+    if not isinstance(tokenizer, WordTokenizer):
+        return
+    unknown = tokenizer.unknown(captions)
+    if unknown:
+        count = sum(bool(tokenizer.unknown([caption])) for caption in captions)
+        shown = ", ".join(unknown[:8]) + (", ..." if len(unknown) > 8 else "")
+        messages.print(
+            f"{count} of {len(captions)} prompts have words that the model was not trained on, which are left out: "
+            f"{shown}",
+            markup=False,
+            highlight=False,
+        )
 
 
 def parse_frames(given: str | None) -> dict[int, Path]:
@@ -213,7 +249,24 @@ def _read_pictures(sampler: "Sampler", pictures: dict[int, Path], last_frame: Pa
     for group in standing_still(files, sampler.model.vae.config.temporal_factor).values():
         given = ", ".join(str(frame) for frame in group if frame in files)
         messages.print(f"frames {group[0]} to {group[-1]} are one latent frame: the given {given} rests there.")
+    for file in files.values():
+        _say_crop(file, height, width)
     return {frame: read_picture(file, height, width) for frame, file in files.items()}
+
+
+def _say_crop(path: Path, height: int, width: int) -> None:
+    """Say how much of a picture or video of another shape is cut off."""
+    from physics_data.core.video import iterate_frames
+
+    given_height, given_width = next(iter(iterate_frames(path)))[1].shape[:2]
+    kept = min(given_height * width, given_width * height) / max(given_height * width, given_width * height)
+    if kept < 1:
+        messages.print(
+            f"{path} is {given_width}x{given_height}: scaled to {width}x{height}, its middle {kept:.0%} are kept and "
+            "the rest is cut off. Crop it yourself, or give --width and --height of its shape.",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _make(
@@ -230,6 +283,7 @@ def _make(
     _, height, width = sampler.geometry
     frames = None
     if first_frames is not None and num_given:
+        _say_crop(first_frames, height, width)
         frames = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)[None]
     for prompt, file in zip(prompts, files, strict=True):
         video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames, pictures)[0]
@@ -246,6 +300,7 @@ def _stream(
     num_frames, height, width = sampler.geometry
     start = None
     if first_frames is not None and num_given:
+        _say_crop(first_frames, height, width)
         start = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)
     with progress_bar() as progress:
         frames = sampler.stream(prompt, sampler.config.seed, start, window=window)
@@ -271,6 +326,7 @@ def _continue_all(
     positions = dataset.select(split=split)[:limit]
     if not positions:
         raise DataError(f"{reference} has no clip in split '{split}'.")
+    _say_unknown(sampler, [dataset.rows[position].caption for position in positions])
     with progress_bar() as progress:
         bar = progress.add_task("sample", total=len(positions), note="")
         made = continue_dataset(
@@ -301,6 +357,7 @@ def _continue_suite(
             f"{len(short)} of {len(suite.scenes)} prompts are longer than the model reads; it is told their first "
             f"words ({out / 'provenance.yaml'} lists them)."
         )
+    _say_unknown(sampler, [scene.prompt for scene in suite.scenes])
     with progress_bar() as progress:
         bar = progress.add_task("sample", total=total, note="")
         made = continue_suite(

@@ -42,6 +42,7 @@ class ClipDataset(Dataset[Item]):
         split: str = "train",
         streams: Sequence[str] = ("video",),
         annotations: Iterable[str] = (),
+        include_impossible: bool = False,
     ) -> None:
         """Open a dataset; clips are read and verified when they are asked for.
 
@@ -50,6 +51,7 @@ class ClipDataset(Dataset[Item]):
             split: "train", "val", "test" or "ood"
             streams: "video", "rgb" and names of labels
             annotations: annotators whose pseudo-labels stand in where a clip has no exact label
+            include_impossible: keep the clips of pairs that cannot happen, which are left out otherwise
 
         Raises:
             DataError: no dataset there, an unfinished one, or no clip in this split.
@@ -60,7 +62,14 @@ class ClipDataset(Dataset[Item]):
                 raise UnknownNameError(f"unknown stream '{name}': {suggest(name, (*_PIXELS, *LABELS))}")
         self.streams = tuple(streams)
         labels = tuple(name for name in streams if name in LABELS)
-        self._source = ShardSource(Path(folder), split, name=Path(folder).name, labels=labels, annotations=annotations)
+        self._source = ShardSource(
+            Path(folder),
+            split,
+            name=Path(folder).name,
+            labels=labels,
+            annotations=annotations,
+            include_impossible=include_impossible,
+        )
 
     def __len__(self) -> int:
         return len(self._source)

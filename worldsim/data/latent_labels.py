@@ -100,6 +100,11 @@ ClipLabels = Mapping[str, np.ndarray]
 """Arrays of one clip, without b."""
 
 
+def has_groups(clip: ClipLabels, groups: Iterable[str]) -> bool:
+    """Return whether a clip has labels of all these groups."""
+    return set(groups) <= {ARRAYS[name][0] for name in clip}
+
+
 @dataclass(frozen=True)
 class LatentLabels:
     """Labels of b clips on one latent grid.

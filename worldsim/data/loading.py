@@ -1,15 +1,18 @@
 """From the data section of a config to a mixture that is ready to draw from."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.progress import Progress
 
 from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import DataError
 from physics_data.core.seeding import step_seed
 from worldsim.config import DataConfig, SourceConfig
 from worldsim.data.collate import Crop, VideoBatch, collate
 from worldsim.data.mixture import Mixture
 from worldsim.data.physics_source import PhysicsSource
-from worldsim.data.sources import ClipSource, PixelClip, ShardSource, require_fit
+from worldsim.data.sources import ClipSource, PixelClip, ShardSource, divided, require_fit
 
 
 def open_mixture(config: DataConfig, *, seed: int, batch_size: int) -> Mixture:
@@ -26,6 +29,7 @@ def open_mixture(config: DataConfig, *, seed: int, batch_size: int) -> Mixture:
         require_fit(
             source, num_frames=config.num_frames, height=config.height, width=config.width, frame_rate=config.frame_rate
         )
+    require_no_leak(sources)
     return Mixture(sources, [source.weight for source in config.sources], seed=seed, batch_size=batch_size)
 
 
@@ -33,8 +37,31 @@ def _open(source: SourceConfig, config: DataConfig) -> ClipSource:
     if source.on_the_fly:
         return PhysicsSource(source.path, config.split, name=source.label, workers=source.workers, labels=config.labels)
     return ShardSource(
-        source.path, config.split, name=source.label, labels=config.labels, annotations=source.annotations
+        source.path,
+        config.split,
+        name=source.label,
+        labels=config.labels,
+        annotations=source.annotations,
+        include_impossible=source.include_impossible,
+        validation_fraction=config.validation_fraction,
     )
+
+
+def require_no_leak(sources: Sequence[ClipSource]) -> None:
+    """Check that no source is trained on scenarios that another one, or it itself, keeps for split "ood" alone.
+
+    Raises:
+        DataError: one is, e.g. through the scenes that editors of pairs draw.
+    """
+    stored = [source for source in sources if isinstance(source, ShardSource)]
+    held_out_by = {scenario: source for source in stored for scenario in source.held_out_scenarios}
+    for source in stored:
+        leaking = sorted({row.scenario for row in source.rows if row.scenario in held_out_by})
+        if leaking:
+            raise DataError(
+                f"scenario '{leaking[0]}' is held out by {held_out_by[leaking[0]].folder} (it is in split 'ood' alone) "
+                f"and would be trained on in {source.folder}; build that without it (twins.scenarios), or leave it out."
+            )
 
 
 def load_all(mixture: Mixture, progress: Progress) -> None:
@@ -50,14 +77,65 @@ def crop_of(config: DataConfig) -> Crop:
     return whole if config.crop is None else Crop(**config.crop.model_dump())
 
 
-def held_out(config: DataConfig) -> list[ShardSource]:
-    """Return the other split of every stored source that has one."""
-    other = "test" if config.split == "train" else "train"
-    return [
-        ShardSource(source.path, other, name=source.label)
-        for source in config.sources
-        if not source.on_the_fly and ShardDataset(source.path).select(split=other)
-    ]
+def validation_sources(config: DataConfig) -> list[ShardSource]:
+    """Return the validation clips of every stored source that has some: its split "val", or the fraction of "train".
+
+    Choices are made on these. The split "test" is left for reporting: training never reads it.
+    """
+    found = []
+    for source in config.sources:
+        if source.on_the_fly:
+            continue
+        dataset = ShardDataset(source.path)
+        if any(map(dataset.can_happen, divided(dataset.rows, config.validation_fraction).get("val", []))):
+            found.append(
+                ShardSource(source.path, "val", name=source.label, validation_fraction=config.validation_fraction)
+            )
+    return found
+
+
+def describe_splits(config: DataConfig) -> list[str]:
+    """Return in sentences where validation clips come from, and which clips are left out."""
+    there = {source.name: source for source in validation_sources(config)}
+    said = []
+    for source in config.sources:
+        if source.on_the_fly:
+            continue
+        opened = _open(source, config)
+        assert isinstance(opened, ShardSource)
+        if opened.num_left_out:
+            said.append(
+                f"{source.label}: {opened.num_left_out} impossible clips are left out (include_impossible: true keeps "
+                "them)"
+            )
+        if source.label not in there:
+            said.append(f"{source.label}: no validation clips; {_HOW_TO_VALIDATE}")
+        elif not ShardDataset(source.path).select(split="val"):
+            said.append(
+                f"{source.label}: {len(there[source.label])} clips of split 'train' are held back for validation "
+                f"(data.validation_fraction {config.validation_fraction:g})"
+            )
+    return said
+
+
+_HOW_TO_VALIDATE = (
+    "build the dataset with scenes in split 'val' (scenes_per_scenario.val), or set data.validation_fraction=0.1, "
+    "which holds back a tenth of split 'train'"
+)
+
+
+def require_validation(config: DataConfig) -> None:
+    """Check that there are validation clips to measure.
+
+    Raises:
+        DataError: no source has any.
+    """
+    if not validation_sources(config):
+        folders = ", ".join(str(source.path) for source in config.sources)
+        raise DataError(
+            f"report.validate_every is set, but {folders} has no clip in split 'val'; {_HOW_TO_VALIDATE}, or leave "
+            "report.validate_every out. Split 'test' is for reporting and is not read."
+        )
 
 
 def spread(source: ClipSource, count: int) -> list[PixelClip]:

@@ -1,7 +1,8 @@
 """``ShardSource``: the clips of one split of one dataset, held in memory as pixels if asked."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,6 +114,35 @@ def require_fit(
             )
 
 
+def divided(rows: Sequence[IndexRow], validation_fraction: float) -> dict[str, list[int]]:
+    """Return split → positions of its clips.
+
+    Where no row is in "val", the fraction of "train" goes there, at least one group and never all. Clips of one file,
+    of one scene on several engines, or of one set of pairs stay together. The digests of their names decide which, so
+    the same dataset is always divided alike.
+    """
+    found: dict[str, list[int]] = defaultdict(list)
+    for position, row in enumerate(rows):
+        found[row.split].append(position)
+    if validation_fraction and not found.get("val"):
+        groups: dict[str, list[int]] = defaultdict(list)
+        for position in found["train"]:
+            groups[hashlib.sha256(_group_of(rows[position]).encode()).hexdigest()].append(position)
+        count = min(max(1, round(validation_fraction * len(groups))), len(groups) - 1)
+        chosen = {position for name in sorted(groups)[: max(count, 0)] for position in groups[name]}
+        found["val"] = [position for position in found["train"] if position in chosen]
+        found["train"] = [position for position in found["train"] if position not in chosen]
+    return dict(found)
+
+
+def _group_of(row: IndexRow) -> str:
+    """Return what clips that show the same thing share: their set of pairs, their scene, or their file."""
+    if row.twin_id is not None:
+        return row.twin_id
+    rest, _, last = row.key.rpartition("-")
+    return f"{row.scenario}-{last}" if row.source == "physics" else rest or row.key
+
+
 class ShardSource:
     """The clips of one split of a dataset folder, by position 0 to len - 1.
 
@@ -128,15 +158,20 @@ class ShardSource:
         name: str,
         labels: Iterable[str] = DEFAULT_LABELS,
         annotations: Iterable[str] = (),
+        include_impossible: bool = False,
+        validation_fraction: float = 0.0,
     ) -> None:
         """Open a dataset.
 
         Args:
             folder: dataset folder
-            split: "train" or "test"
+            split: "train", "val" or "test"
             name: what the source is called in logs and pictures
             labels: what is read beside pixels, where a clip has it
             annotations: annotators whose pseudo-labels are read, where a clip has no exact label
+            include_impossible: keep the clips of pairs that cannot happen, which are left out otherwise
+            validation_fraction: where the dataset has no clip in "val", this fraction of "train" becomes "val"; see
+                ``divided``
 
         Raises:
             DataError: no dataset there, an unfinished one, one without a clip in this split, or without an annotation.
@@ -147,9 +182,13 @@ class ShardSource:
         self.name = name
         self.folder = Path(folder)
         self._dataset = ShardDataset(self.folder)
-        self._positions = self._dataset.select(split=split)
+        found = divided(self._dataset.rows, validation_fraction).get(split, [])
+        possible = [position for position in found if self._dataset.can_happen(position)]
+        self._positions = found if include_impossible else possible
+        self.num_left_out = len(found) - len(self._positions)
         if not self._positions:
-            raise DataError(f"{self.folder} has {len(self._dataset)} clips but none in split '{split}'.")
+            why = f" that can happen ({self.num_left_out} impossible ones are left out)" if self.num_left_out else ""
+            raise DataError(f"{self.folder} has {len(self._dataset)} clips but none in split '{split}'{why}.")
         self._memory: list[PixelClip] | None = None
         self._annotations = [AnnotationStore(self.folder, annotator) for annotator in annotations]
 
@@ -165,6 +204,15 @@ class ShardSource:
     def shapes(self) -> list[ClipShape]:
         """The size and length of each clip, from the index."""
         return [ClipShape(row.key, row.num_frames, row.height, row.width, row.frame_rate) for row in self.rows]
+
+    @property
+    def held_out_scenarios(self) -> set[str]:
+        """The scenarios that the dataset shows in split "ood" and never in "train", pairs aside."""
+        seen: dict[str, set[str]] = {"train": set(), "ood": set()}
+        for row in self._dataset.rows:
+            if row.twin_id is None and row.scenario is not None:
+                seen.setdefault(row.split, set()).add(row.scenario)
+        return seen["ood"] - seen["train"]
 
     def identity(self) -> str:
         """Return 16 hex digits that two sources share exactly when their clips are equal, byte for byte."""

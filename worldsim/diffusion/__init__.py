@@ -9,9 +9,8 @@ from worldsim.diffusion.flow_matching import (
     v_target,
     x0_from_v,
 )
-from worldsim.diffusion.guidance import Guidance, GuidanceConfig, guide
-from worldsim.diffusion.schedules import Bending, measure_bending, optimised_grid
-from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, Heun, Solver, UniPC
+from worldsim.diffusion.guidance import GuidanceConfig, guide
+from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, Heun, Solver
 from worldsim.diffusion.timesteps import TimeSampling, sample_t, shift_t, timestep_grid, token_shift
 from worldsim.diffusion.weightings import Weighting, loss_weight
 
@@ -21,27 +20,21 @@ SOLVERS: Registry[Solver] = Registry(
         "euler": "worldsim.diffusion.solvers:Euler",
         "heun": "worldsim.diffusion.solvers:Heun",
         "dpm++": "worldsim.diffusion.solvers:DPMSolverPlusPlus",
-        "unipc": "worldsim.diffusion.solvers:UniPC",
     },
 )
 
 __all__ = [
     "SOLVERS",
-    "Bending",
     "DPMSolverPlusPlus",
     "Euler",
-    "Guidance",
     "GuidanceConfig",
     "Heun",
     "Solver",
     "TimeSampling",
-    "UniPC",
     "Weighting",
     "guide",
     "interpolate",
     "loss_weight",
-    "measure_bending",
-    "optimised_grid",
     "over_latents",
     "sample_t",
     "shift_t",

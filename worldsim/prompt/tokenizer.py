@@ -1,7 +1,10 @@
-"""Words as numbers without a vocabulary: each word is hashed into one of a few hundred buckets."""
+"""Words as numbers: each word of a training vocabulary has an id of its own, without one words are hashed."""
 
+import difflib
 import re
+import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -18,14 +21,26 @@ class PromptError(WorldsimError):
 
 
 class WordTokenizer:
-    """Split text into lower-case words and hash each; the same on every machine and in every run.
+    """Split text into lower-case words and number each; the same on every machine and in every run.
 
-    Two words may share a bucket; ``collisions`` tells which of a list do. Id 0 is padding.
+    A word is hashed into one of ``num_buckets - 1`` ids. With a vocabulary, the words in it are placed in their order:
+    each gets the first free id from its hash on, so that no two share one while there are ids. Words outside the
+    vocabulary are left out of the text; ``unknown`` names them. Id 0 is padding.
 
     Source: Weinberger et al. (2009), Feature hashing for large scale multitask learning.
     """
 
-    def __init__(self, max_words: int, num_buckets: int) -> None:
+    def __init__(
+        self, max_words: int, num_buckets: int, vocabulary: Sequence[str] | None = None, *, hashed: bool = False
+    ) -> None:
+        """Number a vocabulary.
+
+        Args:
+            max_words: most words of a text
+            num_buckets: ids, 0 among them
+            vocabulary: the words of the training captions in a fixed order; None = not known, all words are hashed
+            hashed: whether words of the vocabulary keep the ids of their hashes, as in models from before there was one
+        """
         if max_words < 1 or num_buckets < 2:
             raise ConfigError(
                 f"a tokenizer needs max_words of at least 1 and num_buckets of at least 2, given are {max_words} and "
@@ -33,13 +48,24 @@ class WordTokenizer:
             )
         self.max_words = max_words
         self.num_buckets = num_buckets
+        self.vocabulary = None if vocabulary is None else tuple(vocabulary)
+        self.hashed = hashed
+        self._ids: dict[str, int] = {}
+        taken: set[int] = set()
+        for word in self.vocabulary or ():
+            number = self._hash(word)
+            if not hashed and len(taken) < num_buckets - 1:
+                while number in taken:
+                    number = 1 + number % (num_buckets - 1)
+                taken.add(number)
+            self._ids[word] = number
 
     @property
     def feature_width(self) -> None:
         """Words become ids."""
 
     def encode(self, texts: Sequence[str]) -> tuple[Int64[torch.Tensor, "b l"], Bool[torch.Tensor, "b l"]]:
-        """Return the ids of the words and a mask, True where there is a word; both ``max_words`` long.
+        """Return the ids of the known words and a mask, True where there is a word; both ``max_words`` long.
 
         An empty text has no words: to the model that is a dropped prompt.
 
@@ -49,7 +75,7 @@ class WordTokenizer:
         ids = torch.full((len(texts), self.max_words), PADDING_ID, dtype=torch.int64)
         mask = torch.zeros((len(texts), self.max_words), dtype=torch.bool)
         for row, text in enumerate(texts):
-            words = split_words(text)
+            words = [word for word in split_words(text) if self.knows(word)]
             if len(words) > self.max_words:
                 raise PromptError(
                     f"the prompt '{text}' has {len(words)} words, the model reads at most {self.max_words}; leave out "
@@ -61,17 +87,63 @@ class WordTokenizer:
 
     def bucket(self, word: str) -> int:
         """Return the id of a word, 1 to ``num_buckets - 1``."""
-        return 1 + zlib.crc32(word.encode("utf-8")) % (self.num_buckets - 1)
+        return self._ids[word] if word in self._ids else self._hash(word)
+
+    def knows(self, word: str) -> bool:
+        """Return whether a word is read: it is in the vocabulary, or there is none."""
+        return self.vocabulary is None or word in self._ids
+
+    def unknown(self, texts: Iterable[str]) -> list[str]:
+        """Return the words of the texts that are left out, each once."""
+        return list(dict.fromkeys(word for text in texts for word in split_words(text) if not self.knows(word)))
 
     def collisions(self, texts: Iterable[str]) -> list[set[str]]:
-        """Return the sets of different words of the texts that share an id."""
+        """Return the sets of different words of the texts, or of the vocabulary beside them, that share an id."""
+        read = {word for text in texts for word in split_words(text) if self.knows(word)}
         words_of: dict[int, set[str]] = {}
-        for text in texts:
-            for word in split_words(text):
-                words_of.setdefault(self.bucket(word), set()).add(word)
-        return [words for _, words in sorted(words_of.items()) if len(words) > 1]
+        for word in read | set(self._ids):
+            words_of.setdefault(self.bucket(word), set()).add(word)
+        return [words for _, words in sorted(words_of.items()) if len(words) > 1 and words & read]
+
+    def remarks(self, prompt: str) -> list[str]:
+        """Return what the model does not take from a prompt, in sentences: unknown words, and words it confuses.
+
+        Raises:
+            PromptError: the prompt is not empty, and the model knows none of its words.
+        """
+        words = split_words(prompt)
+        if not prompt.strip():
+            return []
+        if not any(self.knows(word) for word in words):
+            known = f"it knows {', '.join((self.vocabulary or ())[:12])}, ..." if self.vocabulary else "write words"
+            raise PromptError(
+                f"the prompt '{prompt}' has no word that the model knows; {known}; write e.g. 'a red ball falls'."
+            )
+        said = [
+            f"'{word}' is not a word that the model was trained on, and is left out"
+            + (f"; the nearest it knows: {', '.join(near)}." if (near := self._nearest(word)) else ".")
+            for word in self.unknown([prompt])
+        ]
+        for group in self.collisions([prompt]) if self.vocabulary is not None else []:
+            mine = sorted(group & set(words))
+            others = ", ".join(f"'{word}'" for word in sorted(group - set(mine[:1])))
+            said.append(f"the model cannot tell '{mine[0]}' from {others}: they share an id.")
+        return said
+
+    def _nearest(self, word: str) -> list[str]:
+        return difflib.get_close_matches(word, self.vocabulary or (), n=2, cutoff=0.5)
+
+    def _hash(self, word: str) -> int:
+        return 1 + zlib.crc32(word.encode("utf-8")) % (self.num_buckets - 1)
 
 
 def split_words(text: str) -> list[str]:
-    """Return the words of a text in lower case, without punctuation."""
-    return _WORD.findall(text.lower())
+    """Return the words of a text in lower case and Unicode form NFC, without punctuation."""
+    return _WORD.findall(unicodedata.normalize("NFC", text).lower())
+
+
+def vocabulary_of(captions: Iterable[str], before: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the words of captions, the most frequent first, after those of an earlier vocabulary."""
+    counts = Counter(word for caption in captions for word in split_words(caption))
+    known = set(before)
+    return (*before, *sorted((word for word in counts if word not in known), key=lambda word: (-counts[word], word)))

@@ -4,7 +4,6 @@ from worldsim.sampling.drawing import Drawing
 from worldsim.sampling.generate import denoise, generate
 from worldsim.sampling.given import Given, encode_given, standing_still
 from worldsim.sampling.rollout import Story, rollout
-from worldsim.sampling.schedule import measure_schedule, read_grid, write_schedule
 
 __all__ = [
     "Drawing",
@@ -13,9 +12,6 @@ __all__ = [
     "denoise",
     "encode_given",
     "generate",
-    "measure_schedule",
-    "read_grid",
     "rollout",
     "standing_still",
-    "write_schedule",
 ]

@@ -1,11 +1,11 @@
 """How a video is drawn from noise: solver, stops, guidance."""
 
-from itertools import pairwise
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from physics_data.core.config import StrictModel
 from worldsim.diffusion import SOLVERS, GuidanceConfig, timestep_grid
@@ -17,35 +17,34 @@ class Drawing(StrictModel):
     num_steps:  intervals of the solver
     solver:     a name from ``diffusion.SOLVERS``
     shift:      moves the solver's stops towards noise, see ``diffusion.shift_t``
-    grid:       the stops themselves, from 1 down to 0, in place of ``num_steps`` and ``shift``
     guidance:   how strongly the prompt pulls
     """
 
     num_steps: Annotated[int, Field(ge=1)] = 20
     solver: str = "euler"
     shift: Annotated[float, Field(gt=0)] = 1.0
-    grid: tuple[float, ...] | None = None
     guidance: GuidanceConfig = GuidanceConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_removed_keys(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and "grid" in raw:
+            if raw["grid"] is not None:
+                raise ValueError("grid: measured timesteps were removed; write num_steps and shift instead")
+            return {key: value for key, value in raw.items() if key != "grid"}
+        return raw
 
     @field_validator("solver")
     @classmethod
     def _known_solver(cls, name: str) -> str:
+        if name == "unipc":
+            raise ValueError("the solver unipc was removed: it was no better than dpm++; write solver: dpm++")
         return SOLVERS.check(name)
-
-    @field_validator("grid")
-    @classmethod
-    def _falls_from_one_to_zero(cls, grid: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if grid is None:
-            return None
-        falls = all(after < before for before, after in pairwise(grid))
-        if len(grid) < 2 or (grid[0], grid[-1]) != (1.0, 0.0) or not falls:
-            raise ValueError(f"grid {list(grid)} must fall from 1 to 0, e.g. [1, 0.5, 0]")
-        return grid
 
     @property
     def stops(self) -> Float[torch.Tensor, "n"]:
         """The t at which the network is called, and 0 at the end."""
-        return timestep_grid(self.num_steps, self.shift) if self.grid is None else torch.tensor(self.grid)
+        return timestep_grid(self.num_steps, self.shift)
 
 
 DEFAULT = Drawing()

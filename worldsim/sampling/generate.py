@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 
 from physics_data.core.errors import DataError
-from worldsim.diffusion import SOLVERS, Guidance
+from worldsim.diffusion import SOLVERS, guide
 from worldsim.model import DiT
 from worldsim.model.conditioning import NOTHING, Told
 from worldsim.prompt import TextEncoder
@@ -97,14 +97,13 @@ def denoise(
     """
     text, text_mask, domains, rates = conditions
     known = torch.zeros(noise.shape[2], dtype=torch.bool, device=noise.device) if given is None else given.known
-    guidance = Guidance(drawing.guidance)
 
     def field(x: Latents, t: float) -> Latents:
         frame_t = torch.full((len(x), x.shape[2]), t, device=x.device, dtype=x.dtype).masked_fill(known, 0.0)
         prompted = dit(x, frame_t, text, text_mask, domains, rates, told)
         if drawing.guidance.acts_at(t):
             unprompted = dit(x, frame_t, text, torch.zeros_like(text_mask), domains, rates, told)
-            prompted = guidance(prompted, unprompted, t)
+            prompted = guide(prompted, unprompted, drawing.guidance.weight)
         return prompted.masked_fill(known[None, None, :, None, None], 0.0)
 
     start = noise if given is None else given.placed_in(noise)

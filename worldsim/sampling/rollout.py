@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 
 from physics_data.core.errors import DataError
-from worldsim.diffusion import SOLVERS, Guidance
+from worldsim.diffusion import SOLVERS, guide
 from worldsim.model import DiT
 from worldsim.model.cache import FrameCache
 from worldsim.model.conditioning import Told
@@ -78,11 +78,10 @@ def rollout(
         size = min(chunk, num_frames - made)
         shape = (start.shape[0], start.shape[1], size, *start.shape[3:])
         noise = torch.randn(shape, generator=generator, device=start.device, dtype=start.dtype)
-        guidance = Guidance(drawing.guidance)
 
-        def velocity(x: Latents, t: float, guidance: Guidance = guidance) -> Latents:
+        def velocity(x: Latents, t: float) -> Latents:
             v = prompted.read(x, t)
-            return guidance(v, unprompted.read(x, t), t) if drawing.guidance.acts_at(t) else v
+            return guide(v, unprompted.read(x, t), drawing.guidance.weight) if drawing.guidance.acts_at(t) else v
 
         latents = SOLVERS.get(drawing.solver)()(velocity, noise, drawing.stops)
         yield latents

@@ -31,7 +31,7 @@ from worldsim.training.processes import told_by_first
 from worldsim.training.sharding import is_sharded
 from worldsim.training.shared_checkpoint import SHARDS, load_whole, load_whole_optimizers, read_shards, write_shards
 
-_FORMAT = "worldsim.checkpoint/2"
+_FORMAT = "worldsim.checkpoint/3"
 _WEIGHTS, _AVERAGE, _OPTIMIZER = "weights.safetensors", "average.safetensors", "optimizer.pt"
 _COUNTERS = ("step", "seconds", "skipped", "in_a_row")
 
@@ -45,6 +45,7 @@ class TrainingState:
     seconds:   time they took
     skipped:   updates left out because loss or gradient was no number
     in_a_row:  of those, since the last good update
+    lengths:   (first step, num_steps) of each part that was trained with another ``num_steps``
     """
 
     model: nn.Module
@@ -55,6 +56,7 @@ class TrainingState:
     norms: NormHistory = field(default_factory=NormHistory)
     skipped: int = 0
     in_a_row: int = 0
+    lengths: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def is_sharded(self) -> bool:
@@ -68,11 +70,21 @@ class TrainingState:
 
 
 def identity(config: TrainConfig, data: dict[str, str]) -> dict[str, Any]:
-    """Return what must be equal for a run to go on from a checkpoint: the config and the data, without paths."""
-    tracked = config.model_dump(mode="json", exclude=set(config.UNTRACKED))
-    for source in tracked["data"]["sources"]:
-        source.pop("path")
-    return {"config": tracked, "data": data}
+    """Return what must be equal for a run to go on from a checkpoint.
+
+    It is about content: the config without paths and without ``num_steps`` (a run may be extended), the digests of
+    what is read, and the precision.
+    """
+    tracked = _without_paths(config.model_dump(exclude={*config.UNTRACKED, "num_steps"}))
+    for source, given in zip(tracked["data"]["sources"], config.data.sources, strict=True):
+        source["name"] = given.label
+    return {"config": json.loads(json.dumps(tracked)), "data": data, "precision": config.hardware.precision}
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_paths(one) for key, one in value.items() if not isinstance(one, Path)}
+    return [_without_paths(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def run_fingerprint(config: TrainConfig, data: dict[str, str]) -> str:
@@ -105,6 +117,8 @@ def save_checkpoint(
                 "format": _FORMAT,
                 **{name: getattr(state, name) for name in _COUNTERS},
                 "norms": asdict(state.norms),
+                "lengths": state.lengths,
+                "made_on": {"device": accelerator.device.type, "processes": accelerator.num_processes},
                 "identity": identity(config, data),
                 "files": {file.relative_to(folder).as_posix(): sha256_of(file) for file in files},
             }
@@ -121,8 +135,8 @@ def list_checkpoints(run: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.name.isdigit()) if folder.is_dir() else []
 
 
-def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str, str]) -> bool:
-    """Load the newest checkpoint of a run into ``state``; False if there is none.
+def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str, str]) -> dict[str, Any] | None:
+    """Load the newest checkpoint of a run into ``state`` and return its card; None if there is none.
 
     Raises:
         CheckpointError: it belongs to another config or other data, or a file of it is missing or damaged.
@@ -130,9 +144,9 @@ def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str,
     remove_partials(run / "checkpoints")
     found = list_checkpoints(run)
     if not found:
-        return False
+        return None
     path = found[-1]
-    card = read_card(path, _FORMAT)
+    card = read_card(path, _FORMAT, needs=(*_COUNTERS, "norms", "lengths", "made_on", "identity", "files"))
     differing = differences(card["identity"], identity(config, data))
     if differing:
         raise CheckpointError(
@@ -148,7 +162,8 @@ def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str,
     for name in _COUNTERS:
         setattr(state, name, card[name])
     state.norms = NormHistory(**card["norms"])
-    return True
+    state.lengths = [(step, num_steps) for step, num_steps in card["lengths"]]
+    return card
 
 
 def _read_whole(path: Path, state: TrainingState) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
-from physics_data.core.atomic import atomic_path
 from worldsim.data.latent_labels import ClipLabels, latent_labels
 from worldsim.data.sources import ClipSource
+from worldsim.training.latents import read_cache, write_cache
 from worldsim.vae import VideoVAE
 
 _VERSION = "worldsim.latent_labels/1"
@@ -42,19 +40,15 @@ def cached_labels(
     Otherwise make and store them. An array that only some clips have is stored for those alone.
     """
     facts = {"version": _VERSION, "identity": identity, "groups": ",".join(groups)}
-    if path.is_file():
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            if all(metadata.get(name) == value for name, value in facts.items()):
-                shapes = json.loads(metadata["shapes"])
-                return _unpacked({name: file.get_tensor(name) for name in file.keys()}, shapes)  # noqa: SIM118
+    found = read_cache(path, facts)
+    if found is not None:
+        return _unpacked(found[0], json.loads(found[1]["shapes"]))
     clips = make()
     names = sorted({name for clip in clips for name in clip})
     flat = {name: np.concatenate([clip[name].ravel() for clip in clips if name in clip]) for name in names}
     shapes = [{name: array.shape for name, array in clip.items()} for clip in clips]
-    with atomic_path(path) as partial:
-        tensors = {name: torch.from_numpy(array) for name, array in flat.items()}
-        save_file(tensors, str(partial), metadata={**facts, "shapes": json.dumps(shapes)})
+    tensors = {name: torch.from_numpy(array) for name, array in flat.items()}
+    write_cache(path, tensors, {**facts, "shapes": json.dumps(shapes)})
     return clips
 
 

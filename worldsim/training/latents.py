@@ -1,17 +1,19 @@
 """Clips as latents: encoded once, kept on disk beside the run that uses them."""
 
+import hashlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from physics_data.core.atomic import atomic_path
+from physics_data.core.program import messages
 from worldsim.data.collate import to_tensor
 from worldsim.data.sources import ClipSource, PixelClip
 from worldsim.vae import VideoVAE
@@ -69,20 +71,61 @@ def channel_statistics(
 
 
 def cached(
-    path: Path, identity: str, make: Callable[[], list[Float[torch.Tensor, "cz _tz _hz _wz"]]]
+    path: Path,
+    identity: str,
+    make: Callable[[], list[Float[torch.Tensor, "cz _tz _hz _wz"]]],
+    elsewhere: Path | None = None,
 ) -> list[Float[torch.Tensor, "cz _tz _hz _wz"]]:
-    """Return the stored latents if they are of this identity (clips and VAE); otherwise make and store them."""
-    if path.is_file():
-        with safe_open(str(path), framework="pt") as file:
-            if (file.metadata() or {}).get("identity") == identity:
-                shapes = file.get_tensor("shapes").tolist()
-                parts = file.get_tensor("latents").split([math.prod(shape) for shape in shapes])
-                return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+    """Return the stored latents if they are of this identity (clips and VAE); otherwise make and store them.
+
+    ``elsewhere`` is the cache of another run, which is read where ``path`` has nothing that fits.
+    """
+    for place in [path, *([elsewhere] if elsewhere is not None else [])]:
+        found = read_cache(place, {"identity": identity})
+        if found is not None:
+            shapes = found[0]["shapes"].tolist()
+            parts = found[0]["latents"].split([math.prod(shape) for shape in shapes])
+            return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
     latents = make()
     stored = {
         "latents": torch.cat([one.flatten() for one in latents]),
         "shapes": torch.tensor([one.shape for one in latents]),
     }
-    with atomic_path(path) as partial:
-        save_file(stored, str(partial), metadata={"identity": identity})
+    write_cache(path, stored, {"identity": identity})
     return latents
+
+
+def read_cache(path: Path, facts: Mapping[str, str]) -> tuple[dict[str, torch.Tensor], dict[str, str]] | None:
+    """Return the tensors and metadata of a cache that ``write_cache`` wrote with these facts.
+
+    None where there is no file, or one of other facts. A damaged one is said, and counts as none.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            if any(metadata.get(name) != value for name, value in facts.items()):
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        messages.print(f"{path} is damaged ({error}) and is made again.", markup=False)
+        return None
+    if metadata.get("sha256") != _digest(tensors):
+        messages.print(f"{path} is damaged or of an earlier version (its checksum differs): it is made again.")
+        return None
+    return tensors, metadata
+
+
+def write_cache(path: Path, tensors: dict[str, torch.Tensor], facts: Mapping[str, str]) -> None:
+    """Write tensors with facts and a checksum, atomically."""
+    with atomic_path(path) as partial:
+        save_file(tensors, str(partial), metadata={**facts, "sha256": _digest(tensors)})
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()

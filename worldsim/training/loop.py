@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,10 @@ from accelerate import Accelerator
 from rich.progress import Progress
 from torch import nn
 
-from physics_data.core.atomic import remove_partials, write_text
+from physics_data.core.atomic import folder_lock, remove_partials, write_text
 from physics_data.core.config import dump_yaml
-from physics_data.core.errors import WorldsimError
+from physics_data.core.errors import CheckpointError, WorldsimError
+from physics_data.core.program import messages
 from physics_data.core.provenance import write_provenance
 from physics_data.core.seeding import step_seed
 from worldsim.cards import CARD_NAME
@@ -60,6 +62,7 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     Raises:
         CheckpointError: ``config.out`` holds a run of another config, or a damaged checkpoint.
         DataError: the data does not fit the config.
+        StorageError: another process trains into ``config.out``, or the disk refused.
         DivergedError: the loss stopped being a number; the last checkpoint is from before.
         InterruptedTrainingError: Ctrl-C; the last checkpoint is whole.
     """
@@ -67,18 +70,29 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     torch.manual_seed(config.seed)
     task: Task = TASKS.get(config.task)(config, accelerator.device)
     part = part_of(accelerator, task)
+    with folder_lock(config.out) if accelerator.is_main_process else nullcontext():
+        return _train(config, accelerator, task, part, progress)
+
+
+def _train(
+    config: TrainConfig, accelerator: Accelerator, task: Task, part: Part, progress: Progress
+) -> TrainingSummary:
     model = task.model.to(accelerator.device)
     averages = tuple(WeightAverage(model, decay) for decay in (config.ema_decay, *config.more_ema_decays))
     together = _share_out(accelerator, config, model, averages)
     state = TrainingState(model, averages, build_optimizers(model, config.optimizer))
     data = task.data_identity()
-    resume(config.out, state, config, data)
+    card = resume(config.out, state, config, data)
+    said = _how_it_goes_on(config, state, card, accelerator)
     accelerator.wait_for_everyone()
     if (done := _finished_before(config, data)) is not None:
         return done
     writes = accelerator.is_main_process
     if writes:
-        remove_partials(config.out)
+        for line in (*said, *task.describe()):
+            messages.print(line, markup=False, highlight=False)
+        for folder in (config.out, config.out / "pictures", config.out / "latents"):
+            remove_partials(folder)
         write_text(config.out / "config.yaml", dump_yaml(config))
         write_provenance(config.out / "provenance.yaml", None, fingerprint=run_fingerprint(config, data), data=data)
     journal = Journal(config.out, state.step) if writes else SilentJournal(config.out)
@@ -263,6 +277,7 @@ def _facts(
     return {
         "step": state.step,
         "num_steps": config.num_steps,
+        "lengths": state.lengths,
         "seconds": round(state.seconds, 1),
         "fingerprint": run_fingerprint(config, data),
         "data": data,
@@ -278,6 +293,42 @@ def _finished_before(config: TrainConfig, data: dict[str, str]) -> TrainingSumma
     if card.get("fingerprint") != run_fingerprint(config, data) or card["step"] != config.num_steps:
         return None
     return TrainingSummary(config.out, card["step"], card["seconds"], True, card["metrics"])
+
+
+def _how_it_goes_on(
+    config: TrainConfig, state: TrainingState, card: dict[str, Any] | None, accelerator: Accelerator
+) -> list[str]:
+    """Note the length of this part in the state; return in sentences what differs from before.
+
+    Raises:
+        CheckpointError: more steps are done than the config asks for.
+    """
+    if card is None:
+        state.lengths = [(0, config.num_steps)]
+        return []
+    said, before = [], state.lengths[-1][1]
+    if state.step > config.num_steps:
+        raise CheckpointError(
+            f"{config.out} has {state.step} steps already, num_steps is {config.num_steps}; write at least "
+            f"{state.step}, or train into another --out."
+        )
+    if before != config.num_steps:
+        state.lengths.append((state.step, config.num_steps))
+        old, new = (learning_rate_factor(state.step, n, config.optimizer) for n in (before, config.num_steps))
+        said.append(
+            f"{config.out} goes on from step {state.step} with num_steps {config.num_steps} in place of {before}. The "
+            f"learning rate follows num_steps: from here it is {new:.2g} of its peak, with {before} steps it was "
+            f"{old:.2g}, so the weights are not those of one run of {config.num_steps} steps."
+        )
+    here = {"device": accelerator.device.type, "processes": accelerator.num_processes}
+    if card["made_on"] != here:
+        there = card["made_on"]
+        said.append(
+            f"The run was on {there['processes']} x {there['device']} and goes on on {here['processes']} x "
+            f"{here['device']}: rounding differs"
+            + (", and so does the noise that is drawn." if there["device"] != here["device"] else ".")
+        )
+    return said
 
 
 def _how_to_go_on(config: TrainConfig, state: TrainingState) -> str:

@@ -10,6 +10,7 @@ import yaml
 from physics_data.core.config import apply_overrides, find_config, load_config
 from physics_data.core.errors import ConfigError
 from worldsim.config import TrainConfig
+from worldsim.data.loading import open_mixture
 from worldsim.training.tasks import TASKS
 
 
@@ -32,10 +33,30 @@ def describe(config: TrainConfig) -> list[str]:
     return [
         f"task {config.task}: {weights / 1e6:.2f} M weights",
         f"{config.num_steps} steps of {config.batch_size} clips: {shares}",
-        f"clips of {config.data.num_frames} frames of {config.data.width}x{config.data.height} at "
-        f"{config.data.frame_rate:g} Hz",
+        f"clips of {_sizes(config)}",
+        *task.describe(),
         f"would write to {config.out}",
     ]
+
+
+def _sizes(config: TrainConfig) -> str:
+    """Return the frames, size and rate of what is trained on; with packing, of the clips there are."""
+    data = config.data
+    if data.packing is None:
+        return f"{data.num_frames} frames of {data.width}x{data.height} at {data.frame_rate:g} Hz"
+    shapes = [
+        shape
+        for source in open_mixture(data, seed=config.seed, batch_size=config.batch_size).sources
+        for shape in source.shapes
+    ]
+    columns = [
+        (min(values), max(values))
+        for values in (
+            [getattr(shape, name) for shape in shapes] for name in ("num_frames", "width", "height", "frame_rate")
+        )
+    ]
+    frames, width, height, rate = (f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in columns)
+    return f"{frames} frames, {width} wide and {height} high, at {rate} Hz, in rows of {data.packing.row_tokens} tokens"
 
 
 def _task_of(path: Path, overrides: Sequence[str]) -> str:

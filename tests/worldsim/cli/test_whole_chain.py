@@ -207,21 +207,6 @@ def test_a_trained_transformer_is_tuned_whole_or_by_an_adapter(tmp_path: Path, c
     assert adapted == joined != plain
 
 
-def test_measured_stops_are_used(tmp_path: Path, configs: dict[str, Path]) -> None:
-    run("train", "--config", configs["vae"])
-    run("train", "--config", configs["dit"])
-    stops = tmp_path / "stops.json"
-    model = ("--model", tmp_path / "dit")
-    run("schedule", *model, "--reference", tmp_path / "physics", "--split", "train", "--limit", 2, "--out", stops)
-    drawn = ("sample", *model, "--prompt", "a ball", "--num-steps", 3)
-    run(*drawn, "--schedule", stops, "--solver", "unipc", "--guidance", "apg", "--out", tmp_path / "measured.gif")
-    run(*drawn, "--out", tmp_path / "even.gif")
-    assert (tmp_path / "measured.gif").read_bytes() != (tmp_path / "even.gif").read_bytes()
-    stops.write_text("{}")
-    with pytest.raises(CheckpointError, match="is no schedule.*worldsim schedule"):
-        run(*drawn, "--schedule", stops, "--out", tmp_path / "x.gif")
-
-
 def test_a_causal_model_streams_a_video_of_any_length(tmp_path: Path, configs: dict[str, Path]) -> None:
     run("train", "--config", configs["vae"])
     run("train", "--config", configs["dit"])

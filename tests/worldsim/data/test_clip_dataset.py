@@ -49,8 +49,8 @@ def test_what_cannot_be_given_is_named(make_dataset: Callable[..., Path]) -> Non
         ClipDataset(footage, streams=("depth_mp",))
     with pytest.raises(DataError, match="has no 'instance_ids'"):
         ClipDataset(footage, streams=("instance_ids",))[0]
-    with pytest.raises(DataError, match="'val'"):
-        ClipDataset(footage, split="val")
+    with pytest.raises(DataError, match="'ood'"):
+        ClipDataset(footage, split="ood")
     small, large = (ClipDataset(make_dataset(f"s{size}", size=size))[0] for size in (16, 32))
     with pytest.raises(DataError, match="one size"):
         ClipDataset.collate([small, large])

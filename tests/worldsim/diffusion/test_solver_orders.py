@@ -5,21 +5,18 @@ import math
 import pytest
 import torch
 
-from physics_data.core.config import validate_config
+from physics_data.core.config import StrictModel, validate_config
 from physics_data.core.errors import ConfigError
 from worldsim.diffusion import (
     SOLVERS,
-    Bending,
-    Guidance,
     GuidanceConfig,
     TimeSampling,
     loss_weight,
-    measure_bending,
-    optimised_grid,
     sample_t,
     timestep_grid,
     token_shift,
 )
+from worldsim.sampling import Drawing
 
 MEAN, SPREAD = 0.7, 0.3
 
@@ -56,7 +53,7 @@ def test_from_pure_noise_to_data_every_solver_arrives(name: str) -> None:
 
 
 def test_one_call_an_interval() -> None:
-    for name in ("euler", "dpm++", "unipc"):
+    for name in ("euler", "dpm++"):
         calls: list[float] = []
 
         def field(x: torch.Tensor, t: float, calls: list[float] = calls) -> torch.Tensor:
@@ -67,61 +64,25 @@ def test_one_call_an_interval() -> None:
         assert len(calls) == 9
 
 
-@pytest.mark.parametrize("name", ["euler", "heun"])
-@pytest.mark.parametrize("num_steps", [6, 12])
-def test_measured_grids_lose_less_than_even_ones(name: str, num_steps: int) -> None:
-    noise = torch.randn(500, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    bending = measure_bending(exact_v, noise, timestep_grid(200).double())
-    grid = optimised_grid(bending, num_steps, order=SOLVERS.get(name).order).double()
-    assert len(grid) == num_steps + 1 and (grid.diff() < 0).all() and (grid[0], grid[-1]) == (1, 0)
-    assert error(name, grid) < 0.8 * error(name, timestep_grid(num_steps).double())
+@pytest.mark.parametrize(
+    ("schema", "raw", "message"),
+    [
+        (Drawing, {"solver": "unipc"}, "unipc was removed.*write solver: dpm"),
+        (Drawing, {"grid": [1.0, 0.5, 0.0]}, "measured timesteps were removed; write num_steps and shift"),
+        (Drawing, {"guidance": {"kind": "apg"}}, "'apg' was removed; leave kind out"),
+        (GuidanceConfig, {"kind": "cfg_zero", "zero_share": 0.04}, "'cfg_zero' was removed; leave kind out"),
+        (GuidanceConfig, {"momentum": 0.5}, "momentum: no such key"),
+    ],
+)
+def test_removed_settings_are_answered(schema: type[StrictModel], raw: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate_config(schema, raw, source="test")
 
 
-def test_bending_is_the_second_derivative() -> None:
-    bending = measure_bending(lambda x, t: torch.full_like(x, 3 * t**2), torch.zeros(4), timestep_grid(100))
-    middle = (bending.t[:-1] + bending.t[1:]) / 2
-    torch.testing.assert_close(bending.amount[:-1], 6 * middle[:-1], atol=1e-3, rtol=1e-3)
-
-
-def test_even_bending_gives_an_even_grid() -> None:
-    grid = optimised_grid(Bending(torch.linspace(1, 0, 11), torch.ones(10)), 5)
-    torch.testing.assert_close(grid, torch.linspace(1, 0, 6))
-
-
-def test_impossible_measurements_are_refused() -> None:
-    with pytest.raises(ConfigError, match="falling"):
-        Bending(torch.linspace(0, 1, 11), torch.ones(10))
-    with pytest.raises(ConfigError, match="no number"):
-        Bending(torch.linspace(1, 0, 11), torch.full((10,), torch.nan))
-
-
-def latents(seed: int) -> torch.Tensor:
-    return torch.randn(2, 3, 2, 4, 4, generator=torch.Generator().manual_seed(seed))
-
-
-def test_scaled_guidance_forgets_a_wrong_size() -> None:
-    guidance = Guidance(GuidanceConfig(kind="cfg_zero", weight=4.0))
-    v = latents(0)
-    torch.testing.assert_close(guidance(v, 7.0 * v, 0.5), v)
-    assert not guidance(v, latents(1), 0.99).any()
-
-
-def test_projected_guidance_leaves_the_size_along_the_prediction() -> None:
-    guidance = Guidance(GuidanceConfig(kind="apg", weight=6.0, momentum=0.0, longest=1e6))
-    prompted, unprompted = latents(0), latents(1)
-    added = guidance(prompted, unprompted, 0.5) - prompted
-    torch.testing.assert_close((added * prompted).sum((1, 2, 3, 4)), torch.zeros(2), atol=1e-3, rtol=0)
-    plain = Guidance(GuidanceConfig(kind="apg", weight=6.0, momentum=0.0, longest=1e6, parallel=1.0))
-    torch.testing.assert_close(plain(prompted, unprompted, 0.5), 6 * prompted - 5 * unprompted, atol=1e-4, rtol=1e-4)
-
-
-def test_projected_guidance_is_limited_and_repelled_by_its_last() -> None:
-    short = Guidance(GuidanceConfig(kind="apg", weight=2.0, momentum=0.0, longest=0.1, parallel=1.0))
-    added = short(latents(0), latents(1), 0.5) - latents(0)
-    torch.testing.assert_close(added.square().mean((1, 2, 3, 4)).sqrt(), torch.full((2,), 0.1))
-    both = Guidance(GuidanceConfig(kind="apg", weight=2.0, momentum=-0.5, longest=1e6, parallel=1.0))
-    first, second = (both(latents(0), latents(1), t) - latents(0) for t in (0.9, 0.8))
-    torch.testing.assert_close(second, 0.5 * first)
+def test_records_of_plain_guidance_are_still_read() -> None:
+    guidance = {"kind": "cfg", "weight": 2.0, "zero_share": 0.04, "parallel": 0.0, "momentum": -0.5, "longest": 2.5}
+    read = validate_config(Drawing, {"grid": None, "guidance": guidance}, source="test")
+    assert read == Drawing(guidance=GuidanceConfig(weight=2.0))
 
 
 def test_guidance_acts_in_its_interval() -> None:

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from physics_data.core.errors import ConfigError
 from worldsim.prompt import PromptError, WordTokenizer
+from worldsim.prompt.tokenizer import vocabulary_of
+from worldsim.weights import model_folder, vocabulary_of_model
 
 
 def test_ids_are_the_same_everywhere() -> None:
@@ -37,6 +41,58 @@ def test_collisions_are_found() -> None:
     crowded = WordTokenizer(4, 2)
     assert crowded.collisions(["a red ball", "a ball"]) == [{"a", "red", "ball"}]
     assert WordTokenizer(4, 4096).collisions(["a red ball"]) == []
+
+
+WORDS = ("a", "ball", "falls", "red", "blue", "rolls")
+
+
+def test_words_of_a_vocabulary_never_share_an_id() -> None:
+    full = WordTokenizer(8, len(WORDS) + 1, WORDS)
+    assert sorted(full.bucket(word) for word in WORDS) == list(range(1, len(WORDS) + 1))
+    assert full.collisions(WORDS) == []
+    small = WordTokenizer(8, len(WORDS) - 1, WORDS)  # the first four have ids of their own, the others share
+    assert len({small.bucket(word) for word in WORDS[:4]}) == 4
+    assert {"blue", "rolls"} <= set().union(*small.collisions(WORDS))
+
+
+def test_a_longer_vocabulary_keeps_the_ids_of_the_shorter() -> None:
+    longer = vocabulary_of(["a red ball bounces", "a ball bounces"], WORDS)
+    assert longer == (*WORDS, "bounces")
+    old, new = WordTokenizer(8, 64, WORDS), WordTokenizer(8, 64, longer)
+    assert all(old.bucket(word) == new.bucket(word) for word in WORDS)
+
+
+def test_unknown_words_are_left_out_and_named_with_the_nearest() -> None:
+    tokenizer = WordTokenizer(8, 64, WORDS)
+    ids, mask = tokenizer.encode(["a purple ball fals", "a ball"])
+    assert ids[0].tolist() == ids[1].tolist() and mask[0].sum() == 2
+    assert tokenizer.remarks("a purple ball fals") == [
+        "'purple' is not a word that the model was trained on, and is left out.",
+        "'fals' is not a word that the model was trained on, and is left out; the nearest it knows: falls, ball.",
+    ]
+    assert tokenizer.remarks("A red ball!") == tokenizer.remarks("") == []
+
+
+@pytest.mark.parametrize("prompt", ["一个红色的球从桌子上掉下来", "🔴⚽", "ein roter Ballon", "..."])
+def test_a_prompt_without_a_known_word_is_refused(prompt: str) -> None:
+    with pytest.raises(PromptError, match="no word that the model knows"):
+        WordTokenizer(8, 64, WORDS).remarks(prompt)
+
+
+def test_words_that_share_an_id_are_said() -> None:
+    """ "black" and "falling" have one hash in 512."""
+    hashed = WordTokenizer(8, 512, ("a", "ball", "black", "falling"), hashed=True)
+    assert hashed.remarks("a black ball") == ["the model cannot tell 'black' from 'falling': they share an id."]
+    assert WordTokenizer(8, 512, hashed.vocabulary).remarks("a black ball") == []
+
+
+def test_the_built_in_model_says_what_it_knows() -> None:
+    folder = model_folder(Path("builtin:world"))
+    tokenizer = WordTokenizer(16, 512, **vocabulary_of_model(folder))
+    assert tokenizer.vocabulary is not None and len(tokenizer.vocabulary) == 40
+    assert tokenizer.collisions(tokenizer.vocabulary) == [{"into", "roll"}]
+    assert tokenizer.remarks("a large red ball falls onto the floor") == []
+    assert "'black' is not a word" in tokenizer.remarks("a black ball rolls")[0]
 
 
 def test_impossible_tokenizers_are_refused() -> None:

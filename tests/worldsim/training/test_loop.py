@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from physics_data.core.errors import CheckpointError
+from physics_data.core.atomic import folder_lock, is_partial
+from physics_data.core.errors import CheckpointError, StorageError
 from tests.worldsim.training.conftest import Train
 from tests.worldsim.training.toy_task import ToyTask
 from worldsim.cards import load_tensors
@@ -74,6 +75,71 @@ def test_another_config_is_refused_with_the_difference(tmp_path: Path, train_toy
     assert "config.slope: 2.0 → 3.0" in message and "config.seed: 0 → 1" in message
     assert "batch_size" not in message
     assert "--out" in message and "--set" in message
+
+
+def test_a_run_is_extended_and_what_the_schedule_makes_of_it_is_said(
+    tmp_path: Path, train_toy: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_toy(tmp_path / "run")
+    assert "num_steps" not in capsys.readouterr().err
+    summary = train_toy(tmp_path / "run", num_steps=12)
+    said = " ".join(capsys.readouterr().err.split())
+    assert (summary.step, summary.complete) == (12, True)
+    assert "goes on from step 6 with num_steps 12 in place of 6" in said
+    assert "it is 0.67 of its peak, with 6 steps it was 0.05" in said  # 0.05 + 0.95 (1 + cos(0.4 pi)) / 2
+    assert [line["step"] for line in read_metrics(tmp_path / "run")] == list(range(1, 13))
+    card = json.loads((tmp_path / "run" / "model" / "card.json").read_text())
+    assert card["lengths"] == [[0, 6], [6, 12]]
+    with pytest.raises(CheckpointError, match="has 12 steps already, num_steps is 6; write at least 12"):
+        train_toy(tmp_path / "run", num_steps=6)
+
+
+def test_a_moved_run_goes_on(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_toy(tmp_path / "straight")
+    monkeypatch.setattr(ToyTask, "stop_at", 4)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path / "here", data={"sources": [{"path": "old/nowhere"}]})
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    (tmp_path / "here").rename(tmp_path / "there")
+    train_toy(tmp_path / "there", data={"sources": [{"path": "new/nowhere"}]})
+    final = "model/weights.safetensors"
+    assert same_tensors(tmp_path / "straight" / final, tmp_path / "there" / final)
+
+
+def test_another_precision_is_another_run(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyTask, "stop_at", 4)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path)
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    with pytest.raises(CheckpointError, match="precision: 'fp32' → 'bf16'"):
+        train_toy(tmp_path, hardware={"device": "cpu", "precision": "bf16"})
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path, train_toy: Train) -> None:
+    with folder_lock(tmp_path / "run"), pytest.raises(StorageError, match="is being written by another process"):
+        train_toy(tmp_path / "run")
+    assert train_toy(tmp_path / "run").complete
+
+
+def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path, train_toy: Train) -> None:
+    left = [tmp_path / folder / ".x.partial-0123456789abcdef.png" for folder in ("pictures", "latents", "")]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    assert all(is_partial(path) for path in left)
+    train_toy(tmp_path)
+    assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "null", '{"format": "worldsim.checkpoint/3"}'])
+def test_a_damaged_card_is_said(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    monkeypatch.setattr(ToyTask, "stop_at", 4)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path)
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    (list_checkpoints(tmp_path)[-1] / "card.json").write_text(damage)
+    with pytest.raises(CheckpointError, match="card.json"):
+        train_toy(tmp_path)
 
 
 def test_reports_may_change_when_a_run_goes_on(

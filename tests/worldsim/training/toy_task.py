@@ -38,6 +38,9 @@ class ToyTask:
     def data_identity(self) -> dict[str, str]:
         return {"noise": "0"}
 
+    def describe(self) -> list[str]:
+        return []
+
     def shares(self, num_steps: int) -> dict[str, float]:
         return {"noise": 1.0}
 

@@ -42,6 +42,10 @@ class Task(Protocol):
         """Return source name → digest of all its clips."""
         ...
 
+    def describe(self) -> list[str]:
+        """Return in sentences what a run should know of its data and model before it starts; may read some clips."""
+        ...
+
     def shares(self, num_steps: int) -> dict[str, float]:
         """Return source name → share of the clips of the first ``num_steps`` batches."""
         ...

@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,19 @@ from torch import nn
 
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.program import messages
+from physics_data.core.provenance import sha256_of
 from physics_data.core.sheets import contact_sheet
-from worldsim.cards import read_card
 from worldsim.config import DiTTrainConfig, TrainConfig
 from worldsim.data.collate import to_rgb, to_tensor
-from worldsim.data.latent_labels import GROUPS, ClipLabels, labels_read_for, latent_labels
-from worldsim.data.loading import held_out, open_mixture, spread
+from worldsim.data.latent_labels import GROUPS, ClipLabels, has_groups, labels_read_for, latent_labels
+from worldsim.data.loading import (
+    describe_splits,
+    open_mixture,
+    require_no_leak,
+    require_validation,
+    spread,
+    validation_sources,
+)
 from worldsim.data.packing import balanced_rows, padding_share, share_out
 from worldsim.data.sources import ClipSource, ShardSource, require_fit
 from worldsim.losses.auxiliary.mix import Beside, ContrastsTwins, Mix, WithProbes
@@ -32,6 +39,7 @@ from worldsim.model import DiT
 from worldsim.model.conditioning import NOTHING, Told
 from worldsim.model.lora import add_adapter, merge_adapter
 from worldsim.probes import LatentSpace, Probes, ProbesConfig
+from worldsim.probes.probes import FILE_NAME as PROBES_FILE
 from worldsim.sampling import generate
 from worldsim.training.fine_tuning import start_from
 from worldsim.training.label_store import cached_labels, factors, labels_of_source
@@ -40,11 +48,22 @@ from worldsim.training.latents import cached, encode_clips, encode_source
 from worldsim.training.told import ToldNumbers, told_to
 from worldsim.training.twin_pairs import TwinPairs
 from worldsim.training.validation import HeldOutClip, validation_error
+from worldsim.training.words import build_tokenizer, describe_words, facts_of
 from worldsim.vae import VideoVAE
-from worldsim.weights import MODEL_FORMAT, WEIGHTS_NAME, load_vae, model_folder, save_adapter, save_generator
+from worldsim.weights import (
+    WEIGHTS_NAME,
+    load_vae,
+    model_folder,
+    save_adapter,
+    save_generator,
+    weights_digest,
+)
 
 _WINDOWS_MEASURED = 64
 """Windows of packed rows, from the first, whose padding a run reports."""
+
+_LOOKED_AT = 4
+"""Clips of each source whose labels a dry run looks at."""
 
 Trained = DiT | WithProbes
 """What training changes: the transformer, and with auxiliary losses the probes beside it."""
@@ -71,18 +90,12 @@ class DiTTask:
         data = config.data
         self.vae.latent_shape(data.num_frames, data.height, data.width)
         _require_fit(config, self.vae)
-        self.tokenizer = config.tokenizer.build()
-        if self.tokenizer.feature_width != config.model.text_width:
-            raise ConfigError(
-                f"model.text_width is {config.model.text_width}, the features of {config.tokenizer.encoder} have "
-                f"{self.tokenizer.feature_width} channels; write {self.tokenizer.feature_width}."
-            )
         self.dit = DiT(config.model)
         self.dit.recomputes = config.hardware.recompute
+        self._taken: list[str] = []
         if config.start_from is not None:
             weights = model_folder(config.start_from) / WEIGHTS_NAME
-            for line in start_from(self.dit, weights).lines(config.start_from):
-                messages.print(line)
+            self._taken = start_from(self.dit, weights).lines(config.start_from)
         if config.lora is not None:
             add_adapter(self.dit, config.lora)
         self._numbers = ToldNumbers(config.model.numbers, config.model.temporal_factor)
@@ -93,12 +106,16 @@ class DiTTask:
         if self._groups:
             data = data.model_copy(update={"labels": labels_read_for(self._groups)})
         self.mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+        if config.report.validate_every is not None:
+            require_validation(config.data)
         self._tokens = [self._check_clips(source) for source in self.mixture.sources]
         self._store = LatentStore()
         self._twins, self._twin_store = self._open_twins(), LatentStore()
+        twin_sources = [] if self._twins is None else [self._twins.source]
+        self.tokenizer = build_tokenizer(config, [*self.mixture.sources, *twin_sources])
         self._held_out: list[HeldOutClip] | None = None
         self._window = functools.lru_cache(maxsize=2)(self._packed_window)
-        self._vae_digest = next(iter(read_card(self.vae_folder, MODEL_FORMAT)["files"].values()))
+        self._vae_digest = weights_digest(self.vae_folder)
 
     def prepare(self, progress: Progress) -> None:
         """Encode all clips, or read the latents that an earlier run stored, and tokenise their captions.
@@ -106,24 +123,68 @@ class DiTTask:
         Clips made on the fly are encoded when they are picked, and nothing of them is kept.
         """
         length = "whole" if self.config.data.packing else str(self.config.data.num_frames)
+        counted: list[tuple[str, Sequence[ClipLabels]]] = []
         for source in self.mixture.sources:
             if not isinstance(source, ShardSource):
                 self._store.add_made(partial(self._make, source))
                 continue
             latents = self._latents(source, length, progress)
             labels = self._labels(source, progress) if self._groups else None
+            counted.append((source.name, labels or []))
             numbers = self._numbers_of(source, range(len(source)))
             self._store.add(latents, source.rows, self.tokenizer, self.device, labels, numbers)
         if self._twins is not None:
             source = self._twins.source
             self._twin_store.add(self._latents(source, length, progress), source.rows, self.tokenizer, self.device)
+        for line in self._losses_without_labels(counted):
+            messages.print(line, markup=False, highlight=False)
 
     def data_identity(self) -> dict[str, str]:
-        """Return source name → digest of all its clips, and the digests of the VAE and of twins, if there are any."""
+        """Return source name → digest of all its clips, and the digests of the VAE, of twins, and of a start."""
         found = {source.name: source.identity() for source in self.mixture.sources}
+        for what, start in (("start_from", self.config.start_from), ("probes", self.config.probes.start_from)):
+            if start is not None:
+                file = start / PROBES_FILE if what == "probes" else model_folder(start) / WEIGHTS_NAME
+                found[f"({what})"] = sha256_of(file)[:16]
         if self._twins is not None:
             found["(twins)"] = self._twins.source.identity()
         return {**found, "(vae)": self._vae_digest[:16]}
+
+    def describe(self) -> list[str]:
+        """Return what weights were taken, what words are known, where validation clips come from, what counts nothing.
+
+        Clips whose labels are looked at are a few of each stored source.
+        """
+        stored = [source for source in self.mixture.sources if self._groups and isinstance(source, ShardSource)]
+        looked_at = [
+            (one.name, [latent_labels(clip, *factors(self.vae), self._groups) for clip in spread(one, _LOOKED_AT)])
+            for one in stored
+        ]
+        said = [
+            *self._taken,
+            *describe_words(self.tokenizer, self.config.samples.prompts, self.mixture.sources),
+            *describe_splits(self.config.data),
+        ]
+        if self.config.lora is not None:
+            sizes = [(weight.numel(), weight.requires_grad) for weight in self.dit.parameters()]
+            trained, every = sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
+            said.append(f"lora: {trained:,} of {every:,} weights of the transformer are trained")
+        return [*said, *self._losses_without_labels(looked_at)]
+
+    def _losses_without_labels(self, sources: Sequence[tuple[str, Sequence[ClipLabels]]]) -> list[str]:
+        """Return which losses no clip has labels for; such a loss is 0 and looks perfect."""
+        wanted = {f"loss.auxiliary.{name}": loss.needs for name, loss in self._mix.losses.items() if loss.needs}
+        if self.config.loss.instance_gain:
+            wanted["loss.instance_gain"] = ("masks",)
+        said = []
+        for loss, groups in wanted.items():
+            for name, clips in sources:
+                if clips and not any(has_groups(clip, groups) for clip in clips):
+                    said.append(
+                        f"{loss} counts nothing in source '{name}': none of {len(clips)} clips has labels of "
+                        f"{', '.join(groups)}, so its value there is 0 whatever the model does"
+                    )
+        return said
 
     def shares(self, num_steps: int) -> dict[str, float]:
         """Return source name → share of the clips of the first ``num_steps`` batches."""
@@ -169,7 +230,7 @@ class DiTTask:
 
     @torch.no_grad()
     def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
-        """Return videos sampled for the fixed prompts, and held-out clips above their continuations."""
+        """Return videos sampled for the fixed prompts, and validation clips above their continuations."""
         shown, data = self.config.samples, self.config.data
         model = _transformer(model)
         domains = [shown.domain] * len(shown.prompts)
@@ -177,7 +238,7 @@ class DiTTask:
             model, list(shown.prompts), domains, None, (data.num_frames, data.height, data.width), data.frame_rate
         )
         sheets = {"prompts": contact_sheet(list(made), list(shown.prompts))}
-        for source in held_out(data):
+        for source in validation_sources(data):
             clips = [clip for clip in spread(source, shown.num_continued) if len(clip.rgb) > shown.num_given]
             rows, lines = [], []
             for clip in clips:
@@ -194,7 +255,7 @@ class DiTTask:
 
     @torch.no_grad()
     def validate(self, model: Trained, progress: Progress) -> dict[str, float]:
-        """Return the error of v on held-out clips: over all, by source, by scenario, and by noise level."""
+        """Return the error of v on validation clips: over all, by source, by scenario, and by noise level."""
         if self._held_out is None:
             self._held_out = self._open_held_out()
         return validation_error(_transformer(model), self._held_out, self.config.validation.levels, self.config.seed)
@@ -223,7 +284,12 @@ class DiTTask:
             merge_adapter(model)
         clip = {name: getattr(data, name) for name in ("num_frames", "height", "width", "frame_rate")}
         save_generator(
-            folder, model, self.config.model, self.config.tokenizer, self.vae_folder, {"clip": clip, **training}
+            folder,
+            model,
+            self.config.model,
+            self.config.tokenizer,
+            self.vae_folder,
+            {"clip": clip, **facts_of(self.tokenizer), **training},
         )
 
     def _check_clips(self, source: ClipSource) -> list[int]:
@@ -258,9 +324,9 @@ class DiTTask:
         return picks, share_out(rows, packing.window_steps)
 
     def _open_held_out(self) -> list[HeldOutClip]:
-        """Encode the held-out clips that are measured."""
+        """Encode the validation clips that are measured."""
         clips = []
-        for source in held_out(self.config.data):
+        for source in validation_sources(self.config.data):
             count = self.config.validation.num_clips
             positions = np.unique(np.linspace(0, len(source) - 1, count).astype(int)).tolist()
             rows = [source.rows[position] for position in positions]
@@ -314,8 +380,9 @@ class DiTTask:
         ]
         if not terms:
             return None
-        source = ShardSource(terms[0].twins, self.config.data.split, name="(twins)", labels=())
         data = self.config.data
+        source = ShardSource(terms[0].twins, data.split, name="(twins)", labels=(), include_impossible=True)
+        require_no_leak([*self.mixture.sources, source])
         require_fit(
             source, num_frames=data.num_frames, height=data.height, width=data.width, frame_rate=data.frame_rate
         )
@@ -325,7 +392,9 @@ class DiTTask:
     def _latents(self, source: ShardSource, length: str, progress: Progress) -> list[torch.Tensor]:
         path = self.config.out / "latents" / f"{source.name}.safetensors"
         identity = f"{self._vae_digest} {source.identity()} {length}"
-        raw = cached(path, identity, partial(self._encode, source, progress))
+        start = self.config.start_from
+        elsewhere = None if start is None else start / "latents" / path.name
+        raw = cached(path, identity, partial(self._encode, source, progress), elsewhere)
         return [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
 
     def _labels(self, source: ShardSource, progress: Progress) -> list[ClipLabels]:

@@ -15,12 +15,20 @@ from physics_data.core.errors import CheckpointError
 from physics_data.core.sheets import contact_sheet
 from worldsim.config import TrainConfig, VAETrainConfig
 from worldsim.data.collate import VideoBatch, to_rgb, to_tensor
-from worldsim.data.loading import crop_of, held_out, load_all, open_mixture, spread, video_batch
+from worldsim.data.loading import (
+    crop_of,
+    describe_splits,
+    load_all,
+    open_mixture,
+    spread,
+    validation_sources,
+    video_batch,
+)
 from worldsim.losses.adversarial import PatchCritic
 from worldsim.losses.objectives import vae_objective
 from worldsim.training.latents import channel_statistics, encode_source
 from worldsim.vae import VideoVAE
-from worldsim.weights import load_vae, model_folder, save_vae
+from worldsim.weights import load_vae, model_folder, save_vae, weights_digest
 
 _NUM_PICTURED = 4
 _NUM_FOR_STATISTICS = 64
@@ -55,6 +63,7 @@ class VAETask:
         self.config = config
         self.device = device
         self.vae = VideoVAE(config.model)
+        self._start: str | None = None
         if config.start_from is not None:
             self._start_from(config.start_from)
         weight, width = config.loss.adversarial, config.loss.critic_width
@@ -71,8 +80,13 @@ class VAETask:
             load_all(self.mixture, progress)
 
     def data_identity(self) -> dict[str, str]:
-        """Return source name → digest of all its clips."""
-        return {source.name: source.identity() for source in self.mixture.sources}
+        """Return source name → digest of all its clips, and the digest of the VAE to start from."""
+        found = {source.name: source.identity() for source in self.mixture.sources}
+        return found if self._start is None else {**found, "(start_from)": self._start}
+
+    def describe(self) -> list[str]:
+        """Return where validation clips come from, and what is left out."""
+        return describe_splits(self.config.data)
 
     def shares(self, num_steps: int) -> dict[str, float]:
         """Return source name → share of the clips of the first ``num_steps`` batches."""
@@ -93,20 +107,21 @@ class VAETask:
 
     @torch.no_grad()
     def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
-        """Return clips above their reconstructions, for each source."""
-        sheets = {}
-        for source in held_out(self.config.data) or self.mixture.sources:
+        """Return clips above their reconstructions, for each source: validation clips, or training ones without."""
+        sheets, validation = {}, validation_sources(self.config.data)
+        for source in validation or self.mixture.sources:
             clips = spread(source, _NUM_PICTURED)
             truth = np.stack([clip.rgb[: self.config.data.num_frames] for clip in clips])
             again = to_rgb(self._reconstruct(_vae(model), to_tensor(truth)))
             rows = [video for pair in zip(truth, again, strict=True) for video in pair]
-            captions = [line for clip in clips for line in (clip.meta.key, "reconstruction")]
+            note = "" if validation else " (trained on)"
+            captions = [line for clip in clips for line in (f"{clip.meta.key}{note}", "reconstruction")]
             sheets[f"reconstruction_{source.name}"] = contact_sheet(rows, captions)
         return sheets
 
     @torch.no_grad()
     def finish(self, model: Trained, progress: Progress) -> dict[str, float]:
-        """Store mean and deviation of the latents in the VAE; return how well clips it never saw are reconstructed.
+        """Store mean and deviation of the latents in the VAE; return how well validation clips are reconstructed.
 
         The figures are peak signal to noise ratios in dB, over all pixels and over those of the instances.
         """
@@ -133,13 +148,14 @@ class VAETask:
                 + "\n".join(f"  {line}" for line in differing)
             )
         self.vae.load_state_dict(source.state_dict())
+        self._start = weights_digest(model_folder(given))
 
     def _reconstruct(self, model: VideoVAE, video: torch.Tensor) -> torch.Tensor:
         return model.decode(model.encode(video.to(self.device)).mode()).cpu()
 
     def _fidelity(self, model: VideoVAE) -> dict[str, float]:
         figures = {}
-        for source in held_out(self.config.data):
+        for source in validation_sources(self.config.data):
             every, instances = [], []
             for clip in spread(source, _NUM_FOR_FIDELITY):
                 truth = to_tensor(clip.rgb[None, : self.config.data.num_frames])
