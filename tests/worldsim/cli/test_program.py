@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +31,21 @@ def noise_video(path: Path, num_frames: int = 40) -> Path:
 
 
 @pytest.mark.parametrize("command", ["train", "sample", "ingest", "list"])
-def test_help_shows_an_example_and_is_quick(command: str) -> None:
-    started = time.monotonic()
+def test_help_shows_an_example(command: str) -> None:
     done = worldsim(command, "--help")
-    assert time.monotonic() - started < 5  # half a second on an idle machine
     assert done.returncode == 0
     assert f"python -m worldsim {command}" in " ".join(done.stdout.split())
 
 
-def test_help_does_not_import_torch() -> None:
-    code = "import sys, worldsim.__main__; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+@pytest.mark.parametrize("arguments", [[], ["train"], ["sample"], ["ingest"], ["list"]])
+def test_help_is_quick_since_it_imports_nothing_large(arguments: list[str]) -> None:
+    code = (
+        f"import sys; sys.argv = ['worldsim', *{arguments}, '--help']\nfrom worldsim.__main__ import main\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "large = {'torch', 'numba', 'mujoco', 'cv2', 'scipy'} & set(sys.modules)\nassert not large, large"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -62,11 +65,13 @@ def test_help_does_not_import_torch() -> None:
         ["train"],
     ],
 )
-def test_wrong_usage_exits_2(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_usage_exits_2(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["worldsim", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 2
+    assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
 
 
 @pytest.mark.parametrize(
@@ -85,16 +90,20 @@ def test_wrong_usage_exits_2(arguments: list[str], monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_mistakes_end_in_one_panel_and_exit_code_1(
-    arguments: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(sys, "argv", ["worldsim", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 1
     shown = " ".join(capsys.readouterr().err.replace("│", " ").split())
-    assert not (ROOT / "x").exists(), "a mistake leaves nothing behind"
+    assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
     assert "Traceback" not in shown
     assert all(word in shown for word in words), shown
 

@@ -28,9 +28,10 @@ def test_kills_at_any_moment_change_nothing(tmp_path: Path, train_toy: Train, to
         before = _last_step(tmp_path / "killed")
         process = subprocess.Popen([sys.executable, str(script), config], env=environment)
         if kills < 6:
-            while process.poll() is None and _last_step(tmp_path / "killed") <= before + 5:
-                time.sleep(0.02)
-            time.sleep(rng.uniform(0.0, 0.5))
+            enough = before + rng.randint(5, 150)
+            while process.poll() is None and _last_step(tmp_path / "killed") < enough:
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0.0, 0.02))  # anywhere within a step; how many steps it was does not depend on it
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 kills += 1

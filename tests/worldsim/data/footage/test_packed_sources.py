@@ -108,7 +108,10 @@ def test_tables_give_the_clips_of_their_cells(
     assert content(tmp_path / "out") == plain
 
 
-def test_urls_and_commands_bring_tars(tmp_path: Path, members: dict[str, bytes], plain) -> None:
+def test_urls_and_commands_bring_tars(
+    tmp_path: Path, members: dict[str, bytes], plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     shard = write_tar(tmp_path / "site" / "b.tar", members)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
