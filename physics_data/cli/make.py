@@ -141,7 +141,7 @@ def clip(
     stored = opened.load(opened.find(key))
     made = regenerate(opened, key)
     if out is not None:
-        write_video(out, made.rgb, made.meta.frame_rate) if out.suffix else write_frames(made, out)
+        write_video(out, made.rgb, made.meta.frame_rate, "yuv420p") if out.suffix else write_frames(made, out)
         messages.print(f"written: {out}")
     differing = differing_parts(stored, made)
     if differing:

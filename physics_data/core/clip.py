@@ -275,8 +275,11 @@ class Clip:
         return self.labelled[2].contacts
 
     def save(self, path: str | Path) -> Path:
-        """Write the pictures as a video file; the suffix chooses the format (.mp4, .gif, .webm, ...)."""
-        write_video(Path(path), self.rgb, self.meta.frame_rate)
+        """Write the pictures as a video file for people; the suffix chooses the format (.mp4, .gif, .webm, ...).
+
+        Colours are 4:2:0, as browsers play them; ``write_video`` keeps them at full resolution.
+        """
+        write_video(Path(path), self.rgb, self.meta.frame_rate, "yuv420p")
         return Path(path)
 
     def _repr_html_(self) -> str:

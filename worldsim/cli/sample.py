@@ -287,7 +287,7 @@ def _make(
         frames = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)[None]
     for prompt, file in zip(prompts, files, strict=True):
         video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames, pictures)[0]
-        write_video(file, video, sampler.frame_rate)
+        write_video(file, video, sampler.frame_rate, "yuv420p")
         typer.echo(f"{file}: {len(video)} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
 
 
@@ -305,7 +305,7 @@ def _stream(
     with progress_bar() as progress:
         frames = sampler.stream(prompt, sampler.config.seed, start, window=window)
         counted = progress.track(frames, total=num_frames, description="frames")
-        write_frames(out, counted, sampler.frame_rate)
+        write_frames(out, counted, sampler.frame_rate, "yuv420p")
     typer.echo(f"{out}: {num_frames} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
 
 

@@ -151,7 +151,7 @@ def encode_file(
 def decode_file(
     codec: Codec, latents: Path, out: Path, tile: int | None, on_frames: OnFrames = lambda count: None
 ) -> LatentHeader:
-    """Write the video of a latent file, cut back to the size it had.
+    """Write the video of a latent file, cut back to the size it had: 4:2:0, or 4:4:4 where a side is odd.
 
     Raises:
         CheckpointError: another VAE made the latents.
@@ -170,7 +170,9 @@ def decode_file(
             yield codec.vae.denormalise(frame.to(codec.device).movedim(0, 1)[None])
             on_frames(1)
 
-    write_frames(out, decode_frames(codec, raw(), grid, tile), header.frame_rate)
+    plays_anywhere = header.height % 2 == 0 and header.width % 2 == 0
+    frames = decode_frames(codec, raw(), grid, tile)
+    write_frames(out, frames, header.frame_rate, "yuv420p" if plays_anywhere else "yuv444p")
     return header
 
 

@@ -41,7 +41,7 @@ def reconstruct_video(
             on_frames(1)
             yield _side_by_side(original, made)
 
-    write_frames(out, pairs(), facts.frame_rate)
+    write_frames(out, pairs(), facts.frame_rate, "yuv420p")
     return meter.result()
 
 
@@ -60,7 +60,7 @@ def reconstruct_clip(codec: Codec, clip: Clip, out: Path | None) -> tuple[Fideli
         meter.add(original, again, None if ids is None else ids[number])
     if out is not None:
         beside = (_side_by_side(a, b) for a, b in zip(clip.rgb, made, strict=True))
-        write_frames(out, beside, clip.meta.frame_rate)
+        write_frames(out, beside, clip.meta.frame_rate, "yuv420p")
     return meter.result(), made
 
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -67,6 +68,9 @@ def test_a_video_of_odd_size_comes_back_in_its_size(tmp_path: Path) -> None:
     assert np.abs(again.rgb.astype(float) - original).mean() < 8  # an untrained VAE blurs a little
     found = reconstruct_video(codec, tmp_path / "a.mp4", tmp_path / "side.mp4", None, facts)
     assert read_video(tmp_path / "side.mp4").rgb.shape == (7, 22, 2 * 36 + 4, 3)
+    for name in ("again.mp4", "side.mp4"):  # a person looks at them, in a browser
+        with av.open(str(tmp_path / name)) as container:
+            assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
     assert found.psnr > 25
     assert found.ssim > 0.9
 

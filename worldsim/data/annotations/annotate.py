@@ -1,6 +1,6 @@
 """Pseudo-labels for all clips of a dataset, shard by shard; an interrupted run is finished."""
 
-import json
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +11,17 @@ import numpy as np
 
 from physics_data.core.atomic import remove_partials
 from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow, decode_pixels, read_members
 from physics_data.pipeline.executors import ExecutorName, run_work
 from worldsim.data.annotations import ANNOTATORS
 from worldsim.data.annotations.base import Annotator
-from worldsim.data.annotations.store import FOLDER_NAME, annotation_path, write_annotations
+from worldsim.data.annotations.store import (
+    FOLDER_NAME,
+    annotation_path,
+    read_annotation_manifest,
+    write_annotations,
+)
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,11 @@ class LabelWriter:
             "identity": dict(self._member.identity),
             "checksums": [row.sha256 for row in self.shards[name]],
         }
-        manifest = path.with_suffix(".json")
-        if manifest.is_file() and path.is_file():
-            record = json.loads(manifest.read_text(encoding="utf-8"))
-            if record["bytes"] == path.stat().st_size and all(record[key] == value for key, value in facts.items()):
-                return record
+        if path.is_file():
+            with contextlib.suppress(DataError):  # a damaged manifest is written again
+                record = read_annotation_manifest(path.with_suffix(".json"))
+                if record["bytes"] == path.stat().st_size and all(record.get(k) == v for k, v in facts.items()):
+                    return record
         return write_annotations(path, self._labels(name, on_clip), **facts)
 
     def _labels(self, name: str, on_clip: Callable[[], None]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:

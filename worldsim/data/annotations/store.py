@@ -1,5 +1,6 @@
 """Pseudo-labels beside a dataset: ``DATASET/annotations/NAME/*.tar``, one tar for each shard, read clip by clip."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -34,12 +35,37 @@ def write_annotations(path: Path, clips: Iterable[tuple[str, dict[str, np.ndarra
     with atomic_path(path) as partial, open(partial, "wb") as file:
         for key, arrays in clips:
             block = tar_block(key, _packed(arrays))
-            rows.append({"key": key, "offset": file.tell(), "length": len(block)})
+            digest = hashlib.sha256(block).hexdigest()
+            rows.append({"key": key, "offset": file.tell(), "length": len(block), "sha256": digest})
             file.write(block)
         file.write(b"\0" * 1024)
-    manifest = {"bytes": path.stat().st_size, **facts, "rows": rows}
+    manifest = {"bytes": path.stat().st_size, **facts, "rows": rows}  # all that read_annotation_manifest checks
     write_text(path.with_suffix(".json"), json.dumps(manifest, indent=1))
     return manifest
+
+
+def read_annotation_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a tar of labels; rows of older ones have no checksum.
+
+    Raises:
+        DataError: it cannot be read or is no such manifest.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        rows = record["rows"]
+        whole = isinstance(record["bytes"], int) and isinstance(rows, list)
+        for row in rows:
+            whole = whole and isinstance(row["key"], str) and isinstance(row.get("sha256", ""), str)
+            whole = whole and all(isinstance(row[name], int) and row[name] >= 0 for name in ("offset", "length"))
+            whole = whole and row["offset"] + row["length"] <= record["bytes"]
+        if not whole:
+            raise ValueError("no numbers where there should be some")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"the manifest {path} is damaged ({error!r:.200}); delete it and annotate again, which makes only what is "
+            "missing."
+        ) from error
+    return record
 
 
 class AnnotationStore:
@@ -49,14 +75,13 @@ class AnnotationStore:
         """Read the manifests.
 
         Raises:
-            DataError: the dataset has no labels of this annotator.
+            DataError: the dataset has no labels of this annotator, or a manifest is damaged.
         """
-        self._places: dict[str, tuple[Path, int, int]] = {}
+        self._places: dict[str, tuple[Path, dict[str, Any]]] = {}
         folder = dataset / FOLDER_NAME / annotator
         for manifest in sorted(folder.glob("*.json")):
-            record = json.loads(manifest.read_text(encoding="utf-8"))
-            for row in record["rows"]:
-                self._places[row["key"]] = (manifest.with_suffix(".tar"), row["offset"], row["length"])
+            for row in read_annotation_manifest(manifest)["rows"]:
+                self._places[row["key"]] = (manifest.with_suffix(".tar"), row)
         if not self._places:
             raise DataError(
                 f"{dataset} has no labels of annotator '{annotator}'; run: python -m worldsim annotate {dataset} "
@@ -74,15 +99,17 @@ class AnnotationStore:
         """
         if key not in self._places:
             return {}
-        path, offset, length = self._places[key]
+        path, row = self._places[key]
         try:
             with open(path, "rb") as file:
-                file.seek(offset)
-                block = file.read(length)
+                file.seek(row["offset"])
+                block = file.read(row["length"])
+            if "sha256" in row and hashlib.sha256(block).hexdigest() != row["sha256"]:
+                raise ValueError("its checksum is another one")
             with tarfile.open(fileobj=io.BytesIO(block)) as tar:
                 members = {info.name.partition(".")[2]: file.read() for info in tar if (file := tar.extractfile(info))}
             return _unpacked(members)
-        except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        except Exception as error:  # of labels without a checksum anything may be damaged
             raise DataError(
                 f"the labels of clip '{key}' in {path} are damaged ({error}); delete that file and its .json and "
                 "annotate again, which makes only what is missing."

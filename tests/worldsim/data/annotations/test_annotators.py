@@ -1,6 +1,7 @@
 """Classical pseudo-labels against exact ones, and the way they are stored and read."""
 
 import json
+import random
 from pathlib import Path
 
 import cv2
@@ -143,6 +144,50 @@ def test_missing_and_damaged_labels_are_told(tmp_path: Path) -> None:
     tar.write_bytes(tar.read_bytes()[:700])
     with pytest.raises(DataError, match="annotate again"):
         AnnotationStore(folder, "flow").load("footage-000000")
+
+
+def test_a_flipped_bit_of_labels_is_noticed(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "data", [footage_clip(n, num_frames=4, size=32) for n in range(2)])
+    annotate(folder, ["moving"])
+    tar = folder / "annotations" / "moving" / "all-00000.tar"
+    rows = json.loads(tar.with_suffix(".json").read_text())["rows"]
+    whole = tar.read_bytes()
+    store = AnnotationStore(folder, "moving")
+    chance = random.Random(0)
+    for _ in range(60):
+        row = chance.choice(rows)
+        damaged = bytearray(whole)
+        damaged[row["offset"] + chance.randrange(row["length"])] ^= 1 << chance.randrange(8)
+        tar.write_bytes(damaged)
+        with pytest.raises(DataError, match="annotate again"):
+            store.load(row["key"])
+
+
+def test_labels_written_before_there_were_checksums_are_read(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "data", [footage_clip(0, num_frames=4, size=32)])
+    annotate(folder, ["moving"])
+    manifest = folder / "annotations" / "moving" / "all-00000.json"
+    new = AnnotationStore(folder, "moving").load("footage-000000")
+    record = json.loads(manifest.read_text())
+    del record["rows"][0]["sha256"]
+    manifest.write_text(json.dumps(record))
+    old = AnnotationStore(folder, "moving").load("footage-000000")
+    np.testing.assert_array_equal(old["moving_mask"], new["moving_mask"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"bytes": 1, "rows": [3]}', '{"bytes": "a", "rows": []}', "[" * 99_999]
+)
+def test_a_damaged_manifest_is_told_and_made_again(tmp_path: Path, text: str) -> None:
+    folder = write_dataset(tmp_path / "data", [footage_clip(0, num_frames=4, size=32)])
+    annotate(folder, ["moving"])
+    manifest = folder / "annotations" / "moving" / "all-00000.json"
+    whole = manifest.read_text()
+    manifest.write_text(text)
+    with pytest.raises(DataError, match="is damaged"):
+        AnnotationStore(folder, "moving")
+    annotate(folder, ["moving"])
+    assert manifest.read_text() == whole
 
 
 @pytest.mark.parametrize("name", LEARNED)
