@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from eval.audit.__main__ import audit
 from physics_data.core.program import make_app, messages, print_listing, progress_bar
 
 if TYPE_CHECKING:
@@ -129,19 +130,7 @@ def report(
     messages.print(f"Open [bold]{out}[/bold]")
 
 
-@app.command()
-def audit(
-    source: Annotated[Path, typer.Argument(help="A video or a folder of them; any names, sizes and rates from 8 Hz.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of audits on stdout.")] = False,
-) -> None:
-    """Look for things that vanish, appear, double, jump, change or gain energy, without a reference.
-
-    Example: `python -m eval audit runs/my_videos --workers 2 --json`
-    """
-    from eval.audit.__main__ import audit as audit_videos
-
-    audit_videos(source, workers, as_json)
+app.command()(audit)
 
 
 @app.command()

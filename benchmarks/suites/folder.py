@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +11,6 @@ from benchmarks.suites.submissions import Submission
 from eval.inputs import folders_in, videos_in
 from eval.report.table import Kind, SeedScore
 from physics_data.core.errors import DataError, VideoError
-from physics_data.core.video import iterate_frames
 
 _COLUMNS = {
     "permanence": "1 = nothing vanishes, appears, doubles, jumps or changes; 0 where the audit cannot tell",
@@ -72,7 +70,7 @@ class Folder:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             row = SeedScore(submission.system, key, "any", "", "ok", "", digest, {})
             try:
-                audit = audit_video(path, _start(path, prepared.num_conditioning_frames))
+                audit = audit_video(path, num_conditioning_frames=prepared.num_conditioning_frames)
             except VideoError as error:
                 worst: dict[str, float | None] = dict.fromkeys(_COLUMNS, 0.0)
                 rows.append(replace(row, status="unreadable", reason=str(error), values=worst))
@@ -95,13 +93,3 @@ class Folder:
     ) -> dict[str, Any]:
         """Return nothing."""
         return {}
-
-
-def _start(path: Path, num_conditioning_frames: int) -> float:
-    """Return the time, s, of the first picture after the conditioning frames."""
-    if not num_conditioning_frames:
-        return 0.0
-    later = next(islice(iterate_frames(path), num_conditioning_frames, None), None)
-    if later is None:
-        raise VideoError(f"{path} has no picture after its {num_conditioning_frames} conditioning frames.")
-    return later[0]

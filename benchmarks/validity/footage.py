@@ -10,8 +10,9 @@ from scipy import stats
 
 from benchmarks.validity.footage_edits import EDITS, find_mover
 from benchmarks.validity.matrix import auroc
+from eval.audit.footage import Footage, read_footage
 from eval.audit.result import VideoAudit
-from eval.audit.video import Footage, audit_footage, read_footage
+from eval.audit.video import audit_footage
 from physics_data.core.video import VIDEO_SUFFIXES
 
 WINDOW = 4.0

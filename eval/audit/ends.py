@@ -83,17 +83,20 @@ def unbroken_runs(track: Track, seconds: Float[np.ndarray, "t"]) -> list[tuple[i
     return found
 
 
-def find_ends(scene: Scene, tracks: Tracks) -> list[End]:
-    """Judge every beginning and end of a run of sightings inside the video; tracks on the scene's canvas."""
+def find_ends(scene: Scene, tracks: Tracks, given: int = 0) -> list[End]:
+    """Judge every beginning and end of a run of sightings inside the video; tracks on the scene's canvas.
+
+    An end between two of the first ``given`` frames is not judged; one from the last of them to the next frame is.
+    """
     last = len(scene.video) - 1
     found = []
     for index, track in enumerate(tracks.tracks):
         for first, final in unbroken_runs(track, tracks.seconds):
             if final - first + 1 < _LIFE:
                 continue
-            if final < last:
+            if given <= final + 1 <= last:
                 found.append(_judge(scene, tracks, index, list(range(first, final + 1)), final + 1))
-            if first > 0:
+            if first > 0 and first >= given:
                 found.append(_judge(scene, tracks, index, list(range(final, first - 1, -1)), first - 1))
     return found
 

@@ -11,7 +11,7 @@ from eval.audit.ends import ramp, runs_of
 from eval.audit.laws import Law, fit_laws, unrest_of
 from eval.perception.tracks import Track
 
-_SHORTEST = 8  # frames
+_SHORTEST = 6  # frames
 _NONE = 6.0  # times the unrest; a worse fit describes nothing
 _GAIN = (1.15, 1.45)  # energy after an impact over that before
 _ARC = (3, 0.6)  # a flight beside an impact: least frames, most seconds
@@ -55,9 +55,12 @@ class TrackMotion:
     impacts: tuple[Impact, ...]
 
 
-def describe(track: Track, seconds: Float[np.ndarray, "t"]) -> TrackMotion | None:
-    """Describe the motion of a track where it is seen whole and alone; None where that is too short."""
-    good = track.presence & track.whole
+def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> TrackMotion | None:
+    """Describe the motion of a track where it is seen whole and alone; None where that is too short.
+
+    The first ``given`` frames are left out.
+    """
+    good = track.presence & track.whole & (np.arange(len(seconds)) >= given)
     if track.crowded is not None:
         good &= ~track.crowded
     stretches = [run for run in runs_of(good) if run[1] - run[0] + 1 >= _SHORTEST]

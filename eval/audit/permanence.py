@@ -16,17 +16,17 @@ _GROWTH = (0.45, 0.9)  # logarithm of the area that may not jump
 _JUMP = (1.0, 2.0)  # diameters that a thing may not be off its course
 
 
-def audit_permanence(scene: Scene, tracks: Tracks) -> tuple[list[Event], Measure]:
+def audit_permanence(scene: Scene, tracks: Tracks, given: int = 0) -> tuple[list[Event], Measure]:
     """Return the events that break permanence, and the measure: one minus the strongest; tracks on the canvas.
 
     Coverage is the share of the beginnings and ends inside the video that could be judged; with none of them it is 1
-    as long as anything was followed.
+    as long as anything was followed. What happens within the first ``given`` frames is not judged.
     """
-    ends, lit = find_ends(scene, tracks), _exposures(scene)
+    ends, lit = find_ends(scene, tracks, given), _exposures(scene)
     events = _ends_to_events(scene, tracks, [end for end in ends if end.strength > 0.05])
     events += _replacements(scene, tracks, [end for end in ends if end.replaced > 0.05], lit)
     for index, track in enumerate(tracks.tracks):
-        events += _changes(scene, track, tracks, index, lit)
+        events += _changes(scene, track, tracks, index, lit, given)
     if not tracks.tracks:
         return [], Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
     judged = [end.judged for end in ends]
@@ -131,7 +131,7 @@ def _rate(tracks: Tracks) -> float:
     return 1 / float(np.median(np.diff(tracks.seconds))) if len(tracks.seconds) > 1 else 1.0
 
 
-def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.ndarray) -> list[Event]:
+def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.ndarray, given: int) -> list[Event]:
     """Jumps of colour, size and place inside a track, between two frames in which it is seen whole and alone."""
     assert track.color is not None
     good = track.presence & track.whole
@@ -144,7 +144,7 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.nda
     usual = track.size
     weight = ramp(usual / (scene.size[0] * scene.size[1]), (2e-4, 8e-4))
     colors, areas = track.color[frames], np.log(np.maximum(track.area[frames], 1.0))
-    steps = [k for k in range(3, len(frames) - 3) if frames[k + 2] - frames[k - 3] == 5]
+    steps = [k for k in range(3, len(frames) - 3) if frames[k + 2] - frames[k - 3] == 5 and frames[k] >= given]
     if not steps:
         return events
     colors = colors - lit[frames]
@@ -161,7 +161,7 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.nda
             events.append(
                 _event(scene, tracks, kind, frame, index, track.centroid[frame], float(sure[best]))  # type: ignore[arg-type]
             )
-    events += _jumps(scene, track, tracks, index, frames, weight)
+    events += _jumps(scene, track, tracks, index, frames, weight, given)
     return events
 
 
@@ -169,14 +169,20 @@ def _spread(values: np.ndarray) -> float:
     return float(np.ptp(values, axis=0).max())
 
 
-def _jumps(scene: Scene, track: Track, tracks: Tracks, index: int, frames: np.ndarray, weight: float) -> list[Event]:
+def _jumps(
+    scene: Scene, track: Track, tracks: Tracks, index: int, frames: np.ndarray, weight: float, given: int
+) -> list[Event]:
     """Sudden displacements: far off the course before, and off the course after, taken backwards."""
     diameter = 2 * np.sqrt(track.size / np.pi)
     found: list[Event] = []
     place = track.centroid
     for k in range(3, len(frames) - 3):
         window = frames[k - 3 : k + 3]
-        if window[-1] - window[0] != 5 or np.ptp(np.log(np.maximum(track.area[window], 1.0))) > 0.5:
+        if (
+            frames[k] < given
+            or window[-1] - window[0] != 5
+            or np.ptp(np.log(np.maximum(track.area[window], 1.0))) > 0.5
+        ):
             continue
         a, b = frames[k - 1], frames[k]
         seconds, step = tracks.seconds, place[b] - place[a]

@@ -35,6 +35,21 @@ class Event(StrictModel):
     strength: float
 
 
+FindingKind = Literal["still", "held_then_jumps", "held_then_goes_on", "padded", "cut"]
+
+
+class Finding(StrictModel):
+    """Something about the video as a whole that is no alarm: it stands still, its rate is padded, it is cut.
+
+    seconds:  when, from the first frame
+    text:     what was found, for people
+    """
+
+    kind: FindingKind
+    seconds: float
+    text: str
+
+
 class Measure(StrictModel):
     """One figure of an audit.
 
@@ -70,7 +85,9 @@ class VideoAudit(StrictModel):
     permanence:  do things stay what and where they are
     realism:     do things move as unaided things do
     flicker:     mean change of the still background from frame to frame, grey levels
+    findings:    what is no alarm but should be known: stillness, held pictures, padded rates, cuts
     alarm:       whether an event is stronger than the threshold
+    num_conditioning_frames:  first frames of the file, given to a model: looked at, but not judged
     """
 
     file: str
@@ -90,4 +107,6 @@ class VideoAudit(StrictModel):
     events: tuple[Event, ...]
     motions: tuple[MotionRecord, ...]
     alarm: bool
+    findings: tuple[Finding, ...] = ()
+    num_conditioning_frames: int = 0
     error: str = ""

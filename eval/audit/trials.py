@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from eval.audit.footage import Footage
 from eval.audit.result import VideoAudit
-from eval.audit.video import Footage, audit_footage
+from eval.audit.video import audit_footage
 from eval.perception.free import tracks_in
 from eval.perception.scene import Scene, take_apart
 from eval.perception.tracks import Track, Tracks

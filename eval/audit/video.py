@@ -1,115 +1,93 @@
-"""Audit one video, or a folder of them."""
+"""Audit one video."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
 
+from eval.audit.footage import SIDE, Footage, Hold, find_cuts, read_footage, without_repeats
 from eval.audit.motion import TrackMotion, describe
 from eval.audit.permanence import audit_permanence
-from eval.audit.result import Event, Measure, MotionRecord, VideoAudit
+from eval.audit.result import Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit
 from eval.perception.free import tracks_in
 from eval.perception.scene import Scene, take_apart
 from eval.perception.tracks import Tracks
-from physics_data.core.errors import DataError, VideoError
-from physics_data.core.video import VIDEO_SUFFIXES, iterate_frames
-from physics_data.core.workers import worker_pool
 
 ALARM = 0.5
 """Strength of an event from which on it is an alarm; possible simulated clips stay below it (docs/perception.md)."""
 
-SIDE = 320
-"""Larger pictures are shrunk to this many pixels on their longer side."""
-
-_FASTEST = 31.0  # Hz; faster videos are read at their pictures nearest to 30 a second
-_SHORTEST = 6  # frames
+_SHORTEST = 6  # pictures
 _STILL = 0.02  # picture heights that all things together must move
+_LAG = 0.2  # s over which a thing must move by a pixel; outlines tremble, things go somewhere
 _CROWDED = 0.5  # share of the picture that may be foreground
 
 
-@dataclass(frozen=True)
-class Footage:
-    """The pictures that are looked at. seconds: of each picture, s; height, width: of the file, pixels."""
-
-    rgb: UInt8[np.ndarray, "t h w 3"]
-    seconds: Float[np.ndarray, "t"]
-    height: int
-    width: int
-
-
-def read_footage(path: Path, start: float = 0.0, duration: float | None = None) -> Footage:
-    """Read a stretch of a video, at most about 30 pictures a second and 320 pixels long.
-
-    Units:
-        start, duration:  s; None = to the end
-
-    Raises:
-        VideoError: see ``iterate_frames``; or the stretch holds no picture.
-    """
-    frames: list[np.ndarray] = []
-    seconds: list[float] = []
-    size = (0, 0)
-    for moment, rgb in iterate_frames(path):
-        if moment < start - 1e-6:
-            continue
-        if duration is not None and moment >= start + duration - 1e-6:
-            break
-        if seconds and moment - seconds[-1] < 1 / _FASTEST - 1e-4:
-            continue
-        size = rgb.shape[:2]
-        frames.append(_shrunk(rgb))
-        seconds.append(moment)
-    if not frames:
-        raise VideoError(f"{path} has no picture from {start} s on; give an earlier start.")
-    if len({frame.shape for frame in frames}) > 1:
-        raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
-    return Footage(np.stack(frames), np.array(seconds) - seconds[0], *size)
-
-
-def _shrunk(rgb: np.ndarray) -> np.ndarray:
-    scale = SIDE / max(rgb.shape[:2])
-    return rgb if scale >= 1 else cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-
-
-def audit_video(path: Path, start: float = 0.0, duration: float | None = None) -> VideoAudit:
+def audit_video(
+    path: Path,
+    start: float = 0.0,
+    duration: float | None = None,
+    *,
+    num_conditioning_frames: int = 0,
+    side: int = SIDE,
+) -> VideoAudit:
     """Audit one video, or a stretch of it, without any reference.
+
+    Conditioning frames are the first frames of the file, which were given to the model: things are followed through
+    them, so that what vanishes right after them is seen, but nothing that happens in them is judged.
 
     Units:
         start, duration:  s
+        side:             pixels of the longer side that are looked at
 
     Raises:
         VideoError: the file cannot be read.
     """
     path = Path(path)
-    footage = read_footage(path, start, duration)
-    return audit_footage(footage, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    footage = read_footage(path, start, duration, num_conditioning_frames=num_conditioning_frames, side=side)
+    audit = audit_footage(footage, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    return audit.model_copy(update={"num_conditioning_frames": num_conditioning_frames})
 
 
 def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAudit:
     """Audit pictures in memory; see ``audit_video``."""
     cv2.setRNGSeed(0)
-    rate = 1 / float(np.median(np.diff(footage.seconds))) if len(footage.seconds) > 1 else 1.0
-    if len(footage.rgb) < _SHORTEST:
-        return _abstain(footage, name, sha256, rate, f"{len(footage.rgb)} pictures; at least {_SHORTEST} are needed")
+    whole, rate = footage, 1 / float(np.median(np.diff(footage.seconds))) if len(footage.seconds) > 1 else 1.0
+    footage, holds, even = without_repeats(whole)
+    footage, begin, findings = _longest_shot(footage)
+    given, left = footage.given, len(footage.rgb) - footage.given
+    blank = partial(abstain, whole, name, sha256, rate, tuple(findings))
+    if left < _SHORTEST:
+        after = " after the conditioning frames" if whole.given else ""
+        return blank(f"{left} pictures{after}; at least {_SHORTEST} are needed")
     scene = take_apart(footage.rgb)
     tracks = tracks_in(scene, footage.seconds, on_canvas=True)
-    busy = float(np.median(scene.foreground.mean((1, 2))))
+    held = [_held(hold, begin, tracks) for hold in holds if begin < hold.before < begin + len(footage.rgb) - 1]
+    if even is not None and sum(one.if_padded for one in held) <= sum(one.if_lost for one in held):
+        seconds = even[begin : begin + len(footage.rgb)]
+        footage, tracks = replace(footage, seconds=seconds), replace(tracks, seconds=seconds)
+        rate = 1 / float(np.median(np.diff(seconds)))
+        text = f"of {len(whole.rgb)} pictures {len(even)} differ: padded by repeats from about {rate:.3g} Hz"
+        findings.append(Finding(kind="padded", seconds=0.0, text=text))
+    else:
+        findings += [one.finding for one in held if one.finding.seconds >= float(footage.seconds[max(given - 1, 0)])]
+    busy = float(np.median(scene.foreground[given:].mean((1, 2))))
     unknown = not scene.camera.moving and bool((~scene.camera.known).mean() > 0.5)
     if busy > _CROWDED:
-        return _abstain(footage, name, sha256, rate, "most of the picture moves; nothing stands still to compare with")
-    events, permanence = audit_permanence(scene, tracks)
-    motions = {track.name: describe(track, footage.seconds) for track in tracks.tracks}
-    moved, moving = _motion_gate(scene, tracks)
+        return blank("most of the picture moves; nothing stands still to compare with")
+    events, permanence = audit_permanence(scene, tracks, given)
+    motions = {track.name: describe(track, footage.seconds, given) for track in tracks.tracks}
+    moved, moving = _motion_gate(scene, tracks, given)
     events += _gains(scene, tracks, motions)
-    realism = _realism(tracks, motions, events)
+    realism = _realism(tracks, motions, events, given)
     if moved < _STILL:
         nothing = Measure(value=None, coverage=0.0, reason="nothing moves; standing still proves nothing")
-        permanence, realism, events = nothing, nothing, [e for e in events if e.strength > ALARM]
+        events = [event for event in events if event.strength >= ALARM]
+        permanence, realism = permanence if events else nothing, nothing
+        findings.append(Finding(kind="still", seconds=0.0, text="nothing moves"))
     judged = sum(motion.seconds for motion in motions.values() if motion is not None)
     kinks = sum(motion.kinks for motion in motions.values() if motion is not None)
     records = tuple(
@@ -120,7 +98,7 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
     return VideoAudit(
         file=name,
         sha256=sha256,
-        seconds=float(footage.seconds[-1]),
+        seconds=float(whole.seconds[-1]),
         frame_rate=rate,
         height=footage.height,
         width=footage.width,
@@ -130,15 +108,69 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
         moving=moving,
         permanence=permanence,
         realism=realism,
-        flicker=_flicker(scene),
+        flicker=_flicker(scene, given),
         kinks_per_second=kinks / judged if judged > 0 else 0.0,
         events=tuple(sorted(events, key=lambda event: -event.strength)),
         motions=records,
         alarm=any(event.strength >= ALARM for event in events),
+        findings=tuple(sorted(findings, key=lambda finding: finding.seconds)),
     )
 
 
-def _abstain(footage: Footage, name: str, sha256: str, rate: float, reason: str) -> VideoAudit:
+def _longest_shot(footage: Footage) -> tuple[Footage, int, list[Finding]]:
+    """The shot with most pictures that are not conditioning frames, its first picture, and the cuts."""
+    firsts = [0, *np.flatnonzero(find_cuts(footage.rgb)).tolist(), len(footage.rgb)]
+    if len(firsts) == 2:
+        return footage, 0, []
+    begin, end = max(pairwise(firsts), key=lambda shot: shot[1] - min(max(shot[0], footage.given), shot[1]))
+    shot = replace(
+        footage,
+        rgb=footage.rgb[begin:end],
+        seconds=footage.seconds[begin:end],
+        given=min(max(footage.given - begin, 0), end - begin),
+    )
+    judged = f"judged is the longest shot, {shot.seconds[0]:.2f} to {shot.seconds[-1]:.2f} s"
+    found = [
+        Finding(kind="cut", seconds=float(footage.seconds[k]), text=f"the whole picture changes at once; {judged}")
+        for k in firsts[1:-1]
+    ]
+    return shot, begin, found
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A held picture. if_padded, if_lost: squared misfit of the steps around it if no, or its, pictures were lost."""
+
+    finding: Finding
+    if_padded: float
+    if_lost: float
+
+
+def _held(hold: Hold, begin: int, tracks: Tracks) -> _Held:
+    """Say whether things jump after a held picture, as when pictures were lost, or go on from where they were.
+
+    If they go on, the steps before and after it are alike; if pictures were lost, they are as the times between them.
+    """
+    a, b, seconds = hold.before - begin, hold.after - begin, tracks.seconds
+    steps = np.diff(
+        np.array([t.centroid[[a - 1, a, b]] for t in tracks.tracks if t.presence[[a - 1, a, b]].all()]), axis=1
+    )
+    times = float(np.log((seconds[b] - seconds[a]) / (seconds[a] - seconds[a - 1])))
+    ratio = times
+    if len(steps):
+        lengths = np.linalg.norm(steps, axis=-1) + 0.1  # pixels; what stands still says nothing
+        ratio = float(np.log(lengths[:, 1] / lengths[:, 0])[lengths.max(1).argmax()])
+    if_padded, if_lost = ratio**2, (ratio - times) ** 2
+    what = "then jumps" if if_lost < if_padded else "then goes on from there"
+    text = f"the picture is held for {hold.pictures} more frame{'s' * (hold.pictures > 1)}, {what}"
+    kind: FindingKind = "held_then_jumps" if if_lost < if_padded else "held_then_goes_on"
+    return _Held(Finding(kind=kind, seconds=float(seconds[a]), text=text), if_padded, if_lost)
+
+
+def abstain(
+    footage: Footage, name: str, sha256: str, rate: float, findings: tuple[Finding, ...], reason: str
+) -> VideoAudit:
+    """Return an audit that says nothing, and why."""
     nothing = Measure(value=None, coverage=0.0, reason=reason)
     return VideoAudit(
         file=name,
@@ -158,20 +190,25 @@ def _abstain(footage: Footage, name: str, sha256: str, rate: float, reason: str)
         events=(),
         motions=(),
         alarm=False,
+        findings=findings,
     )
 
 
-def _motion_gate(scene: Scene, tracks: Tracks) -> tuple[float, float]:
+def _motion_gate(scene: Scene, tracks: Tracks, given: int) -> tuple[float, float]:
     """Path length of all things, picture heights; share of the frames in which one of them moves."""
     height = scene.size[0]
+    lag = max(1, round(_LAG / float(np.median(np.diff(tracks.seconds)))))
     moved, moving = 0.0, np.zeros(len(scene.video), dtype=bool)
     for track in tracks.tracks:
-        step = np.linalg.norm(np.diff(track.centroid, axis=0), axis=-1)
         diameter = 2 * np.sqrt(max(track.size, 1.0) / np.pi)
-        real = np.isfinite(step) & (step > max(0.3, 0.01 * diameter)) & (step < 3 * diameter)
+        away = np.linalg.norm(track.centroid[lag:] - track.centroid[:-lag], axis=-1)
+        goes = np.flatnonzero(away > max(1.0, 0.03 * diameter))  # NaN where it is out of sight
+        step = np.linalg.norm(np.diff(track.centroid, axis=0), axis=-1)
+        real = np.isfinite(step) & (step < 3 * diameter) & np.isin(np.arange(len(step)), goes[:, None] + np.arange(lag))
+        real[:given] = False
         moved += float(step[real].sum()) / height
         moving[1:] |= real
-    return moved, float(moving[1:].mean())
+    return moved, float(moving[max(given, 1) :].mean())
 
 
 def _gains(scene: Scene, tracks: Tracks, motions: dict[str, TrackMotion | None]) -> list[Event]:
@@ -213,9 +250,9 @@ def _is_hit(scene: Scene, tracks: Tracks, index: int, frame: int) -> bool:
     return False
 
 
-def _realism(tracks: Tracks, motions: dict[str, TrackMotion | None], events: list[Event]) -> Measure:
+def _realism(tracks: Tracks, motions: dict[str, TrackMotion | None], events: list[Event], given: int) -> Measure:
     """One minus the worst of energy gains; covers the share of followed time that some law describes."""
-    followed = sum(int(track.presence.sum()) for track in tracks.tracks)
+    followed = sum(int(track.presence[given:].sum()) for track in tracks.tracks)
     if not followed:
         return Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
     rate = len(tracks.seconds) / max(float(tracks.seconds[-1]), 1e-9)
@@ -229,43 +266,11 @@ def _realism(tracks: Tracks, motions: dict[str, TrackMotion | None], events: lis
     return Measure(value=1 - worst, coverage=coverage)
 
 
-def _flicker(scene: Scene) -> float:
+def _flicker(scene: Scene, given: int) -> float:
     quiet = ~cv2.dilate(scene.foreground.max(0), np.ones((5, 5), np.uint8)).astype(bool)
     if scene.valid is not None:
         quiet &= scene.valid.all(0)
     if not quiet.any():
         return 0.0
-    change = [cv2.absdiff(a, b)[quiet].mean() for a, b in pairwise(scene.video)]
+    change = [cv2.absdiff(a, b)[quiet].mean() for a, b in pairwise(scene.video[max(given - 1, 0) :])]
     return float(np.mean(change))
-
-
-def audit_videos(source: Path, workers: int = 1) -> Iterator[VideoAudit]:
-    """Audit a video, or every one of a folder by name; one that cannot be read says so and is an alarm.
-
-    Raises:
-        DataError: no such file or folder, or no video in it.
-    """
-    source = Path(source)
-    if not source.exists():
-        raise DataError(f"no file or folder {source}; give a video or a folder of videos.")
-    found = source.iterdir() if source.is_dir() else [source]
-    paths = sorted(p for p in found if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != ".")
-    if not paths:
-        what = "holds" if source.is_dir() else "is"
-        raise DataError(f"{source} {what} no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
-    if workers == 1:
-        yield from map(_audit_or_say, paths)
-        return
-    with worker_pool(workers) as pool:
-        yield from pool.map(_audit_or_say, paths)
-
-
-def _audit_or_say(path: Path) -> VideoAudit:
-    cv2.setNumThreads(1)
-    try:
-        return audit_video(path)
-    except VideoError as error:
-        nothing = Measure(value=0.0, coverage=0.0, reason="cannot be read")
-        empty = Footage(np.zeros((1, 1, 1, 3), np.uint8), np.zeros(1), 0, 0)
-        audit = _abstain(empty, path.name, "", 0.0, "cannot be read")
-        return audit.model_copy(update={"permanence": nothing, "realism": nothing, "alarm": True, "error": str(error)})

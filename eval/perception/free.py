@@ -9,12 +9,13 @@ from scipy.optimize import linear_sum_assignment
 
 from eval.perception.camera import apply
 from eval.perception.colors import without_specks
+from eval.perception.course import Sightings, find_courses
 from eval.perception.scene import Scene, take_apart
 from eval.perception.tracks import Track, Tracks
 
 MOST_TRACKS = 254
 
-_SMALLEST = 2.5e-4  # of the picture's pixels, and at least 9
+_SMALLEST = 6e-5  # of the picture's pixels, and at least 9
 _REACH = 2.5  # picture widths per second that a thing may move unseen
 _AHEAD = 0.5  # seconds for which it may be taken to go on at constant velocity
 _SEARCHED = 0.4  # seconds for which the reach grows
@@ -35,6 +36,7 @@ class _Piece:
     centroid: np.ndarray
     area: float
     crowded: bool = False
+    loose: bool = False  # nothing of the frame before flowed into it
 
 
 @dataclass
@@ -61,6 +63,10 @@ class _Thing:
         back = max(-4, -len(self.frames))
         speed = (last - self.pieces[back].centroid) / (seconds[self.frames[-1]] - seconds[self.frames[back]])
         return last + speed * min(seconds[frame] - seconds[self.frames[-1]], _AHEAD)
+
+    def forget(self, frame: int) -> None:
+        at = self.frames.index(frame)
+        del self.frames[at], self.pieces[at]
 
     def see(self, frame: int, piece: _Piece) -> None:
         weight = 1.0 if not self.frames else 0.0 if piece.crowded else 0.2
@@ -106,6 +112,8 @@ def tracks_in(scene: Scene, seconds: Float[np.ndarray, "t"], *, on_canvas: bool 
             flow = flow_of.calc(grey[frame], grey[frame - 1], None)  # pyright: ignore[reportCallIssue, reportArgumentType]
             prior = _carried(labels[frame - 1], flow)
         claims, loose = _divide(scene.video[frame], numbered, stats, prior, things, smallest)
+        for piece in loose:
+            piece.loose = True
         _reclaim(claims, loose, things, frame, seconds, scene.size[1])
         for index, piece in claims.items():
             things[index].see(frame, piece)
@@ -117,8 +125,38 @@ def tracks_in(scene: Scene, seconds: Float[np.ndarray, "t"], *, on_canvas: bool 
         for index, piece in claims.items():
             left, top, right, bottom = piece.box
             labels[frame, top:bottom, left:right][piece.mask] = index + 1
+    things = _on_courses(things, labels, seconds, scene.size[1])
     things, renamed = _linked(things, seconds, scene.size[1])
     return _collect(scene, things, renamed[labels], seconds, on_canvas)
+
+
+def _on_courses(things: list[_Thing], labels: np.ndarray, seconds: np.ndarray, width: int) -> list[_Thing]:
+    """Make things of the loose sightings that lie on one course, whatever they were taken for; relabel them."""
+    loose = [
+        (frame, number, piece)
+        for number, thing in enumerate(things)
+        for frame, piece in zip(thing.frames, thing.pieces, strict=True)
+        if piece.loose and not piece.crowded
+    ]
+    loose.sort(key=lambda one: one[0])
+    if len(loose) < 3:
+        return things
+    found = Sightings(
+        np.array([frame for frame, _, _ in loose]),
+        np.array([piece.centroid for _, _, piece in loose]),
+        np.array([piece.area for _, _, piece in loose]),
+    )
+    for course in find_courses(found, seconds, width):
+        if len({loose[k][1] for k in course}) == 1 or len(things) >= 4 * MOST_TRACKS:
+            continue
+        things.append(_Thing())
+        for k in course:
+            frame, number, piece = loose[k]
+            things[number].forget(frame)
+            things[-1].see(frame, piece)
+            left, top, right, bottom = piece.box
+            labels[frame, top:bottom, left:right][piece.mask] = len(things)
+    return things
 
 
 def _linked(things: list[_Thing], seconds: np.ndarray, width: int) -> tuple[list[_Thing], np.ndarray]:
@@ -130,6 +168,8 @@ def _linked(things: list[_Thing], seconds: np.ndarray, width: int) -> tuple[list
     cost = np.full((len(things), len(things)), 1e6)
     for i, gone in enumerate(things):
         for j, come in enumerate(things):
+            if not gone.frames or not come.frames:
+                continue
             gap = seconds[come.frames[0]] - seconds[gone.frames[-1]]
             if 0 < gap <= _MEMORY and len(gone.frames) >= _SHORTEST and len(come.frames) >= _SHORTEST:
                 size = abs(np.log(come.typical_area / gone.typical_area))
@@ -146,7 +186,8 @@ def _linked(things: list[_Thing], seconds: np.ndarray, width: int) -> tuple[list
     kept = {int(root): number for number, root in enumerate(np.unique(roots), start=1)}
     result = []
     for root in kept:
-        parts = sorted((things[i] for i in np.flatnonzero(roots == root)), key=lambda thing: thing.frames[0])
+        parts = [things[i] for i in np.flatnonzero(roots == root)]
+        parts.sort(key=lambda thing: thing.frames[0] if thing.frames else 0)
         whole = _Thing(histogram=parts[0].histogram)
         for part in parts:
             whole.frames += part.frames

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.audit.footage import Footage
 from eval.audit.trials import score_of
-from eval.audit.video import Footage, audit_footage
+from eval.audit.video import audit_footage
 from eval.twins.scores import ClipScore
 from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip

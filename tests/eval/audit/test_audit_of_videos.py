@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from discs import drawn
 
+from eval.audit.folder import audit_videos
+from eval.audit.footage import Footage
 from eval.audit.laws import fit_laws
 from eval.audit.trials import auroc
-from eval.audit.video import Footage, audit_footage, audit_videos
+from eval.audit.video import audit_footage
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from discs import drawn
 
+from eval.audit.footage import Footage
 from eval.audit.laws import fit_laws
 from eval.audit.motion import find_impacts
-from eval.audit.video import Footage, audit_footage
+from eval.audit.video import audit_footage
 
 DIAMETER = 18.0
 

@@ -1,0 +1,194 @@
+"""Audit folders of videos: every video once, finished ones kept, and tables of what was found."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Generator, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pydantic import ValidationError
+
+from eval.audit.footage import SIDE, Footage
+from eval.audit.result import Measure, VideoAudit
+from eval.audit.video import abstain, audit_video
+from eval.inputs import conditioning_frames, read_record
+from eval.store import code_fingerprint
+from physics_data.core.atomic import write_text
+from physics_data.core.errors import DataError, VideoError
+from physics_data.core.video import VIDEO_SUFFIXES
+from physics_data.core.workers import told_if_lost, worker_pool
+
+ROWS_NAME = "audits.jsonl"
+"""One line for each finished audit; a later run with the same settings takes them from here."""
+
+TABLES = ("audits.json", "audits.csv", "events.csv", "motions.csv")
+"""What is written when all videos are done."""
+
+
+def audit_videos(
+    source: Path,
+    workers: int = 1,
+    *,
+    num_conditioning_frames: int | None = None,
+    side: int = SIDE,
+    out: Path | None = None,
+) -> Generator[VideoAudit, None, None]:
+    """Audit a video, or every one of a folder and the folders in it; one that cannot be read says so and is an alarm.
+
+    Args:
+        source: video or folder
+        workers: processes
+        num_conditioning_frames: first frames that are not judged; None = what the record beside the videos says, else 0
+        side: pixels of the longer side that are looked at
+        out: folder in which finished audits are kept under the sha256 of their video, and tables are written
+
+    Raises:
+        DataError: no such file or folder, no video in it, or a record that was given more frames than are left out.
+        WorkerError: a worker process died.
+    """
+    source = Path(source)
+    names = find_videos(source)
+    given = {
+        folder: _conditioning_frames(folder, num_conditioning_frames) for folder in {path.parent for path in names}
+    }
+    store = None if out is None else AuditStore(out, side)
+    jobs = [(path, name, given[path.parent]) for path, name in names.items()]
+    kept = {} if store is None else {path: found for path, name, n in jobs if (found := store.get(path, name, n))}
+    fresh = _audits([job for job in jobs if job[0] not in kept], workers, side, "" if out is None else str(out))
+    done = []
+    for path, _, _ in jobs:
+        audit = kept.get(path)
+        if audit is None:
+            audit = next(fresh)
+            if store is not None:
+                store.add(audit)
+        done.append(audit)
+        yield audit
+    if out is not None:
+        write_tables(out, done)
+
+
+def find_videos(source: Path) -> dict[Path, str]:
+    """Return the videos of a folder and the folders in it, or the one file, with names that can be printed.
+
+    Raises:
+        DataError: no such file or folder, or no video in it.
+    """
+    if not source.exists():
+        raise DataError(f"no file or folder {source}; give a video or a folder of videos.")
+    found = source.rglob("*") if source.is_dir() else [source]
+    paths = [p for p in found if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".") and not p.is_dir()]
+    if not paths:
+        what = "holds" if source.is_dir() else "is"
+        raise DataError(f"{source} {what} no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
+    base = source if source.is_dir() else source.parent
+    return {p: p.relative_to(base).as_posix().encode("utf-8", "backslashreplace").decode() for p in sorted(paths)}
+
+
+def _conditioning_frames(folder: Path, given: int | None) -> int:
+    """Number of conditioning frames of the videos of a folder: the option, else the record, else none."""
+    if given is None and read_record(folder).num_conditioning_frames is None:
+        return 0
+    return conditioning_frames([(folder.name, folder)], given)
+
+
+def _audits(jobs: Sequence[tuple[Path, str, int]], workers: int, side: int, kept_in: str) -> Iterator[VideoAudit]:
+    work = partial(_audit_or_say, side)
+    if workers == 1 or len(jobs) < 2:
+        yield from map(work, jobs)
+        return
+    with told_if_lost(f"The same command goes on from {kept_in}." if kept_in else ""), worker_pool(workers) as pool:
+        try:
+            yield from pool.map(work, jobs)
+        except (KeyboardInterrupt, GeneratorExit):
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _audit_or_say(side: int, job: tuple[Path, str, int]) -> VideoAudit:
+    path, name, given = job
+    cv2.setNumThreads(1)
+    try:
+        audit = audit_video(path, num_conditioning_frames=given, side=side)
+        return audit.model_copy(update={"file": name})
+    except (VideoError, OSError, MemoryError, cv2.error) as error:
+        nothing = Measure(value=0.0, coverage=0.0, reason="cannot be read")
+        empty = Footage(np.zeros((1, 1, 1, 3), np.uint8), np.zeros(1), 0, 0)
+        audit = abstain(empty, name, "", 0.0, (), "cannot be read")
+        said = str(error) if isinstance(error, VideoError) else f"cannot audit {name}: {error or type(error).__name__}"
+        said = said.encode("utf-8", "backslashreplace").decode()
+        return audit.model_copy(update={"permanence": nothing, "realism": nothing, "alarm": True, "error": said})
+
+
+class AuditStore:
+    """Finished audits in a folder, one JSON line each, found by the sha256 of the video and the settings."""
+
+    def __init__(self, folder: Path, side: int) -> None:
+        """Read what earlier runs left; damaged lines, and audits by other code or settings, are not used."""
+        self.path = Path(folder) / ROWS_NAME
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.fingerprint = f"{code_fingerprint()} side {side}"
+        self._rows: dict[tuple[str, int], VideoAudit] = {}
+        data = self.path.read_bytes() if self.path.is_file() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:  # a line that was half written when the run was stopped
+            self.path.write_bytes(whole)
+        for line in whole.split(b"\n")[:-1]:
+            try:
+                record = json.loads(line)
+                if record["fingerprint"] == self.fingerprint:
+                    audit = VideoAudit.model_validate_json(json.dumps(record["audit"]))
+                    self._rows[audit.sha256, audit.num_conditioning_frames] = audit
+            except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
+                continue
+
+    def get(self, path: Path, name: str, num_conditioning_frames: int) -> VideoAudit | None:
+        """Return the audit of this very video, if there is one."""
+        if not self._rows or not path.is_file():
+            return None
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            return None
+        found = self._rows.get((digest, num_conditioning_frames))
+        return None if found is None else found.model_copy(update={"file": name})
+
+    def add(self, audit: VideoAudit) -> None:
+        """Keep an audit; one of a video that could not be read is made again next time."""
+        if audit.error:
+            return
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"fingerprint": self.fingerprint, "audit": audit.model_dump()}) + "\n")
+
+
+def write_tables(out: Path, audits: Sequence[VideoAudit]) -> None:
+    """Write ``TABLES``: all records as JSON; one row a video, an event, and a followed thing as CSV.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    write_text(out / TABLES[0], json.dumps([audit.model_dump() for audit in audits], indent=1) + "\n")
+    columns = ["file", "sha256", "seconds", "frame_rate", "width", "height", "num_conditioning_frames", "things"]
+    columns += ["camera", "moved", "alarm", "error"]
+    measures = ["permanence", "realism"]
+    rows = []
+    for audit in audits:
+        record = audit.model_dump()
+        values = [record[name][part] for name in measures for part in ("value", "coverage", "reason")]
+        rows.append([record[name] for name in columns] + values + ["; ".join(f.text for f in audit.findings)])
+    names = [f"{name}{part}" for name in measures for part in ("", "_coverage", "_reason")]
+    write_text(out / TABLES[1], _csv([*columns, *names, "findings"], rows))
+    events = [[a.file, *e.model_dump().values()] for a in audits for e in a.events]
+    write_text(out / TABLES[2], _csv(["file", "kind", "seconds", "track", "x", "y", "strength"], events))
+    motions = [[a.file, *m.model_dump().values()] for a in audits for m in a.motions]
+    write_text(out / TABLES[3], _csv(["file", "track", "model", "residual", "seconds"], motions))
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
+    return buffer.getvalue()

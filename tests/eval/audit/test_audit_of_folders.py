@@ -1,0 +1,77 @@
+"""Audits of folders: what is kept, taken up again and written, and what is said of files that are no videos."""
+
+import csv
+import json
+import os
+import shutil
+
+import pytest
+from discs import drawn
+from test_audit_of_videos import RED, slide
+from typer.testing import CliRunner
+
+import eval.audit.folder as audit_folder
+from eval.audit.__main__ import app
+from eval.audit.folder import ROWS_NAME, TABLES, audit_videos
+from physics_data.core.errors import DataError
+from physics_data.core.video import write_video
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    (folder / "inner").mkdir()
+    write_video(folder / "a.mp4", drawn(slide(), [RED]), 24.0)
+    write_video(folder / "inner" / "b.mp4", drawn(slide()[::-1], [RED]), 24.0)
+    (folder / "bad.mp4").write_bytes(b"no video")
+    return folder
+
+
+def test_a_stopped_audit_goes_on_and_equals_a_whole_one(videos, tmp_path, monkeypatch):
+    """Rows are found by contents and settings; half a line, of a kill, is made again; a damaged file is tried again."""
+    whole = list(audit_videos(videos))
+    assert [one.file for one in whole] == ["a.mp4", "bad.mp4", "inner/b.mp4"]
+    part = audit_videos(videos, out=tmp_path)
+    assert next(part) == whole[0]
+    part.close()
+    with open(tmp_path / ROWS_NAME, "a") as file:
+        file.write('{"fingerprint": "')
+    made = []
+    work = audit_folder._audit_or_say
+    monkeypatch.setattr(audit_folder, "_audit_or_say", lambda side, job: made.append(job[1]) or work(side, job))
+    assert list(audit_videos(videos, out=tmp_path)) == whole
+    assert list(audit_videos(videos, out=tmp_path)) == whole
+    assert made == ["bad.mp4", "inner/b.mp4", "bad.mp4"]
+    list(audit_videos(videos / "a.mp4", out=tmp_path, num_conditioning_frames=4))
+    assert made[-1] == "a.mp4"
+    rows = list(csv.DictReader((tmp_path / TABLES[1]).open()))
+    assert rows[0]["num_conditioning_frames"] == "4"
+
+
+def test_the_command_writes_tables(videos, tmp_path):
+    done = CliRunner().invoke(app, [str(videos), "--out", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert [one["file"] for one in json.loads(done.stdout)] == ["a.mp4", "bad.mp4", "inner/b.mp4"]
+    assert json.loads((tmp_path / "out" / TABLES[0]).read_text())[1]["error"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {*TABLES, ROWS_NAME}
+
+
+def test_the_record_beside_videos_says_the_conditioning_frames(videos, tmp_path):
+    shutil.copy(videos / "a.mp4", tmp_path / "a.mp4")
+    (tmp_path / "provenance.yaml").write_text("num_conditioning_frames: 5\n")
+    assert next(iter(audit_videos(tmp_path))).num_conditioning_frames == 5
+    assert next(iter(audit_videos(tmp_path, num_conditioning_frames=9))).num_conditioning_frames == 9
+    with pytest.raises(DataError, match="was given 5 frames"):
+        next(iter(audit_videos(tmp_path, num_conditioning_frames=2)))
+
+
+def test_files_that_cannot_be_read_or_named(videos, tmp_path):
+    """A name that is no text, a link to nothing, a pipe: one record each, with a sentence."""
+    shutil.copy(videos / "a.mp4", os.fsencode(tmp_path) + b"/\xff.mp4")
+    (tmp_path / "gone.mp4").symlink_to("nowhere.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    found = {audit.file: audit.error for audit in audit_videos(tmp_path, out=tmp_path / "out")}
+    assert found.keys() == {"gone.mp4", "pipe.mp4", "\\udcff.mp4"}
+    assert "no video file" in found["gone.mp4"]
+    assert "no video file" in found["pipe.mp4"]
+    assert not found["\\udcff.mp4"]
