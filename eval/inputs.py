@@ -1,6 +1,7 @@
 """What is scored: folders of videos on one side, reference clips on the other, compared in seconds."""
 
 import hashlib
+import itertools
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from physics_data.core.atomic import is_partial
 from physics_data.core.errors import DataError, VideoError, suggest
-from physics_data.core.video import VIDEO_SUFFIXES, read_video
+from physics_data.core.video import VIDEO_SUFFIXES, iterate_frames, sample_frames
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class AlignedVideo:
     """A video on the frames and size of its reference.
 
     Units:
-        rgb:      sRGB; for each reference frame the nearest picture in time
+        rgb:      sRGB; for each reference frame the picture that is shown then
         seconds:  presentation time of that picture, s
-        covered:  False = no picture is near enough, the video is missing there (its rgb is black)
+        covered:  False = no picture is shown any more, the video is missing there (its rgb is black)
         sha256:   of the file
     """
 
@@ -214,9 +215,10 @@ def _system(folder: Path, name: str, keys: Collection[str]) -> System:
 def load_aligned(path: Path, num_frames: int, frame_rate: float, height: int, width: int) -> AlignedVideo:
     """Read a video and put it on the reference's frames, in seconds, and on its size.
 
-    A reference frame is covered when a picture lies within 3/4 of a reference interval (GIF times are rounded) or half
-    an interval of a slower video, but never further than one reference interval. Pictures keep their own time, so a
-    video of another rate is not mistaken for jerky motion.
+    A reference frame is covered when a picture is shown at its time: each is shown until the next one, the last one
+    for its own duration (``sample_frames``). Pictures keep their own time, so a video of another rate is not mistaken
+    for jerky motion; a picture that is held for longer than usual shows that nothing moves, and gets the time of the
+    reference. Only the frames that are needed are decoded, and one is held in memory at a time.
 
     Units:
         num_frames, frame_rate, height, width:  the reference's; Hz, pixels
@@ -224,23 +226,39 @@ def load_aligned(path: Path, num_frames: int, frame_rate: float, height: int, wi
     Raises:
         VideoError: unreadable, or of another aspect ratio than the reference.
     """
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    video = read_video(path)
-    given_height, given_width = video.rgb.shape[1:3]
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    rgb = np.zeros((num_frames, height, width, 3), np.uint8)
+    seconds = np.arange(num_frames) / frame_rate
+    times: dict[int, tuple[float, float]] = {}  # number of a frame in the file → when it is shown
+    sources: list[int] = []
+    first = None
+    sampled = itertools.islice(sample_frames(iterate_frames(path), frame_rate), num_frames)
+    for count, (source, frame) in enumerate(sampled):
+        first = first or frame.rgb.shape[:2]
+        if source in times:
+            rgb[count] = rgb[count - 1]
+        else:
+            _require_shape(path, frame.rgb.shape[:2], (height, width), first)
+            rgb[count] = resize(frame.rgb, height, width)
+            times[source] = frame.seconds, frame.end
+        sources.append(source)
+    usual = float(np.median([end - start for start, end in times.values()]))
+    for count, (start, end) in enumerate(times[source] for source in sources):
+        if end - start <= 1.5 * max(usual, 1 / frame_rate):
+            seconds[count] = start
+    return AlignedVideo(rgb, seconds, np.arange(num_frames) < len(sources), digest)
+
+
+def _require_shape(path: Path, size: tuple[int, ...], reference: tuple[int, int], first: tuple[int, ...]) -> None:
+    if size != first:
+        raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
+    (given_height, given_width), (height, width) = size, reference
     if abs(given_width * height - given_height * width) > max(given_width, given_height, width, height):
         raise VideoError(
             f"{path} has {given_width}x{given_height} pixels, another aspect ratio than the reference's "
             f"{width}x{height}; crop or pad it so that the reference's view is kept."
         )
-    wanted = np.arange(num_frames) / frame_rate
-    nearest = np.abs(video.seconds[:, None] - wanted).argmin(0)
-    own_interval = float(np.median(np.diff(video.seconds))) if len(video.seconds) > 1 else 0.0
-    reach = min(max(own_interval / 2, 0.75 / frame_rate), 1 / frame_rate) + 2e-3
-    covered = np.abs(video.seconds[nearest] - wanted) <= reach
-    pictures = {index: resize(video.rgb[index], height, width) for index in np.unique(nearest[covered])}
-    empty = np.zeros((height, width, 3), np.uint8)
-    rgb = np.stack([pictures[i] if seen else empty for i, seen in zip(nearest, covered, strict=True)])
-    return AlignedVideo(rgb, np.where(covered, video.seconds[nearest], wanted), covered, digest)
 
 
 def resize(picture: UInt8[np.ndarray, "h0 w0 3"], height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:

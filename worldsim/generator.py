@@ -211,6 +211,10 @@ class VideoGenerator(ABC):
         size = (height // self.spatial_stride, width // self.spatial_stride)
         return self.latent_channels, (num_frames - 1) // self.temporal_stride + 1 + self.added_frames, *size
 
+    def training_shift(self, shape: tuple[int, int, int, int]) -> float:
+        """Return by how much t is shifted towards noise in training on latents of a shape, see ``shift_t``."""
+        return self.default_shift
+
     @abstractmethod
     def encode(self, video: Video) -> Latents:
         """Return the normalised latents of videos in [-1, 1]: the mean of the posterior."""

@@ -1,5 +1,6 @@
 """Generated videos as files: from a prompt, from the first frames of a video, and for every clip of a dataset."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -199,7 +200,9 @@ def read_first_frames(
         VideoError: not a video, or too short.
         DataError: its picture is smaller than asked.
     """
-    covering = ((0, seconds, scale_to_cover(rgb, height, width)) for seconds, rgb in iterate_frames(path))
+    covering = (
+        (0, dataclasses.replace(frame, rgb=scale_to_cover(frame.rgb, height, width))) for frame in iterate_frames(path)
+    )
     window = next(cut_windows(covering, num_given, frame_rate), None)
     if window is None:
         raise VideoError(f"{path} is shorter than {num_given} frames at {frame_rate:g} Hz; use a smaller --num-given.")
@@ -216,7 +219,7 @@ def read_picture(path: Path, height: int, width: int) -> UInt8[np.ndarray, "h w 
     found = list(itertools.islice(iterate_frames(path), 2))
     if len(found) > 1:
         raise VideoError(f"{path} is a video; give one picture (png, jpg), or use --first-frames for a video.")
-    return crop(scale_to_cover(found[0][1], height, width)[None], height, width, across=0.5, down=0.5)[0]
+    return crop(scale_to_cover(found[0].rgb, height, width)[None], height, width, across=0.5, down=0.5)[0]
 
 
 def continue_dataset(

@@ -43,6 +43,7 @@ class AnotherSeed:
 
         spec, _, _ = clip.labelled
         settings = SceneSettings(
+            layout="centred",
             num_frames=spec.num_frames,
             frame_rate=spec.frame_rate,
             physics_rate=spec.physics_rate,

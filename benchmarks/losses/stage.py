@@ -23,6 +23,7 @@ from worldsim.probes import LatentSpace, Learns, Probes, ProbesConfig
 FRAMES, SQUARE = 4, 4
 SPACE = LatentSpace(channels=3 * FRAMES, temporal_factor=FRAMES, token_width=16, patch_size=1)
 SETTINGS = SceneSettings(
+    layout="centred",
     num_frames=17,
     frame_rate=16,
     width=32,

@@ -21,8 +21,8 @@ from physics_data.scenarios.base import SceneSettings
 SPLIT = "test"
 
 SETTINGS: Mapping[Size, SceneSettings] = {
-    "quick": SceneSettings(num_frames=33, frame_rate=16, width=96, height=96),
-    "full": SceneSettings(num_frames=49, frame_rate=16, width=128, height=128),
+    "quick": SceneSettings(layout="centred", num_frames=33, frame_rate=16, width=96, height=96),
+    "full": SceneSettings(layout="centred", num_frames=49, frame_rate=16, width=128, height=128),
 }
 
 BASELINES_FOLDER = "baselines"

@@ -61,7 +61,7 @@ def _physics(number: int, seed: int, size: int) -> Clip:
     name = names[number * 7 % len(names)]
     engines = SCENARIOS.get(name).engines
     looks = "varied" if number % 2 else "plain"
-    settings = SceneSettings(num_frames=17, width=size, height=size, looks=looks)
+    settings = SceneSettings(layout="centred", num_frames=17, width=size, height=size, looks=looks)
     return generate_clip(ClipTask(name, engines[number % len(engines)], number), settings, seed, "raycast").clip
 
 

@@ -20,7 +20,7 @@ def scoring_seconds(per_scenario: int = 3) -> list[float]:
 
     The reference is derived once for a scene and serves all systems that are scored on it, here three.
     """
-    settings = SceneSettings(num_frames=48, width=128, height=128)
+    settings = SceneSettings(layout="centred", num_frames=48, width=128, height=128)
     found = []
     with tempfile.TemporaryDirectory() as name:
         for scenario in SCENARIOS:

@@ -16,7 +16,7 @@ from physics_data.scenarios.base import SceneSettings
 
 PARTS = ("dose", "matrix", "nuisances", "footage", "cost")
 
-SETTINGS = SceneSettings(num_frames=32, width=96, height=96)
+SETTINGS = SceneSettings(layout="centred", num_frames=32, width=96, height=96)
 """Two seconds at 16 Hz, 96 x 96."""
 
 

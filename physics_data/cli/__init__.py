@@ -1,7 +1,7 @@
 """The commands of ``python -m physics_data``; heavy parts are imported by the command that needs them."""
 
 from physics_data.cli.listing import laws, list_members, schema
-from physics_data.cli.look import check, preview
+from physics_data.cli.look import biases, check, preview
 from physics_data.cli.make import build, clip
 from physics_data.cli.scenes import new, simulate
 from physics_data.cli.use import audit, export
@@ -14,6 +14,7 @@ app.command()(simulate)
 app.command()(build)
 app.command()(clip)
 app.command()(check)
+app.command()(biases)
 app.command()(preview)
 app.command()(export)
 app.command()(audit)

@@ -1,4 +1,4 @@
-"""Commands that look at a dataset: ``check`` and ``preview``."""
+"""Commands that look at a dataset: ``check``, ``biases`` and ``preview``."""
 
 import json
 from dataclasses import asdict
@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from physics_data.cli.options import DatasetArgument, JsonOption, SplitOption
+from physics_data.cli.options import DatasetArgument, JsonOption, SetOption, SplitOption
 from physics_data.core.program import messages, progress_bar
 
 if TYPE_CHECKING:
@@ -75,6 +75,59 @@ def _show(report: "CheckReport", dataset: Path, total: int) -> None:
     if len(report.findings) > _SHOWN_FINDINGS:
         more = len(report.findings) - _SHOWN_FINDINGS
         messages.print(f"{more} more; 'python -m physics_data check {dataset} --json' lists all.")
+
+
+def biases(
+    dataset: Annotated[Path | None, typer.Argument(help="A dataset folder; or give --scenario.")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="Draw scenes of this scenario; may be repeated.")] = None,
+    draws: Annotated[int, typer.Option(min=8, help="Scenes to draw of each --scenario.")] = 100,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print distributions and correlations of starts, speeds, contacts, sizes and cameras; flag |r| > 0.5.
+
+    Example: `python -m physics_data biases runs/demo/physics`
+
+    Before a build: `python -m physics_data biases --scenario collide --draws 100 --set num_frames=33`
+    """
+    from physics_data.core.config import apply_overrides, validate_config
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import ConfigError
+    from physics_data.pipeline.biases import QUANTITIES, BiasReport, dataset_clips, drawn_clips
+    from physics_data.pipeline.biases import biases as measure
+    from physics_data.scenarios.base import SceneSettings
+
+    if (dataset is None) == (not scenario):
+        raise ConfigError("biases needs a dataset folder or --scenario NAME, and not both; write one of the two.")
+    reports: list[BiasReport] = []
+    if dataset is not None:
+        reports = measure(dataset_clips(ShardDataset(dataset)))
+    for name in scenario or ():
+        settings = validate_config(SceneSettings, apply_overrides({}, assignments or []), source="--set")
+        reports += measure(drawn_clips(name, draws, settings))
+    if as_json:
+        rows = [
+            {
+                "scenario": report.scenario,
+                "quantities": report.rows(),
+                "correlations": {f"{a}, {b}": r for (a, b), r in report.correlations().items()},
+                "flagged": [f"{a}, {b}" for a, b in report.links()],
+                "constant": report.constants(),
+            }
+            for report in reports
+        ]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for report in reports:
+        table = Table("quantity", "clips", "mean", "sd", "5 %", "50 %", "95 %", title=report.scenario)
+        for name, (count, *numbers) in report.rows().items():
+            table.add_row(name, str(count), *(f"{number:.3g}" for number in numbers))
+        messages.print(table)
+        links = ", ".join(f"{a} ~ {b} {r:+.2f}" for (a, b), r in report.links().items())
+        messages.print(f"[yellow]|r| > 0.5:[/yellow] {links}" if links else "no correlation above 0.5")
+        if constants := report.constants():
+            messages.print(f"[yellow]hardly varies:[/yellow] {', '.join(constants)}")
+    messages.print("\n".join(f"{name}: {meaning}" for name, meaning in QUANTITIES.items()))
 
 
 def preview(

@@ -20,9 +20,10 @@ def export(
 ) -> None:
     """Copy a dataset into a form that other programs read, all labels included.
 
-    webdataset: tars with KEY.mp4, KEY.npz and KEY.json. lerobot: Parquet tables and one video per file, in the layout
-    of LeRobot's dataset format 3. frames: one folder of PNGs, labels.npz and clip.json per clip. vbvr: first_frame.png,
-    final_frame.png, prompt.txt and ground_truth.mp4 per clip.
+    webdataset: tars with KEY.mp4, KEY.npz (all labels), KEY.json (captions and sizes) and KEY.meta (the whole record,
+    as KEY.json in a dataset's shards); Hugging Face's load_dataset("webdataset") reads them, too. lerobot: Parquet
+    tables and one video per file, in the layout of LeRobot's dataset format 3. frames: one folder of PNGs, labels.npz
+    and clip.json per clip. vbvr: first_frame.png, final_frame.png, prompt.txt and ground_truth.mp4 per clip.
 
     Example: `python -m physics_data export runs/demo/physics --to webdataset --out runs/demo/webdataset`
     """

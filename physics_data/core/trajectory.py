@@ -11,15 +11,20 @@ from physics_data.core.scene import SceneSpec
 
 @dataclass(frozen=True)
 class Contacts:
-    """Contacts merged per body pair and frame interval; row order: frame, then body_a, then body_b.
+    """Contacts merged per body pair, frame interval and direction; row order: frame, then body_a, then body_b.
 
     A row with frame_index k sums what happened in the engine steps after frame k - 1 up to frame k; frame 0
-    has no interval before it and holds no rows. body_a < body_b are positions in ``SceneSpec.bodies``.
+    has no interval before it and holds no rows. body_a < body_b are positions in ``SceneSpec.bodies``. A pair has
+    several rows of one interval where it pushes in directions more than 15 degrees apart, for example a ball in the
+    corner of a tray. The sum of impulse times normal over a pair's rows is the whole push without friction. Two
+    bodies of which neither is dynamic have no rows.
 
     Units:
-        point:    m, world frame, mean of the touching points weighted by impulse
+        point:    m, world frame, mean of the touching points weighted by impulse, which is the centre of pressure;
+                  where one of the two is a compound, the touching point nearest to it, since the mean of its feet
+                  may lie on no surface
         normal:   unit vector from body_a towards body_b
-        impulse:  N s, normal impulse over the interval, >= 0
+        impulse:  N s, length of the summed normal impulses of the row over the interval, >= 0
         seconds:  s, when the pair first pushed in this interval (a resolution of one engine step)
         slip:     m/s, largest tangential speed of the two surfaces at the touching points
         depth:    m, deepest overlap, >= 0

@@ -2,25 +2,50 @@
 
 import io
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import av
 import av.container
 import av.error
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from jaxtyping import Float, UInt8
 from PIL import Image
 
 from physics_data.core.atomic import atomic_path
 from physics_data.core.errors import StorageError, VideoError
+from physics_data.core.video_decoding import (
+    MAX_PIXELS,
+    VIDEO_SUFFIXES,
+    WRITABLE_SUFFIXES,
+    DecodedFrame,
+    decode,
+    known_suffixes,
+)
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif"})
+__all__ = [
+    "MAX_PIXELS",
+    "VIDEO_SUFFIXES",
+    "TimedFrame",
+    "VideoFile",
+    "decode_video",
+    "encode_video",
+    "iterate_frames",
+    "read_video",
+    "sample_frames",
+    "write_frames",
+    "write_video",
+]
+
 PixelFormat = Literal["yuv444p", "yuv420p"]
+
+MAX_BYTES = 2**32
+"""Bytes that ``read_video`` decodes into memory at most: 4 GiB, 2.6 minutes of 640 x 480 at 30 Hz."""
 
 
 @dataclass(frozen=True)
@@ -31,67 +56,103 @@ class VideoFile:
         rgb:         sRGB
         seconds:     presentation time of each frame from the first one, s
         frame_rate:  mean rate, Hz
+        duration:    time from the first frame until the last one is no longer shown, s
     """
 
     rgb: UInt8[np.ndarray, "t h w 3"]
     seconds: Float[np.ndarray, "t"]
     frame_rate: float
+    duration: float
 
 
-def iterate_frames(path: Path) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
-    """Yield (seconds from the first frame, upright rgb) without holding the whole video.
+@dataclass(frozen=True)
+class TimedFrame:
+    """A picture, shown from ``seconds`` until ``end``, both from the first frame, s. Unpacks into (seconds, rgb)."""
+
+    seconds: float
+    end: float
+    rgb: UInt8[np.ndarray, "h w 3"]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield seconds and rgb."""
+        return iter((self.seconds, self.rgb))
+
+
+def iterate_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[TimedFrame]:
+    """Yield the upright sRGB pictures of a video and when they are shown, without holding the whole video.
+
+    A frame is shown until the next one, the last one for its own duration or, where the file gives none, as long as
+    the one before. Of several streams FFmpeg's best one is read, never cover art. Trims by edit list are obeyed, both
+    fields of interlaced frames are pictures, HDR is mapped to SDR, rotation, mirroring and the shape of the pixels are
+    applied (``frame_conversion``). Time stamps that are missing or run backwards are replaced by the nominal interval.
 
     Raises:
-        VideoError: missing, not a video, without a picture stream, or cut off in the middle.
+        VideoError: missing, not a video, without a picture stream, larger than max_pixels, or cut off in the middle.
     """
     path = Path(path)
     if not path.is_file():
         raise VideoError(f"no video file {path}.")
+    held: DecodedFrame | None = None
+    gap = 0.0
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise VideoError(f"{path} has no picture stream; give a video file ({_suffixes()}).")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            declared, count, first, last = stream.frames, 0, 0.0, 0.0
-            interval = 1 / float(stream.average_rate or 25)
-            reformatter = VideoReformatter()  # kept: setting one up costs more than converting a small frame
-            for frame in container.decode(stream):
-                seconds = frame.time
-                if count == 0:
-                    first = last = seconds or 0.0
-                elif seconds is None or seconds <= last:  # no time stamp, or decoding order (H.264 in AVI)
-                    seconds = last + interval
-                last = first if count == 0 else seconds
-                count += 1
-                yield last - first, _upright(frame, reformatter)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise VideoError(f"cannot read {path} as a video ({reason}); give a whole file ({_suffixes()}).") from error
-    if count == 0:
-        raise VideoError(f"{path} holds no frame; give a whole video file ({_suffixes()}).")
-    if count < declared - 2:
-        raise VideoError(f"{path} is cut off: it declares {declared} frames, {count} could be decoded.")
+        for following in decode(path, max_pixels):
+            if held is not None:
+                gap = following.seconds - held.seconds
+                yield TimedFrame(held.seconds, following.seconds, held.rgb)
+            held = following
+    except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise VideoError(
+            f"cannot read {path} as a video ({reason}); give a whole file ({known_suffixes()})."
+        ) from error
+    if held is None:
+        raise VideoError(f"{path} holds no frame; give a whole video file ({known_suffixes()}).")
+    yield TimedFrame(held.seconds, held.seconds + (held.duration or gap or held.interval), held.rgb)
 
 
-def read_video(path: Path, max_frames: int | None = None) -> VideoFile:
+def sample_frames(frames: Iterable[TimedFrame], frame_rate: float) -> Iterator[tuple[int, TimedFrame]]:
+    """Yield (number of the frame, frame) for every moment n / frame_rate after the first frame.
+
+    It is the frame that is shown then, or the next one if that begins within half an interval, of the source or of
+    the result, whichever is shorter: for a steady source, the nearest one. A picture that is held is taken until the
+    next one. The last frame is taken until a quarter of an interval before its end, so that rounded time stamps add no
+    frame.
+
+    Units:
+        frame_rate:  Hz
+    """
+    start, count = None, 0
+    for number, (frame, following) in enumerate(itertools.pairwise(itertools.chain(frames, [None]))):
+        assert frame is not None
+        start = frame.seconds if start is None else start
+        share = 0.25 if following is None else 0.5
+        until = frame.end - share * min(frame.end - frame.seconds, 1 / frame_rate) + 1e-9
+        while start + count / frame_rate <= until:
+            yield number, frame
+            count += 1
+
+
+def read_video(path: Path, max_frames: int | None = None, *, max_bytes: int = MAX_BYTES) -> VideoFile:
     """Decode a video into memory, at most its first ``max_frames`` frames.
 
     Raises:
-        VideoError: see ``iterate_frames``.
+        VideoError: see ``iterate_frames``; or it takes more than max_bytes.
     """
-    frames: list[np.ndarray] = []
-    seconds: list[float] = []
-    for moment, rgb in iterate_frames(path):
-        frames.append(rgb)
-        seconds.append(moment)
-        if max_frames is not None and len(frames) == max_frames:
-            break
-    if len({frame.shape for frame in frames}) > 1:
+    frames: list[TimedFrame] = []
+    size = 0
+    for frame in itertools.islice(iterate_frames(path), max_frames):
+        frames.append(frame)
+        size += frame.rgb.nbytes
+        if size > max_bytes:
+            raise VideoError(
+                f"{path} takes more than {max_bytes / 2**30:.3g} GiB of memory (after {frame.seconds:.1f} s); cut it "
+                "into shorter videos, or make its pictures smaller."
+            )
+    if len({frame.rgb.shape for frame in frames}) > 1:
         raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
-    span = seconds[-1] - seconds[0]
-    frame_rate = (len(frames) - 1) / span if span > 0 else 1.0
-    return VideoFile(np.stack(frames), np.array(seconds), frame_rate)
+    seconds = np.array([frame.seconds for frame in frames])
+    frame_rate = (len(frames) - 1) / seconds[-1] if seconds[-1] > 0 else 1.0
+    return VideoFile(np.stack([frame.rgb for frame in frames]), seconds, float(frame_rate), frames[-1].end)
 
 
 def write_video(
@@ -99,16 +160,18 @@ def write_video(
 ) -> None:
     """Write a video atomically; the suffix chooses the container (.mp4, .mkv, .mov, .avi, .webm, .gif).
 
-    H.264 at crf 12 keeps colours to about one grey level. ``yuv444p`` keeps full colour resolution, which matters for
-    small objects; ``yuv420p`` plays in every player and needs an even width and height. A GIF has 256 colours and
-    shows each frame for a whole number of 1/100 s, as that format does.
+    H.264 at crf 12 keeps colours to about one grey level. ``yuv444p`` keeps full colour resolution: it is for files
+    that programs read (conditioning frames, videos to be scored), and browsers do not play it. ``yuv420p`` is for
+    people: it plays everywhere, carries the tags of BT.709, and halves the colour resolution; of an odd size the last
+    row or column is repeated, with a warning. A GIF has 256 colours and times in whole 1/100 s: rates above 100 Hz are
+    refused, and other programs than this one slow down what is above 50 Hz.
 
     Units:
         rgb:         sRGB
         frame_rate:  Hz
 
     Raises:
-        VideoError: an unknown suffix, no frame, or an odd size with yuv420p.
+        VideoError: an unknown suffix, no frame, or a GIF above 100 Hz.
         StorageError: the disk refused.
     """
     if rgb.ndim != 4 or rgb.shape[-1] != 3 or rgb.dtype != np.uint8 or len(rgb) == 0:
@@ -122,12 +185,13 @@ def write_frames(
     """Write a video of any length, frame by frame as they come; see ``write_video``. A GIF is collected first.
 
     Raises:
-        VideoError: an unknown suffix, no frame, or an odd size with yuv420p.
+        VideoError: an unknown suffix, no frame, or a GIF above 100 Hz.
         StorageError: the disk refused.
     """
     path = Path(path)
-    if path.suffix.lower() not in VIDEO_SUFFIXES:
-        raise VideoError(f"cannot write {path}: the suffix '{path.suffix}' is no video; use {_suffixes()}.")
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        known = ", ".join(sorted(WRITABLE_SUFFIXES))
+        raise VideoError(f"cannot write {path}: the suffix '{path.suffix}' is no video that is written; use {known}.")
     coming = iter(frames)
     first = next(coming, None)
     if first is None:
@@ -136,13 +200,17 @@ def write_frames(
     if path.suffix.lower() == ".gif":
         return _write_gif(path, frames, frame_rate)
     height, width = first.shape[:2]
-    codec, chosen, options = _encoding(path.suffix.lower(), pixel_format)
-    if chosen == "yuv420p" and (height % 2 or width % 2):
-        raise VideoError(f"cannot write {path}: {width}x{height} is odd and yuv420p halves it; use yuv444p (.mp4).")
+    codec, options = _encoding(path.suffix.lower())
+    extra = (height % 2, width % 2) if pixel_format == "yuv420p" else (0, 0)
+    if any(extra):
+        message = f"{path}: {width}x{height} is odd; yuv420p needs even sides, so the last row or column is repeated."
+        warnings.warn(message, stacklevel=2)
+        frames = (np.pad(frame, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="edge") for frame in frames)
+    fast = pixel_format == "yuv420p" and path.suffix.lower() in (".mp4", ".m4v", ".mov")
     with atomic_path(path) as partial:
         try:
-            with av.open(str(partial), "w") as container:
-                _mux(container, frames, (height, width), frame_rate, codec, chosen, options)
+            with av.open(str(partial), "w", options={"movflags": "+faststart"} if fast else {}) as container:
+                _mux(container, frames, (height + extra[0], width + extra[1]), frame_rate, codec, pixel_format, options)
         except av.error.FFmpegError as error:
             if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
                 raise  # the disk: atomic_path words it
@@ -157,9 +225,9 @@ def encode_video(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> bytes:
         frame_rate:  Hz
     """
     buffer = io.BytesIO()
-    codec, pixel_format, options = _encoding(".mp4", "yuv444p")
+    codec, options = _encoding(".mp4")
     with av.open(buffer, "w", format="mp4") as container:
-        _mux(container, rgb, rgb.shape[1:3], frame_rate, codec, pixel_format, options)
+        _mux(container, rgb, rgb.shape[1:3], frame_rate, codec, "yuv444p", options)
     return buffer.getvalue()
 
 
@@ -195,30 +263,35 @@ def _mux(
     stream = cast(av.VideoStream, container.add_stream(codec, rate=rate, options=options))
     stream.height, stream.width, stream.pix_fmt = *size, pixel_format
     stream.codec_context.thread_count = 1
+    tagged, reformatter = pixel_format == "yuv420p", VideoReformatter()
+    if tagged:
+        context = stream.codec_context
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
     for picture in frames:
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        if tagged:
+            frame = reformatter.reformat(
+                frame, format=pixel_format, dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
+            )
+        container.mux(stream.encode(frame))
     container.mux(stream.encode())
 
 
-def _encoding(suffix: str, pixel_format: PixelFormat) -> tuple[str, str, dict[str, str]]:
+def _encoding(suffix: str) -> tuple[str, dict[str, str]]:
     if suffix == ".webm":
-        return "libvpx-vp9", pixel_format, {"crf": "16", "b": "0"}
+        return "libvpx-vp9", {"crf": "16", "b": "0"}
     # AVI keeps no presentation times, so frames must be stored in the order in which they are shown.
     order = {"bf": "0"} if suffix == ".avi" else {}
-    return "libx264", pixel_format, {"crf": "12", "preset": "veryfast", **order}
+    return "libx264", {"crf": "12", "preset": "veryfast", **order}
 
 
 def _write_gif(path: Path, frames: Iterable[np.ndarray], frame_rate: float) -> None:
+    """Write a GIF whose times are rounded to 1/100 s each, so that the mean rate is kept."""
+    if frame_rate > 100:
+        raise VideoError(f"cannot write {path}: a GIF shows at most 100 frames per second, given {frame_rate:g}.")
     pictures = [Image.fromarray(frame) for frame in frames]
+    times = np.round(100 * np.arange(len(pictures) + 1) / frame_rate).astype(int)
+    durations = (10 * np.diff(times)).tolist()  # ms
     with atomic_path(path) as partial:
-        pictures[0].save(partial, save_all=True, append_images=pictures[1:], duration=1000 / frame_rate, loop=0)
-
-
-def _upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
-    rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    quarter_turns = round((frame.rotation or 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb
-
-
-def _suffixes() -> str:
-    return ", ".join(sorted(VIDEO_SUFFIXES))
+        pictures[0].save(partial, save_all=True, append_images=pictures[1:], duration=durations, loop=0)

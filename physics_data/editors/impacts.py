@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from physics_data.core.scene import Body
 from physics_data.core.trajectory import Trajectory
@@ -51,7 +52,7 @@ class PassThrough(_Collision):
         radius = ball_of(spec)[2]
         frame, seconds = _known_impact(world)
         times = np.array(spec.seconds)
-        closing = abs(float(np.subtract(striker.linear_velocity, target.linear_velocity)[0]))
+        closing = float(np.linalg.norm(np.subtract(striker.linear_velocity, target.linear_velocity)))
         late = seconds + severity * 2.0 * radius / closing if severity < 1.0 else np.inf
         if severity < 1.0 and late > times[-2]:
             raise refuse(world, "the balls would part after the end", "too_late")
@@ -74,7 +75,9 @@ class PassThrough(_Collision):
         contacts = lawful.contacts
         between = np.isin(contacts.body_a, pair) & np.isin(contacts.body_b, pair)
         motion = Trajectory(states[0], turned[0], states[1], turned[1], contacts=select(contacts, ~between))
-        aside = np.array([0.0, 2.0 * radius + 0.1, 0.0])
+        ahead = _line(world)
+        # Away from the camera, whatever side the balls come from.
+        aside = (2.0 * radius + 0.1) * np.array([-ahead[1], ahead[0], 0.0]) * (1.0 if ahead[0] >= 0.0 else -1.0)
         controlled = with_body(spec, moved_by(target, aside))
         end = float(min(late, times[-1]))
         return Break(
@@ -108,8 +111,9 @@ class MomentumNotConserved(_Collision):
         velocity = (1.0 + _GAIN * severity) * world.trajectory.linear_velocity[frame, index]
         impossible = World(spec, continued(world, frame, simulate, {target.name: velocity}))
         restitution = min(striker.surface.restitution, target.surface.restitution)
-        closing = (1.0 + restitution) * (striker.linear_velocity[0] - target.linear_velocity[0])
-        share = (float(velocity[0]) - target.linear_velocity[0]) / closing
+        ahead = _line(world)
+        closing = (1.0 + restitution) * float(np.subtract(striker.linear_velocity, target.linear_velocity) @ ahead)
+        share = float((velocity - np.array(target.linear_velocity)) @ ahead) / closing
         if not 0.02 < share < 0.98:
             raise refuse(world, "no mass makes this collision lawful", "no_control")
         light = target.model_copy(update={"mass": striker.mass * (1.0 - share) / share})
@@ -138,8 +142,7 @@ class ActionWithoutContact(_Collision):
         striker, target = _pair(world)
         index = spec.body_index(target.name)
         _, seconds = _known_impact(world)
-        side = np.sign(target.position[0] - striker.position[0])
-        offset = np.array([severity * _GAP * side, 0.0, 0.0])
+        offset = severity * _GAP * _line(world)
         apart = with_body(spec, moved_by(target, offset))
         position = lawful.position.copy()
         position[:, index] += offset
@@ -160,6 +163,13 @@ class ActionWithoutContact(_Collision):
 def _pair(world: World) -> tuple[Body, Body]:
     spec = world.spec
     return spec.bodies[spec.body_index("striker")], spec.bodies[spec.body_index("target")]
+
+
+def _line(world: World) -> Float[np.ndarray, "3"]:
+    """Return the horizontal unit vector from the striker to the target, along which both move."""
+    striker, target = _pair(world)
+    between = np.subtract(target.position, striker.position) * (1.0, 1.0, 0.0)
+    return between / np.linalg.norm(between)
 
 
 def _impact(world: World) -> tuple[int, float] | None:

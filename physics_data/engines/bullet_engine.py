@@ -95,8 +95,8 @@ class _Run:
         for index, (body, (friction, restitution)) in enumerate(zip(spec.bodies, factors, strict=True)):
             if add_body(server, body, index in self._driven, friction, restitution) != index:
                 raise EngineError(f"PyBullet numbered body '{body.name}' out of order; this is a fault of the engine.")
-        self._separate()
         slabs = add_slabs(server, spec, factors)
+        self._separate([*slabs])
         add_joints(server, spec)
         self._dynamic = [index for index, body in enumerate(spec.bodies) if body.is_dynamic]
         self._turned = [
@@ -111,9 +111,9 @@ class _Run:
         self._log = ContactLog(server, spec, slabs)
         self._start()
 
-    def _separate(self) -> None:
-        """Let driven bodies pass through each other and through static ones."""
-        unmoved = [index for index, body in enumerate(self._spec.bodies) if not body.is_dynamic]
+    def _separate(self, slabs: list[int]) -> None:
+        """Let driven bodies pass through each other and through static ones, slabs of planes included."""
+        unmoved = [index for index, body in enumerate(self._spec.bodies) if not body.is_dynamic] + slabs
         for a in self._driven:
             for b in unmoved:
                 pybullet.setCollisionFilterPair(a, b, -1, -1, 0, physicsClientId=self._server)

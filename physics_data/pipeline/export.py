@@ -11,7 +11,7 @@ from physics_data.core.shards import tar_block
 from physics_data.core.video import encode_video
 from physics_data.pipeline.export_frames import write_frames, write_task
 from physics_data.pipeline.export_lerobot import write_lerobot
-from physics_data.pipeline.export_members import npz_of, record_of
+from physics_data.pipeline.export_members import npz_of, record_of, row_of
 
 Exporter = Callable[[ShardDataset, Sequence[int], Path, Callable[[], None]], None]
 
@@ -52,7 +52,8 @@ def _to_webdataset(dataset: ShardDataset, positions: Sequence[int], out: Path, o
         with open(out / name, "wb") as file:
             for position in members:
                 clip = dataset.load(position)
-                parts = {"json": record_of(clip), "mp4": encode_video(clip.rgb, clip.meta.frame_rate)}
+                parts = {"json": row_of(clip), "meta": record_of(clip)}
+                parts["mp4"] = encode_video(clip.rgb, clip.meta.frame_rate)
                 if clip.rendering is not None:
                     parts["npz"] = npz_of(clip)
                 file.write(tar_block(clip.meta.key, parts))

@@ -16,6 +16,10 @@ from physics_data.core.video import write_video
 
 VIDEO_KEY = "observation.images.camera"
 STATE_KEY = "observation.state"
+ACTION_KEY = "action"
+PRESENT_KEY = "body_present"
+_COUNTERS = ("frame_index", "episode_index", "index", "task_index")
+_QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _STATE_NAMES = ("x", "y", "z", "qw", "qx", "qy", "qz", "vx", "vy", "vz", "wx", "wy", "wz")
 _CHUNK_SIZE = 1000
 _DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -26,7 +30,10 @@ def write_lerobot(dataset: ShardDataset, positions: Sequence[int], out: Path, on
     """Write the clips of some positions, one file of tables and one video for each of the dataset's shards.
 
     The state of a frame holds every body's position, quaternion wxyz, linear and angular velocity, in the order of the
-    scene. Scenes with fewer bodies than the largest one have NaN for the rest; the names are in ``meta/episodes``.
+    scene; the names are in ``meta/episodes``. All episodes have the width of the largest scene: where a body is not,
+    ``body_present`` is 0 and so are its numbers, since LeRobot normalises without a mask. Nobody acts in these clips;
+    ``action``, which LeRobot's policies predict, is the state of the next frame, and that of the last one again at the
+    end. Tasks are the captions. Footage has neither state nor action.
 
     Raises:
         DataError: the clips differ in size or frame rate, which this format does not hold.
@@ -43,15 +50,17 @@ def write_lerobot(dataset: ShardDataset, positions: Sequence[int], out: Path, on
         by_shard.setdefault(dataset.rows[position].shard, []).append(position)
     episodes: list[dict[str, Any]] = []
     tasks: dict[str, int] = {}
-    states: list[np.ndarray] = []
+    columns: list[dict[str, np.ndarray]] = []
+    levels = np.zeros((3, 256), dtype=np.int64)
     for number, members in enumerate(by_shard.values()):
         place = {"chunk_index": number // _CHUNK_SIZE, "file_index": number % _CHUNK_SIZE}
-        states.append(_write_file(dataset, members, out, place, slots, tasks, episodes, on_clip))
+        columns.append(_write_file(dataset, members, out, place, slots, tasks, episodes, levels, on_clip))
     _write_table(out / "meta/episodes/chunk-000/file-000.parquet", episodes)
-    listed = [{"task_index": index, "task": task} for task, index in tasks.items()]
-    _write_table(out / "meta/tasks.parquet", listed)
+    _write_tasks(out / "meta/tasks.parquet", list(tasks))
     _write_json(out / "meta/info.json", _info(episodes, tasks, slots, height, width, rate))
-    _write_json(out / "meta/stats.json", {STATE_KEY: _statistics(np.concatenate(states))})
+    joined = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
+    statistics = {name: _statistics(values) for name, values in joined.items()}
+    _write_json(out / "meta/stats.json", {VIDEO_KEY: _image_statistics(levels, len(joined["index"])), **statistics})
 
 
 def _write_file(
@@ -62,20 +71,22 @@ def _write_file(
     slots: int,
     tasks: dict[str, int],
     episodes: list[dict[str, Any]],
+    levels: np.ndarray,
     on_clip: Callable[[], None],
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
+    """Write the clips of a shard, count their pixels by channel and value, and return all columns of the table."""
     rows: list[dict[str, Any]] = []
-    videos, states = [], []
+    videos = []
     seconds = 0.0
     first = episodes[-1]["dataset_to_index"] if episodes else 0
     for position in positions:
         clip = dataset.load(position)
         task = tasks.setdefault(clip.meta.caption, len(tasks))
-        state = _state(clip, slots)
+        motion = _motion(clip, slots)
         start = first + len(rows)
         rows += [
             {
-                STATE_KEY: state[frame].tolist(),
+                **{name: values[frame].tolist() for name, values in motion.items()},
                 "timestamp": frame / clip.meta.frame_rate,
                 "frame_index": frame,
                 "episode_index": len(episodes),
@@ -101,11 +112,14 @@ def _write_file(
                 f"videos/{VIDEO_KEY}/file_index": place["file_index"],
                 f"videos/{VIDEO_KEY}/from_timestamp": seconds,
                 f"videos/{VIDEO_KEY}/to_timestamp": end,
+                "meta/episodes/chunk_index": 0,
+                "meta/episodes/file_index": 0,
             }
         )
         seconds = end
         videos.append(clip.rgb)
-        states.append(state)
+        for channel in range(3):
+            levels[channel] += np.bincount(clip.rgb[..., channel].ravel(), minlength=256)
         on_clip()
     _write_table(out / _DATA_PATH.format(**place), rows)
     path = out / _VIDEO_PATH.format(video_key=VIDEO_KEY, **place)
@@ -114,20 +128,27 @@ def _write_file(
     plays_anywhere = joined.shape[1] % 2 == 0 and joined.shape[2] % 2 == 0
     rate = dataset.rows[positions[0]].frame_rate
     write_video(path, joined, rate, pixel_format="yuv420p" if plays_anywhere else "yuv444p")
-    return np.concatenate(states)
+    return {name: np.array([row[name] for row in rows]).reshape(len(rows), -1) for name in rows[0]}
 
 
 def _num_bodies(clip: Clip) -> int:
     return len(clip.meta.spec.bodies) if clip.meta.spec else 0
 
 
-def _state(clip: Clip, slots: int) -> np.ndarray:
-    """Return float32 [t, slots * 13]; NaN where there is no body."""
-    state = np.full((clip.meta.num_frames, slots, len(_STATE_NAMES)), np.nan, dtype=np.float32)
+def _motion(clip: Clip, slots: int) -> dict[str, np.ndarray]:
+    """Return state and action [t, slots * 13] and presence [t, slots], float32; nothing for footage alone."""
+    if not slots:
+        return {}
+    state = np.zeros((clip.meta.num_frames, slots, len(_STATE_NAMES)), dtype=np.float32)
+    present = np.zeros(state.shape[:2], dtype=np.float32)
     if (motion := clip.trajectory) is not None:
         parts = (motion.position, motion.orientation, motion.linear_velocity, motion.angular_velocity)
-        state[:, : motion.position.shape[1]] = np.concatenate(parts, axis=-1)
-    return state.reshape(len(state), -1)
+        count = motion.position.shape[1]
+        present[:, :count] = 1.0 if motion.present is None else motion.present
+        state[:, :count] = np.concatenate(parts, axis=-1) * present[:, :count, None]
+    state = state.reshape(len(state), -1)
+    following = np.concatenate([state[1:], state[-1:]])
+    return {STATE_KEY: state, ACTION_KEY: following, PRESENT_KEY: present}
 
 
 def _info(
@@ -139,7 +160,22 @@ def _info(
         splits[split] = f"{members[0]}:{members[-1] + 1}"
     scalar = {"shape": [1], "names": None}
     names = [f"{name}_{slot}" for slot in range(slots) for name in _STATE_NAMES]
-    video_info = {"video.fps": rate, "video.height": height, "video.width": width, "video.channels": 3}
+    pixels = "yuv420p" if height % 2 == 0 and width % 2 == 0 else "yuv444p"
+    video_info = {
+        "video.fps": rate,
+        "video.height": height,
+        "video.width": width,
+        "video.channels": 3,
+        "video.codec": "h264",
+        "video.pix_fmt": pixels,
+        "video.is_depth_map": False,
+        "has_audio": False,
+    }
+    motion = {
+        STATE_KEY: {"dtype": "float32", "shape": [len(names)], "names": names},
+        ACTION_KEY: {"dtype": "float32", "shape": [len(names)], "names": names},
+        PRESENT_KEY: {"dtype": "float32", "shape": [slots], "names": [f"body_{slot}" for slot in range(slots)]},
+    }
     return {
         "codebase_version": "v3.0",
         "robot_type": None,
@@ -152,7 +188,7 @@ def _info(
         "data_path": _DATA_PATH,
         "video_path": _VIDEO_PATH,
         "features": {
-            STATE_KEY: {"dtype": "float32", "shape": [len(names)], "names": names},
+            **(motion if slots else {}),
             VIDEO_KEY: {
                 "dtype": "video",
                 "shape": [height, width, 3],
@@ -160,21 +196,57 @@ def _info(
                 "info": video_info,
             },
             "timestamp": {"dtype": "float32", **scalar},
-            **{name: {"dtype": "int64", **scalar} for name in ("frame_index", "episode_index", "index", "task_index")},
+            **{name: {"dtype": "int64", **scalar} for name in _COUNTERS},
         },
     }
 
 
-def _statistics(states: np.ndarray) -> dict[str, list[float | None]]:
-    """Return statistics over the frames in which a value is there; null where it never is."""
-    there = np.isfinite(states).any(axis=0)
-    table: dict[str, list[float | None]] = {}
-    for name, measure in (("min", np.nanmin), ("max", np.nanmax), ("mean", np.nanmean), ("std", np.nanstd)):
-        values = np.full(states.shape[1], np.nan)
-        values[there] = measure(states[:, there], axis=0)
-        table[name] = [float(value) if np.isfinite(value) else None for value in values]
-    table["count"] = [float(len(states))]
-    return table
+def _statistics(values: np.ndarray) -> dict[str, list[float]]:
+    """Return statistics of each number of a column over all frames, as LeRobot lists them."""
+    values = values.astype(np.float64)
+    table = {
+        "min": values.min(axis=0),
+        "max": values.max(axis=0),
+        "mean": values.mean(axis=0),
+        "std": values.std(axis=0),
+    }
+    table |= {name: np.quantile(values, share, axis=0) for name, share in _QUANTILES.items()}
+    return {**{name: found.tolist() for name, found in table.items()}, "count": [len(values)]}
+
+
+def _image_statistics(levels: np.ndarray, frames: int) -> dict[str, Any]:
+    """Return statistics of the pixels, 0 to 1, as [channel, 1, 1].
+
+    Args:
+        levels: how often each sRGB byte occurs, [channel, 256]
+        frames: of all clips
+    """
+    values, shares = np.arange(256) / 255.0, levels / levels.sum(axis=1, keepdims=True)
+    mean = shares @ values
+    below = np.cumsum(shares, axis=1)
+    table = {
+        "min": values[(levels > 0).argmax(axis=1)],
+        "max": values[255 - (levels[:, ::-1] > 0).argmax(axis=1)],
+        "mean": mean,
+        "std": np.sqrt(np.maximum(shares @ values**2 - mean**2, 0.0)),
+        **{name: values[(below >= share - 1e-12).argmax(axis=1)] for name, share in _QUANTILES.items()},
+    }
+    return {**{name: found.reshape(3, 1, 1).tolist() for name, found in table.items()}, "count": [frames]}
+
+
+def _write_tasks(path: Path, tasks: list[str]) -> None:
+    """Write the tasks as LeRobot reads them: a pandas table whose index holds the words, row by ``task_index``."""
+    column = {"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64"}
+    index = {"name": "task", "field_name": "task", "pandas_type": "unicode", "numpy_type": "object"}
+    record = {
+        "index_columns": ["task"],
+        "column_indexes": [],
+        "columns": [{**column, "metadata": None}, {**index, "metadata": None}],
+        "pandas_version": "2.0.0",
+    }
+    table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), "task": pa.array(tasks, pa.string())})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(record)}), path)
 
 
 def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -61,11 +61,17 @@ def visibly_differ(first: Rendering, second: Rendering) -> Bool[np.ndarray, "t"]
     return np.asarray(apart.mean(axis=(1, 2)) >= LEAST_CHANGE)
 
 
-def hidden_cut(spec: SceneSpec, bodies: tuple[str, ...], first: Rendering, second: Rendering) -> Cut | None:
-    """Return the middle of the longest interval in which what differs is out of sight and leaves no trace.
+def hidden_cut(
+    spec: SceneSpec,
+    bodies: tuple[str, ...],
+    first: Rendering,
+    second: Rendering,
+    rng: np.random.Generator | None = None,
+) -> Cut | None:
+    """Return a frame of the longest interval in which what differs is out of sight and leaves no trace.
 
-    In both worlds, that is, and to the byte. None without one that lies between two times at which one sees that the
-    worlds differ.
+    A drawn one, or its middle without ``rng``. In both worlds, that is, and to the byte. None without one that lies
+    between two times at which one sees that the worlds differ.
     """
     differ = np.flatnonzero(visibly_differ(first, second))
     if not len(differ):
@@ -75,7 +81,8 @@ def hidden_cut(spec: SceneSpec, bodies: tuple[str, ...], first: Rendering, secon
     if not found:
         return None
     start, end = max(found, key=lambda run: (run[1] - run[0], -run[0]))
-    return Cut((start + end) // 2 + 1, start, end)
+    frame = (start + end) // 2 + 1 if rng is None else int(rng.integers(start + 1, max(end, start + 1), endpoint=True))
+    return Cut(frame, start, end)
 
 
 def open_cut(

@@ -44,7 +44,11 @@ def touch_events(spec: SceneSpec, trajectory: Trajectory) -> list[Event]:
         for number, touch in enumerate(_touches(spec, trajectory, a, b)):
             if touch.first == 1 and _touches_from_start(trajectory, touch):
                 continue
-            impulse = float(contacts.impulse[list(touch.rows[:_LONGEST_IMPACT])].sum())
+            impulse = sum(
+                float(contacts.impulse[row])
+                for row in touch.rows
+                if contacts.frame_index[row] < touch.first + _LONGEST_IMPACT
+            )
             found.append(
                 Event(
                     kind="contact",
@@ -55,7 +59,7 @@ def touch_events(spec: SceneSpec, trajectory: Trajectory) -> list[Event]:
                     is_first=number == 0,
                 )
             )
-            if len(touch.rows) <= _LONGEST_IMPACT and _bounces(spec, trajectory, touch):
+            if touch.last - touch.first < _LONGEST_IMPACT and _bounces(spec, trajectory, touch):
                 measured = measured_restitution(spec, trajectory, touch.rows[0], touch.last)
                 found.append(
                     Event(
@@ -77,7 +81,9 @@ def _touches(spec: SceneSpec, trajectory: Trajectory, a: int, b: int) -> list[_T
     for row in rows.tolist():
         frame, seconds = int(contacts.frame_index[row]), float(contacts.seconds[row])
         goes_on = seconds <= (frame - 1) / spec.frame_rate + SETTLING_SECONDS
-        if groups and goes_on and frame == int(contacts.frame_index[groups[-1][-1]]) + 1:
+        last = int(contacts.frame_index[groups[-1][-1]]) if groups else -1
+        # A pair that pushes in several directions has several rows of one frame interval.
+        if groups and (frame == last or (goes_on and frame == last + 1)):
             groups[-1].append(row)
         else:
             groups.append([row])

@@ -96,7 +96,7 @@ def make_twins(
         raise ConfigError(f"severity={task.severity:g} of '{task.key}'; write a number from 0 to 1.")
     rng = clip_generator(root_seed, f"twins/{task.editor}", task.index)
     scenario = SCENARIOS.get(_scenario_name(task, editor, rng))()
-    maker = _Maker(task, editor, engine, renderer, renderer_name, tuple(streams))
+    maker = _Maker(task, editor, engine, renderer, renderer_name, tuple(streams), settings.is_wide)
     last: ClipRejectedError | None = None
     for _ in range(MAX_DRAWS):
         spec = scenario.sample(rng, settings, root_seed, task.index)
@@ -152,6 +152,7 @@ class _Maker:
     renderer: Renderer
     renderer_name: str
     streams: tuple[Stream, ...]
+    is_wide: bool
 
     def clips(self, world: World, rng: np.random.Generator) -> list[Clip]:
         """Return the clips of a set from one draw."""
@@ -199,7 +200,8 @@ class _Maker:
         first, second = (self._draw(world) for world in switch.worlds)
         spec = switch.first.spec
         if self.editor.info.is_hidden:
-            return hidden_cut(spec, switch.bodies, first, second), (first, second)
+            cut = hidden_cut(spec, switch.bodies, first, second, rng if self.is_wide else None)
+            return cut, (first, second)
         return open_cut(spec, switch.bodies, first, second, rng), (first, second)
 
     def _triple(self, broken: Break) -> list[Clip]:

@@ -107,16 +107,20 @@ def make_scene(
     floor_friction: float = 0.0,
     joints: tuple[Joint, ...] = (),
     spread: float = 0.0,
+    keeps_side: bool = False,
 ) -> SceneSpec:
     """Put bodies on a floor (body 0) in front of a drawn camera and light, with looks and bystanders of the settings.
 
     Bystanders (``scenarios.factors``) come after the given bodies, whose positions in the scene are always the same.
 
+    ``keeps_side`` keeps the camera's direction and distance in the wide layout, for scenes in which something hides
+    a body from it.
+
     Units:
         spread:  m, how far towards or away from the camera impacts may throw a body; bystanders stay out of its way
     """
     floor_look = sample_floor(rng, settings)
-    camera = sample_camera(rng, settings)
+    camera = sample_camera(rng, settings, keeps_side=keeps_side)
     lighting = sample_lighting(rng, settings)
     sensor = sample_sensor(rng, settings)
     behind = sample_distractors(rng, settings, bodies, camera, spread)

@@ -11,6 +11,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
 from physics_data.scenarios.groups import describe_group, from_above, members, triangle
 from physics_data.scenarios.impacts import first_contact_seconds, horizontal_momentum_error, way_while_untouched
+from physics_data.scenarios.staging import shift_ahead
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, CUE, APEX = 0, 1, 2
@@ -41,7 +42,7 @@ class BilliardsBreak:
     engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
-        """Draw the size of the rack, and a hit after a quarter of the clip."""
+        """Draw the size of the rack, and a hit; in the centred layout, after a fifth of the clip."""
         rows = int(rng.integers(2, 5))
         radius = float(rng.uniform(0.2, 0.24)) if rows < 4 else float(rng.uniform(0.16, 0.18))
         restitution = self.ranges["restitution"].draw(rng, settings)
@@ -52,6 +53,9 @@ class BilliardsBreak:
         cue_look, rack_look = sample_colors(rng, settings.palette, 2)
         tip = -side * float(rng.uniform(0.1, 0.35))
         back = float(rng.uniform(-0.1, 0.2))
+        if settings.is_wide:
+            travel, speed = float(rng.uniform(0.4, 0.9)), side * float(rng.uniform(2.6, 5.0))
+            tip, back = tip + shift_ahead(rng, side), back + float(rng.uniform(-0.4, 0.4))
         start = tip - side * (travel + math.sqrt(4.0 * radius**2 - aim**2))
         cue = make_ball(
             "cue",

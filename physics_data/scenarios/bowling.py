@@ -20,6 +20,7 @@ from physics_data.scenarios.base import (
 from physics_data.scenarios.groups import describe_group, from_above, members, triangle
 from physics_data.scenarios.impacts import first_contact_seconds, impulse_on, tilt, way_while_untouched
 from physics_data.scenarios.parts import make_solid
+from physics_data.scenarios.staging import shift_ahead
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL = 0, 1
@@ -69,6 +70,9 @@ class Bowling:
         tip = -side * float(rng.uniform(0.1, 0.3))
         back = float(rng.uniform(0.0, 0.2)) - 0.5 * aim
         travel = float(rng.uniform(0.6, 0.75))
+        if settings.is_wide:
+            travel = float(rng.uniform(0.35, 1.0))
+            tip, back = tip + shift_ahead(rng, side), back + float(rng.uniform(-0.4, 0.4))
         ball = make_ball(
             "ball",
             radius,

@@ -59,7 +59,7 @@ class Carry:
             position=(start, 0.0, WALL + 0.002 + radius),
         )
         bodies = (ball, moved(still, ways))
-        return make_scene(self.info, rng, settings, root_seed, index, bodies, floor_restitution=1.0)
+        return make_scene(self.info, rng, settings, root_seed, index, bodies, floor_restitution=1.0, keeps_side=True)
 
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a brown box carries a red ball to the left"."""

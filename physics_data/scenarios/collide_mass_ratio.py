@@ -9,9 +9,15 @@ from physics_data.core.mechanics import volume
 from physics_data.core.scene import Box, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.impacts import first_contact_seconds, horizontal_momentum_error, velocities_after
+from physics_data.scenarios.impacts import (
+    first_contact_seconds,
+    horizontal_momentum_error,
+    line_of_motion,
+    velocities_after,
+)
 from physics_data.scenarios.laws import first_contact
 from physics_data.scenarios.parts import make_solid
+from physics_data.scenarios.staging import draw_head_on, facing, on_floor, rolling_spin
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, STRIKER, TARGET = 0, 1, 2
@@ -38,34 +44,42 @@ class CollideMassRatio:
     engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
-        """Draw which of the two is the heavier, and a meeting near the middle of picture and clip."""
+        """Draw which of the two is the heavier, and a meeting; in the centred layout in the middle of the picture."""
         ratio = self.ranges["mass_ratio"].draw(rng, settings)
         restitution = self.ranges["restitution"].draw(rng, settings)
         side = -1.0 if rng.random() < 0.5 else 1.0
         if rng.random() < 0.5:
-            half, wider = float(rng.uniform(0.19, 0.25)), math.sqrt(ratio)
+            half, wider = float(rng.uniform(*((0.16, 0.3) if settings.is_wide else (0.19, 0.25)))), math.sqrt(ratio)
             shapes = [Box(half_extents=(half, half, half)), Box(half_extents=(wider * half, wider * half, half))]
         else:
-            radius = float(rng.uniform(0.22, 0.28))
+            radius = float(rng.uniform(*((0.18, 0.34) if settings.is_wide else (0.22, 0.28))))
             length = ratio * volume(Sphere(radius=radius)) / (8.0 * 1.2 * radius**2)
             shapes = [Sphere(radius=radius), Box(half_extents=(length, 1.2 * radius, radius))]
         if rng.random() < 0.5:
             shapes.reverse()
-        meeting = float(rng.uniform(0.35, 0.5)) * settings.duration
-        place = float(rng.uniform(-0.15, 0.15))
-        travels = [float(rng.uniform(0.7, 0.9)), 0.0]
-        if rng.random() < 0.4:
-            travels[1] = float(rng.uniform(0.3, 0.6))
+        if settings.is_wide:
+            meeting, place, ahead, travels = draw_head_on(rng, settings, _reach(shapes[0]))
+        else:
+            meeting = float(rng.uniform(0.35, 0.5)) * settings.duration
+            place, ahead = np.array([float(rng.uniform(-0.15, 0.15)), 0.0]), np.array([side, 0.0])
+            travels = [float(rng.uniform(0.7, 0.9)), 0.0]
+            if rng.random() < 0.4:
+                travels[1] = float(rng.uniform(0.3, 0.6))
         bodies = []
         for name, shape, look, travel, direction in zip(
-            ("striker", "target"), shapes, sample_colors(rng, settings.palette, 2), travels, (side, -side), strict=True
+            ("striker", "target"),
+            shapes,
+            sample_colors(rng, settings.palette, 2),
+            travels,
+            (ahead, -ahead),
+            strict=True,
         ):
             height, reach = (
                 (shape.radius, shape.radius)
                 if isinstance(shape, Sphere)
                 else (shape.half_extents[2], shape.half_extents[0])
             )
-            speed = direction * travel / meeting
+            velocity = direction * travel / meeting
             bodies.append(
                 make_solid(
                     name,
@@ -73,9 +87,10 @@ class CollideMassRatio:
                     shape,
                     look,
                     restitution=restitution,
-                    position=(place - direction * (reach + travel), 0.0, height),
-                    linear_velocity=(speed, 0.0, 0.0),
-                    angular_velocity=(0.0, speed / height, 0.0) if isinstance(shape, Sphere) else (0.0, 0.0, 0.0),
+                    position=on_floor(place - direction * (reach + travel), height),
+                    orientation=facing(ahead * math.copysign(1.0, ahead[0])),
+                    linear_velocity=on_floor(velocity, 0.0),
+                    angular_velocity=rolling_spin(velocity, height) if isinstance(shape, Sphere) else (0.0, 0.0, 0.0),
                 )
             )
         return make_scene(self.info, rng, settings, root_seed, index, tuple(bodies), floor_restitution=0.0)
@@ -84,29 +99,36 @@ class CollideMassRatio:
         """Return for example "a red box hits a blue ball, which is heavier"."""
         striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
         compared = "heavier" if target.mass > striker.mass else "lighter"
-        if target.linear_velocity[0] == 0.0:
+        if not any(target.linear_velocity):
             return f"{describe(striker)} hits {describe(target)}, which is {compared}"
         return f"{describe(striker)} and {describe(target)}, which is {compared}, run into each other"
 
     def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
-        """Return masses' ratio, total momentum in kg m/s, the meeting in s, and the velocities after it in m/s."""
+        """Return masses' ratio, total momentum in kg m/s, the meeting in s, and the velocities after it in m/s.
+
+        All along the line of ``impacts.line_of_motion``.
+        """
         striker, target = spec.bodies[STRIKER], spec.bodies[TARGET]
-        v1, v2 = striker.linear_velocity[0], target.linear_velocity[0]
-        after = velocities_after(striker, target, np.array([np.sign(v1), 0.0, 0.0]), striker.surface.restitution)
-        gap = abs(target.position[0] - striker.position[0]) - _reach(striker.shape) - _reach(target.shape)
+        line = line_of_motion(striker)
+        v1, v2 = (float(np.dot(body.linear_velocity, line)) for body in (striker, target))
+        after = velocities_after(striker, target, np.sign(v1) * line, striker.surface.restitution)
+        between = float(np.dot(np.subtract(target.position, striker.position), line))
+        gap = abs(between) - _reach(striker.shape) - _reach(target.shape)
         return {
             "mass_ratio": target.mass / striker.mass,
             "momentum": striker.mass * v1 + target.mass * v2,
             "meeting_seconds": gap / abs(v1 - v2),
-            "striker_velocity_after": float(after[0][0]),
-            "target_velocity_after": float(after[1][0]),
+            "striker_velocity_after": float(after[0] @ line),
+            "target_velocity_after": float(after[1] @ line),
         }
 
     def residuals(self, spec: SceneSpec, trajectory: Trajectory) -> dict[str, float]:
         """Return the errors of momentum (relative), of both velocities over that of approach, and of the time in s."""
         truth, meeting = self.ground_truth(spec), first_contact(trajectory, STRIKER, TARGET)
-        expected = np.array([[truth["striker_velocity_after"], 0, 0], [truth["target_velocity_after"], 0, 0]])
-        approach = abs(spec.bodies[STRIKER].linear_velocity[0] - spec.bodies[TARGET].linear_velocity[0])
+        line = line_of_motion(spec.bodies[STRIKER])
+        expected = np.outer([truth["striker_velocity_after"], truth["target_velocity_after"]], line)
+        bodies = spec.bodies[STRIKER], spec.bodies[TARGET]
+        approach = float(np.linalg.norm(np.subtract(bodies[0].linear_velocity, bodies[1].linear_velocity)))
         after = trajectory.linear_velocity[trajectory.num_frames if meeting is None else meeting :, [STRIKER, TARGET]]
         away = np.abs(after - expected).max() if len(after) else np.nan
         seconds = first_contact_seconds(trajectory, STRIKER, [TARGET])

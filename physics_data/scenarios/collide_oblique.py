@@ -11,6 +11,7 @@ from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball
 from physics_data.scenarios.groups import from_above
 from physics_data.scenarios.impacts import horizontal_momentum_error, velocities_after
 from physics_data.scenarios.laws import first_contact
+from physics_data.scenarios.staging import draw_meeting
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, STRIKER, TARGET = 0, 1, 2
@@ -40,7 +41,7 @@ class CollideOblique:
     engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
-        """Draw a hit near the middle of picture and clip; in half of the scenes nothing is lost."""
+        """Draw a hit; in half of the scenes nothing is lost. In the centred layout it lies in the middle."""
         offset = self.ranges["offset"].draw(rng, settings)
         restitution = self.ranges["restitution"].draw(rng, settings)
         if settings.ranges == "train" and rng.random() < 0.5:
@@ -52,8 +53,12 @@ class CollideOblique:
         travel = float(rng.uniform(0.75, 0.95))
         speed = travel / (float(rng.uniform(0.35, 0.45)) * settings.duration)
         sine = offset
-        beside = across * np.array([-heading[1], heading[0]])
         target = np.array([float(rng.uniform(-0.15, 0.15)), float(rng.uniform(-0.1, 0.3))])
+        if settings.is_wide:
+            meeting = draw_meeting(rng, settings, (1.2, 2.8), radius)
+            heading, speed, target = meeting.direction, meeting.speed, meeting.place * (1.0, 0.7)
+            travel = speed * meeting.seconds
+        beside = across * np.array([-heading[1], heading[0]])
         touching = target - 2.0 * radius * (math.sqrt(1.0 - sine**2) * heading + sine * beside)
         start = touching - travel * heading
         looks = sample_colors(rng, settings.palette, 2)

@@ -64,7 +64,9 @@ class Containment:
             position = (middle - 0.1 * side, 0.0, WALL + radius + height)
             velocity = (side * speed, 0.0, 0.0)
         ball = make_ball("ball", radius, look, restitution=restitution, position=position, linear_velocity=velocity)
-        return make_scene(self.info, rng, settings, root_seed, index, (ball, container), floor_restitution=1.0)
+        return make_scene(
+            self.info, rng, settings, root_seed, index, (ball, container), floor_restitution=1.0, keeps_side=True
+        )
 
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a red ball falls into a brown box"."""

@@ -109,6 +109,8 @@ def sample_distractors(
         away = float(rng.uniform(0.0, LANE_DEPTH * (1.0 + attempt / _TRIES_PER_STRIP)))
         share, turn = float(rng.uniform(*_SIZES)) / 7.0, -1.0 if rng.random() < 0.5 else 1.0
         share *= max(_SHRINKS**round_number, _LEAST_SHRUNK)
+        if settings.is_wide:  # as large in the picture as in the settings' field of view
+            share *= math.tan(math.radians(camera.fov_y) / 2) / math.tan(math.radians(settings.camera_fov_y) / 2)
         speed = turn * float(rng.uniform(0.6, 1.4)) / settings.duration
         # Where a camera looks down steeply there may be no room behind: then some lie in front.
         is_behind = attempt < _TRIES_PER_STRIP or rng.random() < 0.5

@@ -9,7 +9,9 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
 from physics_data.scenarios.laws import gravity_relative_error, restitution_on_floor
+from physics_data.scenarios.staging import DEPTHS
 from physics_data.variation.appearance import sample_colors
+from physics_data.variation.looks import spawned
 
 FLOOR, BALL = 0, 1
 
@@ -32,12 +34,13 @@ class FreeDrop:
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw a drop of the centre from 1.6 to 3 m: 8 to 11 frames of fall at 16 Hz, then a bounce."""
         radius = float(rng.uniform(*settings.radius))
+        depth = float(spawned(rng).uniform(*DEPTHS)) if settings.is_wide else 0.0
         ball = make_ball(
             "ball",
             radius,
             sample_colors(rng, settings.palette, 1)[0],
             restitution=float(rng.uniform(0.5, 0.85)),
-            position=(float(rng.uniform(-1.2, 1.2)), 0.0, float(rng.uniform(1.6, 3.0))),
+            position=(float(rng.uniform(-1.2, 1.2)), depth, float(rng.uniform(1.6, 3.0))),
         )
         return make_scene(self.info, rng, settings, root_seed, index, (ball,), floor_restitution=1.0)
 

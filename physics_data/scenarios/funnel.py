@@ -80,7 +80,9 @@ class Funnel:
                 MOUTH_HEIGHT + along * math.sin(angle) + radius * math.cos(angle) + gap,
             ),
         )
-        return make_scene(self.info, rng, settings, root_seed, index, (ball, *planks), floor_restitution=1.0)
+        return make_scene(
+            self.info, rng, settings, root_seed, index, (ball, *planks), floor_restitution=1.0, keeps_side=True
+        )
 
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a red ball falls through a funnel of two brown planks"."""

@@ -25,6 +25,12 @@ def velocities_after(
     return v1 - impulse / first.mass, v2 + impulse / second.mass
 
 
+def line_of_motion(body: Body) -> Float[np.ndarray, "3"]:
+    """Return the horizontal unit vector along which a body starts to move, turned so that it points to the right."""
+    velocity = np.array(body.linear_velocity) * (1.0, 1.0, 0.0)
+    return velocity * math.copysign(1.0, velocity[0]) / np.linalg.norm(velocity)
+
+
 def first_contact_seconds(trajectory: Trajectory, body: int, others: Iterable[int]) -> float:
     """Return when a body first touches one of some others, s; NaN if it never does."""
     contacts, others = trajectory.contacts, list(others)

@@ -8,6 +8,7 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
 from physics_data.scenarios.laws import uniform_motion_error
+from physics_data.scenarios.staging import REFERENCE_SECONDS, speed_within, start_across
 from physics_data.variation.appearance import sample_colors
 
 BALL = 1
@@ -36,12 +37,16 @@ class LookAway:
         off_middle = float(rng.uniform(-0.1, 0.1))
         place = float(rng.uniform(-1.2, 1.2))
         speed = side * travel / settings.duration if rolls else 0.0
+        start = off_middle - 0.5 * side * travel if rolls else place
+        if settings.is_wide and rolls:
+            speed = side * speed_within(0.8 * travel / REFERENCE_SECONDS, settings)
+            start = start_across(rng, speed * settings.duration)
         ball = make_ball(
             "ball",
             radius,
             sample_colors(rng, settings.palette, 1)[0],
             restitution=0.5,
-            position=(off_middle - 0.5 * side * travel if rolls else place, 0.0, radius),
+            position=(start, 0.0, radius),
             linear_velocity=(speed, 0.0, 0.0),
             angular_velocity=(0.0, speed / radius, 0.0),
         )

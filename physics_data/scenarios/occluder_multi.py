@@ -52,6 +52,12 @@ class OccluderMulti:
         count = 3 if kind == 2 else 2
         height = 2.0 * radius + float(rng.uniform(0.35, 0.6))
         middle = float(rng.uniform(-0.03, 0.03))
+        off = 0.0
+        if settings.is_wide:
+            # Along the way, as far as the ball is in full view at both ends: it goes into hiding sooner or later.
+            room = max(0.5 * (path - count * width - (count - 1) * gap) - radius - 0.05, 0.0)
+            off = float(rng.uniform(-0.2, 0.2))
+            middle = off + float(rng.uniform(-room, room))
         nearer = (settings.camera_distance - SCREEN_DISTANCE) / settings.camera_distance
         screens = [
             make_screen(
@@ -69,11 +75,13 @@ class OccluderMulti:
             radius,
             sample_colors(rng, settings.palette, 1)[0],
             restitution=0.5,
-            position=(-0.5 * side * path, 0.0, radius),
+            position=(off - 0.5 * side * path, 0.0, radius),
             linear_velocity=(speed, 0.0, 0.0),
             angular_velocity=(0.0, speed / radius, 0.0),
         )
-        return make_scene(self.info, rng, settings, root_seed, index, (ball, *screens), floor_restitution=0.5)
+        return make_scene(
+            self.info, rng, settings, root_seed, index, (ball, *screens), floor_restitution=0.5, keeps_side=True
+        )
 
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a red ball passes behind two grey screens"."""

@@ -7,6 +7,7 @@ import numpy as np
 from physics_data.core.scene import Body, Box, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
+from physics_data.scenarios.staging import HALF_VIEW
 from physics_data.variation.appearance import SCREEN, sample_colors
 
 FLOOR, BALL, OCCLUDER = 0, 1, 2
@@ -30,9 +31,11 @@ class OccluderPass:
     engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
-        """Draw a crossing that hides the whole ball for 2 to 4 frames near the middle of the clip."""
+        """Draw a crossing that hides the whole ball for 2 to 4 frames; in the centred layout, in the middle."""
         side = -1.0 if rng.random() < 0.5 else 1.0
         radius = float(rng.uniform(*settings.radius))
+        if settings.is_wide:  # large balls would have to be fast to be hidden and out again in time
+            radius = 0.5 * (settings.radius[0] + radius)
         path = float(rng.uniform(2.6, 3.1))
         speed = path / settings.duration
         # The centre of the ball has this way to go, in the plane y = 0, while all of it is behind the screen.
@@ -40,12 +43,19 @@ class OccluderPass:
         nearer = (settings.camera_distance - SCREEN_DISTANCE) / settings.camera_distance
         half_width = 0.5 * (hidden_path + 2.0 * radius + 0.06) * nearer
         height = 2.0 * radius + float(rng.uniform(0.35, 0.6))
+        look = sample_colors(rng, settings.palette, 1)[0]
+        start, middle = -side * (0.5 * path + float(rng.uniform(-0.05, 0.1))), float(rng.uniform(-0.1, 0.1))
+        if settings.is_wide:
+            hidden_seconds = hidden_path / speed
+            speed, middle, start = _wide_crossing(rng, settings, side, radius, hidden_seconds)
+            middle *= nearer  # the screen stands nearer to the camera
+            half_width = 0.5 * (speed * hidden_seconds + 2.0 * radius + 0.06) * nearer
         ball = make_ball(
             "ball",
             radius,
-            sample_colors(rng, settings.palette, 1)[0],
+            look,
             restitution=0.5,
-            position=(-side * (0.5 * path + float(rng.uniform(-0.05, 0.1))), 0.0, radius),
+            position=(start, 0.0, radius),
             linear_velocity=(side * speed, 0.0, 0.0),
             angular_velocity=(0.0, side * speed / radius, 0.0),
         )
@@ -57,9 +67,11 @@ class OccluderPass:
             is_static=True,
             surface=Surface(friction=0.0, restitution=0.5),
             appearance=SCREEN,
-            position=(float(rng.uniform(-0.1, 0.1)), -SCREEN_DISTANCE, 0.5 * height),
+            position=(middle, -SCREEN_DISTANCE, 0.5 * height),
         )
-        return make_scene(self.info, rng, settings, root_seed, index, (ball, screen), floor_restitution=0.5)
+        return make_scene(
+            self.info, rng, settings, root_seed, index, (ball, screen), floor_restitution=0.5, keeps_side=True
+        )
 
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a red ball passes behind a grey screen"."""
@@ -78,3 +90,25 @@ class OccluderPass:
         expected = np.array(ball.position) + np.array(ball.linear_velocity) * seconds
         away = np.linalg.norm(trajectory.position[:, BALL] - expected, axis=1).max()
         return {"velocity_relative_error": float(away / np.linalg.norm(expected[-1] - expected[0]))}
+
+
+def _wide_crossing(
+    rng: np.random.Generator, settings: SceneSettings, side: float, radius: float, hidden_seconds: float
+) -> tuple[float, float, float]:
+    """Draw the speed (m/s), and where on the ball's path the hiding place is and the ball starts (m, along x).
+
+    The ball is seen as a whole for some frames before it goes in, and half of it at least comes out before the clip
+    ends; where that is too short for the drawn speed, it is faster.
+    """
+    shown = 2.0 / settings.frame_rate
+    # It enters on a way of a diameter, and half of it leaves on a radius, beside the way on which all is hidden.
+    entering = 3.0 * radius + 0.06
+    passing = max(settings.duration - 2.0 * shown - hidden_seconds, shown)
+    speed = max(float(rng.uniform(1.4, 3.2)), entering / passing)
+    reach = 0.5 * (speed * hidden_seconds + 0.06) + 2.0 * radius
+    least = speed * shown
+    middle = side * float(rng.uniform(min(reach + least - HALF_VIEW - radius, 0.9), 1.0))
+    room = side * middle + HALF_VIEW + radius - reach
+    longest = min(room / speed, passing + shown - entering / speed)
+    before = float(rng.uniform(shown, max(longest, shown)))
+    return speed, middle, middle - side * (reach + speed * before)

@@ -64,7 +64,9 @@ class Plinko:
             position=(above + side * offset, 0.0, ROW_HEIGHTS[0] + math.sqrt(reach**2 - offset**2) + drop),
         )
         fixtures = (*_pegs(), *_walls())
-        return make_scene(self.info, rng, settings, root_seed, index, (ball, *fixtures), floor_restitution=1.0)
+        return make_scene(
+            self.info, rng, settings, root_seed, index, (ball, *fixtures), floor_restitution=1.0, keeps_side=True
+        )
 
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a red ball falls through brown pegs towards bins between brown walls"."""

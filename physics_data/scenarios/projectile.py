@@ -1,5 +1,6 @@
 """A ball is thrown sideways and up."""
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -8,6 +9,7 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
 from physics_data.scenarios.laws import gravity_relative_error
+from physics_data.scenarios.staging import DEPTHS, draw_heading, on_floor, start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL = 0, 1
@@ -19,7 +21,7 @@ class Projectile:
     info: ClassVar[ScenarioInfo] = ScenarioInfo(
         name="projectile",
         law="independence of the axes: x is uniform, z falls with g",
-        quantity="apex_height = z0 + vz² / (2 g), apex_seconds = vz / g, range = |vx| (vz + sqrt(vz² + 2 g h)) / g",
+        quantity="apex_height = z0 + vz² / (2 g), apex_seconds = vz / g, range = v_level (vz + sqrt(vz² + 2 g h)) / g",
         summary="A ball is thrown sideways and up.",
     )
     # Free flight is exact up to rounding in both engines, and the frictionless floor leaves vx alone.
@@ -31,17 +33,18 @@ class Projectile:
     engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
-        """Draw a throw that starts near one side of the picture and ends near the other after about a second."""
+        """Draw a throw; in the centred layout from near one side of the picture to the other in about a second."""
         side = -1.0 if rng.random() < 0.5 else 1.0
         radius = float(rng.uniform(*settings.radius))
-        ball = make_ball(
-            "ball",
-            radius,
-            sample_colors(rng, settings.palette, 1)[0],
-            restitution=float(rng.uniform(0.5, 0.85)),
-            position=(-side * float(rng.uniform(1.1, 1.5)), 0.0, float(rng.uniform(0.7, 1.4))),
-            linear_velocity=(side * float(rng.uniform(1.8, 2.6)), 0.0, float(rng.uniform(3.0, 4.4))),
-        )
+        look, restitution = sample_colors(rng, settings.palette, 1)[0], float(rng.uniform(0.5, 0.85))
+        position = (-side * float(rng.uniform(1.1, 1.5)), 0.0, float(rng.uniform(0.7, 1.4)))
+        velocity = (side * float(rng.uniform(1.8, 2.6)), 0.0, float(rng.uniform(3.0, 4.4)))
+        if settings.is_wide:
+            level = float(rng.uniform(0.6, 2.6)) * draw_heading(rng)
+            velocity = on_floor(level, float(rng.uniform(2.0, 4.4)))
+            place = np.array([start_across(rng, level[0] * min(1.0, settings.duration)), rng.uniform(*DEPTHS)])
+            position = on_floor(place, max(position[2], radius + 0.1))
+        ball = make_ball("ball", radius, look, restitution, position, velocity)
         return make_scene(self.info, rng, settings, root_seed, index, (ball,), floor_restitution=1.0)
 
     def caption(self, spec: SceneSpec) -> str:
@@ -52,19 +55,20 @@ class Projectile:
     def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
         """Return the height in m and time in s of the apex, and the horizontal distance to the landing in m."""
         ball, gravity = spec.bodies[BALL], -spec.gravity[2]
-        vx, _, vz = ball.linear_velocity
+        vx, vy, vz = ball.linear_velocity
         above_floor = ball.position[2] - ball_radius(ball)
         landing = (vz + float(np.sqrt(vz * vz + 2.0 * gravity * above_floor))) / gravity
         return {
             "apex_height": ball.position[2] + vz * vz / (2.0 * gravity),
             "apex_seconds": vz / gravity,
-            "range": abs(vx) * landing,
+            "range": math.hypot(vx, vy) * landing,
         }
 
     def residuals(self, spec: SceneSpec, trajectory: Trajectory) -> dict[str, float]:
         """Return the relative errors of the fitted gravity and of the horizontal velocity over all frames."""
-        thrown = spec.bodies[BALL].linear_velocity[0]
-        error = float(np.abs(trajectory.linear_velocity[:, BALL, 0] - thrown).max() / abs(thrown))
+        thrown = np.array(spec.bodies[BALL].linear_velocity[:2])
+        change = np.linalg.norm(trajectory.linear_velocity[:, BALL, :2] - thrown, axis=1).max()
+        error = float(change / np.linalg.norm(thrown))
         return {
             "gravity_relative_error": gravity_relative_error(spec, trajectory, BALL, FLOOR),
             "horizontal_velocity_relative_error": error,

@@ -10,6 +10,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
 from physics_data.scenarios.laws import gravity_relative_error
 from physics_data.scenarios.parts import make_fixture
+from physics_data.scenarios.staging import start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL, LEDGE = 0, 1, 2
@@ -42,6 +43,9 @@ class ProjectileHorizontal:
         height = self.ranges["height"].draw(rng, settings)
         speed = max(self.ranges["speed"].draw(rng, settings), math.sqrt(1.1 * 9.81 * radius))
         edge = -side * float(rng.uniform(1.1, 1.3))
+        if settings.is_wide:
+            speed = max(speed * float(rng.uniform(0.7, 1.2)), math.sqrt(1.1 * 9.81 * radius))
+            edge = start_across(rng, side * speed * math.sqrt(2.0 * height / 9.81), half_view=1.3)
         ball = make_ball(
             "ball",
             radius,

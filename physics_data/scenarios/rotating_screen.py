@@ -84,7 +84,15 @@ class RotatingScreen:
         ).model_copy(update={"role": "object"})
         hinge = Hinge(body="screen", anchor=(middle, HINGE_Y, HINGE_HEIGHT), axis=(1.0, 0.0, 0.0))
         return make_scene(
-            self.info, rng, settings, root_seed, index, (screen, box), floor_restitution=1.0, joints=(hinge,)
+            self.info,
+            rng,
+            settings,
+            root_seed,
+            index,
+            (screen, box),
+            floor_restitution=1.0,
+            joints=(hinge,),
+            keeps_side=True,
         )
 
     def caption(self, spec: SceneSpec) -> str:

@@ -13,7 +13,11 @@ class SceneSettings(StrictModel):
 
     physics_rate:      engine steps, Hz
     palette, floors:   names from ``variation.appearance``
-    radius:            smallest and largest ball, m
+    radius:            smallest and largest ball, m; left out: 0.22 to 0.45, and 0.25 to 0.35 in the centred layout
+    layout:            "wide": events anywhere in the picture and clip, speeds in m/s that do not depend on
+                       ``num_frames``, headings in depth, and a camera of varied azimuth, elevation, distance and
+                       field of view (``scenarios.staging``); "centred": the draws of earlier versions, in the
+                       middle of the picture and clip, which the published suites and models rest on
     ranges:            "held_out" draws every range that has a held-out part from there, and nothing from training's
     looks:             "plain": named colours, one highlight; "varied" and "held_out": textures, materials, lights and
                        sensors from two sets that have nothing in common (``variation.looks``)
@@ -22,6 +26,7 @@ class SceneSettings(StrictModel):
     distractors:       fewest and most bodies that lie about or roll along behind what happens, and touch nothing of it
     occluders:         fewest and most screens that stand in front of it
     camera_*:          see ``variation.cameras``; m and degrees. The defaults show about 4 m × 4 m of the plane y = 0.
+                       ``camera_jitter: 0`` keeps the camera exactly where the others put it, in both layouts.
     """
 
     num_frames: Annotated[int, Field(ge=2)] = 17
@@ -31,7 +36,10 @@ class SceneSettings(StrictModel):
     height: Annotated[int, Field(ge=8, le=4096)] = 64
     palette: tuple[str, ...] = ("red", "blue", "green", "yellow", "purple", "orange")
     floors: tuple[str, ...] = ("grey", "sand", "slate")
-    radius: tuple[Positive, Positive] = (0.25, 0.35)
+    layout: Literal["centred", "wide"] = "wide"
+    radius: tuple[Positive, Positive] = Field(
+        default_factory=lambda data: (0.25, 0.35) if data.get("layout") == "centred" else (0.22, 0.45)
+    )
     ranges: Literal["train", "held_out"] = "train"
     looks: Literal["plain", "varied", "held_out"] = "plain"
     textures: str | None = None
@@ -52,6 +60,11 @@ class SceneSettings(StrictModel):
             if fewest > most:
                 raise ValueError(f"{name}: the fewest are {fewest} and the most {most}; write [{most}, {fewest}]")
         return self
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the layout is "wide"."""
+        return self.layout == "wide"
 
     @property
     def duration(self) -> float:

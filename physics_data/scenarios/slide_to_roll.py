@@ -9,6 +9,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.parts import LYING, make_solid, patterned
 from physics_data.scenarios.roll_incline import roller_radius, rolling_inertia
+from physics_data.scenarios.staging import DEPTHS, start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, ROLLER = 0, 1
@@ -53,6 +54,9 @@ class SlideToRoll:
             linear_velocity=(side * speed, 0.0, 0.0),
             angular_velocity=(0.0, -side * backspin * speed / radius, 0.0),
         )
+        if settings.is_wide:
+            place = (start_across(rng, side * speed * min(1.0, settings.duration)), float(rng.uniform(*DEPTHS)), radius)
+            roller = roller.model_copy(update={"position": place})
         return make_scene(
             self.info, rng, settings, root_seed, index, (roller,), floor_restitution=0.0, floor_friction=friction
         )

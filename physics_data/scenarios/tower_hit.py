@@ -22,6 +22,7 @@ from physics_data.scenarios.impacts import first_contact_seconds, impulse_on, la
 from physics_data.scenarios.laws import first_contact
 from physics_data.scenarios.parts import make_solid
 from physics_data.scenarios.pivots import half_extents
+from physics_data.scenarios.staging import DEPTHS, shift_ahead
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL = 0, 1
@@ -58,25 +59,27 @@ class TowerHit:
         friction = float(rng.uniform(0.4, 0.7))
         ball_look, *looks = sample_colors(rng, settings.palette, 3)
         radius = float(rng.uniform(0.18, 0.22))
-        place = side * float(rng.uniform(-0.1, 0.2))
+        place, depth = side * float(rng.uniform(-0.1, 0.2)), 0.0
+        if settings.is_wide:
+            place, depth = place + shift_ahead(rng, side), float(rng.uniform(*DEPTHS))
         boxes = []
         for number, look in enumerate(alternating(looks, count)):
             half = (float(rng.uniform(0.19, 0.25)), float(rng.uniform(0.19, 0.25)), half_height)
-            position = (place + float(rng.uniform(-0.03, 0.03)), 0.0, (2 * number + 1) * half_height)
+            position = (place + float(rng.uniform(-0.03, 0.03)), depth, (2 * number + 1) * half_height)
             boxes.append(
                 make_solid(f"box_{number}", "box", Box(half_extents=half), look, friction=friction, position=position)
             )
         goal = boxes[int(rng.integers(1, count))]
         height = goal.position[2]
         highest = math.sqrt(2.0 * (height - 1.1 * radius) / STANDARD_GRAVITY)
-        seconds = min(float(rng.uniform(0.18, 0.26)), highest)
+        seconds = min(float(rng.uniform(*((0.13, 0.34) if settings.is_wide else (0.18, 0.26)))), highest)
         way = side * (half_extents(goal)[0] + radius + speed * seconds)
         ball = make_ball(
             "ball",
             radius,
             ball_look,
             restitution=0.0,
-            position=(goal.position[0] - way, 0.0, height - 0.5 * STANDARD_GRAVITY * seconds**2),
+            position=(goal.position[0] - way, depth, height - 0.5 * STANDARD_GRAVITY * seconds**2),
             linear_velocity=(side * speed, 0.0, STANDARD_GRAVITY * seconds),
             density=ratio * BALL_DENSITY,
         )

@@ -72,7 +72,7 @@ class Tunnel:
             for number, look in enumerate(sample_colors(rng, settings.palette, count))
         ]
         bodies = (_tunnel(half_length, 2.0 * radius + 0.12), *balls)
-        return make_scene(self.info, rng, settings, root_seed, index, bodies, floor_restitution=1.0)
+        return make_scene(self.info, rng, settings, root_seed, index, bodies, floor_restitution=1.0, keeps_side=True)
 
     def caption(self, spec: SceneSpec) -> str:
         """Return for example "a red ball and then a blue ball roll into a grey tunnel and come out in this order"."""

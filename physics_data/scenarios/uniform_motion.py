@@ -9,6 +9,7 @@ from physics_data.core.scene import Box, Cylinder, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.parts import make_solid, patterned
+from physics_data.scenarios.staging import REFERENCE_SECONDS, speed_within, start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, MOVER = 0, 1
@@ -28,12 +29,15 @@ class UniformMotion:
     tolerances: ClassVar[dict[str, float]] = {"path_relative_error": 3e-4}
     ranges: ClassVar[dict[str, Range]] = {
         "path": Range(1.2, 2.2, "m", held_out=((0.5, 1.0), (2.4, 3.0))),
-        "heading": Range(-20.0, 20.0, "degrees"),
+        "heading": Range(-20.0, 20.0, "degrees; 2.5 times that in the wide layout"),
     }
     engines: ClassVar[tuple[str, ...]] = ("mujoco", "bullet")
 
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
-        """Draw a way across the picture that takes the whole clip; some lead nearer to or farther from the camera."""
+        """Draw a way; some lead nearer to or farther from the camera.
+
+        In the centred layout it takes the whole clip; in the wide one the body goes ``path`` in one second.
+        """
         side = -1.0 if rng.random() < 0.5 else 1.0
         radius = float(rng.uniform(*settings.radius))
         path = self.ranges["path"].draw(rng, settings)
@@ -42,6 +46,12 @@ class UniformMotion:
         velocity = (side * speed * math.cos(heading), speed * math.sin(heading), 0.0)
         middle = float(rng.uniform(-1.0, 1.0)) * max(0.0, 1.45 - 0.5 * path)
         depth = float(rng.uniform(-0.2, 1.2))
+        if settings.is_wide:
+            heading *= 2.5
+            speed = speed_within(path / REFERENCE_SECONDS, settings)
+            path = speed * settings.duration
+            velocity = (side * speed * math.cos(heading), speed * math.sin(heading), 0.0)
+            middle = start_across(rng, velocity[0] * settings.duration) + 0.5 * velocity[0] * settings.duration
         look = sample_colors(rng, settings.palette, 1)[0]
         kind = int(rng.integers(3))
         if kind == 0:

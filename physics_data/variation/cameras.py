@@ -20,12 +20,30 @@ AWAY_MARGIN = 25.0
 SHAKE = ((0.3, 0.8), (1.0, 2.5))
 """Root mean square (degrees) and frequency (Hz) of a hand's unrest."""
 
+WIDE_AZIMUTH, WIDE_ELEVATION = (-25.0, 25.0), (-2.0, 8.0)
+"""Turn of a camera of the wide layout about its target, from the side view of the settings, degrees."""
+
+WIDE_FOV, WIDE_ZOOM, WIDE_PAN = (0.8, 1.3), (0.9, 1.1), (5.0, 2.0)
+"""Its field of view, as a factor; the visible size of the action, as a factor (above 1: smaller); and its offset along
+x and z, in jitters."""
+
+SIDE_FOV, SIDE_PAN = (0.96, 1.04), (2.0, 1.0)
+"""The same where what hides a body has to stay between it and the camera: distance and direction are kept."""
+
+_LOWEST = 0.4
+"""No camera of the wide layout comes nearer to the floor than this, m."""
+
 _ORBIT_KEYS = 9
 
 
 @runtime_checkable
 class CameraSettings(Protocol):
     """What the draws of cameras read of ``SceneSettings``."""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the view is drawn around the side view."""
+        ...
 
     @property
     def camera_motion(self) -> str:
@@ -92,18 +110,38 @@ def sample_side_view(
     return Camera(position=(x, -distance, height + z), target=(x, 0.0, target_height + z), fov_y=fov_y)
 
 
-def sample_camera(rng: np.random.Generator, settings: CameraSettings) -> Camera:
-    """Draw the side view of the settings, and a motion of it.
+def _wide_view(rng: np.random.Generator, settings: CameraSettings, camera: Camera, keeps_side: bool) -> Camera:
+    """Draw another view of the same action: from around its target, or from its own direction and distance."""
+    fov_range, (pan_x, pan_z) = (SIDE_FOV, SIDE_PAN) if keeps_side else (WIDE_FOV, WIDE_PAN)
+    fov = min(camera.fov_y * float(rng.uniform(*fov_range)), 120.0)
+    shift = settings.camera_jitter * rng.uniform(-1.0, 1.0, size=2) * (pan_x, pan_z)
+    azimuth, elevation = (math.radians(rng.uniform(*limits)) for limits in (WIDE_AZIMUTH, WIDE_ELEVATION))
+    zoom = float(rng.uniform(*WIDE_ZOOM))
+    x, y, z = camera.target[0] + float(shift[0]), camera.target[1], camera.target[2] + float(shift[1])
+    away = np.subtract(camera.position, camera.target)
+    if not keeps_side:
+        level, distance = math.hypot(away[0], away[1]), float(np.linalg.norm(away))
+        distance *= zoom * math.tan(math.radians(camera.fov_y) / 2) / math.tan(math.radians(fov) / 2)
+        up = min(math.atan2(float(away[2]), level) + elevation, math.radians(85.0))
+        up = max(up, math.asin(max(min((_LOWEST - z) / distance, 1.0), -1.0)))
+        level = distance * math.cos(up)
+        away = np.array([level * math.sin(azimuth), -level * math.cos(azimuth), distance * math.sin(up)])
+    position = (x + float(away[0]), y + float(away[1]), z + float(away[2]))
+    return Camera(position=position, target=(x, y, z), fov_y=fov)
+
+
+def sample_camera(rng: np.random.Generator, settings: CameraSettings, *, keeps_side: bool = False) -> Camera:
+    """Draw the side view of the settings, in the wide layout another view around it, and a motion of it.
 
     fixed:      it stands still
     orbit:      it goes around its target at one distance and height, 25° to 60°, the side view in the middle
     pan:        it stands and turns from one side to the other; the middle of the scene stays in view
     look_away:  it sees the scene in the first and last third; in between it turns until nothing of the first view is
-                in the picture, and comes back
+                in the picture, and comes back; in the wide layout when and for how long is drawn
     handheld:   it stands, and shakes
 
     The side view takes the same draws from ``rng`` for every motion; the motion's own come from a generator spawned
-    off it.
+    off it. ``keeps_side`` keeps the direction and distance of the side view in the wide layout too.
     """
     camera = sample_side_view(
         rng,
@@ -114,6 +152,8 @@ def sample_camera(rng: np.random.Generator, settings: CameraSettings) -> Camera:
         settings.camera_jitter,
     )
     own = spawned(rng)
+    if settings.is_wide and settings.camera_jitter > 0.0:
+        camera = _wide_view(spawned(rng), settings, camera, keeps_side)
     if settings.camera_motion == "fixed":
         return camera
     side = -1.0 if own.random() < 0.5 else 1.0
@@ -135,6 +175,9 @@ def sample_camera(rng: np.random.Generator, settings: CameraSettings) -> Camera:
     else:
         away = side * (field + math.radians(AWAY_MARGIN))
         turns, shares = [0.0, 0.0, 0.5 * away, away, away, 0.5 * away, 0.0], [0.0, 0.34, 0.39, 0.44, 0.56, 0.61, 0.66]
+        if settings.is_wide:
+            leaves, stays = float(own.uniform(0.2, 0.45)), float(own.uniform(0.12, 0.2))
+            shares = [0.0, *(leaves + share for share in (0.0, 0.05, 0.1, 0.1 + stays, 0.15 + stays, 0.2 + stays))]
     path = [(camera.position, _around(camera.position, camera.target, turn)) for turn in turns]
     return _with_path(camera, np.array(shares) * settings.duration, path)
 

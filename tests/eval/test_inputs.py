@@ -1,5 +1,9 @@
 """Videos of other rates, lengths, sizes and names."""
 
+import tracemalloc
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 from edits import follow
@@ -17,6 +21,20 @@ from physics_data.core.video import write_video
 def numbered(count, height=32, width=48):
     """A video whose frame k has grey level 5 k."""
     return np.repeat(np.arange(count, dtype=np.uint8) * 5, height * width * 3).reshape(count, height, width, 3)
+
+
+def encode_at(path, rgb, milliseconds):
+    """Write frames at times of their own."""
+    with av.open(str(path), "w") as container:
+        codec = "libvpx-vp9" if path.suffix == ".webm" else "libx264"
+        stream = container.add_stream(codec, rate=16, options={"crf": "8"})
+        stream.height, stream.width, stream.pix_fmt = *rgb.shape[1:3], "yuv444p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for moment, picture in zip(milliseconds, rgb, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = moment, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
 
 
 def read_numbers(video):
@@ -59,9 +77,36 @@ def test_short_videos_leave_frames_uncovered(tmp_path):
     assert video.covered.tolist() == [True] * 9 + [False] * 8
 
 
-def test_a_slide_show_covers_only_what_it_shows(tmp_path):
+def test_each_slide_of_a_slide_show_is_shown_until_the_next(tmp_path):
     write_video(tmp_path / "slides.mp4", numbered(2), 1.0)
-    assert np.flatnonzero(load_aligned(tmp_path / "slides.mp4", 17, 16.0, 32, 48).covered).tolist() == [0, 1, 15, 16]
+    video = load_aligned(tmp_path / "slides.mp4", 17, 16.0, 32, 48)
+    assert video.covered.all() and read_numbers(video) == [0] * 16 + [1]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".mp4", ".webm", ".mkv"])
+@pytest.mark.parametrize("rest", [(8, 16), (4, 10)], ids=["at the end", "in the middle"])
+def test_held_pictures_cover_the_frames_they_are_shown_for(tmp_path, suffix, rest):
+    """GIF writers store a picture that stays once, with a longer time; so do screen recorders and phones."""
+    first, end = rest
+    numbers = [first if first <= n < end else n for n in range(16)]
+    if suffix == ".gif":
+        write_video(tmp_path / "a.gif", numbered(16)[numbers], 16.0)
+    else:
+        kept = sorted({*numbers, 15})
+        encode_at(tmp_path / f"a{suffix}", numbered(16)[[numbers[n] for n in kept]], [round(62.5 * n) for n in kept])
+    video = load_aligned(tmp_path / f"a{suffix}", 16, 16.0, 32, 48)
+    assert read_numbers(video) == numbers
+    assert video.covered.all()
+    assert (np.diff(video.seconds) > 0).all()  # at rest, not stopped in time
+
+
+def test_a_long_video_is_not_held_in_memory(tmp_path):
+    write_video(tmp_path / "long.mp4", np.tile(numbered(50, 96, 144), (6, 1, 1, 1)), 50.0)
+    tracemalloc.start()
+    video = load_aligned(tmp_path / "long.mp4", 96, 16.0, 24, 36)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert video.covered.all() and peak < 8 * 96 * 144 * 3 * 8 + 2 * video.rgb.nbytes
 
 
 @pytest.mark.parametrize("size", [128, 96, 256])

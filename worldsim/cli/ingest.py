@@ -38,6 +38,14 @@ def ingest(
     max_windows_per_file: Annotated[
         int | None, typer.Option(help="Keep at most so many clips of a file, drawn at random.")
     ] = None,
+    numbered_pictures: Annotated[
+        str, typer.Option(help="Pictures of one name with numbers: sequence, stills, or auto (are neighbours alike?).")
+    ] = "auto",
+    max_pixels: Annotated[int, typer.Option(help="Files with larger pictures are skipped.")] = 2**26,
+    max_frames_per_file: Annotated[int, typer.Option(help="What comes later in a file is not used.")] = 1_000_000,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 1 if anything was skipped or left out.")
+    ] = False,
     test_share: Annotated[float, typer.Option(help="Share of the files held out in split 'test'.")] = 0.1,
     workers: Annotated[int, typer.Option(min=1, help="Processes; never changes the result.")] = 1,
     executor: Annotated[
@@ -87,6 +95,9 @@ def ingest(
         "crop": crop,
         "sequence_rate": sequence_rate,
         "codec": codec,
+        "numbered_pictures": numbered_pictures,
+        "max_pixels": max_pixels,
+        "max_frames_per_file": max_frames_per_file,
         "max_windows_per_file": max_windows_per_file,
         "max_repeated_share": max_repeated_share,
         "max_camera_shake": max_camera_shake,
@@ -105,7 +116,10 @@ def ingest(
             progress.advance(bar)
             dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items()))
             outcome = f"skipped: {report.error}" if report.error else f"{report.windows} clips"
-            messages.print(f"{report.file}: {outcome}{f'; dropped {dropped}' if dropped else ''}", markup=False)
+            said = "; ".join(
+                [*([] if report.is_table else [outcome]), *([f"dropped {dropped}"] if dropped else []), *report.notes]
+            )
+            messages.print(f"{report.file}: {said}", markup=False)
 
         reports = run_ingest(
             sources,
@@ -118,5 +132,13 @@ def ingest(
             on_file=show,
         )
     skipped = sum(report.error is not None for report in reports)
+    noted = sum(bool(report.notes) for report in reports)
     clips = sum(report.windows for report in reports)
-    typer.echo(f"{out}: {clips} clips from {len(reports) - skipped} files, {skipped} files skipped")
+    files = sum(not report.is_table for report in reports)
+    typer.echo(f"{out}: {clips} clips from {files - skipped} files, {skipped} files skipped")
+    if skipped or noted:
+        typer.echo(
+            f"{skipped} files skipped, {noted} files or tables used in part: see {out / 'ingest.json'}", err=True
+        )
+        if strict:
+            raise typer.Exit(1)

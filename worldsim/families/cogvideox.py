@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 
+from physics_data.core.errors import DataError
 from worldsim.families.diffusers_generator import DiffusersGenerator, posterior_mode
 from worldsim.generator import Conditions, GivenFrames, Latents, NoisySamples, Picture, Video
 
@@ -42,6 +43,17 @@ class CogVideoX(DiffusersGenerator):
         if self.config.patch_size_t is not None:  # patches of several latent frames, of whose number k + 1 are left
             self.added_frames = int(self.config.patch_size_t) - 1
             self.frame_multiple = self.temporal_stride * int(self.config.patch_size_t)
+
+    def latent_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Return the shape of the latents; models with learned positions (5B-I2V) take one size alone."""
+        shape = super().latent_shape(num_frames, height, width)
+        own = tuple(int(side) * self.spatial_stride for side in (self.config.sample_height, self.config.sample_width))
+        if self.config.use_learned_positional_embeddings and (height, width) != own:
+            raise DataError(
+                f"this CogVideoX has learned positions and takes {own[1]}x{own[0]} alone, given is {width}x{height}; "
+                f"the nearest that fits is {num_frames} frames of {own[1]}x{own[0]}."
+            )
+        return shape
 
     def encode(self, video: Video) -> Latents:
         """Return z times the scaling factor."""

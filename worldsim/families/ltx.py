@@ -4,6 +4,7 @@ Source: HaCohen et al. (2024), LTX-Video: realtime video latent diffusion; the c
 ``diffusers.LTXPipeline``, ``LTXImageToVideoPipeline`` and ``LTXConditionPipeline``.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,6 +130,23 @@ class LTX(DiffusersGenerator):
         coords[:, 0] = coords[:, 0] * (1.0 / rate)
         return coords
 
+    def training_shift(self, shape: tuple[int, int, int, int]) -> float:
+        """Return exp(mu), mu linear in the number of tokens: what the scheduler shifts by when it samples."""
+        scheduler = self.part("scheduler")
+        return math.exp(self._mu(scheduler, math.prod(shape[1:]))) if scheduler.config.use_dynamic_shifting else 1.0
+
+    @staticmethod
+    def _mu(scheduler: Any, num_tokens: int) -> float:
+        from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
+
+        return calculate_shift(
+            num_tokens,
+            scheduler.config.get("base_image_seq_len", 256),
+            scheduler.config.get("max_image_seq_len", 4096),
+            scheduler.config.get("base_shift", 0.5),
+            scheduler.config.get("max_shift", 1.15),
+        )
+
     def timesteps(self, scheduler: Any, num_steps: int, shape: Sequence[int]) -> torch.Tensor:
         """Set the pipeline's timesteps: shifted by the number of tokens, or linear and then quadratic (0.9.5 on)."""
         if self._counts_frames:
@@ -136,16 +154,8 @@ class LTX(DiffusersGenerator):
 
             scheduler.set_timesteps(timesteps=linear_quadratic_schedule(num_steps) * 1000, device=self.device)
             return scheduler.timesteps
-        from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
-
         if num_steps < 2 and scheduler.config.get("shift_terminal"):
             raise DataError("the scheduler of LTX needs 2 steps at least (shift_terminal); write --num-steps 2.")
-        mu = calculate_shift(
-            shape[2] * shape[3] * shape[4],
-            scheduler.config.get("base_image_seq_len", 256),
-            scheduler.config.get("max_image_seq_len", 4096),
-            scheduler.config.get("base_shift", 0.5),
-            scheduler.config.get("max_shift", 1.15),
-        )
+        mu = self._mu(scheduler, math.prod(shape[2:]))
         scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / num_steps, num_steps), mu=mu, device=self.device)
         return scheduler.timesteps

@@ -30,7 +30,7 @@ def scored(tmp_path_factory):
         for scenario in MEASURED
         for index, engine in enumerate(("mujoco", "bullet"))
     ]
-    clips = [generate_clip(task, SceneSettings(), 0, "raycast").clip for task in tasks]
+    clips = [generate_clip(task, SceneSettings(layout="centred"), 0, "raycast").clip for task in tasks]
     write_index(root / "data", write_shard(root / "data" / "shards" / "test-000000.tar", clips))
     dataset = ShardDataset(root / "data")
     assert write_baselines(dataset, root / "systems") == len(BASELINES) * len(clips)

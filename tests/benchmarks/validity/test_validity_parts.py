@@ -20,7 +20,7 @@ from eval.metrics import METRICS
 from eval.public import PUBLIC_MEASURES
 from physics_data.scenarios.base import SceneSettings
 
-SMALL = SceneSettings(num_frames=24, width=64, height=64)
+SMALL = SceneSettings(layout="centred", num_frames=24, width=64, height=64)
 
 
 def test_auroc_by_counting_pairs():

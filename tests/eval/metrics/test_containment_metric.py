@@ -19,7 +19,9 @@ METRIC = Containment()
 
 def carried(is_hidden):
     """A reference: the box and the ball in it go 32 pixels to the right; the ball is hidden in the middle or never."""
-    settings = SceneSettings(num_frames=FRAMES, frame_rate=16, physics_rate=960, width=SIZE, height=SIZE)
+    settings = SceneSettings(
+        layout="centred", num_frames=FRAMES, frame_rate=16, physics_rate=960, width=SIZE, height=SIZE
+    )
     spec = Carry().sample(clip_generator(0, "carry", 0), settings, 0, 0)
     clip = toy_clip("free_drop")
     trajectory = closed_form(spec, "fall")

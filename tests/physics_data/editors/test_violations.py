@@ -100,12 +100,14 @@ def overlap(clip: Clip) -> float:
 def test_balls_that_pass_through_one_another_overlap_and_others_do_not():
     clips = members("pass_through")
     stored = clips["impossible"].meta.twin.residuals["overlap_m"]
-    step = 0.5 * 2.5 / 16.0  # balls that close at 2.5 m/s, seen 16 times a second, may turn between two frames
+    first, second = clips["possible"].labelled[0].bodies[1:3]
+    closing = np.linalg.norm(np.subtract(first.linear_velocity, second.linear_velocity))
+    step = 0.5 * closing / 16.0  # seen 16 times a second, they may turn between two frames
     assert stored - step < overlap(clips["impossible"]) < stored + 0.01
     assert overlap(clips["possible"]) < 0.005
     assert overlap(clips["control"]) < 0.005
     through = members("pass_through", severity=1.0)["impossible"]
-    speeds = through.labelled[2].linear_velocity[:, 1:3, 0]
+    speeds = through.labelled[2].linear_velocity[:, 1:3, :2]
     assert np.ptp(speeds, axis=0).max() < 1e-3 * np.abs(speeds).max()
 
 
@@ -114,8 +116,8 @@ def test_a_collision_makes_the_stored_momentum_and_the_lawful_ones_none():
     made = {}
     for role, clip in clips.items():
         spec, _, trajectory = clip.labelled
-        along = momentum(spec, trajectory)[:, 0]
-        made[role] = abs(float(along[-1] - along[0]))
+        along = momentum(spec, trajectory)[:, :2]
+        made[role] = float(np.linalg.norm(along[-1] - along[0]))
     assert made["impossible"] == pytest.approx(
         clips["impossible"].meta.twin.residuals["momentum_jump_kg_m_per_s"], rel=1e-2
     )
@@ -127,7 +129,7 @@ def test_a_collision_makes_the_stored_momentum_and_the_lawful_ones_none():
 def test_action_at_a_distance_keeps_the_stored_gap():
     clips = members("action_without_contact")
     stored = clips["impossible"].meta.twin.residuals["gap_m"]
-    assert overlap(clips["impossible"]) == pytest.approx(overlap(clips["possible"]) - stored, abs=1e-9)
+    assert overlap(clips["impossible"]) == pytest.approx(overlap(clips["possible"]) - stored, abs=1e-4)
     assert overlap(clips["control"]) > -0.15
     assert np.array_equal(clips["impossible"].rgb[0], clips["control"].rgb[0])
     assert first_contact(clips["impossible"].labelled[2], 1, 2) is None

@@ -38,7 +38,11 @@ def test_webdataset_reads_mp4_npz_and_json(exported, small):
     assert set(samples) == {row.key for row in small.rows}
     clip = small.load(0)
     sample = samples[clip.meta.key]
-    assert json.loads(sample["json"])["meta"]["captions"]["long"] == clip.meta.captions.long
+    assert json.loads(sample["json"])["caption_long"] == clip.meta.captions.long
+    assert json.loads(sample["meta"])["meta"] == clip.meta.model_dump(mode="json"), "the record of a shard"
+    kinds = {tuple((name, type(value)) for name, value in json.loads(s["json"]).items()) for s in samples.values()}
+    assert len(kinds) == 1, "tables take the fields of all clips from the first few"
+    assert len({tuple(np.load(io.BytesIO(s["npz"])).files) for s in samples.values()}) == 1
     with av.open(io.BytesIO(sample["mp4"])) as video:
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
     assert np.abs(frames.astype(int) - clip.rgb).mean() < 3.0, "H.264 at crf 12"
@@ -68,12 +72,45 @@ def test_lerobot_tables_point_into_the_videos(exported, small):
         state = np.array([row["observation.state"] for row in rows], dtype=np.float32).reshape(17, -1, 13)
         bodies = len(episode["bodies"])
         np.testing.assert_array_equal(state[:, :bodies, :3], clip.trajectory.position.astype(np.float32))
-        assert np.isnan(state[:, bodies:]).all()
+        assert (state[:, bodies:] == 0).all(), "LeRobot knows no absent numbers"
+        present = np.array([row["body_present"] for row in rows])
+        assert (present[:, :bodies] == 1).all() and (present[:, bodies:] == 0).all()
+        action = np.array([row["action"] for row in rows], dtype=np.float32).reshape(17, -1, 13)
+        np.testing.assert_array_equal(action[:-1], state[1:])
         video = read_video(out / info["video_path"].format(video_key=key, **place))
         start = round(episode[f"videos/{key}/from_timestamp"] * 16)
         shown = video.rgb[start : start + 17].astype(int)
         assert np.abs(shown - clip.rgb).mean() < 6.0, "H.264 with half the colour resolution"
     assert info["features"]["observation.state"]["shape"] == [3 * 13]
+    stats = json.loads((out / "meta/stats.json").read_text())
+    assert set(stats) == set(info["features"]), "every feature has statistics"
+    pixels = np.concatenate([small.load(p).rgb for p in range(len(small))]).reshape(-1, 3) / 255.0
+    for name, expected in (
+        ("min", pixels.min(0)),
+        ("max", pixels.max(0)),
+        ("mean", pixels.mean(0)),
+        ("std", pixels.std(0)),
+    ):
+        found = np.array(stats["observation.images.camera"][name])
+        assert found.shape == (3, 1, 1)
+        np.testing.assert_allclose(found[:, 0, 0], expected, atol=1e-9)
+    for name, feature in info["features"].items():
+        if name != "observation.images.camera":
+            assert all(np.isfinite(values).all() for values in stats[name].values()), name
+            assert len(stats[name]["mean"]) == feature["shape"][0]
+
+
+def test_lerobot_itself_reads_and_normalises(exported, small):
+    """The real library, where it is installed: captions as tasks, frames, one normalised batch."""
+    datasets = pytest.importorskip("lerobot.datasets.lerobot_dataset")
+    torch = pytest.importorskip("torch")
+    dataset = datasets.LeRobotDataset("worldsim/small", root=exported("lerobot"), video_backend="pyav")
+    assert len(dataset) == 17 * len(small)
+    assert dataset[0]["task"] == small.load(0).meta.caption
+    batch = next(iter(torch.utils.data.DataLoader(dataset, batch_size=4)))
+    for name in ("observation.state", "observation.images.camera"):
+        mean, std = (torch.as_tensor(dataset.meta.stats[name][key]) for key in ("mean", "std"))
+        assert torch.isfinite((batch[name] - mean) / (std + 1e-8)).all()
 
 
 def test_frames_are_pictures_beside_arrays(exported, small):

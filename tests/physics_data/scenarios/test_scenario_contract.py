@@ -21,7 +21,7 @@ SETTINGS = SceneSettings()
 HELD_OUT = SceneSettings(ranges="held_out")
 SEEDS = range(6)
 PALETTE = ("white", "black", "red", "blue", "green")
-MIN_PIXELS = 5.0
+MIN_PIXELS = 4.7
 """Diameter of a disc with the area of the smallest object, 64 × 64."""
 
 

@@ -87,6 +87,11 @@ def test_bodies_of_every_shape_glide_evenly():
     for spec in scenes("uniform_motion", 20):
         mover = spec.bodies[1]
         start, end = np.array(mover.position), np.array(mover.position) + np.array(mover.linear_velocity)
+        assert abs(start[0]) < 1.75, "it starts in the picture"
+        assert abs(0.4 * end[0] + 0.6 * start[0]) < 1.75, "four tenths of its way are in the picture"
+    for spec in scenes("uniform_motion", 20, SceneSettings(layout="centred")):
+        mover = spec.bodies[1]
+        start, end = np.array(mover.position), np.array(mover.position) + np.array(mover.linear_velocity)
         assert max(abs(start[0]), abs(end[0])) < 1.75, "it stays in the picture"
 
 
@@ -94,8 +99,10 @@ def test_a_box_stops_after_v_squared_over_two_mu_g(engine):
     # Bullet's box slides 1 to 2 % too far.
     for spec, trajectory in runs("slide_floor", engine, SceneSettings(num_frames=25)):
         box = spec.bodies[1]
-        expected = box.linear_velocity[0] ** 2 / (2 * box.surface.friction * G)
-        assert abs(trajectory.position[-1, 1, 0] - box.position[0]) == pytest.approx(expected, rel=0.03)
+        speed = np.linalg.norm(box.linear_velocity)
+        way = trajectory.position[-1, 1] - np.array(box.position)
+        assert np.linalg.norm(way) == pytest.approx(speed**2 / (2 * box.surface.friction * G), rel=0.03)
+        assert way @ box.linear_velocity == pytest.approx(np.linalg.norm(way) * speed, rel=1e-4), "straight ahead"
         assert np.linalg.norm(trajectory.linear_velocity[-1, 1]) < 1e-3
 
 

@@ -13,7 +13,7 @@ ACTION = np.stack(np.meshgrid(np.linspace(-1.9, 1.9, 9), [0.0], np.linspace(0.0,
 
 
 def cameras(motion: str, **changes: object) -> list[Camera]:
-    settings = SceneSettings(camera_motion=motion, **changes)
+    settings = SceneSettings.model_validate({"camera_motion": motion, "layout": "centred"} | changes)
     return [sample_camera(np.random.default_rng(seed), settings) for seed in range(12)]
 
 
@@ -36,6 +36,27 @@ def test_a_camera_that_looks_away_sees_nothing_of_the_action_and_comes_back(widt
         np.testing.assert_allclose(seen[outer], share_seen(still, width, height))
         assert (seen[13:17] == 0).all()
         assert not camera.shake
+
+
+def test_a_camera_of_the_wide_layout_looks_away_at_other_times_each_time() -> None:
+    turned = []
+    for camera in cameras("look_away", layout="wide"):
+        seen = np.array([share_seen(view) for view in views(camera)])
+        away = np.flatnonzero(seen == 0)
+        assert len(away) >= 3 and seen[0] > 0.7 and seen[-1] > 0.7
+        turned.append(int(away[0]))
+    assert len(set(turned)) >= 4
+
+
+def test_a_camera_of_the_wide_layout_sees_the_action_from_elsewhere() -> None:
+    drawn = cameras("fixed", layout="wide")
+    for camera in drawn:
+        assert share_seen(views(camera)[0]) > 0.7
+        assert camera.position[2] > 0.39
+    away = np.array([np.subtract(camera.position, camera.target) for camera in drawn])
+    assert np.degrees(np.arctan2(away[:, 0], -away[:, 1])).std() > 5
+    assert np.std([camera.fov_y for camera in drawn]) > 2
+    assert len({camera.position for camera in cameras("fixed", layout="wide", camera_jitter=0)}) == 1
 
 
 def test_an_orbit_keeps_distance_height_and_target() -> None:

@@ -1,5 +1,6 @@
 """``Cutter``: the shard of one medium, from its frames to its manifest; what a worker does, wherever it runs."""
 
+import dataclasses
 import json
 import re
 from collections import Counter
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import UInt8
 
 from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip, ClipMeta, FootageMeasures, FootageOrigin
 from physics_data.core.dataset_folder import read_manifest, shard_path, write_manifest
-from physics_data.core.errors import DataError, VideoError
+from physics_data.core.errors import DataError, StorageError, VideoError
 from physics_data.core.shards import write_shard
+from physics_data.core.video import TimedFrame
 from worldsim.data.footage.duplicates import thumbnails
 from worldsim.data.footage.framing import crop, kept_shape, scale_to_cover
 from worldsim.data.footage.ingest_config import IngestConfig
@@ -47,7 +48,7 @@ class Source:
 def write_plan(out: Path, sources: Sequence[Source]) -> None:
     """Write what a ``Cutter`` reads its sources from."""
     records = [asdict(source) for source in sources]
-    write_text(out / PLAN_NAME, json.dumps(records, indent=1, ensure_ascii=False, default=str))
+    write_text(out / PLAN_NAME, json.dumps(records, indent=1, default=str))  # escapes: names may be no UTF-8
 
 
 @dataclass(frozen=True)
@@ -87,26 +88,33 @@ class Cutter:
             return manifest
         dropped: Counter[str] = Counter()
         pictures: list[str] = []
+        notes: list[str] = []
 
         def clips() -> Iterator[Clip]:
-            for clip in _clips(source, self.config, dropped, pictures):
+            for clip in _clips(source, self.config, dropped, pictures, notes):
                 yield clip
                 on_clip()
 
         try:
             rows = write_shard(tar, clips(), rgb_codec=self.config.codec)
+        except StorageError:
+            raise
         except (VideoError, DataError) as error:
             return {"error": str(error), "rows": []}
-        return write_manifest(tar, rows, about=about, dropped=dict(dropped), thumbnails=pictures)
+        except Exception as error:  # one file never stops the others
+            return {"error": f"it fails with {type(error).__name__}: {error}", "rows": []}
+        return write_manifest(tar, rows, about=about, dropped=dict(dropped), notes=notes, thumbnails=pictures)
 
 
-def _clips(source: Source, config: IngestConfig, dropped: Counter[str], pictures: list[str]) -> Iterator[Clip]:
+def _clips(
+    source: Source, config: IngestConfig, dropped: Counter[str], pictures: list[str], notes: list[str]
+) -> Iterator[Clip]:
     rng = np.random.default_rng(int(source.sha256[:16], 16))
     split: Literal["train", "test"] = "test" if int(source.sha256[-8:], 16) < config.test_share * 2**32 else "train"
     stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(source.medium.name).stem)[:40]
     is_still = source.medium.kind == "still"
     windows = cut_windows(
-        split_shots(_covering(source.medium, config)), 1 if is_still else config.num_frames, config.frame_rate
+        split_shots(_covering(source.medium, config, notes)), 1 if is_still else config.num_frames, config.frame_rate
     )
     for number, (window, measures) in enumerate(_choose(windows, config, rng, dropped, is_still)):
         across, down = rng.random(2) if config.crop == "random" else (0.5, 0.5)
@@ -133,9 +141,13 @@ def _clips(source: Source, config: IngestConfig, dropped: Counter[str], pictures
         yield Clip(meta, rgb)
 
 
-def _covering(medium: Medium, config: IngestConfig) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
-    for seconds, rgb in medium.frames(config.sequence_rate):
-        yield seconds, scale_to_cover(rgb, *_shape(rgb.shape[:2], config))
+def _covering(medium: Medium, config: IngestConfig, notes: list[str]) -> Iterator[TimedFrame]:
+    frames = medium.frames(config.sequence_rate, max_pixels=config.max_pixels, notes=notes)
+    for number, frame in enumerate(frames):
+        if number == config.max_frames_per_file:
+            notes.append(f"only its first {number} frames are used; --max-frames-per-file allows no more")
+            return
+        yield dataclasses.replace(frame, rgb=scale_to_cover(frame.rgb, *_shape(frame.rgb.shape[:2], config)))
 
 
 def _shape(size: tuple[int, ...], config: IngestConfig) -> tuple[int, int]:

@@ -1,10 +1,11 @@
 """Where footage comes from: folders, tars and tables on disk, WebDataset URLs, data sets of the Hugging Face hub."""
 
+import contextlib
 import hashlib
+import http.client
 import itertools
 import re
 import subprocess
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,7 +53,14 @@ def require_there(sources: Sequence[Path | str]) -> None:
 
 
 def expand_braces(pattern: str) -> Iterator[str]:
-    """Yield every text that a pattern with ``{000..012}`` (same width) and ``{a,b}`` stands for, in order."""
+    """Yield every text that a pattern with ``{000..012}`` (same width) and ``{a,b}`` stands for, in order.
+
+    The name of a file or folder that is there stands for itself.
+    """
+    with contextlib.suppress(OSError, ValueError):  # a command is no name of a file
+        if Path(pattern).exists():
+            yield pattern
+            return
     choices: list[list[str]] = []
     pieces = _BRACES.split(pattern)
     for number, piece in enumerate(pieces):
@@ -109,7 +117,7 @@ def _download(url: str, file: Any) -> None:
         with urllib.request.urlopen(url, timeout=60) as answer:
             while block := answer.read(_BLOCK):
                 file.write(block)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise DataError(f"cannot fetch {url}: {error}; the same command tries again.") from error
 
 

@@ -25,12 +25,19 @@ __all__ = ["FileReport", "IngestConfig", "ingest"]
 
 @dataclass
 class FileReport:
-    """What became of one file. ``error`` is why it was skipped; ``dropped`` counts windows per reason."""
+    """What became of one file, or of a table of captions.
+
+    error:    why it was skipped
+    dropped:  windows per reason
+    notes:    what of it was left out: pictures of a sequence, rows of a table
+    """
 
     file: str
     windows: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     error: str | None = None
+    notes: list[str] = field(default_factory=list)
+    is_table: bool = False
 
 
 def ingest(
@@ -46,7 +53,8 @@ def ingest(
 ) -> list[FileReport]:
     """Cut clips out of everything the sources hold and write them as a dataset; an interrupted run is finished.
 
-    Captions and licences are those of ``sidecars``. A broken file is skipped and reported.
+    Captions and licences are those of ``sidecars``. A broken file, or row of a table, is skipped and reported; so are
+    rows whose file is not there.
 
     Args:
         sources: folders with footage, and what ``fetch`` knows: tars, tables with videos, URLs, data sets of the hub
@@ -67,7 +75,7 @@ def ingest(
     require_there(sources)
     claim_folder(out, config, advice="delete that folder")
     places = fetch(sources, out)
-    media = find_media(places)
+    media = find_media(places, config.numbered_pictures)
     side_cars = SideCars([place for place in places if place.is_dir()], tables)
     on_start(len(media))
     reports: list[FileReport] = []
@@ -85,9 +93,13 @@ def ingest(
             ]
             again = len(done["rows"]) - len(made)
             report.dropped = done["dropped"] | ({"near_duplicate": again} if again else {})
+            report.notes = done.get("notes", [])
             report.windows = len(made)
         reports.append(report)
         rows += made
+        on_file(report)
+    for report in _table_reports(side_cars, media):
+        reports.append(report)
         on_file(report)
     write_text(out / "ingest.json", json.dumps([asdict(report) for report in reports], indent=1, ensure_ascii=False))
     if not rows:
@@ -124,6 +136,17 @@ def _each(
             name, manifest = next(work)
             finished[name] = manifest
         yield finished.pop(source.shard_name)
+
+
+def _table_reports(side_cars: SideCars, media: Sequence[Medium]) -> Iterator[FileReport]:
+    """Yield a report for each table that has faults, or rows of files that are not there."""
+    missing = side_cars.unmatched(media)
+    for table in sorted({*side_cars.faults, *missing}):
+        notes = list(side_cars.faults.get(table, []))
+        if files := missing.get(table):
+            more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+            notes.append(f"{len(files)} of its rows name files that are not there: {', '.join(files[:3])}{more}")
+        yield FileReport(str(table), notes=notes, is_table=True)
 
 
 def _describe(medium: Medium, side_cars: SideCars, names_by_content: dict[str, str]) -> Source | str:

@@ -7,6 +7,8 @@ from pydantic import Field
 from physics_data.core.clip import FootageMeasures
 from physics_data.core.config import StrictModel
 from physics_data.core.shards import RgbCodec
+from physics_data.core.video import MAX_PIXELS
+from worldsim.data.footage.media import Numbered
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -24,6 +26,10 @@ class IngestConfig(StrictModel):
     crop:                   which part is kept: the centre, or a random one that differs from clip to clip
     sequence_rate:          rate of numbered picture files, which say nothing of their own
     max_windows_per_file:   at most so many, drawn evenly at random from the whole file; None keeps all
+    numbered_pictures:      whether pictures of one name with numbers are a video: ``auto`` looks whether neighbours
+                            are alike, ``sequence`` and ``stills`` say it
+    max_pixels:             larger pictures are not decoded, and their files skipped
+    max_frames_per_file:    what comes later in a file is not used
     max_repeated_share:     repeated frames (the source is slower than frame_rate)
     max_camera_shake:       image heights per frame, see ``FootageMeasures``
     max_text_share:         of the picture under lettering
@@ -45,6 +51,9 @@ class IngestConfig(StrictModel):
     side_multiple: Count = 16
     crop: Literal["centre", "random"] = "centre"
     sequence_rate: Annotated[float, Field(gt=0)] = 24.0
+    numbered_pictures: Numbered = "auto"
+    max_pixels: Count = MAX_PIXELS
+    max_frames_per_file: Count = 1_000_000
     max_windows_per_file: Count | None = None
     max_repeated_share: Share = 0.25
     max_camera_shake: NonNegative = 0.05

@@ -9,6 +9,8 @@ from jaxtyping import UInt8
 from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
+from physics_data.core.video import TimedFrame
+
 _LOOK_AHEAD = 2
 """Frames that the detector wants to see after a cut before it says so."""
 
@@ -16,11 +18,9 @@ _MIN_SHOT = 5
 _WORKING_HEIGHT = 96
 """Cuts are looked for in pictures of this height, pixels; more would only cost time."""
 
-TimedFrame = tuple[float, UInt8[np.ndarray, "h w 3"]]
 
-
-def split_shots(frames: Iterator[TimedFrame]) -> Iterator[tuple[int, float, UInt8[np.ndarray, "h w 3"]]]:
-    """Yield (shot number, seconds, rgb).
+def split_shots(frames: Iterator[TimedFrame]) -> Iterator[tuple[int, TimedFrame]]:
+    """Yield (shot number, frame).
 
     A cut is a frame that differs from the one before in hue, saturation and brightness by much more than its
     neighbours do: fast motion and pans change every frame, a cut changes one. A change of the picture size is a cut.
@@ -29,22 +29,22 @@ def split_shots(frames: Iterator[TimedFrame]) -> Iterator[tuple[int, float, UInt
     Source: the adaptive detector of PySceneDetect, with its default thresholds.
     """
     shot, size = 0, None
-    detector, waiting = _detector(), deque[tuple[int, float, np.ndarray]]()
-    for number, (seconds, rgb) in enumerate(frames):
-        if rgb.shape != size:
-            for _, earlier, held in waiting:
-                yield shot, earlier, held
+    detector, waiting = _detector(), deque[tuple[int, TimedFrame]]()
+    for number, frame in enumerate(frames):
+        if frame.rgb.shape != size:
+            for _, held in waiting:
+                yield shot, held
             waiting.clear()
             shot += size is not None
-            size, detector = rgb.shape, _detector()
-        waiting.append((number, seconds, rgb))
-        cuts = {cut.frame_num for cut in detector.process_frame(FrameTimecode(number, 25.0), _small(rgb))}
+            size, detector = frame.rgb.shape, _detector()
+        waiting.append((number, frame))
+        cuts = {cut.frame_num for cut in detector.process_frame(FrameTimecode(number, 25.0), _small(frame.rgb))}
         if len(waiting) > _LOOK_AHEAD:
-            oldest, earlier, held = waiting.popleft()
+            oldest, held = waiting.popleft()
             shot += oldest in cuts
-            yield shot, earlier, held
-    for _, seconds, rgb in waiting:
-        yield shot, seconds, rgb
+            yield shot, held
+    for _, held in waiting:
+        yield shot, held
 
 
 def _detector() -> AdaptiveDetector:

@@ -1,20 +1,24 @@
 """Captions and licences that stand beside footage: text and JSON files, and tables for whole folders."""
 
-import csv
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from physics_data.core.errors import DataError
 from worldsim.data.footage.media import Medium
+from worldsim.data.footage.texts import decode_text, parse_json, read_table
 
 TABLE_NAMES = ("manifest", "metadata", "captions")
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _FILE_COLUMNS = ("file", "file_name", "path", "video_path", "video", "image")
 _CAPTION_COLUMNS = ("caption", "text", "prompt", "description")
 _LICENCE_COLUMNS = ("licence", "license")
+_COLUMNS = (*_FILE_COLUMNS, *_CAPTION_COLUMNS, *_LICENCE_COLUMNS)
+_NAMED_ROWS = 5
+"""Faulty rows of a table that are named one by one; of the rest only the number is."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,13 @@ class SideCar:
     licence: str = "unknown"
 
 
+class _Row(NamedTuple):
+    table: Path
+    number: int
+    file: str
+    side_car: SideCar
+
+
 class SideCars:
     """Side-cars of all media below some folders.
 
@@ -32,30 +43,84 @@ class SideCars:
     licence. Tables are files named manifest, metadata or captions (.csv, .tsv, .jsonl, .parquet) in any folder, with
     file names relative to the table's place, and tables of any name that are given. Column names, whatever their
     case: file, file_name, path, video_path, video or image; caption, text, prompt or description; licence or license.
+    Names are compared in Unicode's form NFC, and backslashes separate folders where no file has them in its name.
+
+    faults:  per table, why it or some of its rows are not used
     """
 
     def __init__(self, folders: Sequence[Path], tables: Sequence[Path] = ()) -> None:
-        """Read all tables.
+        """Read all tables; one that was found and cannot be read is a fault, one that was given an error.
 
         Raises:
-            DataError: a table cannot be read, or names no files.
+            DataError: a table of ``tables`` cannot be read, or names no files.
         """
-        self._known: dict[Path, SideCar] = {}
-        found = [
-            path
-            for folder in folders
-            for path in sorted(folder.rglob("*"))
-            if path.stem.lower() in TABLE_NAMES and path.suffix.lower() in TABLE_SUFFIXES
-        ]
-        for table in (*found, *tables):
-            for record in _records(table):
-                file = _first(record, _FILE_COLUMNS)
+        self._rows: dict[str, _Row] = {}
+        self._beside: dict[str, Path] = {}
+        self.faults: dict[Path, list[str]] = {}
+        found: list[Path] = []
+        for path in (path for folder in folders for path in sorted(folder.rglob("*"))):
+            if path.suffix.lower() in (".txt", ".json"):
+                self._beside[_key(path.with_suffix(path.suffix.lower()))] = path
+            if path.stem.lower() in TABLE_NAMES and path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
+                found.append(path)
+        given = {path.resolve() for path in tables}
+        for table in (*(path for path in found if path.resolve() not in given), *tables):
+            try:
+                self._read(table)
+            except (OSError, ValueError) as error:
+                message = f"cannot read the table {table}: {error}"
+                if table in tables:
+                    raise DataError(message) from error
+                self.faults[table] = [message]
+
+    def _read(self, table: Path) -> None:
+        faults: list[str] = []
+        usable = 0
+        for number, row in read_table(table, _COLUMNS):
+            if isinstance(row, str):
+                faults.append(f"row {number}: {row}")
+                continue
+            if set(_FILE_COLUMNS).isdisjoint(row):
+                needed = f"needs a column with file names ({', '.join(_FILE_COLUMNS)})"
+                if table.suffix.lower() != ".jsonl":  # where each row has columns of its own
+                    raise ValueError(f"it {needed}; it has {', '.join(row)}")
+                faults.append(f"row {number}: it {needed}; it has {', '.join(row) or 'none'}")
+                continue
+            try:
+                file = _first(row, _FILE_COLUMNS)
                 if file is None:
-                    raise DataError(
-                        f"{table} needs a column with file names ({', '.join(_FILE_COLUMNS)}); it has "
-                        f"{', '.join(record)}."
-                    )
-                self._known[(table.parent / file).resolve()] = _side_car(record)
+                    faults.append(f"row {number}: it names no file")
+                    continue
+                key = _key(self._place(table, file))
+                known = self._rows.get(key)
+                new = _Row(table, number, file, _side_car(row))
+            except (OSError, ValueError) as error:
+                faults.append(f"row {number}: {error}")
+                continue
+            usable += 1
+            if known is not None and known.table == table and known.side_car != new.side_car:
+                faults.append(f"row {number}: {file} stands in row {known.number} with other words, which are kept")
+                continue
+            self._rows[key] = new
+        if faults and not usable:
+            raise ValueError(f"no row of it can be used; {faults[0]}")
+        if faults:
+            more = [f"and {len(faults) - _NAMED_ROWS} more rows"] if len(faults) > _NAMED_ROWS else []
+            self.faults[table] = [*faults[:_NAMED_ROWS], *more]
+
+    @staticmethod
+    def _place(table: Path, file: str) -> Path:
+        path = table.parent / file
+        return table.parent / file.replace("\\", "/") if "\\" in file and not path.exists() else path
+
+    def unmatched(self, media: Iterable[Medium]) -> dict[Path, list[str]]:
+        """Return, per table, the files of rows that belong to none of the media."""
+        used = {key for medium in media if medium.part is None for key in _keys(medium)}
+        missing: dict[Path, list[str]] = {}
+        for key, row in self._rows.items():
+            if key not in used:
+                missing.setdefault(row.table, []).append(row.file)
+        return missing
 
     def of(self, medium: Medium) -> SideCar:
         """Return what stands beside a medium.
@@ -65,54 +130,56 @@ class SideCars:
         """
         if medium.part is not None:
             return _side_car({str(key).lower(): value for key, value in medium.told.items()})
+        found = next((self._rows[key].side_car for key in _keys(medium) if key in self._rows), SideCar())
         first = medium.files[0]
-        candidates = (first.parent, first) if medium.kind == "sequence" else (first,)
-        found = next((self._known[path.resolve()] for path in candidates if path.resolve() in self._known), SideCar())
         base = first.parent.with_name(first.parent.name + ".x") if medium.kind == "sequence" else first
-        as_json, as_text = base.with_suffix(".json"), base.with_suffix(".txt")
-        if as_json.is_file():
-            record = json.loads(as_json.read_text(encoding="utf-8"))
+        if (path := self._find(base.with_suffix(".json"))) is not None:
+            record = parse_json(decode_text(path.read_bytes()))
             if not isinstance(record, dict):
-                raise ValueError(f"{as_json.name} holds no object with a caption")
+                raise ValueError(f"{path.name} holds no object with a caption")
             own = _side_car({str(key).lower(): value for key, value in record.items()})
             licence = found.licence if own.licence == "unknown" else own.licence
             found = SideCar(own.caption or found.caption, licence)
-        if as_text.is_file():
-            found = SideCar(_one_line(as_text.read_text(encoding="utf-8")), found.licence)
+        if (path := self._find(base.with_suffix(".txt"))) is not None:
+            found = SideCar(_one_line(decode_text(path.read_bytes())), found.licence)
         return found
 
+    def _find(self, path: Path) -> Path | None:
+        return path if path.is_file() else self._beside.get(_key(path))
 
-def _records(table: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield the lines of a table with lower-case column names."""
-    try:
-        if table.suffix.lower() == ".parquet":
-            import pyarrow.parquet
 
-            lines: Sequence[Mapping[str, Any]] = pyarrow.parquet.read_table(table).to_pylist()
-        elif table.suffix.lower() == ".jsonl":
-            text = table.read_text(encoding="utf-8")
-            lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-        else:
-            with open(table, encoding="utf-8", newline="") as file:
-                lines = list(csv.DictReader(file, delimiter="\t" if table.suffix.lower() == ".tsv" else ","))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the table {table}: {error}") from error
-    for line in lines:
-        yield {str(key).strip().lower(): value for key, value in line.items() if key is not None}
+def _keys(medium: Medium) -> list[str]:
+    first = medium.files[0]
+    return [_key(path) for path in ((first.parent, first) if medium.kind == "sequence" else (first,))]
+
+
+def _key(path: Path) -> str:
+    return unicodedata.normalize("NFC", str(path.resolve()))
 
 
 def _side_car(record: Mapping[str, Any]) -> SideCar:
     caption, licence = _first(record, _CAPTION_COLUMNS), _first(record, _LICENCE_COLUMNS)
-    return SideCar(_one_line(caption or ""), licence or "unknown")
+    return SideCar(_one_line(caption or ""), _one_line(licence or "unknown"))
 
 
 def _first(record: Mapping[str, Any], names: Sequence[str]) -> str | None:
     for name in names:
         value = record.get(name)
-        if value is not None and str(value).strip():
+        if value is None or (isinstance(value, float) and math.isnan(value)):  # how pandas writes an empty cell
+            continue
+        if not isinstance(value, str | int | float):
+            raise ValueError(f"'{name}' holds no text but a {type(value).__name__}")
+        if str(value).strip():
             return str(value).strip()
     return None
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return a text on one line.
+
+    Raises:
+        ValueError: it holds half of a surrogate pair, which no file can hold.
+    """
+    line = " ".join(text.split())
+    line.encode()
+    return line

@@ -1,11 +1,14 @@
 """A stream of frames at any times to windows of equally spaced frames, each inside one shot."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
+
+from physics_data.core.video import TimedFrame, sample_frames
 
 _DARK = 16.0
 _STILL_LEVELS = 12.0
@@ -13,13 +16,19 @@ _STILL_SHARE = 0.004
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Brightness of red, green and blue. Source: ITU-R BT.601."""
 
+_NOISE = 6
+"""Grey levels by which a pixel may differ between two frames of a picture that is shown again."""
+
+_PADDED = 5
+"""Frames before and after that tell a repeated frame from rest: 12 Hz padded to 60 Hz repeats four times."""
+
 
 @dataclass(frozen=True)
 class Window:
     """A stretch of one shot, resampled.
 
-    start_seconds is the time of its first frame; repeats counts frames that show the same source frame as the one
-    before, because the source is slower than the window.
+    start_seconds is the time of its first frame; repeats counts frames that show the same as the one before, because
+    the source is slower than the window or was padded to its rate.
     """
 
     start_seconds: float
@@ -42,61 +51,54 @@ class Window:
         return "still" if (swing >= _STILL_LEVELS).mean() < _STILL_SHARE else None
 
 
-def cut_windows(
-    shots: Iterator[tuple[int, float, UInt8[np.ndarray, "h w 3"]]], num_frames: int, frame_rate: float
-) -> Iterator[Window]:
+def cut_windows(shots: Iterator[tuple[int, TimedFrame]], num_frames: int, frame_rate: float) -> Iterator[Window]:
     """Yield the windows of a video one after the other, without overlap.
 
-    Frame n of a shot's grid is the source frame nearest to (start of the shot) + n / frame_rate by presentation time,
-    the earlier of two that are equally near. What is left of a shot at its end and fills no window is not used.
+    Frame n of a shot's grid is the frame that ``sample_frames`` takes at (start of the shot) + n / frame_rate. A
+    stretch in which nothing is shown, or one picture for longer than two windows, ends a shot. What is left of a shot
+    at its end and fills no window is not used.
 
     Units:
         frame_rate:  Hz
     """
-    for shot in _by_shot(shots):
+    for shot in _by_shot(shots, 2 * num_frames / frame_rate):
+        first = next(shot)
         pictures: list[np.ndarray] = []
         sources: list[int] = []
-        start = 0.0
-        for moment, source, rgb in _resample(shot, frame_rate):
-            if not pictures:
-                start = moment
-            pictures.append(rgb)
+        for count, (source, frame) in enumerate(sample_frames(itertools.chain([first], shot), frame_rate), start=1):
+            pictures.append(frame.rgb)
             sources.append(source)
             if len(pictures) == num_frames:
-                repeats = sum(a == b for a, b in itertools.pairwise(sources))
-                yield Window(start, np.stack(pictures), repeats)
+                rgb = np.stack(pictures)
+                again = padding(rgb) | (np.diff(sources, prepend=-1) == 0)
+                yield Window(first.seconds + (count - num_frames) / frame_rate, rgb, int(again.sum()))
                 pictures, sources = [], []
 
 
-def _by_shot(
-    shots: Iterator[tuple[int, float, UInt8[np.ndarray, "h w 3"]]],
-) -> Iterator[Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]]:
-    following = next(shots, None)
+def padding(rgb: UInt8[np.ndarray, "t h w 3"]) -> Bool[np.ndarray, "t"]:
+    """Return which frames only repeat the one before, as in video that was padded to a higher rate.
 
-    def one_shot() -> Iterator[tuple[float, np.ndarray]]:
-        nonlocal following
-        assert following is not None
-        number = following[0]
-        while following is not None and following[0] == number:
-            yield following[1], following[2]
-            following = next(shots, None)
+    Such a frame changes by less than 15 % of what changes within five frames both before and after it; coding and
+    noise keep repeats from being exact. Rest at the start or the end is no padding.
+    """
+    again = np.zeros(len(rgb), dtype=bool)
+    change = np.zeros(max(len(rgb) - 1, 0))
+    for number, (before, after) in enumerate(itertools.pairwise(rgb)):
+        difference = np.maximum(before, after) - np.minimum(before, after)
+        change[number] = (np.maximum(difference, _NOISE) - _NOISE).mean()
+    for number, value in enumerate(change):
+        around = change[max(0, number - _PADDED) : number], change[number + 1 : number + 1 + _PADDED]
+        again[number + 1] = value < 0.15 * min(part.max(initial=0.0) for part in around)
+    return again
 
-    while following is not None:
-        yield one_shot()
 
+def _by_shot(shots: Iterator[tuple[int, TimedFrame]], longest: float) -> Iterator[Iterator[TimedFrame]]:
+    def numbered() -> Iterator[tuple[int, TimedFrame]]:
+        part, shot_before, end = 0, None, 0.0
+        for shot, frame in shots:
+            part += shot_before is not None and (shot != shot_before or frame.seconds > end + 1e-6)
+            shot_before, end = shot, min(frame.end, frame.seconds + longest)
+            yield part, dataclasses.replace(frame, end=end)
 
-def _resample(
-    frames: Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]], frame_rate: float
-) -> Iterator[tuple[float, int, UInt8[np.ndarray, "h w 3"]]]:
-    """Yield (grid time, number of the source frame, rgb) for each grid time up to the last frame."""
-    start, held = next(frames)
-    earlier, count, source = start, 0, 0
-    for source, (moment, rgb) in enumerate(frames, start=1):
-        middle = 0.5 * (earlier + moment) + 1e-9
-        while start + count / frame_rate <= middle:
-            yield start + count / frame_rate, source - 1, held
-            count += 1
-        earlier, held = moment, rgb
-    while start + count / frame_rate <= earlier + 1e-9:
-        yield start + count / frame_rate, source, held
-        count += 1
+    for _, group in itertools.groupby(numbered(), key=lambda pair: pair[0]):
+        yield (frame for _, frame in group)

@@ -12,9 +12,11 @@ from PIL import Image
 from physics_data.core.clip import FootageMeasures
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
-from physics_data.core.video import write_video
+from physics_data.core.video import iterate_frames, write_video
 from worldsim.data.footage import media as module
 from worldsim.data.footage.ingest import FileReport, IngestConfig, ingest
+from worldsim.data.footage.shots import split_shots
+from worldsim.data.footage.windows import cut_windows
 
 CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_share=0.0)
 FOOTAGE = Path(os.environ.get("WORLDSIM_FOOTAGE", Path(__file__).parents[5] / "shared" / "footage"))
@@ -80,8 +82,7 @@ def test_gif_delays_of_their_own_are_kept(tmp_path: Path) -> None:
     pictures[0].save(tmp_path / "in" / "a.gif", save_all=True, append_images=pictures[1:], duration=delays)
     ingest([tmp_path / "in"], tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "max_repeated_share": 1.0}))
     clip = ShardDataset(tmp_path / "out").load(0)
-    moments = np.cumsum([0, *delays[:-1]]) / 1000
-    expected = [int(np.abs(moments - n / 8).argmin()) for n in range(5)]
+    expected = [0, 2, 2, 4, 6]  # frames begin at 0, 30, 90, 340, 380, 420, 510 ms; shown at 0, 125, 250, 375, 500 ms
     assert frame_numbers(clip.rgb) == pytest.approx(expected, abs=0.6)
 
 
@@ -121,13 +122,13 @@ def test_flaws_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     write_video(folder / "black.mp4", np.zeros((12, 48, 64, 3), dtype=np.uint8), 8.0)
     write_video(folder / "still.mp4", np.full((12, 48, 64, 3), 99, dtype=np.uint8), 8.0)
-    write_video(folder / "slow.mp4", ramp(8), 3.0)
+    write_video(folder / "slow.mp4", ramp(8), 3.0)  # shown for 8 / 3 s: 21 frames at 8 Hz
     write_video(folder / "short.mp4", ramp(3), 8.0)
     write_video(folder / "good.mp4", ramp(22), 8.0)
     reports = by_file(ingest([folder], tmp_path / "out", CONFIG))
     assert reports["black.mp4"].dropped == {"black": 2}
     assert reports["still.mp4"].dropped == {"still": 2}
-    assert reports["slow.mp4"].dropped == {"slow_source": 3}
+    assert reports["slow.mp4"].dropped == {"slow_source": 4}
     assert (reports["short.mp4"].windows, reports["short.mp4"].dropped) == (0, {})
     assert (reports["good.mp4"].windows, reports["good.mp4"].dropped) == (4, {})
 
@@ -180,12 +181,12 @@ def test_a_second_run_makes_nothing_and_gives_the_same_bytes(tmp_path: Path, mon
     calls = 0
     original = module.iterate_frames
 
-    def stop_at_the_third(path: Path):
+    def stop_at_the_third(path: Path, **options):
         nonlocal calls
         calls += 1
         if calls == 3:
             raise KeyboardInterrupt
-        return original(path)
+        return original(path, **options)
 
     monkeypatch.setattr(module, "iterate_frames", stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
@@ -306,3 +307,44 @@ def test_each_limit_has_its_reason(field: str, limit: str, reason: str) -> None:
     over = FootageMeasures(**{**fine, field: getattr(CONFIG, limit) + 0.01})
     assert CONFIG.flaw(over) == reason
     assert IngestConfig(**{**CONFIG.model_dump(), limit: 1.0}).flaw(over) is None
+
+
+def test_what_is_left_out_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write_video(folder / "long.mp4", ramp(30), 8.0)
+    (folder / "metadata.csv").write_text("file,text\nlong.mp4,a block\nmissing.mp4,a ball\nlong.mp4,a, b\n")
+    limited = IngestConfig(**{**CONFIG.model_dump(), "max_frames_per_file": 12})
+    reports = by_file(ingest([folder], tmp_path / "out", limited))
+    assert reports["long.mp4"].windows == 2 and "only its first 12 frames" in reports["long.mp4"].notes[0]
+    table = reports[str(folder / "metadata.csv")]
+    assert table.is_table and "row 4" in table.notes[0] and "missing.mp4" in table.notes[1]
+    small = IngestConfig(**{**CONFIG.model_dump(), "max_pixels": 48 * 64 - 1})
+    with pytest.raises(DataError, match="million pixels"):
+        ingest([folder], tmp_path / "small", small)
+
+
+def test_an_unexpected_fault_of_one_file_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "in" / "a.mp4", ramp(12), 8.0)
+    write_video(tmp_path / "in" / "b.mp4", ramp(20)[8:], 8.0)
+    original = module.iterate_frames
+
+    def fails(path: Path, **options):
+        if path.name == "a.mp4":
+            raise ZeroDivisionError("division by zero")
+        return original(path, **options)
+
+    monkeypatch.setattr(module, "iterate_frames", fails)
+    reports = by_file(ingest([tmp_path / "in"], tmp_path / "out", CONFIG))
+    assert reports["a.mp4"].error == "it fails with ZeroDivisionError: division by zero"
+    assert reports["b.mp4"].windows == 2
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov", ".gif"])
+@pytest.mark.parametrize(("count", "rate"), [(17, 30), (17, 24), (33, 30), (49, 30), (17, 60), (17, 25), (51, 16)])
+def test_a_clip_of_so_many_frames_is_one_window_of_them(tmp_path: Path, suffix: str, count: int, rate: int) -> None:
+    """Containers round time stamps to 1 or 10 ms; that costs no frame."""
+    write_video(tmp_path / f"a{suffix}", ramp(count), float(rate))
+    windows = list(cut_windows(split_shots(iterate_frames(tmp_path / f"a{suffix}")), count, float(rate)))
+    assert [len(window.rgb) for window in windows] == [count]

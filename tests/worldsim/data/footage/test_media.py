@@ -1,5 +1,6 @@
 """What is found in a folder, and how single pictures are decoded."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,8 @@ def test_numbered_pictures_are_a_sequence_in_the_order_of_their_numbers(tmp_path
         "film.mp4": "video",
     }
     frames = list(media["deep/shot_#.png"].frames(sequence_rate=4.0))
-    assert [seconds for seconds, _ in frames] == [n / 4 for n in range(8)]
-    assert [int(rgb[0, 0, 0]) for _, rgb in frames] == list(range(9, 17))
+    assert [(frame.seconds, frame.end) for frame in frames] == [(n / 4, (n + 1) / 4) for n in range(8)]
+    assert [int(frame.rgb[0, 0, 0]) for frame in frames] == list(range(9, 17))
 
 
 def test_several_folders_are_told_apart_by_name(tmp_path: Path) -> None:
@@ -83,3 +84,78 @@ def test_a_truncated_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-4000])
     with pytest.raises(VideoError, match=r"a\.png as a picture"):
         read_picture(tmp_path / "a.png")
+
+
+def photo(rng: np.random.Generator) -> np.ndarray:
+    return np.kron(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((16, 16, 1), np.uint8))
+
+
+@pytest.mark.parametrize("name", ["IMG_{:04d}.jpg", "DSC{:05d}.JPG", "holiday ({}).png", "P10100{:02d}.webp"])
+def test_numbered_photos_are_stills(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(1, 13):
+        save(tmp_path / name.format(number), photo(rng))
+    assert {medium.kind for medium in find_media([tmp_path])} == {"still"}
+    assert [medium.kind for medium in find_media([tmp_path], "sequence")] == (
+        ["still"] * 12 if ")" in name else ["sequence"]
+    )
+
+
+@pytest.mark.parametrize("name", ["IMG_{:04d}.jpg", "{}.png", "render.{:04d}.png"])
+def test_numbered_frames_are_a_video_whatever_they_are_called(tmp_path: Path, name: str) -> None:
+    wide = np.concatenate([photo(np.random.default_rng(n)) for n in range(3)], axis=1)
+    for number in range(1, 25):
+        save(tmp_path / name.format(number), wide[:, 6 * number : 6 * number + 128])
+    assert [medium.kind for medium in find_media([tmp_path])] == ["sequence"]
+    assert {medium.kind for medium in find_media([tmp_path], "stills")} == {"still"}
+
+
+def test_photos_of_other_shapes_are_stills(tmp_path: Path) -> None:
+    for number in range(12):
+        save(tmp_path / f"x_{number}.png", grey(90, *((8, 12) if number % 3 else (12, 8))))
+    assert {medium.kind for medium in find_media([tmp_path])} == {"still"}
+
+
+def test_missing_numbers_of_a_sequence_keep_their_time(tmp_path: Path) -> None:
+    for number in (*range(1, 11), *range(21, 31)):
+        save(tmp_path / f"frame_{number:03d}.png", grey(number))
+    frames = list(find_media([tmp_path])[0].frames(24.0))
+    assert frames[10].seconds == pytest.approx(20 / 24) and frames[9].end == pytest.approx(10 / 24)
+
+
+def test_a_damaged_picture_of_a_sequence_is_a_gap_with_a_name(tmp_path: Path) -> None:
+    for number in range(10):
+        save(tmp_path / f"frame_{number}.png", grey(number))
+    (tmp_path / "frame_4.png").write_bytes(b"nothing")
+    notes: list[str] = []
+    frames = list(find_media([tmp_path])[0].frames(10.0, notes=notes))
+    assert [round(10 * frame.seconds) for frame in frames] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert len(notes) == 1 and "frame_4.png" in notes[0]
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png", ".avif"])
+def test_animated_pictures_are_videos(tmp_path: Path, suffix: str) -> None:
+    frames = [Image.fromarray(grey(40 * n, 16, 24)) for n in range(1, 6)]
+    frames[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=frames[1:], duration=[100, 100, 300, 100, 100])
+    frames[0].save(tmp_path / f"b{suffix}")
+    kinds = {medium.name: medium for medium in find_media([tmp_path])}
+    assert {name: medium.kind for name, medium in kinds.items()} == {f"a{suffix}": "video", f"b{suffix}": "still"}
+    read = list(kinds[f"a{suffix}"].frames(24.0))
+    np.testing.assert_allclose([frame.seconds for frame in read], [0, 0.1, 0.2, 0.5, 0.6], atol=1e-3)
+    np.testing.assert_allclose([frame.rgb.mean() for frame in read], [40, 80, 120, 160, 200], atol=3)
+
+
+def test_pages_and_huge_pictures_are_refused_by_name(tmp_path: Path) -> None:
+    page = Image.fromarray(grey(9))
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
+    with pytest.raises(VideoError, match=r"a\.tif has 2 pages"):
+        read_picture(tmp_path / "a.tif")
+    with pytest.raises(VideoError, match="at most 0 million"):
+        read_picture(tmp_path / "a.tif", max_pixels=50)
+
+
+def test_names_that_are_no_utf8_are_read(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    save(path, grey(7))
+    (medium,) = find_media([tmp_path])
+    assert medium.name == "caf�.png" and next(medium.frames(1.0)).rgb[0, 0, 0] == 7

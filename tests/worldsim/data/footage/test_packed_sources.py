@@ -18,6 +18,8 @@ from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.video import write_video
 from worldsim.data.footage.fetch import expand_braces, fetch
 from worldsim.data.footage.ingest import IngestConfig, ingest
+from worldsim.data.footage.media import find_media
+from worldsim.data.footage.sidecars import SideCars
 
 CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_share=0.0)
 
@@ -165,3 +167,76 @@ def test_what_is_no_source_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(ConfigError, match=r"pip install 'worldsim\[hf\]'"):
         fetch(["hf:someone/videos"], tmp_path)
+
+
+def captions(path: Path) -> dict[str, str]:
+    return {m.name.partition("/")[2]: SideCars([]).of(m).caption for m in find_media([path]) if m.fault is None}
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ({"Track 2.0 (red).txt": b"red", "Track 2.1 (blue).txt": b"blue"}, ["red", "blue"]),
+        ({"Track 2.0 (red).json": b'{"text": "red"}', "Track 2.1 (blue).txt": b"blue"}, ["red", "blue"]),
+        ({"Track 2.1 (blue).txt": b"blue"}, ["", "blue"]),  # it is the other's
+        ({"Track 2.txt": b"both", "Track 2.1 (blue).txt": b"blue"}, ["both", "blue"]),
+        ({"Track 2.txt": b"both"}, ["both", "both"]),  # as in WebDataset
+        ({"Track 2.caption.txt": b"both"}, ["both", "both"]),
+        ({"sub/Track 2.0 (red).txt": b"of another folder"}, ["", ""]),
+    ],
+)
+def test_dotted_names_keep_their_captions(tmp_path: Path, texts: dict[str, bytes], expected: list[str]) -> None:
+    media = {"Track 2.0 (red).mp4": b"1", "Track 2.1 (blue).mp4": b"2"}
+    for order in (media | texts, texts | media):
+        path = write_tar(tmp_path / "a.tar", order)
+        assert captions(path) == dict(zip(media, expected, strict=True))
+
+
+def test_a_caption_that_may_be_of_two_texts_is_a_named_clash(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {"x.1.mp4": b"1", "x.a.txt": b"one", "x.b.txt": b"two"})
+    assert captions(path) == {"x.1.mp4": ""}
+    (fault,) = [medium for medium in find_media([path]) if medium.fault]
+    assert fault.name == "a.tar/x.1.mp4" and "x.a, x.b may all be meant" in str(fault.fault)
+
+
+def test_a_bad_text_in_a_tar_is_named_and_the_rest_read(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {"a.mp4": b"1", "a.json": b"{", "b.mp4": b"2", "b.txt": b"\xff\xfeb\0"})
+    assert captions(path) == {"a.mp4": "", "b.mp4": "b"}
+    (fault,) = [medium for medium in find_media([path]) if medium.fault]
+    assert fault.name == "a.tar/a.json" and "cannot be read as a caption" in str(fault.fault)
+
+
+@pytest.mark.parametrize("damage", ["header", "closing blocks", "member boundary"])
+def test_a_tar_that_ends_early_is_named(tmp_path: Path, damage: str) -> None:
+    path = write_tar(tmp_path / "a.tar", {f"{number}.mp4": bytes([number]) * 100 for number in range(4)})
+    data = bytearray(path.read_bytes())
+    if damage == "header":
+        data[2 * 1024 + 3] ^= 1  # the name of the third member: its checksum fails
+    else:
+        del data[(4 if damage == "closing blocks" else 2) * 1024 :]
+    path.write_bytes(data)
+    media = find_media([path])
+    assert [medium.fault for medium in media if medium.fault and "damaged" in medium.fault]
+    assert len(captions(path)) == (4 if damage == "closing blocks" else 2)
+
+
+def test_empty_cells_are_named(tmp_path: Path, members: dict[str, bytes]) -> None:
+    cells = [{"bytes": members["set/0.mp4"], "path": "0.mp4"}, {"bytes": None, "path": "elsewhere.mp4"}]
+    pq.write_table(pa.table({"video": cells}), tmp_path / "a.parquet")
+    faults = [medium.fault for medium in find_media([tmp_path / "a.parquet"])]
+    assert faults.count(None) == 1 and "its cell is empty" in str(faults)
+
+
+def test_animations_inside_tars_are_videos(tmp_path: Path) -> None:
+    frames = [Image.fromarray(sliding(0)[n]) for n in range(12)]
+    data = io.BytesIO()
+    frames[0].save(data, "WEBP", save_all=True, append_images=frames[1:], duration=125, lossless=True)
+    path = write_tar(tmp_path / "a.tar", {"a.webp": data.getvalue()})
+    (report,) = ingest([path], tmp_path / "out", CONFIG)
+    assert report.windows == 2
+
+
+@pytest.mark.parametrize("name", ["x{1,2}", "a{000..002}", "plain"])
+def test_a_folder_of_any_name_is_a_source(tmp_path: Path, name: str) -> None:
+    write_video(tmp_path / name / "a.mp4", sliding(0), 8.0)
+    assert ingest([str(tmp_path / name)], tmp_path / "out", CONFIG)[0].windows == 2

@@ -1,0 +1,126 @@
+"""Where and when things happen in the wide layout, and how fast: drawn in metres and seconds, not in clip lengths.
+
+A body that crosses the picture starts on the side it comes from, so start and velocity can never be independent. The
+draws here keep their correlation low: events lie anywhere in the picture, only a part of a way needs to be seen, and
+many ways lead towards or away from the camera. ``pipeline.biases`` measures what is left of it.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from physics_data.core.scene import Quaternion, Vector3
+from physics_data.scenarios.settings import SceneSettings
+
+HALF_VIEW = 1.6
+"""Half the width of the plane y = 0 in which things are placed, m; the default camera shows about 2 m."""
+
+SEEN_SHARE = 0.4
+"""Share of a way that lies in the picture, counted from its start; the rest may lead out of it."""
+
+DEPTHS = (-0.3, 1.0)
+"""Where things happen across the plane of the picture, y, m."""
+
+REFERENCE_SECONDS = 1.0
+"""Time in which a body goes a way that scenarios draw in metres, s: what takes the whole clip in the centred layout."""
+
+FEWEST_FRAMES = 3
+"""Frame intervals before an event, so that the motion before it can be seen."""
+
+HEAD_ON_SPEEDS = (0.7, 2.0)
+"""Of the first of two bodies that meet head-on, m/s."""
+
+
+class Meeting(NamedTuple):
+    """Where and when two bodies meet, and how the first one comes there.
+
+    place: m, x and y of the point in which they touch; direction: of the first body's velocity, unit vector;
+    seconds: of its way; speed: m/s
+    """
+
+    place: Float[np.ndarray, "2"]
+    direction: Float[np.ndarray, "2"]
+    seconds: float
+    speed: float
+
+
+def start_across(rng: np.random.Generator, way: float, half_view: float = HALF_VIEW) -> float:
+    """Draw where a body with a way along x (m, signed) starts, m: its first ``SEEN_SHARE`` is in the picture."""
+    seen = SEEN_SHARE * way
+    low, high = -half_view - min(seen, 0.0), half_view - max(seen, 0.0)
+    return float(rng.uniform(low, high)) if low < high else 0.5 * (low + high)
+
+
+def shift_ahead(rng: np.random.Generator, side: float) -> float:
+    """Draw how far (m, along x) an event lies towards the side a body moves to, so that it starts farther inside."""
+    return side * float(rng.uniform(-0.3, 0.9))
+
+
+def speed_within(speed: float, settings: SceneSettings, half_view: float = HALF_VIEW) -> float:
+    """Return a speed (m/s), lowered where the clip is so long that less than ``SEEN_SHARE`` of the way can be seen."""
+    return min(speed, 2.0 * half_view / (SEEN_SHARE * settings.duration))
+
+
+def draw_heading(rng: np.random.Generator, most: float = 50.0) -> Float[np.ndarray, "2"]:
+    """Draw a unit vector on the floor to the left or right, up to ``most`` degrees towards or away from the camera."""
+    side = -1.0 if rng.random() < 0.5 else 1.0
+    angle = math.radians(rng.uniform(-most, most))
+    return np.array([side * math.cos(angle), math.sin(angle)])
+
+
+def draw_meeting(
+    rng: np.random.Generator, settings: SceneSettings, speeds: tuple[float, float], reach: float
+) -> Meeting:
+    """Draw where and when two bodies meet.
+
+    The time is drawn up to six tenths of the clip, as far as the way fits into the picture; the speed (m/s) does
+    not depend on the length of the clip, unless the clip is so short that the way before the meeting does not fit.
+
+    Units:
+        reach:  m, from the first body's middle to the point of contact
+    """
+    # Farther ahead than behind the middle: else all bodies would start at the edge that they come from.
+    direction, speed = draw_heading(rng, 65.0), float(rng.uniform(*speeds))
+    side = math.copysign(1.0, direction[0])
+    x = side * float(rng.uniform(-0.7, 1.4))
+    room = (HALF_VIEW + side * x) / abs(direction[0]) - reach
+    earliest = FEWEST_FRAMES / settings.frame_rate
+    latest = max(earliest, min(0.6 * settings.duration, room / speed))
+    seconds = float(rng.uniform(earliest, latest))
+    return Meeting(np.array([x, float(rng.uniform(*DEPTHS))]), direction, seconds, min(speed, room / seconds))
+
+
+def draw_head_on(
+    rng: np.random.Generator, settings: SceneSettings, reach: float
+) -> tuple[float, Float[np.ndarray, "2"], Float[np.ndarray, "2"], list[float]]:
+    """Draw a head-on meeting of two bodies; in six of ten scenes the second one rests.
+
+    Returns the time of the meeting (s), its place (m, x and y), the direction of the first body, and both ways (m).
+
+    Units:
+        reach:  m, from the first body's middle to the point of contact
+    """
+    meeting = draw_meeting(rng, settings, HEAD_ON_SPEEDS, reach)
+    travels = [meeting.speed * meeting.seconds, 0.0]
+    if rng.random() < 0.4:
+        room = HALF_VIEW - math.copysign(1.0, meeting.direction[0]) * float(meeting.place[0]) - reach
+        travels[1] = max(min(float(rng.uniform(0.3, 1.2)) * meeting.seconds, room), 0.1)
+    return meeting.seconds, meeting.place, meeting.direction, travels
+
+
+def on_floor(place: Float[np.ndarray, "2"], height: float) -> Vector3:
+    """Return a point (m) over a place on the floor, also a velocity with its vertical part."""
+    return (float(place[0]), float(place[1]), height)
+
+
+def rolling_spin(velocity: Float[np.ndarray, "2"], radius: float) -> Vector3:
+    """Return the angular velocity (rad/s) of a ball that rolls with a velocity (m/s): ω = ẑ × v / r."""
+    return (-float(velocity[1]) / radius, float(velocity[0]) / radius, 0.0)
+
+
+def facing(direction: Float[np.ndarray, "2"]) -> Quaternion:
+    """Return the turn about the vertical that brings a body's x axis along a direction on the floor."""
+    turn = 0.5 * math.atan2(float(direction[1]), float(direction[0]))
+    return (math.cos(turn), 0.0, 0.0, math.sin(turn))

@@ -1,0 +1,408 @@
+"""Training of a public video model on our mixture: a low-rank adapter, or all weights."""
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from rich.progress import Progress
+from torch import nn
+
+from physics_data.core.atomic import write_text
+from physics_data.core.errors import ConfigError, DataError
+from physics_data.core.program import messages
+from physics_data.core.provenance import sha256_of
+from physics_data.core.seeding import step_seed
+from physics_data.core.sheets import contact_sheet
+from worldsim.cards import CARD_NAME
+from worldsim.config import TrainConfig
+from worldsim.data.collate import to_rgb
+from worldsim.data.latent_labels import labels_read_for, stack_latent_labels
+from worldsim.data.loading import held_out, open_mixture
+from worldsim.data.sources import ClipSource, ShardSource
+from worldsim.diffusion import TimeSampling, sample_t
+from worldsim.families.adapters import add_adapter, save_adapter
+from worldsim.families.diffusers_generator import DiffusersGenerator
+from worldsim.generator import Conditions, Sampling, VideoGenerator
+from worldsim.losses.denoising import instance_weight
+from worldsim.losses.flow_matching import FlowMatching
+from worldsim.losses.part import WHOLE, Part
+from worldsim.training.family_cache import (
+    TensorCache,
+    contact_frames,
+    encoded_clip,
+    image_of,
+    labels_of,
+    parts_digest,
+)
+from worldsim.training.family_config import FamilyTrainConfig
+
+FULL_FORMAT = "worldsim.family/1"
+_DRAWS = 100
+"""Draws of t, at most, until all are in the range of the experts that are trained."""
+
+
+class TrainedWeights(nn.Module):
+    """The weights that training changes, shared with the networks that hold them.
+
+    The loop averages, stores and exports these alone; the frozen base is neither copied nor stored.
+    """
+
+    def __init__(self, networks: dict[str, nn.Module]) -> None:
+        """Take all weights of the networks that have gradients."""
+        super().__init__()
+        for name, network in networks.items():
+            for key, weight in network.named_parameters():
+                if weight.requires_grad:
+                    self.register_parameter(f"{name}/{key}".replace(".", "/"), weight)
+
+
+@dataclass(frozen=True)
+class FamilyBatch:
+    """One batch. position_weight, frame_weight: how much latent positions and frames count, None = all the same."""
+
+    latents: Float[torch.Tensor, "b c t h w"]
+    conditions: Conditions
+    position_weight: Float[torch.Tensor, "b t h w"] | None = None
+    frame_weight: Float[torch.Tensor, "b t"] | None = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One clip that is not trained on."""
+
+    source: str
+    scenario: str
+    batch: FamilyBatch
+
+
+class FamilyTask:
+    """A public model (Wan, LTX, CogVideoX, HunyuanVideo): noise to latents, told in words and by given frames."""
+
+    name: ClassVar[str] = "family"
+    shares_batches = True
+    config_schema: ClassVar[type[TrainConfig]] = FamilyTrainConfig
+
+    def __init__(self, config: FamilyTrainConfig, device: torch.device) -> None:
+        """Load the networks, put the adapter on, and check that clips fit.
+
+        Raises:
+            CheckpointError: no diffusers folder there, or a damaged one.
+            ConfigError: no layer matches the adapter's targets.
+            DataError: a clip has another size, rate or length than the config or the family takes.
+        """
+        self.config, self.device = config, device
+        dtype = torch.bfloat16 if config.weights == "bf16" else torch.float32
+        generator = VideoGenerator.from_pretrained(config.base, dtype=dtype, device=device)
+        if not isinstance(generator, DiffusersGenerator):
+            raise ConfigError(f"base {config.base} is no diffusers folder; train the built-in model with task: dit.")
+        self.generator = generator
+        if config.adapter is None:
+            for network in generator.networks.values():
+                network.requires_grad_(True)
+        else:
+            for name, layers in add_adapter(generator, config.adapter).items():
+                messages.print(f"{name}: an adapter on {len(layers)} layers, {layers[0]} to {layers[-1]}")
+        for network in generator.networks.values():
+            if config.hardware.recompute:
+                network.enable_gradient_checkpointing()  # pyright: ignore[reportCallIssue]
+        self.model: nn.Module = TrainedWeights(generator.networks)
+        self._groups = config.loss.label_groups
+        data = config.data
+        if self._groups:
+            data = data.model_copy(update={"labels": labels_read_for(self._groups)})
+        self._data = data
+        self._shape = generator.latent_shape(data.num_frames, data.height, data.width)
+        self.mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+        for source in self.mixture.sources:
+            self._check_length(source)
+        self._time = config.loss.time or TimeSampling(
+            distribution="uniform", shift=generator.training_shift(self._shape)
+        )
+        self._ranges = self._trained_ranges()
+        self._vae_digest = parts_digest(generator, "vae", "image_encoder", "image_processor", "feature_extractor")
+        self._text_digest = parts_digest(generator, *generator.text_parts)
+        self._held_out: list[HeldOut] | None = None
+
+    def prepare(self, progress: Progress) -> None:
+        """Encode all clips and captions that are not stored yet; then VAE and text encoders leave the memory."""
+        sources = list(self.mixture.sources)
+        if self.config.report.validate_every is not None:
+            sources += held_out(self._data)
+        captions = {""}
+        for source in sources:
+            assert isinstance(source, ShardSource)
+            cache = self._clips(source)
+            bar = progress.add_task(f"encode {source.name}", total=len(source), note="")
+            for position, row in enumerate(source.rows):
+                captions.add(row.caption)
+                if not cache.has(row.key):
+                    cache.put(row.key, encoded_clip(self.generator, source.load(position), self._groups))
+                progress.advance(bar)
+        bar = progress.add_task("encode captions", total=len(captions), note="")
+        for caption in sorted(captions):
+            if not self._texts.has(caption):
+                self._texts.put(caption, self._text(caption))
+            progress.advance(bar)
+        self._release()
+
+    def data_identity(self) -> dict[str, str]:
+        """Return source name → digest of all its clips, and the digests of the base's parts."""
+        found = {source.name: source.identity() for source in self.mixture.sources}
+        networks = parts_digest(self.generator, *self.generator.networks)
+        return {**found, "(vae)": self._vae_digest, "(text)": self._text_digest, "(networks)": networks}
+
+    def shares(self, num_steps: int) -> dict[str, float]:
+        """Return source name → share of the clips of the first ``num_steps`` batches."""
+        return self.mixture.seen_shares(num_steps, self.config.batch_size)
+
+    def batch(self, step: int) -> FamilyBatch:
+        """Return the encoded clips of a step."""
+        picks = self.mixture.batch(step, self.config.batch_size)
+        sources: Any = self.mixture.sources
+        return self._collated([(sources[source], position) for source, position in picks])
+
+    def loss(
+        self, model: TrainedWeights, batch: FamilyBatch, generator: torch.Generator, part: Part = WHOLE
+    ) -> dict[str, torch.Tensor]:
+        """Return the mean square error of the family's own target over the latent frames that are not given."""
+        settings, x0 = self.config.loss, batch.latents
+        count = len(x0)
+        t = self._draw_t(count, generator)
+        noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+        conditions = self._hidden(self._given(batch, generator), generator, settings.condition_dropout)
+        if self.config.adapter is not None and self.config.adapter.dropout:
+            torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator, device=x0.device)))
+        rows = torch.arange(part.rank, count, part.count, device=x0.device)
+        conditions, x0, noise, t = conditions.at(rows), x0[rows], noise[rows], t[rows]
+        samples = self.generator.training_target(x0, noise, t, conditions)
+        for network in self.generator.networks.values():
+            network.train()
+        prediction = self.generator.denoise(samples.x_t, t, conditions)
+        weight = samples.counts.to(x0)
+        if batch.frame_weight is not None:
+            weight = weight * batch.frame_weight[rows]
+        positions = None if batch.position_weight is None else batch.position_weight[rows]
+        return {"loss": FlowMatching()(prediction, samples.target, weight, positions)}
+
+    @torch.no_grad()
+    def pictures(self, model: TrainedWeights, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+        """Return videos sampled for the fixed prompts."""
+        shown, data = self.config.samples, self.config.data
+        if shown is None:
+            return {}
+        made = []
+        with self._with(model):
+            for number, prompt in enumerate(shown.prompts):
+                seed = torch.Generator().manual_seed(step_seed(self.config.seed, "picture", number))
+                video = self.generator.sample(
+                    [prompt],
+                    data.num_frames,
+                    data.height,
+                    data.width,
+                    generator=seed,
+                    frame_rate=data.frame_rate,
+                    sampling=Sampling(num_steps=shown.num_steps, guidance_scale=shown.guidance_scale),
+                )
+                made.append(to_rgb(video)[0])
+        self._release()
+        return {"prompts": contact_sheet(made, list(shown.prompts))}
+
+    @torch.no_grad()
+    def validate(self, model: TrainedWeights, progress: Progress) -> dict[str, float]:
+        """Return the error on held-out clips: over all, by source, by scenario, by noise level, by expert."""
+        if self._held_out is None:
+            self._held_out = self._open_held_out()
+        sums: dict[str, list[float]] = {}
+        with self._with(model):
+            for number, clip in enumerate(self._held_out):
+                x0 = clip.batch.latents
+                seed = torch.Generator(x0.device).manual_seed(step_seed(self.config.seed, "validation", number))
+                noise = torch.randn(x0.shape, generator=seed, device=x0.device)
+                for level in self.config.validation.levels:
+                    t = torch.full((1,), level, device=x0.device)
+                    samples = self.generator.training_target(x0, noise, t, clip.batch.conditions)
+                    prediction = self.generator.denoise(samples.x_t, t, clip.batch.conditions)
+                    error = float(FlowMatching()(prediction, samples.target, samples.counts.to(x0)))
+                    names = {"loss", clip.source, f"{clip.source}/{clip.scenario}", f"t={level:g}"}
+                    if len(self.generator.networks) > 1:
+                        names.add(self.generator.expert_of(level))
+                    for name in names:
+                        sums.setdefault(name, []).append(error)
+        return {name: sum(values) / len(values) for name, values in sorted(sums.items())}
+
+    def finish(self, model: TrainedWeights, progress: Progress) -> dict[str, float]:
+        """Return nothing; there is nothing to complete."""
+        return {}
+
+    def export(self, model: TrainedWeights, folder: Path, training: dict[str, Any]) -> None:
+        """Write the adapter, or the whole diffusers folder, with a card."""
+        data = self.config.data
+        clip = {name: getattr(data, name) for name in ("num_frames", "height", "width", "frame_rate")}
+        facts = {"base_folder": str(self.config.base), "clip": clip, **training}
+        with self._with(model):
+            if self.config.adapter is not None:
+                save_adapter(self.generator, folder, facts)
+                return
+            self.generator.save(folder)
+        paths = sorted(path for name in self.generator.networks for path in (folder / name).iterdir())
+        files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+        card = {"format": FULL_FORMAT, "kind": "family", "family": self.generator.family, **facts, "files": files}
+        write_text(folder / CARD_NAME, json.dumps(card, indent=1))
+
+    def _check_length(self, source: ClipSource) -> None:
+        for row in source.shapes:
+            if row.num_frames != self.config.data.num_frames:
+                raise DataError(
+                    f"clip '{row.key}' of {source.folder} has {row.num_frames} frames, data.num_frames is "
+                    f"{self.config.data.num_frames}; latents are made of whole clips, so make both equal."
+                )
+
+    def _trained_ranges(self) -> tuple[str, ...] | None:
+        """Return the experts that are trained, None if all are."""
+        chosen = None if self.config.adapter is None else self.config.adapter.networks
+        return None if chosen is None or set(chosen) == set(self.generator.networks) else chosen
+
+    def _draw_t(self, count: int, generator: torch.Generator) -> Float[torch.Tensor, "b"]:
+        """Draw t for each sample; where only one expert is trained, within its range."""
+        t = sample_t(count, self._time, generator, self.device)
+        for _ in range(_DRAWS):
+            outside = torch.tensor(
+                [self._ranges is not None and self.generator.expert_of(float(one)) not in self._ranges for one in t],
+                device=t.device,
+            )
+            if not outside.any():
+                return t
+            t = torch.where(outside, sample_t(count, self._time, generator, self.device), t)
+        raise ConfigError(
+            f"loss.time hardly draws noise levels of {', '.join(self._ranges or ())}; write another, e.g. "
+            "{distribution: uniform}."
+        )
+
+    def _given(self, batch: FamilyBatch, generator: torch.Generator) -> Conditions:
+        """Draw which samples are given their first latent frames, for families that keep them clean."""
+        told, x0, settings = batch.conditions, batch.latents, self.config.loss
+        if not self.generator.keeps_clean:
+            return told
+        most = min(settings.max_conditioning_latents, x0.shape[2] - 1)
+        if self.generator.max_given is not None:
+            most = min(most, (self.generator.max_given - 1) // self.generator.temporal_stride + 1)
+        if most < 1:
+            return told
+        least = min(settings.min_conditioning_latents, most)
+        count = torch.randint(least, most + 1, (len(x0),), generator=generator, device=x0.device)
+        chosen = torch.rand(len(x0), generator=generator, device=x0.device) < settings.image_to_video_probability
+        return Conditions(told.text, count * chosen, told.frame_rate, {"latents": x0})
+
+    def _hidden(self, conditions: Conditions, generator: torch.Generator, share: float) -> Conditions:
+        """Take the prompt of a share of the samples out: they get that of the empty prompt."""
+        count = len(conditions.num_given)
+        hidden = torch.rand(count, generator=generator, device=self.device) < share
+        if not hidden.any():
+            return conditions
+        empty = {name: one.to(self.device) for name, one in self._texts.get("").items()}
+        text = {
+            name: torch.where(hidden.view(-1, *[1] * (one.ndim - 1)), empty[name].to(one), one)
+            for name, one in conditions.text.items()
+        }
+        return Conditions(text, conditions.num_given, conditions.frame_rate, conditions.image)
+
+    @property
+    def _texts(self) -> TensorCache:
+        return TensorCache(self.config.out / "cache" / f"text-{self._text_digest}")
+
+    def _text(self, caption: str) -> dict[str, torch.Tensor]:
+        return self.generator.encode_text([caption])
+
+    def _clips(self, source: ClipSource) -> TensorCache:
+        annotations = [",".join(one.annotations) for one in self.config.data.sources if one.label == source.name]
+        digest = "-".join([source.identity(), self._vae_digest, *self._groups, *annotations])
+        return TensorCache(self.config.out / "cache" / f"{source.name}-{digest}")
+
+    def _release(self) -> None:
+        """Free everything but the networks and the scheduler."""
+        kept = {"scheduler"}
+        self.generator.release(*(name for name in self.generator.folder.components if name not in kept))
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _collated(self, picks: Sequence[tuple[ShardSource, int]]) -> FamilyBatch:
+        """Read encoded clips and captions; of one that is damaged, the clip is encoded again."""
+        stored, texts, rates = [], [], []
+        for source, position in picks:
+            row = source.rows[position]
+            stored.append(
+                self._clips(source).get(
+                    row.key,
+                    lambda source=source, position=position: encoded_clip(
+                        self.generator, source.load(position), self._groups
+                    ),
+                )
+            )
+            texts.append(self._texts.get(row.caption, lambda caption=row.caption: self._text(caption)))
+            rates.append(row.frame_rate)
+        latents = torch.stack([one["latents"] for one in stored]).to(self.device)
+        conditions = Conditions(
+            {name: torch.cat([one[name] for one in texts]).to(self.device) for name in texts[0]},
+            torch.zeros(len(picks), dtype=torch.int64, device=self.device),
+            torch.tensor(rates, device=self.device),
+            {
+                name: torch.stack([image_of(one)[name] for one in stored]).to(self.device)
+                for name in image_of(stored[0])
+            },
+        )
+        labels = [labels_of(one) for one in stored]
+        position_weight = None
+        if self.config.loss.foreground_weight and any(labels):
+            position_weight = instance_weight(stack_latent_labels(labels), self.config.loss.foreground_weight)
+        if position_weight is not None:
+            position_weight = position_weight.to(self.device)
+        return FamilyBatch(latents, conditions, position_weight, self._contact_weight(labels))
+
+    def _contact_weight(self, labels: Sequence[Any]) -> Float[torch.Tensor, "b t"] | None:
+        """Return how much each latent frame counts; the mean of a clip is 1."""
+        gain, frames = self.config.loss.contact_weight, self._shape[1]
+        if not gain:
+            return None
+        weights = torch.ones(len(labels), frames)
+        for weight, one in zip(weights, labels, strict=True):
+            near = contact_frames(one, self.generator.temporal_stride, frames, self.generator.added_frames)
+            if near is not None:
+                weight += gain * near
+        return (weights / weights.mean(1, keepdim=True)).to(self.device)
+
+    def _open_held_out(self) -> list[HeldOut]:
+        """Read the held-out clips that are measured, evenly spread; families that can are given one latent frame."""
+        clips = []
+        for source in held_out(self._data):
+            positions = np.linspace(0, len(source) - 1, self.config.validation.num_clips).astype(int)
+            for position in np.unique(positions).tolist():
+                batch = self._collated([(source, position)])
+                if self.generator.keeps_clean and self.config.loss.image_to_video_probability:
+                    told = batch.conditions
+                    told = Conditions(told.text, told.num_given + 1, told.frame_rate, {"latents": batch.latents})
+                    batch = FamilyBatch(batch.latents, told)
+                clips.append(HeldOut(source.name, source.rows[position].scenario or source.name, batch))
+        return clips
+
+    @contextmanager
+    def _with(self, model: TrainedWeights) -> Iterator[None]:
+        """Let the networks have other weights (the averaged ones), in evaluation mode."""
+        own = dict(self.model.named_parameters())
+        kept = None if model is self.model else {name: copy.deepcopy(weight.data) for name, weight in own.items()}
+        for network in self.generator.networks.values():
+            network.eval()
+        try:
+            if kept is not None:
+                for name, weight in model.named_parameters():
+                    own[name].data.copy_(weight.data)
+            yield
+        finally:
+            for name, value in (kept or {}).items():
+                own[name].data.copy_(value)
