@@ -50,7 +50,7 @@ def check(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
 
 
 def _show(report: "CheckReport", dataset: Path, total: int) -> None:
-    counts = Table("scenario or source", "engine", "split", "clips", title=f"{dataset}: {total} clips")
+    counts = Table("scenario or source", "engine", "split", "clips", title=f"{escape(str(dataset))}: {total} clips")
     for names, count in sorted(report.clips.items()):
         counts.add_row(*names, str(count))
     messages.print(counts)
@@ -66,15 +66,15 @@ def _show(report: "CheckReport", dataset: Path, total: int) -> None:
         summary.add_row(name, str(report.passed[name]), f"[red]{count}[/red]" if count else "0")
     messages.print(summary)
     if not report.findings:
-        messages.print(f"[green]{dataset} is whole[/green]: every check passed.")
+        messages.print(f"[green]{escape(str(dataset))} is whole[/green]: every check passed.")
         return
     findings = Table("where", "check", "what is wrong", title="[red]wrong[/red]")
     for finding in report.findings[:_SHOWN_FINDINGS]:
-        findings.add_row(finding.where, finding.check, escape(finding.message))
+        findings.add_row(escape(finding.where), finding.check, escape(finding.message))
     messages.print(findings)
     if len(report.findings) > _SHOWN_FINDINGS:
         more = len(report.findings) - _SHOWN_FINDINGS
-        messages.print(f"{more} more; 'python -m physics_data check {dataset} --json' lists all.")
+        messages.print(f"{more} more; 'python -m physics_data check {escape(str(dataset))} --json' lists all.")
 
 
 def biases(
@@ -162,4 +162,4 @@ def preview(
             shown = write_gallery(opened, positions, out, count, lambda: progress.advance(bar))
     else:
         raise ConfigError(f"--out {out} has the suffix '{out.suffix}'; write a page (.html) or a contact sheet (.png).")
-    messages.print(f"{shown} clips drawn in {out}")
+    messages.print(f"{shown} clips drawn in {escape(str(out))}")

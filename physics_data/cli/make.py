@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from physics_data.cli.options import ConfigOption, JsonOption, SetOption
@@ -86,7 +87,7 @@ def _show_plan(planned: "Estimate", out: Path, workers: int) -> None:
     messages.print(table)
     minutes = planned.minutes(workers)
     messages.print(
-        f"{planned.total_clips} clips in {planned.shards} shards would be built in {out}: about "
+        f"{planned.total_clips} clips in {planned.shards} shards would be built in {escape(str(out))}: about "
         f"{planned.total_bytes / 1e6:.1f} MB and {minutes:.1f} minutes with {workers} workers, each on a core of its "
         f"own ({planned.sampled} clips were made to measure: {planned.clip_seconds:.2f} s and "
         f"{planned.clip_bytes / 1024:.0f} KiB a clip)."
@@ -103,7 +104,7 @@ def _show_summary(summary: "BuildSummary", out: Path) -> None:
     rate = f", {made / summary.seconds:.1f} clips/s" if made else ""
     rejected = f"{sum(summary.rejections.values())} of {sum(summary.drawn.values())}"
     messages.print(
-        f"[green]{summary.clips} clips[/green] in {out} ({summary.bytes / 1e6:.1f} MB; {made} made now in "
+        f"[green]{summary.clips} clips[/green] in {escape(str(out))} ({summary.bytes / 1e6:.1f} MB; {made} made now in "
         f"{summary.seconds:.1f} s{rate}; rejected draws: {rejected})"
     )
 
@@ -142,7 +143,7 @@ def clip(
     made = regenerate(opened, key)
     if out is not None:
         write_video(out, made.rgb, made.meta.frame_rate, "yuv420p") if out.suffix else write_frames(made, out)
-        messages.print(f"written: {out}")
+        messages.print(f"written: {escape(str(out))}")
     differing = differing_parts(stored, made)
     if differing:
         raise DataError(

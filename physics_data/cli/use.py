@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from physics_data.cli.options import DatasetArgument, JsonOption, SplitOption
@@ -34,7 +35,7 @@ def export(
     with progress_bar() as progress:
         bar = progress.add_task(f"to {to}", total=len(opened.select(split=split)), note="")
         count = export_dataset(opened, out, to, split=split, on_clip=lambda: progress.advance(bar))
-    messages.print(f"[green]{count} clips[/green] in {out}")
+    messages.print(f"[green]{count} clips[/green] in {escape(str(out))}")
 
 
 def audit(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
@@ -61,7 +62,7 @@ def run_audit(dataset: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"dataset": str(dataset), "passes": report.passes, "rows": rows}, indent=1))
     else:
-        table = Table(*(name.replace("_", " ") for name in rows[0]), title=f"{dataset}: shortcut audit")
+        table = Table(*(name.replace("_", " ") for name in rows[0]), title=f"{escape(str(dataset))}: shortcut audit")
         for row in rows:
             table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
         messages.print(table)

@@ -1,6 +1,9 @@
 """Arrays as bytes: zstd for pixels and labels, npz for tables. Equal arrays give equal bytes."""
 
 import io
+import math
+import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -27,15 +30,20 @@ def unpack_array(data: bytes, record: dict[str, Any]) -> np.ndarray:
     Raises:
         DataError: the bytes are not a zstd frame, or of another size than the record says.
     """
-    shape, dtype = tuple(record["shape"]), np.dtype(record["dtype"])
-    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     try:
+        shape, dtype = tuple(int(size) for size in record["shape"]), np.dtype(record["dtype"])
+        expected = math.prod(shape) * dtype.itemsize
+        if dtype.kind not in "biuf" or min(shape, default=0) < 0:
+            raise DataError(f"a stored array is recorded as {dtype} {shape}; build this shard again.")
+        said = zstandard.frame_content_size(data)
+        if said not in (-1, expected):  # before a forged size is made room for
+            raise DataError(f"a stored array has {said} bytes, its record says {expected}; build this shard again.")
         raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=max(expected, 1))
-    except zstandard.ZstdError as error:
+        if len(raw) != expected:
+            raise DataError(f"a stored array has {len(raw)} bytes, its record says {expected}; build this shard again.")
+        return np.frombuffer(raw, dtype=dtype).reshape(shape).copy()  # of its own, so that it can be written to
+    except (zstandard.ZstdError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise DataError(f"a stored array cannot be decompressed ({error}); build this shard again.") from error
-    if len(raw) != expected:
-        raise DataError(f"a stored array has {len(raw)} bytes, its record says {expected}; build this shard again.")
-    return np.frombuffer(raw, dtype=dtype).reshape(shape)
 
 
 def pack_mask(mask: np.ndarray) -> tuple[bytes, dict[str, Any]]:
@@ -130,5 +138,5 @@ def unpack_table(data: bytes) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError) as error:
+    except (ValueError, OSError, EOFError, KeyError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"a stored table cannot be read ({error}); build this shard again.") from error

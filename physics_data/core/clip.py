@@ -131,10 +131,10 @@ class ClipMeta(StrictModel):
     split: Split
     caption: str
     captions: Captions | None = None
-    frame_rate: float
-    num_frames: int
-    height: int
-    width: int
+    frame_rate: Annotated[float, Field(gt=0)]
+    num_frames: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
     spec: SceneSpec | None = None
     engine: str | None = None
     engine_version: str | None = None

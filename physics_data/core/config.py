@@ -1,5 +1,6 @@
 """Strict YAML configs: unknown keys are refused with the nearest known one, values can be overridden."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from physics_data.core.errors import ConfigError, suggest
+from physics_data.core.errors import ConfigError, WorldsimError, suggest
 
 
 class StrictModel(BaseModel):
@@ -43,6 +44,98 @@ def find_config(path: Path) -> Path:
     raise ConfigError(f"no config file {path}. In {folder}: {suggest(name, (p.name for p in folder.glob('*.yaml')))}")
 
 
+MAX_YAML_NODES = 200_000
+"""Values that a YAML text may hold once its aliases are written out; the largest config of the project has 400."""
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without dates: what looks like one stays text, as JSON and schemas have no dates."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Return the plain data of a YAML text.
+
+    Raises:
+        ConfigError: it is not YAML, an alias contains itself, or aliases multiply to more than ``MAX_YAML_NODES``.
+    """
+    try:
+        loader = _PlainLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            if _expanded_size(node, {}) > MAX_YAML_NODES:
+                raise ConfigError(f"{source} holds more than {MAX_YAML_NODES} values once its aliases are written out.")
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError, AttributeError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(f"{source} is not readable YAML: {reason}") from error
+
+
+def _expanded_size(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """Return how many values a node stands for with its aliases written out."""
+    if id(node) in known:
+        size = known[id(node)]
+        if size is None:
+            raise ValueError("an alias contains itself")
+        return size
+    known[id(node)] = None
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    elif isinstance(node, yaml.MappingNode):
+        parts = [part for pair in node.value for part in pair]
+    size = 1 + sum(_expanded_size(part, known) for part in parts)
+    known[id(node)] = size
+    return size
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds; see ``parse_yaml``.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds something else.
+    """
+    raw = parse_yaml(read_text(path), str(path))
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} holds {type(raw).__name__}, but a config is a mapping of keys to values.")
+    if strange := [key for key in raw if not isinstance(key, str)]:
+        raise ConfigError(f"{path} has the key {strange[0]!r}, but keys are words; put it in quotes if it is one.")
+    return raw
+
+
+def read_json(path: Path) -> Any:
+    """Return the plain data of a JSON file.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not readable JSON: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8.
+
+    Raises:
+        ConfigError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as text: {error}") from error
+
+
 def load_config(schema: type[M], path: Path, overrides: Sequence[str] = ()) -> M:
     """Read a YAML file, or a shipped config by its name, apply ``a.b=value`` overrides, and validate it.
 
@@ -50,18 +143,12 @@ def load_config(schema: type[M], path: Path, overrides: Sequence[str] = ()) -> M
         ConfigError: the file is missing or not YAML, a key is unknown, or a value does not fit.
     """
     path = find_config(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not readable YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path} holds {type(raw).__name__}, but a config is a mapping of keys to values.")
-    return validate_config(schema, apply_overrides(raw, overrides), source=str(path))
+    return validate_config(schema, apply_overrides(read_yaml(path), overrides), source=str(path))
 
 
 def apply_overrides(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return a copy of ``raw`` with each ``a.b=value`` set; values are parsed as YAML."""
-    result: dict[str, Any] = json.loads(json.dumps(raw))
+    result: dict[str, Any] = copy.deepcopy(dict(raw))
     for override in overrides:
         dotted, separator, text = override.partition("=")
         if not separator or not dotted:
@@ -70,10 +157,7 @@ def apply_overrides(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
         node: Any = result
         for key in parents:
             node = _child(node, key, dotted)
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {override!r}: the value is not YAML: {error}") from error
+        value = parse_yaml(text, f"the value of --set {override!r}")
         if isinstance(node, list):
             _child(node, leaf, dotted)
             node[int(leaf)] = value
@@ -93,13 +177,19 @@ def _child(node: Any, key: str, dotted: str) -> Any:
     return child
 
 
-def validate_config(schema: type[M], raw: Any, *, source: str) -> M:
-    """Validate plain data, with one readable line per mistake."""
+def validate_config(schema: type[M], raw: Any, *, source: str, error_class: type[WorldsimError] = ConfigError) -> M:
+    """Validate plain data, with one readable line per mistake.
+
+    Raises:
+        error_class: a key is unknown or missing, or a value does not fit.
+    """
     try:
         return schema.model_validate(raw)
+    except (RecursionError, OverflowError) as error:
+        raise error_class(f"{source} does not fit: {error}") from error
     except ValidationError as error:
         lines = [explain_mistake(schema, dict(item)) for item in error.errors()]
-        raise ConfigError(f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in lines)) from error
+        raise error_class(f"{source} does not fit:\n" + "\n".join(f"  {line}" for line in lines)) from error
 
 
 def explain_mistake(schema: type[BaseModel], item: dict[str, Any]) -> str:

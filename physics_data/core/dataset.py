@@ -3,17 +3,18 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from jaxtyping import UInt8
 
 from physics_data.core.atomic import atomic_path
 from physics_data.core.clip import Clip, ClipMeta
+from physics_data.core.config import read_yaml, validate_config
 from physics_data.core.conventions import DATASET_FORMATS_READ
-from physics_data.core.errors import DataError, UnknownNameError, suggest
+from physics_data.core.errors import ConfigError, DataError, UnknownNameError, suggest
 from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta
 
 RECORD_NAME = "dataset.yaml"
@@ -36,6 +37,18 @@ def write_index(folder: Path, rows: Sequence[IndexRow]) -> None:
         pq.write_table(table, partial)
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what ``dataset.yaml`` says.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        return read_yaml(Path(folder) / RECORD_NAME)
+    except ConfigError as error:
+        raise DataError(f"{error} It is damaged; restore it, or build the dataset again.") from error
+
+
 class ShardDataset:
     """Random access to the clips of a finished dataset folder, physics or footage."""
 
@@ -52,7 +65,7 @@ class ShardDataset:
                 f"{self.folder} is not a dataset: it has no {RECORD_NAME}. Make one with 'python -m physics_data build "
                 "--config configs/data_demo.yaml --out DIR', or from videos with 'python -m worldsim ingest'."
             )
-        version = (yaml.safe_load(record.read_text(encoding="utf-8")) or {}).get("format")
+        version = read_record(self.folder).get("format")
         if version not in DATASET_FORMATS_READ:
             known = " and ".join(f"'{name}'" for name in DATASET_FORMATS_READ)
             raise DataError(f"{record} has format '{version}', this version reads {known}; build it again.")
@@ -62,7 +75,10 @@ class ShardDataset:
             table = pq.read_table(self.folder / INDEX_NAME)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{self.folder / INDEX_NAME} cannot be read ({error}); run the build again.") from error
-        self.rows = [IndexRow(**row) for row in table.to_pylist()]
+        self.rows = [
+            validate_config(IndexRow, row, source=f"row {number} of {self.folder / INDEX_NAME}", error_class=DataError)
+            for number, row in enumerate(table.to_pylist())
+        ]
         self._positions = {row.key: position for position, row in enumerate(self.rows)}
 
     def __len__(self) -> int:

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from physics_data.core.atomic import LOCK_NAME, is_partial, remove_partials, write_text
+from physics_data.core.config import read_json, validate_config
 from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import RECORD_NAME
+from physics_data.core.dataset import RECORD_NAME, read_record
 from physics_data.core.differences import differences
-from physics_data.core.errors import DataError
+from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.provenance import write_provenance
 from physics_data.core.shards import IndexRow
 
@@ -32,8 +32,9 @@ def claim_folder(folder: Path, config: BaseModel, *, identity: Mapping[str, str]
     """
     record_path = folder / RECORD_NAME
     if record_path.is_file():
-        record = yaml.safe_load(record_path.read_text(encoding="utf-8")) or {}
-        differing = differences(record.get("identity", {}), dict(identity or {}))
+        record = read_record(folder)
+        differing = differences({"format": record.get("format")}, {"format": DATASET_FORMAT})
+        differing += differences(record.get("identity", {}), dict(identity or {}))
         differing += differences(record.get("config"), config.model_dump(mode="json"))
         if differing:
             raise DataError(
@@ -64,9 +65,26 @@ def write_manifest(tar: Path, rows: Sequence[IndexRow], **facts: Any) -> dict[st
 
 
 def read_manifest(tar: Path) -> dict[str, Any] | None:
-    """Return the manifest of a finished shard; None where the shard must be made (again)."""
+    """Return the manifest of a finished shard; None where the shard must be made (again).
+
+    Raises:
+        DataError: the manifest is damaged.
+    """
     path = tar.with_suffix(".json")
     if not path.is_file() or not tar.is_file():
         return None
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    return manifest if manifest["bytes"] == tar.stat().st_size else None
+    try:
+        manifest = read_json(path)
+        if not isinstance(manifest, dict) or not isinstance(manifest["rows"], list):
+            raise ConfigError(f"{path} is no manifest of a shard.")
+        for number, row in enumerate(manifest["rows"]):
+            validate_config(IndexRow, row, source=f"row {number} of {path}")
+        counted = [(*row[:-1], int(row[-1])) for name in ("drawn", "rejections") for row in manifest.get(name, [])]
+        if any(len(row) not in (3, 4) for row in counted):
+            raise ConfigError(f"{path} counts draws in rows of another length.")
+        size = int(manifest["bytes"])
+    except (ConfigError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError(
+            f"{error!s} The manifest is damaged; delete {path} and build again: that shard is made again."
+        ) from error
+    return manifest if size == tar.stat().st_size else None

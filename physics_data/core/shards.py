@@ -126,7 +126,26 @@ def decode_clip(members: dict[str, bytes]) -> Clip:
             )
         if "trajectory.npz" in members:
             trajectory = Trajectory.from_arrays(unpack_table(members["trajectory.npz"]))
+        if rendering is not None and meta.spec is not None:
+            _check_shapes(meta, rendering, len(meta.spec.instances))
     return Clip(meta, rgb, rendering, trajectory)
+
+
+def _check_shapes(meta: ClipMeta, rendering: Rendering, num_instances: int) -> None:
+    frames, size = meta.num_frames, (meta.height, meta.width)
+    shapes = {
+        "instance_ids": (frames, *size),
+        "depth_map": (frames, *size),
+        "amodal_masks": (frames, num_instances, *size),
+        **{f"{way}_flow": (frames - 1, *size, 2) for way in ("optical", "backward")},
+        **{f"{way}_flow_seen": (frames - 1, *size) for way in ("optical", "backward")},
+        "normal_map": (frames, *size, 3),
+        "object_coordinates": (frames, *size, 3),
+    }
+    for name, shape in shapes.items():
+        array = getattr(rendering, name)
+        if array is not None and array.shape != shape:
+            raise DataError(f"{name} of clip '{meta.key}' has shape {array.shape}, its record says {shape}.")
 
 
 def decode_pixels(
@@ -143,11 +162,26 @@ def decode_pixels(
         return meta, _decode_rgb(members, arrays, meta), ids
 
 
+_DAMAGE = (
+    ConfigError,
+    VideoError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+    tarfile.TarError,
+)
+"""What reading a record of any content can raise."""
+
+
 @contextlib.contextmanager
 def _damage_as_data_error() -> Iterator[None]:
     try:
         yield
-    except (KeyError, UnicodeDecodeError, json.JSONDecodeError, ConfigError, VideoError) as error:
+    except _DAMAGE as error:
         raise DataError(f"a clip record is damaged ({error!r}); build this shard again.") from error
 
 
@@ -176,7 +210,8 @@ def write_shard(path: Path, clips: Iterable[Clip], rgb_codec: RgbCodec = "zstd")
     with atomic_path(path) as partial, open(partial, "wb") as file:
         for clip in clips:
             block = tar_block(clip.meta.key, encode_clip(clip, rgb_codec))
-            rows.append(_index_row(clip.meta, f"{path.parent.name}/{path.name}", file.tell(), block))
+            digest = hashlib.sha256(block).hexdigest()
+            rows.append(index_row(clip.meta, f"{path.parent.name}/{path.name}", file.tell(), len(block), digest))
             file.write(block)
         file.write(b"\0" * 1024)  # the two empty records that end a tar
     return rows
@@ -197,14 +232,14 @@ def read_members(folder: Path, row: IndexRow) -> dict[str, bytes]:
     Raises:
         DataError: see ``read_clip``.
     """
-    path = folder / row.shard
+    path = _shard_of(folder, row)
     where = f"clip '{row.key}' in {path}"
     try:
         with open(path, "rb") as file:
             file.seek(row.offset)
             block = file.read(row.length)
-    except OSError as error:
-        raise DataError(f"cannot read {where}: {error.strerror}; build the dataset again.") from error
+    except (OSError, ValueError, OverflowError, MemoryError) as error:
+        raise DataError(f"cannot read {where}: {error}; build the dataset again.") from error
     if len(block) != row.length:
         raise DataError(
             f"{where} is truncated: {len(block)} of {row.length} bytes are there; delete the shard and its .json "
@@ -215,8 +250,25 @@ def read_members(folder: Path, row: IndexRow) -> dict[str, bytes]:
             f"{where} differs from its checksum {row.sha256[:12]}…: the file was changed after it was written; "
             "delete the shard and its .json and run the build command again."
         )
-    with tarfile.open(fileobj=io.BytesIO(block)) as tar:
+    return unpack_block(block)
+
+
+def unpack_block(block: bytes) -> dict[str, bytes]:
+    """Undo ``tar_block``.
+
+    Raises:
+        DataError: the bytes are no tar.
+    """
+    with _damage_as_data_error(), tarfile.open(fileobj=io.BytesIO(block)) as tar:
         return {info.name.partition(".")[2]: file.read() for info in tar if (file := tar.extractfile(info))}
+
+
+def _shard_of(folder: Path, row: IndexRow) -> Path:
+    """Return the path of a row's shard, which lies inside of the dataset whatever the index says."""
+    name = Path(row.shard)
+    if name.is_absolute() or ".." in name.parts:
+        raise DataError(f"the index of {folder} says that '{row.key}' lies in {row.shard}, outside of the dataset.")
+    return folder / name
 
 
 def read_meta(folder: Path, row: IndexRow) -> ClipMeta:
@@ -226,13 +278,13 @@ def read_meta(folder: Path, row: IndexRow) -> ClipMeta:
         DataError: the shard is missing or truncated, or no clip lies there.
     """
     try:
-        with open(folder / row.shard, "rb") as file:
+        with open(_shard_of(folder, row), "rb") as file:
             file.seek(row.offset)
             info = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "strict")
             return _decode_record({"json": file.read(info.size)})[0]
     except OSError as error:
         raise DataError(f"cannot read {folder / row.shard}: {error.strerror}; build the dataset again.") from error
-    except (tarfile.HeaderError, KeyError, ValueError, ConfigError) as error:
+    except _DAMAGE as error:
         raise DataError(
             f"clip '{row.key}' in {folder / row.shard} is damaged ({error}); build this shard again."
         ) from error
@@ -250,13 +302,14 @@ def tar_block(key: str, members: dict[str, bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _index_row(meta: ClipMeta, shard: str, offset: int, block: bytes) -> IndexRow:
+def index_row(meta: ClipMeta, shard: str, offset: int, length: int, sha256: str) -> IndexRow:
+    """Return the line of the index for a clip that lies at some bytes of a shard."""
     return IndexRow(
         key=meta.key,
         shard=shard,
         offset=offset,
-        length=len(block),
-        sha256=hashlib.sha256(block).hexdigest(),
+        length=length,
+        sha256=sha256,
         source=meta.source,
         split=meta.split,
         scenario=meta.spec.scenario if meta.spec else None,

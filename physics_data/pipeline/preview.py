@@ -8,13 +8,12 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
-import yaml
 from jaxtyping import UInt8
 from PIL import Image
 
 from physics_data.core.atomic import atomic_path, write_text
 from physics_data.core.clip import Clip, ClipMeta
-from physics_data.core.dataset import RECORD_NAME, ShardDataset
+from physics_data.core.dataset import ShardDataset, read_record
 from physics_data.core.sheets import contact_sheet
 from physics_data.pipeline.energy_chart import energy_chart
 from physics_data.pipeline.label_pictures import depth_picture, id_picture
@@ -101,7 +100,7 @@ def write_gallery(
         twins.append([_card(dataset.load(position)) for position in members])
         for _ in members:
             on_clip()
-    record = yaml.safe_load((dataset.folder / RECORD_NAME).read_text(encoding="utf-8")) or {}
+    record = read_record(dataset.folder)
     statistics = dataset_statistics(dataset)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import get_args
 
-import yaml
-
 from physics_data.core.clip import Clip, Stream
 from physics_data.core.config import validate_config
-from physics_data.core.dataset import RECORD_NAME, ShardDataset
+from physics_data.core.dataset import RECORD_NAME, ShardDataset, read_record
 from physics_data.core.errors import DataError
 from physics_data.core.shards import encode_clip
 from physics_data.engines import ENGINES
@@ -53,8 +51,8 @@ def from_scene(stored: Clip) -> Clip:
 def _twin(folder: Path, stored: Clip) -> Clip:
     from physics_data.pipeline.twins import make_twins
 
-    record = yaml.safe_load((folder / RECORD_NAME).read_text(encoding="utf-8"))
-    config = validate_config(BuildConfig, record["config"], source=str(folder / RECORD_NAME))
+    record = read_record(folder)
+    config = validate_config(BuildConfig, record.get("config"), source=str(folder / RECORD_NAME))
     assert stored.meta.twin is not None
     for tasks in config.twin_shards().values():
         for task in tasks:
