@@ -258,7 +258,7 @@ def _say_crop(path: Path, height: int, width: int) -> None:
     """Say how much of a picture or video of another shape is cut off."""
     from physics_data.core.video import iterate_frames
 
-    given_height, given_width = next(iter(iterate_frames(path)))[1].shape[:2]
+    given_height, given_width = next(iter(iterate_frames(path))).rgb.shape[:2]
     kept = min(given_height * width, given_width * height) / max(given_height * width, given_width * height)
     if kept < 1:
         messages.print(

@@ -24,7 +24,7 @@ from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.collate import to_rgb
 from worldsim.data.latent_labels import labels_read_for, stack_latent_labels
-from worldsim.data.loading import held_out, open_mixture
+from worldsim.data.loading import describe_splits, open_mixture, require_validation, validation_sources
 from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.diffusion import TimeSampling, sample_t
 from worldsim.families.adapters import add_adapter, save_adapter
@@ -120,6 +120,8 @@ class FamilyTask:
         self._data = data
         self._shape = generator.latent_shape(data.num_frames, data.height, data.width)
         self.mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+        if config.report.validate_every is not None:
+            require_validation(config.data)
         for source in self.mixture.sources:
             self._check_length(source)
         self._time = config.loss.time or TimeSampling(
@@ -134,7 +136,7 @@ class FamilyTask:
         """Encode all clips and captions that are not stored yet; then VAE and text encoders leave the memory."""
         sources = list(self.mixture.sources)
         if self.config.report.validate_every is not None:
-            sources += held_out(self._data)
+            sources += validation_sources(self._data)
         captions = {""}
         for source in sources:
             assert isinstance(source, ShardSource)
@@ -157,6 +159,11 @@ class FamilyTask:
         found = {source.name: source.identity() for source in self.mixture.sources}
         networks = parts_digest(self.generator, *self.generator.networks)
         return {**found, "(vae)": self._vae_digest, "(text)": self._text_digest, "(networks)": networks}
+
+    def describe(self) -> list[str]:
+        """Return where validation clips come from, and how many weights are trained."""
+        trained = sum(weight.numel() for weight in self.model.parameters())
+        return [*describe_splits(self.config.data), f"{trained:,} weights are trained"]
 
     def shares(self, num_steps: int) -> dict[str, float]:
         """Return source name → share of the clips of the first ``num_steps`` batches."""
@@ -216,7 +223,7 @@ class FamilyTask:
 
     @torch.no_grad()
     def validate(self, model: TrainedWeights, progress: Progress) -> dict[str, float]:
-        """Return the error on held-out clips: over all, by source, by scenario, by noise level, by expert."""
+        """Return the error on validation clips: over all, by source, by scenario, by noise level, by expert."""
         if self._held_out is None:
             self._held_out = self._open_held_out()
         sums: dict[str, list[float]] = {}
@@ -378,9 +385,9 @@ class FamilyTask:
         return (weights / weights.mean(1, keepdim=True)).to(self.device)
 
     def _open_held_out(self) -> list[HeldOut]:
-        """Read the held-out clips that are measured, evenly spread; families that can are given one latent frame."""
+        """Read the validation clips that are measured, evenly spread; families that can are given one latent frame."""
         clips = []
-        for source in held_out(self._data):
+        for source in validation_sources(self._data):
             positions = np.linspace(0, len(source) - 1, self.config.validation.num_clips).astype(int)
             for position in np.unique(positions).tolist():
                 batch = self._collated([(source, position)])
