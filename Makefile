@@ -1,5 +1,6 @@
 # Two commands do everything: `make demo` (the main job) and `make test`.
-PYTHON ?= python3.11
+SUITS := import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(1)
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell $(name) -c '$(SUITS)' 2>/dev/null && echo $(name))))
 VENV := .venv
 BIN := $(VENV)/bin
 FOOTAGE ?=
@@ -14,7 +15,7 @@ setup: $(VENV)/.installed ## Make .venv with the pinned versions
 
 # PyTorch is installed first and by its pinned version alone, which takes the small CPU build where there is one.
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; worldsim needs Python 3.11 (PyBullet has no wheel above it). Install it, or say: make PYTHON=path/to/python3.11"; exit 1; }
+	@$(or $(PYTHON),false) -c '$(SUITS)' || { echo "worldsim needs Python 3.11, 3.12 or 3.13 (PyBullet only has wheels for 3.11) and found '$(PYTHON)'. Install one, or say: make PYTHON=path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_FLAGS) "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

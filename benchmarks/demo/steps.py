@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from physics_data.core.config import load_config
+from physics_data.core.program import messages
+from physics_data.engines import ENGINES
 from physics_data.pipeline.build_config import BuildConfig
 
 CONFIGS = Path("configs")
@@ -105,13 +107,18 @@ class DemoFolders:
 
 def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
     """Return the commands of the demo, in order."""
-    settings = load_config(BuildConfig, CONFIGS / "data_demo.yaml").settings
+    config = load_config(BuildConfig, CONFIGS / "data_demo.yaml")
+    settings, missing = config.settings, ENGINES.missing(config.engines)
+    build = ("physics_data", "build", "--config", str(CONFIGS / "data_demo.yaml"), "--out", str(folders.physics))
+    if missing:
+        messages.print(f"[yellow]One engine in place of two: {' '.join(missing.values())}[/yellow]")
+        build += ("--set", f"engines=[{', '.join(name for name in config.engines if name not in missing)}]")
     sources = [f"{{path: {folders.physics}, weight: {1 if footage is None else 1 - FOOTAGE_SHARE}}}"]
     steps = [
         Step(
             "physics clips",
             "simulate four scenarios on two engines and draw them",
-            ("physics_data", "build", "--config", str(CONFIGS / "data_demo.yaml"), "--out", str(folders.physics)),
+            build,
         )
     ]
     if footage is not None:

@@ -13,11 +13,11 @@ import mujoco
 
 from benchmarks.speed.rows import speed_row
 from physics_data.core.clip import Stream
+from physics_data.core.program import messages
 from physics_data.core.scene import SceneSpec
 from physics_data.core.seeding import clip_generator
 from physics_data.core.shards import write_shard
-from physics_data.engines import ENGINES, bullet_engine
-from physics_data.engines.bullet_bodies import add_body, physics_server, pybullet
+from physics_data.engines import ENGINES
 from physics_data.engines.mujoco_model import build_model
 from physics_data.engines.pair_rules import friction_factors, restitution_factors
 from physics_data.pipeline.build import build
@@ -57,12 +57,16 @@ def measure_data(repeats: int) -> list[dict[str, object]]:
     ]
     done = subprocess.run([sys.executable, "-c", _MEMORY], capture_output=True, text=True, check=True)
     rows.append(speed_row("memory of a worker, largest", [float(done.stdout)], "GB", 1.0, None, None, COMMAND))
-    return [*rows, *(_against_bare(engine, repeats) for engine in ENGINES), _scaling(repeats)]
+    for reason in (missing := ENGINES.missing()).values():
+        messages.print(f"[yellow]Not measured: {reason}[/yellow]")
+    bare = (_against_bare(engine, repeats) for engine in ENGINES if engine not in missing)
+    return [*rows, *bare, _scaling(repeats)]
 
 
 def clip_tasks() -> list[ClipTask]:
-    """Return one task for every scenario on every engine that it claims."""
-    return [ClipTask(name, engine, 0) for name in SCENARIOS for engine in SCENARIOS.get(name).engines]
+    """Return one task for every scenario on every engine that it claims and that is installed."""
+    missing, engines = ENGINES.missing(), {name: SCENARIOS.get(name).engines for name in SCENARIOS}
+    return [ClipTask(name, engine, 0) for name in SCENARIOS for engine in engines[name] if engine not in missing]
 
 
 def write_clips(tasks: list[ClipTask], streams: tuple[Stream, ...] = STREAMS) -> None:
@@ -106,6 +110,9 @@ def _bare_mujoco(spec: SceneSpec) -> None:
 
 
 def _bare_bullet(spec: SceneSpec) -> None:
+    from physics_data.engines import bullet_engine
+    from physics_data.engines.bullet_bodies import add_body, physics_server, pybullet
+
     with physics_server() as server:
         pybullet.setGravity(*spec.gravity, physicsClientId=server)
         step = {"fixedTimeStep": 1.0 / spec.physics_rate}
@@ -125,6 +132,7 @@ def _scaling(repeats: int) -> dict[str, object]:
     config = BuildConfig(
         scenarios=scenarios,
         scenes_per_scenario=SplitSizes(train=_CLIPS_FOR_WORKERS // len(scenarios), test=0),
+        engines=tuple(name for name in ENGINES if name not in ENGINES.missing()),
         clips_per_shard=8,
         settings=SETTINGS,
         streams=STREAMS,

@@ -19,6 +19,10 @@ class UnknownNameError(WorldsimError):
     """A name that no registry, config or dataset knows."""
 
 
+class MissingPackageError(WorldsimError):
+    """A part needs a package that is not installed."""
+
+
 class SceneSpecError(WorldsimError):
     """A scene whose parts contradict each other."""
 

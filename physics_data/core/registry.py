@@ -1,10 +1,10 @@
 """Families of interchangeable parts as explicit tables: name → "module:Class"."""
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from physics_data.core.errors import UnknownNameError, suggest
+from physics_data.core.errors import MissingPackageError, UnknownNameError, suggest
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: no such member; the message names the nearest one.
+            MissingPackageError: the member needs a package that is not installed.
         """
         self.check(name)
         module_name, _, class_name = self._table[name].partition(":")
@@ -43,5 +44,19 @@ class Registry(Generic[T]):
         return name
 
     def summaries(self) -> dict[str, str]:
-        """Return name → first line of the member's docstring, for ``list`` commands."""
-        return {name: (self.get(name).__doc__ or "").strip().split("\n")[0] for name in self}
+        """Return name → first line of the member's docstring, or why it cannot be used, for ``list`` commands."""
+        missing = self.missing()
+        return {name: self._summary(name) if name not in missing else f"missing: {missing[name]}" for name in self}
+
+    def _summary(self, name: str) -> str:
+        return (self.get(name).__doc__ or "").strip().split("\n")[0]
+
+    def missing(self, names: Iterable[str] | None = None) -> dict[str, str]:
+        """Return name → reason, of the members (default: all) that need a package which is not installed."""
+        found = {}
+        for name in self if names is None else names:
+            try:
+                self.get(name)
+            except MissingPackageError as error:
+                found[name] = str(error)
+        return found

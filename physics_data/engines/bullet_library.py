@@ -4,9 +4,15 @@ import os
 import sys
 from types import ModuleType
 
+from physics_data.core.errors import MissingPackageError
+
 
 def load_pybullet() -> ModuleType:
-    """Import PyBullet with its "build time" line sent nowhere; C code writes it, so the descriptor itself is moved."""
+    """Import PyBullet with its "build time" line sent nowhere; C code writes it, so the descriptor itself is moved.
+
+    Raises:
+        MissingPackageError: PyBullet is not installed.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -14,6 +20,11 @@ def load_pybullet() -> ModuleType:
         import pybullet
 
         return pybullet
+    except ImportError as error:
+        raise MissingPackageError(
+            "engine 'bullet' needs PyBullet, which is not installed. It has no wheel for Python 3.12 and later: use "
+            "Python 3.11, or do without the engine (in a dataset config: engines: [mujoco])."
+        ) from error
     finally:
         os.dup2(kept, 2)
         os.close(kept)

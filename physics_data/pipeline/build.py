@@ -13,8 +13,10 @@ from physics_data.core.atomic import LOCK_NAME, folder_lock, remove_partials
 from physics_data.core.config import fingerprint
 from physics_data.core.dataset import RECORD_NAME, write_index
 from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path
+from physics_data.core.errors import MissingPackageError
 from physics_data.core.provenance import package_versions
 from physics_data.core.shards import IndexRow
+from physics_data.engines import ENGINES
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.executors import ExecutorName, run_work
 from physics_data.pipeline.shard_maker import ShardMaker, plan
@@ -60,6 +62,7 @@ def build(
     Raises:
         DataError: ``out`` holds a dataset of another config or of other library versions.
         EngineError: workers keep dying.
+        MissingPackageError: an engine of the config is not installed; nothing is made then.
         StorageError: the disk refused, or another process writes there; finished shards stay.
     """
     with folder_lock(out):
@@ -82,6 +85,8 @@ def _build(
     summary = BuildSummary(reused=sum(len(manifest["rows"]) for manifest in finished.values()))
     on_clips(summary.reused)
     waiting = [name for name in names if name not in finished]
+    for reason in ENGINES.missing(config.engines if waiting else ()).values():
+        raise MissingPackageError(reason)
     finished |= dict(run_work(executor, make, waiting, workers, on_clips))
     remove_partials(out / "shards")  # of workers that died on the way
     rows = [IndexRow(**row) for name in names for row in finished[name]["rows"]]
