@@ -19,7 +19,7 @@ from physics_data.core.dataset import ShardDataset
 from physics_data.core.provenance import git_commit, hardware, package_versions
 from physics_data.core.sheets import contact_sheet
 from physics_data.core.video import read_video
-from worldsim.cli.sample import file_name
+from worldsim.cli.sample import file_names
 from worldsim.training.journal import read_metrics
 
 SHOWN_PER_SCENARIO = 2
@@ -73,7 +73,8 @@ def write_page(folders: DemoFolders, records: list[StepRecord], footage: Path | 
 
 
 def _prompted(folders: DemoFolders) -> list[dict[str, str]]:
-    videos = {prompt: read_video(folders.prompted / f"{file_name(prompt)}.mp4") for prompt in PROMPTS}
+    names = zip(PROMPTS, file_names(list(PROMPTS)), strict=True)
+    videos = {prompt: read_video(folders.prompted / f"{name}.mp4") for prompt, name in names}
     _save_sheet(folders.report / "prompted.png", [video.rgb for video in videos.values()], list(videos))
     return [
         {"prompt": prompt, "picture": moving_picture(video.rgb, video.frame_rate)} for prompt, video in videos.items()
