@@ -137,7 +137,7 @@ def preview(
     split: SplitOption = None,
     labels: Annotated[bool, typer.Option("--labels", help="Contact sheets: ids and depth under each clip.")] = False,
     frames: Annotated[int, typer.Option(min=1, help="Contact sheets: frames of each clip.")] = 9,
-    across: Annotated[int, typer.Option(min=1, help="Contact sheets: clips side by side.")] = 1,
+    across: Annotated[int | None, typer.Option(min=1, help="Contact sheets: clips side by side.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Contact sheets: scenarios in place of captions.")] = False,
 ) -> None:
     """Write a gallery of some clips as one page: videos, overlays, energies, twins, statistics; or a contact sheet.

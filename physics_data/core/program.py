@@ -40,7 +40,7 @@ def make_app(help_text: str) -> typer.Typer:
 
 
 def run(app: typer.Typer) -> None:
-    """Run an application: a user's mistake becomes one panel and exit code 1, Ctrl-C exit code 130."""
+    """Run an application: a user's mistake, or the disk's, becomes one panel and exit code 1, Ctrl-C exit code 130."""
     try:
         app(standalone_mode=True)
     except WorldsimError as error:
@@ -54,6 +54,11 @@ def run(app: typer.Typer) -> None:
     except BrokenPipeError:  # the reader of our output has gone, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
+    except OSError as error:  # a folder that may not be entered, a disk that fails
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror or error}. Look at the path and its permissions, or give another one."
+        messages.print(Panel(escape(text), title="StorageError", title_align="left", border_style="red"))
+        raise SystemExit(1) from None
 
 
 class _NoteColumn(ProgressColumn):

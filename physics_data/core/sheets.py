@@ -18,11 +18,13 @@ def contact_sheet(
     *,
     columns: int = 9,
     cell_height: int = 96,
-    across: int = 1,
+    across: int | None = 1,
+    together: int = 1,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Draw videos as rows of evenly spaced frames, first and last included, with an optional caption above each row.
 
-    With ``across`` there are so many rows side by side, filled from top to bottom and then to the right. Videos may
+    With ``across`` there are so many rows side by side, filled from top to bottom and then to the right; None takes as
+    many as make the sheet about as wide as high. ``together`` rows in a row are kept below each other. Videos may
     differ in size and length; every frame is scaled to ``cell_height`` pixels, small ones without smoothing.
 
     Raises:
@@ -35,7 +37,9 @@ def contact_sheet(
     rows = [_row(video, columns, cell_height) for video in videos]
     bar = 16 if captions else 0
     width, height = max(row.shape[1] for row in rows), cell_height + bar + _GAP
-    per_block = math.ceil(len(rows) / across)
+    across = across or max(1, round(math.sqrt(len(rows) * height / width)))
+    per_block = math.ceil(len(rows) / together / across) * together
+    across = math.ceil(len(rows) / per_block)
     sheet = Image.new("RGB", (across * (width + _BLOCK_GAP) - _BLOCK_GAP, per_block * height), _BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
     for number, row in enumerate(rows):

@@ -43,13 +43,13 @@ class SheetLayout:
 
     labels:  whether instance ids and depth are drawn under each clip
     frames:  of each clip, evenly spaced
-    across:  clips side by side
+    across:  clips side by side; None = as many as make the sheet about as wide as high
     names:   whether only the scenario stands over a clip, in place of its key and caption
     """
 
     labels: bool = False
     frames: int = 9
-    across: int = 1
+    across: int | None = None
     names: bool = False
 
 
@@ -69,7 +69,8 @@ def write_sheet(
             videos += [id_picture(clip.rendering.instance_ids), depth_picture(clip.rendering.depth_map)]
             captions += ["instance ids", "depth (near = light)"]
     with atomic_path(out) as partial:
-        sheet = contact_sheet(videos, captions, columns=layout.frames, across=layout.across)
+        together = len(videos) // len(chosen) if len(videos) % len(chosen) == 0 else 1
+        sheet = contact_sheet(videos, captions, columns=layout.frames, across=layout.across, together=together)
         Image.fromarray(sheet).save(partial, optimize=True)
     return len(chosen)
 

@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from physics_data.core.config import StrictModel
 from physics_data.core.scene import NonNegative, Positive, check_rates
 
+CameraMotion = Literal["fixed", "orbit", "pan", "look_away", "handheld"]
+
 
 class SceneSettings(StrictModel):
     """What the scenes of a dataset have in common. The defaults are those of the demo: 1 s at 64 × 64.
@@ -22,7 +24,7 @@ class SceneSettings(StrictModel):
     looks:             "plain": named colours, one highlight; "varied" and "held_out": textures, materials, lights and
                        sensors from two sets that have nothing in common (``variation.looks``)
     textures:          folder of pictures for floors and backdrops of looks other than "plain"
-    camera_motion:     what the camera does, see ``variation.cameras``
+    camera_motion:     what the camera does, see ``variation.cameras``; of several, one is drawn for each scene
     distractors:       fewest and most bodies that lie about or roll along behind what happens, and touch nothing of it
     occluders:         fewest and most screens that stand in front of it
     camera_*:          see ``variation.cameras``; m and degrees. The defaults show about 4 m × 4 m of the plane y = 0.
@@ -43,7 +45,7 @@ class SceneSettings(StrictModel):
     ranges: Literal["train", "held_out"] = "train"
     looks: Literal["plain", "varied", "held_out"] = "plain"
     textures: str | None = None
-    camera_motion: Literal["fixed", "orbit", "pan", "look_away", "handheld"] = "fixed"
+    camera_motion: CameraMotion | Annotated[tuple[CameraMotion, ...], Field(min_length=1)] = "fixed"
     distractors: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]] = (0, 0)
     occluders: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=3)]] = (0, 0)
     camera_distance: Positive = 5.5

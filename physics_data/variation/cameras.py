@@ -46,8 +46,8 @@ class CameraSettings(Protocol):
         ...
 
     @property
-    def camera_motion(self) -> str:
-        """One of "fixed", "orbit", "pan", "look_away", "handheld"."""
+    def camera_motion(self) -> str | tuple[str, ...]:
+        """One of "fixed", "orbit", "pan", "look_away", "handheld", or several of which one is drawn."""
         ...
 
     @property
@@ -154,22 +154,25 @@ def sample_camera(rng: np.random.Generator, settings: CameraSettings, *, keeps_s
     own = spawned(rng)
     if settings.is_wide and settings.camera_jitter > 0.0:
         camera = _wide_view(spawned(rng), settings, camera, keeps_side)
-    if settings.camera_motion == "fixed":
+    motion = settings.camera_motion
+    if not isinstance(motion, str):
+        motion = motion[int(own.integers(len(motion)))]
+    if motion == "fixed":
         return camera
     side = -1.0 if own.random() < 0.5 else 1.0
-    if settings.camera_motion == "handheld":
+    if motion == "handheld":
         amplitude, frequency = (float(own.uniform(*limits)) for limits in SHAKE)
         return camera.model_copy(
             update={"shake": Shake(amplitude=amplitude, frequency=frequency, seed=int(own.integers(2**31)))}
         )
-    if settings.camera_motion == "orbit":
+    if motion == "orbit":
         sweep = side * math.radians(own.uniform(*ORBIT_SWEEP))
         angles = np.linspace(-0.5 * sweep, 0.5 * sweep, _ORBIT_KEYS)
         path = [(_around(camera.target, camera.position, angle), camera.target) for angle in angles]
         return _with_path(camera, np.linspace(0.0, 1.0, _ORBIT_KEYS) * settings.duration, path)
     tangent = math.tan(math.radians(camera.fov_y) / 2) * settings.width / settings.height
     field = 2.0 * math.atan(tangent)
-    if settings.camera_motion == "pan":
+    if motion == "pan":
         sweep = side * field * own.uniform(*PAN_SWEEP)
         turns, shares = [-0.5 * sweep, 0.5 * sweep], [0.0, 1.0]
     else:

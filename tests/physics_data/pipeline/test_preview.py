@@ -11,7 +11,7 @@ from physics_data.cli import app
 from physics_data.pipeline.energy_chart import energy_chart
 from physics_data.pipeline.label_pictures import id_color
 from physics_data.pipeline.overlays import draw_labels
-from physics_data.pipeline.preview import animation, spread, write_gallery
+from physics_data.pipeline.preview import SheetLayout, animation, spread, write_gallery, write_sheet
 from physics_data.pipeline.statistics import dataset_statistics, outcome
 
 
@@ -86,3 +86,12 @@ def test_other_suffixes_and_splits_are_refused_with_advice(small_dataset, tmp_pa
     assert "write a page (.html) or a contact sheet (.png)" in str(result.exception)
     result = CliRunner().invoke(app, ["preview", str(small_dataset), "--split", "ood"])
     assert "has no clip of split 'ood'; it has ['test', 'train', 'val']" in str(result.exception)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_a_sheet_of_many_clips_fits_a_screen(small, tmp_path, labels):
+    """24 clips with labels were 8,208 pixels high; rows of one clip stay below each other."""
+    positions = list(range(len(small))) * 3
+    assert write_sheet(small, positions, tmp_path / "sheet.png", 24, SheetLayout(labels=labels)) == 24
+    width, height = Image.open(tmp_path / "sheet.png").size
+    assert height <= 3000 and 0.5 <= width / height <= 2.0

@@ -5,6 +5,8 @@ import pytest
 
 from physics_data.core.geometry import PinholeView, views_at
 from physics_data.core.scene import Camera
+from physics_data.core.seeding import clip_generator
+from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
 from physics_data.variation.cameras import sample_camera
 
@@ -95,3 +97,20 @@ def test_a_fixed_camera_takes_the_same_draws_as_before() -> None:
     x, z = rng.uniform(-0.05, 0.05, size=2)
     assert camera == Camera(position=(x, -5.5, 1.8 + z), target=(x, 0.0, 1.45 + z), fov_y=40.0)
     assert not camera.is_moving
+
+
+def test_of_several_motions_one_is_drawn_for_each_scene() -> None:
+    """All occur, each scene keeps its own, and what happens stays as with any other camera."""
+    scenario = SCENARIOS.get("collide")()
+    motions = ("fixed", "orbit", "handheld")
+    several = SceneSettings(camera_motion=motions)
+    found = set()
+    for index in range(12):
+        spec = scenario.sample(clip_generator(0, "collide", index), several, 0, index)
+        again = scenario.sample(clip_generator(0, "collide", index), several, 0, index)
+        fixed = scenario.sample(clip_generator(0, "collide", index), SceneSettings(), 0, index)
+        assert spec == again and spec.bodies == fixed.bodies
+        found.add("orbit" if spec.camera.path else "handheld" if spec.camera.shake else "fixed")
+    assert found == set(motions)
+    with pytest.raises(ValueError, match="at least 1 item"):
+        SceneSettings(camera_motion=())
