@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.looks.stage import SUN, body, floor, painted_pictures, stage, standing
-from benchmarks.speed.rows import speed_row
-from benchmarks.speed.timing import Job, interleaved
+from benchmarks.speed.timing import Job, interleaved, speed_row
 from physics_data.core.scene import (
     Appearance,
     Body,

@@ -33,7 +33,7 @@ def mujoco_gl(spec: SceneSpec) -> UInt8[np.ndarray, "h w 3"]:
         scene.write_text(json.dumps({"xml": _mjcf(spec), "width": spec.width, "height": spec.height}))
         environment = os.environ | {"MUJOCO_GL": os.environ.get("MUJOCO_GL", "osmesa")}
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.looks.mujoco_gl", str(scene), str(picture)],
+            [sys.executable, "-m", "benchmarks.looks.stage", str(scene), str(picture)],
             env=environment,
             capture_output=True,
             text=True,

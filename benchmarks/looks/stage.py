@@ -1,8 +1,12 @@
 """The scenes of the looks page: a floor with a few bodies at rest."""
 
+import json
 import math
+import sys
 from pathlib import Path
+from typing import Any
 
+import mujoco
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
@@ -192,3 +196,19 @@ def sheet(
         draw.text((left + 2, top + 1), caption, fill=(40, 40, 40), font=font)
         page.paste(Image.fromarray(rgb), (left, top + bar))
     return page
+
+
+def main(scene_file: str, picture_file: str) -> None:
+    """Draw the camera "view" of a JSON file with the keys xml, width, height."""
+    gl: Any = mujoco
+    scene = json.loads(Path(scene_file).read_text())
+    model = gl.MjModel.from_xml_string(scene["xml"])
+    data = gl.MjData(model)
+    gl.mj_forward(model, data)
+    with gl.Renderer(model, scene["height"], scene["width"]) as renderer:
+        renderer.update_scene(data, camera="view")
+        Image.fromarray(renderer.render()).save(picture_file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from benchmarks.losses.stage import FRAMES, SQUARE, built, predicted, twins
+from benchmarks.losses.cost import FRAMES, SQUARE, built, predicted, twins
 from physics_data.core.clip import Clip
 from physics_data.core.sheets import contact_sheet
 

@@ -11,7 +11,7 @@ from typing import get_args
 
 import mujoco
 
-from benchmarks.speed.rows import speed_row
+from benchmarks.speed.timing import speed_row
 from physics_data.core.clip import Stream
 from physics_data.core.program import messages
 from physics_data.core.scene import SceneSpec

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from benchmarks.speed.rows import speed_row
-from benchmarks.speed.timing import Job, interleaved, rates
+from benchmarks.speed.timing import Job, interleaved, rates, speed_row
 from physics_data.core.array_codec import unpack_array
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.dataset import RECORD_NAME, write_index

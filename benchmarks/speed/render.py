@@ -12,8 +12,7 @@ from functools import partial
 import numba
 import numpy as np
 
-from benchmarks.speed.rows import speed_row
-from benchmarks.speed.timing import Job, interleaved, rates
+from benchmarks.speed.timing import Job, interleaved, rates, speed_row
 from benchmarks.speed.warp_peer import NAME as WARP
 from benchmarks.speed.warp_peer import WarpRenderer, why_missing
 from benchmarks.tiny_shapes import tiny_shape

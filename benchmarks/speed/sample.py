@@ -2,8 +2,7 @@
 
 import torch
 
-from benchmarks.speed.rows import speed_row
-from benchmarks.speed.timing import Job, interleaved
+from benchmarks.speed.timing import Job, interleaved, speed_row
 from worldsim.diffusion import SOLVERS, GuidanceConfig, timestep_grid
 from worldsim.model import DiT, DiTConfig
 from worldsim.sampling import Drawing, Story, rollout

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.speed.rows import speed_row
-from benchmarks.speed.timing import Job, interleaved
+from benchmarks.speed.timing import Job, interleaved, speed_row
 from worldsim.data.packing import balanced_rows
 from worldsim.losses.denoising import DiTObjective, dit_objective, packed_dit_objective
 from worldsim.model import DiT, DiTConfig

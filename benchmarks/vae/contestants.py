@@ -11,7 +11,7 @@ from physics_data.core.config import load_config
 from physics_data.core.errors import ConfigError
 from worldsim.config import VAETrainConfig
 from worldsim.vae import Posterior, VideoVAE, VideoVAEConfig
-from worldsim.vae.posterior import Latents
+from worldsim.vae.video_vae import Latents
 
 OURS = "ours"
 

@@ -9,8 +9,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from benchmarks.speed.rows import speed_row
-from benchmarks.speed.timing import interleaved, rates
+from benchmarks.speed.timing import interleaved, rates, speed_row
 from benchmarks.vae.clips import ClipSets, make_clips
 from benchmarks.vae.contestants import OURS, PEERS, VideoCodec, build, layout_of, num_weights
 from benchmarks.vae.measure import Kept, peak_memory, what_is_kept

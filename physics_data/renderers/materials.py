@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32, Int64, UInt8
 
 from physics_data.core.scene import Appearance, Body, ImageTexture, Plane, SceneSpec
-from physics_data.renderers.kernels.layout import CHECKER, PLAIN, STRIPES
-from physics_data.renderers.kernels.look_layout import (
+from physics_data.renderers.kernels.layout import (
     BACKDROP,
+    CHECKER,
     DOTS,
     ENVIRONMENT,
     GRADIENT,
@@ -18,6 +18,8 @@ from physics_data.renderers.kernels.look_layout import (
     MARBLE,
     NOISE,
     NUM_COLUMNS,
+    PLAIN,
+    STRIPES,
     WOOD,
 )
 from physics_data.renderers.textures import Picture, load_picture, srgb_decoded

@@ -1,6 +1,8 @@
 """The project's renderer: analytic ray casting in compiled kernels, on any number of CPU threads."""
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,10 +17,51 @@ from physics_data.renderers.arrays import SceneArrays, pack, surfaces_of
 from physics_data.renderers.base import cut_at_far_plane
 from physics_data.renderers.cuda import DeviceDrawing, load_cuda
 from physics_data.renderers.images import Images, clip_bytes
+from physics_data.renderers.kernels.recolor import recolor_frames
 from physics_data.renderers.launch import draw_clips
-from physics_data.renderers.materials import needs_rich, pack_looks, reaches_far
-from physics_data.renderers.repaint import repaint
+from physics_data.renderers.materials import Looks, needs_rich, pack_looks, reaches_far
 from physics_data.renderers.sensor import apply_sensor, needs_sensor
+
+
+def repaint(
+    scene: SceneArrays,
+    looks: Looks,
+    images: Images,
+    offsets: Float[np.ndarray, "n 2"],
+    table: UInt8[np.ndarray, "_"],
+    num_threads: int,
+    is_local: bool,
+) -> None:
+    """Write the rgb of every frame.
+
+    Units:
+        images:    with the keys of every pixel centre
+        offsets:   pixels from the corner, where edge pixels are sampled
+        table:     sRGB bytes of equally spaced linear values from 0 to 1
+        is_local:  whether a solid changes no pixel but those in its bounds; see ``materials.reaches_far``
+    """
+    num_frames, height, width = images.keys.shape
+    nothing = np.zeros((0, width, 3))
+    known = (nothing.astype(np.uint8), nothing.astype(np.float32))
+    empty = scene.backdrop() if is_local and num_frames > 1 else None
+    if empty is not None:
+        rgb, raw = np.empty((1, height, width, 3), dtype=np.uint8), np.empty((height, width, 3), dtype=np.float32)
+        recolor_frames(0, 1, empty, looks, offsets, table, rgb, np.empty_like(images.keys[:1]), raw, *known)
+        known = (rgb[0], raw)
+    painted = images.rgb.reshape(num_frames, height, width, 3)
+    parts = [num_frames * part // num_threads for part in range(num_threads + 1)]
+
+    def paint(part: tuple[int, int]) -> None:
+        raw = np.empty((height, width, 3), dtype=np.float32)
+        recolor_frames(*part, scene, looks, offsets, table, painted, images.keys, raw, *known)
+
+    if num_threads == 1:
+        paint((0, num_frames))
+        return
+    with ThreadPoolExecutor(num_threads) as pool:
+        # Taking the results raises what went wrong in a thread.
+        list(pool.map(paint, itertools.pairwise(parts)))
+
 
 EDGE_SAMPLES = (np.array([[0, 5], [1, 2], [2, 7], [3, 0], [4, 6], [5, 3], [6, 1], [7, 4]]) + 0.5) / 8
 """Where an edge pixel is sampled: 8 places of which no two share a row or a column."""

@@ -8,7 +8,7 @@ import torch
 from physics_data.core.errors import CheckpointError, ConfigError
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.carry import CarryConfig
+from worldsim.model.motion_prior import CarryConfig
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 from worldsim.weights import WEIGHTS_NAME, load_generator, load_vae, publish, save_generator, save_vae
 

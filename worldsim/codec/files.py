@@ -1,6 +1,7 @@
 """Video file to latent file and back, in constant memory."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,15 +11,80 @@ import torch
 from jaxtyping import UInt8
 
 from physics_data.core.atomic import atomic_path
-from physics_data.core.errors import CheckpointError, DataError
+from physics_data.core.errors import CheckpointError, DataError, VideoError
 from physics_data.core.video import iterate_frames, write_frames
 from worldsim.cards import read_card
-from worldsim.codec.grid import Grid
 from worldsim.codec.latent_file import LatentHeader, LatentWriter, iterate_latents, read_latents
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.vae import DecoderStream, EncoderStream, VideoVAE
 from worldsim.vae.streaming import decoder_memory, encoder_memory
 from worldsim.weights import MODEL_FORMAT, load_vae, model_folder
+
+Frame = UInt8[np.ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A video's size and the next larger one that fits.
+
+    Units:
+        num_frames:       frames
+        height, width:    px
+        temporal_factor:  frames a latent frame; 4 k + 1 frames fit a factor of 4
+        spatial_factor:   px a latent position
+    """
+
+    num_frames: int
+    height: int
+    width: int
+    temporal_factor: int
+    spatial_factor: int
+
+    @property
+    def padded(self) -> tuple[int, int, int]:
+        """Frames, height and width that fit."""
+        frames = math.ceil((self.num_frames - 1) / self.temporal_factor) * self.temporal_factor + 1
+        height, width = (math.ceil(x / self.spatial_factor) * self.spatial_factor for x in (self.height, self.width))
+        return frames, height, width
+
+    @property
+    def remark(self) -> str | None:
+        """Say what is padded; None if the video fits as it is."""
+        frames, height, width = self.padded
+        said = []
+        if frames != self.num_frames:
+            said.append(f"{self.num_frames} frames to {frames} (the last one is repeated)")
+        if (height, width) != (self.height, self.width):
+            said.append(f"{self.width}x{self.height} px to {width}x{height} (edges are repeated)")
+        return f"padded {' and '.join(said)}; decoding cuts it off again" if said else None
+
+    def pieces(self, frames: Iterable[Frame]) -> Iterator[UInt8[np.ndarray, "t hp wp 3"]]:
+        """Yield the padded video: its first frame, then ``temporal_factor`` frames at a time.
+
+        Raises:
+            VideoError: a frame has another size than the grid.
+        """
+        piece: list[np.ndarray] = []
+        wanted = 1
+        for frame in frames:
+            piece.append(self._fill(frame))
+            if len(piece) == wanted:
+                yield np.stack(piece)
+                piece, wanted = [], self.temporal_factor
+        if piece:
+            yield np.stack(piece + [piece[-1]] * (wanted - len(piece)))
+
+    def _fill(self, frame: Frame) -> np.ndarray:
+        if frame.shape[:2] != (self.height, self.width):
+            raise VideoError(
+                f"a frame has {frame.shape[1]}x{frame.shape[0]} px, the first one had {self.width}x{self.height}; "
+                "convert the video to one size first."
+            )
+        _, height, width = self.padded
+        if (height, width) == (self.height, self.width):
+            return frame
+        return np.pad(frame, ((0, height - self.height), (0, width - self.width), (0, 0)), mode="edge")
+
 
 _TILE = 256
 _WHOLE_UP_TO = 2**30

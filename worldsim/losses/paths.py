@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from worldsim.losses.part import WHOLE, Part
-from worldsim.model.carry import REACH, Carry, Paths
+from worldsim.model.motion_prior import REACH, Carry, Paths
 
 _WHOLE = 0.97
 """Least share of the largest area that a thing shows in a clip, where all of it is in view."""

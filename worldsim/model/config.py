@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import UnknownNameError, suggest
 from worldsim.model.attention import Backend
-from worldsim.model.carry import CarryConfig
 from worldsim.model.experts import ExpertsConfig
+from worldsim.model.motion_prior import CarryConfig
 
 Count = Annotated[int, Field(ge=1)]
 

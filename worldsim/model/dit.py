@@ -12,15 +12,12 @@ from torch.utils.checkpoint import checkpoint
 from physics_data.core.errors import DataError
 from worldsim.diffusion import v_from_balanced, v_from_x0
 from worldsim.model.attention import Reading, WordReading
-from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
+from worldsim.model.block import NUM_MODULATIONS, Block, WordStream, modulated_norm
 from worldsim.model.cache import FrameCache
-from worldsim.model.carry import v_beside
 from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFeatures, Told
 from worldsim.model.config import DiTConfig
-from worldsim.model.joint import WordStream
-from worldsim.model.meeting import make_carry
-from worldsim.model.patches import from_patches, to_patches
-from worldsim.model.positions import rotation_angles, token_positions, turn_by, wave_features
+from worldsim.model.motion_prior import make_carry, v_beside
+from worldsim.model.positions import from_patches, rotation_angles, to_patches, token_positions, turn_by, wave_features
 from worldsim.model.rows import Grid, Rows, require_each_once
 
 Latents = Float[torch.Tensor, "b c t h w"]

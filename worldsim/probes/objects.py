@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from worldsim.data.latent_labels import LatentLabels
-from worldsim.probes.base import Latents, LatentSpace, Scalar, Shares
+from worldsim.probes.probes import Latents, LatentSpace, Scalar, Shares
 
 TEMPERATURE = 0.1
 """Cosines differ by this where one object is e times as likely as another."""

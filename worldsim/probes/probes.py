@@ -1,25 +1,80 @@
 """The probes of a run, and reading with them without training them."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
+from jaxtyping import Float
+from pydantic import Field
 from torch import nn
 from torch.func import functional_call
 
+from physics_data.core.config import StrictModel
 from physics_data.core.errors import CheckpointError, ConfigError
 from physics_data.core.registry import Registry
 from worldsim.cards import load_tensors, save_tensors
 from worldsim.data.latent_labels import LatentLabels
-from worldsim.probes.base import Latents, LatentSpace, Learns, Scalar
-from worldsim.probes.config import ProbesConfig
+
+Latents = Float[torch.Tensor, "b c t h w"]
+Shares = Float[torch.Tensor, "b n t h w"]
+Scalar = Float[torch.Tensor, ""]
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """What probes read.
+
+    channels:         of latents
+    temporal_factor:  video frames in a latent frame, apart from the first
+    token_width:      channels of the transformer's tokens
+    patch_size:       latent positions along a side of a token
+    """
+
+    channels: int
+    temporal_factor: int
+    token_width: int
+    patch_size: int
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A probe that is trained on true latents. (One without ``loss`` is trained by the loss that reads with it.)
+
+    needs:  groups of labels (``latent_labels.GROUPS``)
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+
+    def loss(self, latents: Latents, labels: LatentLabels) -> Scalar:
+        """Return how badly it reads true latents; called where at least one clip has the labels."""
+        ...
+
+
+class ProbesConfig(StrictModel):
+    """Probes beside a transformer.
+
+    width:       channels
+    most_noise:  probes are trained on true latents with noise of a standard deviation from 0 to this, so that they read
+                 what is nearly clean, too
+    every:       they learn from every so many-th clip of a batch, beginning with another one in each step
+    start_from:  run folder whose probes (``probes.safetensors``) these start from; None starts anew
+    frozen:      never train them; needs ``start_from``
+    """
+
+    width: Annotated[int, Field(ge=8)] = 32
+    most_noise: Annotated[float, Field(ge=0)] = 0.3
+    every: Annotated[int, Field(ge=1)] = 2
+    start_from: Path | None = None
+    frozen: bool = False
+
 
 PROBES: Registry[nn.Module] = Registry(
     "probe",
     {
         "objects": "worldsim.probes.objects:ObjectEncoder",
-        "presence": "worldsim.probes.presence:PresenceProbe",
+        "presence": "worldsim.probes.attributes:PresenceProbe",
         "attributes": "worldsim.probes.attributes:AttributeReader",
         "states": "worldsim.probes.states:StateProbe",
         "tokens": "worldsim.probes.teacher:TokenProjector",

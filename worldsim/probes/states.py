@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from worldsim.data.latent_labels import LatentLabels
-from worldsim.probes.base import Latents, LatentSpace, Scalar, Shares
 from worldsim.probes.objects import pooled
+from worldsim.probes.probes import Latents, LatentSpace, Scalar, Shares
 
 STATE_UNITS = (0.05, 0.05, 0.1, 1.0, 1.0, 1.0)
 """What counts as an error of 1: place across and down (shares of the picture), log of the distance, velocity (m/s)."""

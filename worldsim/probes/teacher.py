@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import nn
 
 from worldsim.data.latent_labels import LatentLabels
-from worldsim.probes.base import LatentSpace
+from worldsim.probes.probes import LatentSpace
 
 TEACHER_CHANNELS = ("seen", "hidden", "velocity_x", "velocity_y", "velocity_z", "touching", "nearness")
 """Maps on the latent grid.

@@ -1,5 +1,7 @@
 """A causal video VAE: an image is a video of one frame, and no latent frame sees a later video frame."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import nn
@@ -8,9 +10,27 @@ from torch.nn import functional as F
 from physics_data.core.errors import DataError
 from worldsim.vae.blocks import Blocks, Memory, SpatialConv
 from worldsim.vae.config import Stride, VideoVAEConfig
-from worldsim.vae.folding import fold, unfold
-from worldsim.vae.posterior import Latents, Posterior
-from worldsim.vae.spectrum import spectral_code
+from worldsim.vae.space_to_depth import fold, spectral_code, unfold
+
+Latents = Float[torch.Tensor, "b c t h w"]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Independent normal distributions of the raw latents."""
+
+    mean: Latents
+    log_variance: Latents
+
+    def sample(self, generator: torch.Generator) -> Latents:
+        """Draw latents; gradients reach mean and log_variance."""
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return self.mean + noise * torch.exp(0.5 * self.log_variance)
+
+    def mode(self) -> Latents:
+        """Return the most probable latents."""
+        return self.mean
+
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
 

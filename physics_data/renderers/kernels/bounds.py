@@ -7,9 +7,8 @@ than too small; what reaches behind the camera gets the whole image.
 import math
 from typing import Any
 
-from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
-from physics_data.renderers.kernels.layout import CAPSULE, ELLIPSOID, SPHERE
+from physics_data.renderers.kernels.layout import CAPSULE, ELLIPSOID, SPHERE, by_address
 from physics_data.renderers.kernels.vectors import (
     add_scaled,
     dot,

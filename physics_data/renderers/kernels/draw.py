@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.edges import smooth_row
-from physics_data.renderers.kernels.layout import COLOR, FACE_BITS, LANE, NEAREST, SHARE, SKYLIGHT, SUN
+from physics_data.renderers.kernels.layout import COLOR, FACE_BITS, LANE, NEAREST, SHARE, SKYLIGHT, SUN, by_address
 from physics_data.renderers.kernels.moved import flow_of_sky, flow_span
 from physics_data.renderers.kernels.rows import (
     darkened_columns,

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
-from physics_data.renderers.kernels.layout import FACE_BITS, NEAR, SKY
+from physics_data.renderers.kernels.layout import FACE_BITS, NEAR, SKY, by_address
 from physics_data.renderers.kernels.vectors import add_scaled, dot, minus, rotation_of, row_of, to_local, to_world
 from physics_data.renderers.kernels.visibility import (
     enter,

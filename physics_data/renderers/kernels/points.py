@@ -5,10 +5,9 @@ They cast a ray to the point itself, as the flow does, so nothing rests on store
 
 from typing import Any
 
-from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, source_digest
 from physics_data.renderers.kernels.flow import is_present, meet, place
-from physics_data.renderers.kernels.layout import SKY
+from physics_data.renderers.kernels.layout import SKY, by_address
 from physics_data.renderers.kernels.vectors import dot, minus, rotation_of, to_world
 from physics_data.renderers.kernels.visibility import (
     eye_of,

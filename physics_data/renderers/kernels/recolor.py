@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
-from physics_data.renderers.kernels.layout import SKY
+from physics_data.renderers.kernels.layout import SKY, by_address
 from physics_data.renderers.kernels.rich import rich_background, rich_color
 from physics_data.renderers.kernels.rows import touched_columns
 from physics_data.renderers.kernels.shade import encode

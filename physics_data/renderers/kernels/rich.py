@@ -8,8 +8,16 @@ import math
 
 from physics_data.renderers.kernels.body_pattern import pattern_color
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import BOX, CYLINDER, MESH
-from physics_data.renderers.kernels.look_layout import GRADIENT, METALLIC, SHARPNESS, SPECULAR, TRANSPARENCY
+from physics_data.renderers.kernels.layout import (
+    BOX,
+    CYLINDER,
+    GRADIENT,
+    MESH,
+    METALLIC,
+    SHARPNESS,
+    SPECULAR,
+    TRANSPARENCY,
+)
 from physics_data.renderers.kernels.rich_light import part_let_past, shine_of, sky_past, surroundings
 from physics_data.renderers.kernels.shade import surface_point, to_screen
 from physics_data.renderers.kernels.vectors import add_scaled, dot, rotation_of, to_local, unit

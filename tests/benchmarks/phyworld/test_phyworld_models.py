@@ -14,7 +14,7 @@ from benchmarks.suites.phyworld_world import Kind, draw
 from physics_data.core.errors import DataError
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.carry import CarryConfig
+from worldsim.model.motion_prior import CarryConfig
 from worldsim.vae import VideoVAE, VideoVAEConfig
 from worldsim.vae.config import Stride
 from worldsim.weights import save_generator, save_vae

@@ -6,8 +6,8 @@ import numba
 import numpy as np
 import pytest
 
-from physics_data.renderers.kernels.addresses import by_address
 from physics_data.renderers.kernels.compilation import routine, scalar
+from physics_data.renderers.kernels.layout import by_address
 from physics_data.renderers.kernels.linking import WholeCompiler
 
 # A driver whose machine code is not kept, so that every run of the tests links anew.

@@ -24,7 +24,7 @@ from physics_data.core.scene import (
     Sensor,
     Sphere,
 )
-from physics_data.renderers.kernels.noise import gradient_noise, hashed_share
+from physics_data.renderers.kernels.pattern import gradient_noise, hashed_share
 from physics_data.renderers.kernels.texture import turn_of
 from physics_data.renderers.materials import needs_rich
 from physics_data.renderers.raycast import RaycastRenderer

@@ -5,8 +5,7 @@ import torch
 
 from worldsim.losses.part import Part
 from worldsim.losses.paths import path_error, smooth, wholly_in_view, with_paths
-from worldsim.model.carry import CarryConfig, Reading
-from worldsim.model.meeting import Impacts, Meeting, make_carry
+from worldsim.model.motion_prior import CarryConfig, Impacts, Meeting, Reading, make_carry
 
 SIZE, FRAMES = 24, 12
 

@@ -6,7 +6,7 @@ import torch
 from worldsim.diffusion import interpolate
 from worldsim.losses.paths import path_error
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.carry import Carry, CarryConfig, taught_by_near_frames, v_beside
+from worldsim.model.motion_prior import Carry, CarryConfig, taught_by_near_frames, v_beside
 
 SIZE, FRAMES, GIVEN = 32, 10, 3
 CONFIG = DiTConfig(

@@ -10,8 +10,16 @@ from tests.worldsim.model.test_causal_and_cache import stirred, told, video
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.block import Block
 from worldsim.model.cache import FrameCache
-from worldsim.model.patches import from_patches, to_patches
-from worldsim.model.positions import rotate, rotation_angles, token_positions, turn_by, wave_features, without_time
+from worldsim.model.positions import (
+    from_patches,
+    rotate,
+    rotation_angles,
+    to_patches,
+    token_positions,
+    turn_by,
+    wave_features,
+    without_time,
+)
 
 CONFIG = DiTConfig(
     latent_channels=4,

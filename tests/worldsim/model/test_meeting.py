@@ -7,8 +7,7 @@ import torch
 
 from worldsim.losses.paths import path_error
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.carry import CarryConfig
-from worldsim.model.meeting import Impacts, Meeting, make_carry
+from worldsim.model.motion_prior import CarryConfig, Impacts, Meeting, make_carry
 
 SIZE, FRAMES = 32, 14
 GROUND = torch.tensor([0.3, 0.2])

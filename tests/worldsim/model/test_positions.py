@@ -4,8 +4,16 @@ import pytest
 import torch
 
 from physics_data.core.errors import DataError
-from worldsim.model.patches import from_patches, to_patches
-from worldsim.model.positions import axis_split, rotate, rotation_angles, token_positions, turn_by, wave_features
+from worldsim.model.positions import (
+    axis_split,
+    from_patches,
+    rotate,
+    rotation_angles,
+    to_patches,
+    token_positions,
+    turn_by,
+    wave_features,
+)
 
 
 def test_positions_are_seconds_and_shares_of_the_picture() -> None:

@@ -3,8 +3,7 @@ import torch
 
 from physics_data.core.errors import DataError
 from worldsim.vae import DecoderStream, EncoderStream, Stride, VideoVAE, VideoVAEConfig
-from worldsim.vae.streaming import decoder_memory, encoder_memory
-from worldsim.vae.tiling import cut, margin_of
+from worldsim.vae.streaming import cut, decoder_memory, encoder_memory, margin_of
 
 LAYOUTS = {
     "4x8x8": VideoVAEConfig(
@@ -49,7 +48,7 @@ def clip(num_frames: int, height: int, width: int) -> torch.Tensor:
 @torch.no_grad()
 @pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("pieces", [(0, 1, 1), (1, 2), (0, 3), (2, 1)])
-def test_pieces_give_the_whole_to_the_bit(name: str, pieces: tuple[int, ...]) -> None:
+def test_pieces_give_the_whole(name: str, pieces: tuple[int, ...]) -> None:
     vae = stirred(LAYOUTS[name])
     factor, side = vae.temporal_factor, 2 * vae.spatial_factor
     ends = [sum(pieces[: i + 1]) * factor + 1 for i in range(len(pieces))]
@@ -57,11 +56,12 @@ def test_pieces_give_the_whole_to_the_bit(name: str, pieces: tuple[int, ...]) ->
     latents = vae.encode(video).mode()
     encoder = EncoderStream(vae, *video.shape[3:])
     streamed = [encoder.push(video[:, :, a:b]) for a, b in zip([0, *ends], ends, strict=False)]
-    assert torch.equal(torch.cat(streamed, dim=2), latents)
+    # Matrix products of some processors round differently for other numbers of rows.
+    torch.testing.assert_close(torch.cat(streamed, dim=2), latents, atol=1e-4, rtol=1e-4)
 
     decoder = DecoderStream(vae, *video.shape[3:])
     frames = [decoder.push(part) for part in latents.split([1] * latents.shape[2], dim=2)]
-    assert torch.equal(torch.cat(frames, dim=2), vae.decode(latents))
+    torch.testing.assert_close(torch.cat(frames, dim=2), vae.decode(latents), atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()

@@ -10,8 +10,8 @@ from worldsim.losses.auxiliary.base import Prediction, excess, mean_where
 from worldsim.losses.auxiliary.config import AuxiliaryTerm
 from worldsim.losses.base import Scalar
 from worldsim.probes import Probes, frozen
+from worldsim.probes.attributes import PresenceProbe, object_share
 from worldsim.probes.objects import LEAST_SHARE
-from worldsim.probes.presence import PresenceProbe, object_share
 
 _SMALL = 0.1
 """Births that sum up to less than this over a latent frame fade away."""
