@@ -73,6 +73,8 @@ def _stream(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:
         declared = _declared_frames(container, stream)
     if 0 < count < declared - 2:
         raise VideoError(f"{path} is cut off: it declares {declared} frames, {count} could be decoded.")
+    if not _has_its_end(path):
+        raise VideoError(f"{path} is cut off: {count} frames could be decoded, and its end is missing.")
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -102,6 +104,28 @@ def _declared_frames(container: av.container.InputContainer, stream: av.VideoStr
     if "mov" in container.format.name.split(","):
         return sum(not entry.is_discard for entry in stream.index_entries)
     return stream.frames
+
+
+def _has_its_end(path: Path) -> bool:
+    """Return whether a file that says where it ends is there to its end; MPEG-TS, MPEG-PS and FLV do not say it.
+
+    Source: RFC 8794 (EBML element sizes), RFC 9559 (Matroska); GIF89a specification (trailer); RIFF of AVI files.
+    """
+    with open(path, "rb") as file:
+        head = file.read(4096)
+        size = file.seek(0, 2)
+        if head.startswith(b"GIF8"):
+            file.seek(max(0, size - 4096))
+            return file.read().rstrip(b"\0").endswith(b";")
+    if head.startswith(b"RIFF"):
+        return head[4:8] == b"\xff\xff\xff\xff" or 8 + int.from_bytes(head[4:8], "little") <= size
+    segment = head.find(b"\x18\x53\x80\x67")
+    if not head.startswith(b"\x1aE\xdf\xa3") or segment < 0 or segment + 5 > len(head) or not head[segment + 4]:
+        return True
+    length = 9 - head[segment + 4].bit_length()
+    value = int.from_bytes(head[segment + 4 : segment + 4 + length], "big") & ((1 << 7 * length) - 1)
+    unknown = value == (1 << 7 * length) - 1  # a recording whose writer could not go back
+    return unknown or segment + 4 + length + value <= size
 
 
 def _animation(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:

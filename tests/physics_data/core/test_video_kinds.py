@@ -178,8 +178,10 @@ def test_other_containers_are_read(tmp_path: Path, suffix: str) -> None:
 def test_an_avi_without_index_is_read(tmp_path: Path) -> None:
     write_video(tmp_path / "a.avi", np.stack(clip(12)), 25.0)
     data = (tmp_path / "a.avi").read_bytes()
-    (tmp_path / "b.avi").write_bytes(data[: data.rindex(b"idx1")])
-    assert len(read_video(tmp_path / "b.avi").rgb) == 12
+    place = data.rindex(b"idx1")
+    for size in (0, place - 8):  # of a recorder that was switched off, and of one that writes no index
+        (tmp_path / "b.avi").write_bytes(data[:4] + struct.pack("<I", size) + data[8:place])
+        assert len(read_video(tmp_path / "b.avi").rgb) == 12
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".gif"])
@@ -475,6 +477,23 @@ def test_any_file_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "plain.mp4").rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert len(read_video(Path(name)).rgb) == 3
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.99])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif", ".webp", ".png", ".avif"])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (24, 48, 64, 3), dtype=np.uint8)
+    whole = tmp_path / f"whole{suffix}"
+    if suffix in (".webp", ".png", ".avif"):
+        save_animation(whole, list(noise), [50] * 24)
+    elif suffix in (".mp4", ".mov"):
+        encode(whole, list(noise), 20, container_options={"movflags": "+faststart"})
+    else:
+        write_video(whole, noise, 20.0)
+    data = whole.read_bytes()
+    (tmp_path / f"cut{suffix}").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(VideoError, match=rf"cut\{suffix}"):
+        read_video(tmp_path / f"cut{suffix}")
 
 
 # ---------------------------------------------------------------- files for people

@@ -39,13 +39,14 @@ def write_annotations(path: Path, clips: Iterable[tuple[str, dict[str, np.ndarra
             rows.append({"key": key, "offset": file.tell(), "length": len(block), "sha256": digest})
             file.write(block)
         file.write(b"\0" * 1024)
-    manifest = {"bytes": path.stat().st_size, **facts, "rows": rows}  # all that read_annotation_manifest checks
+    manifest: dict[str, Any] = {"bytes": path.stat().st_size, **facts, "rows": rows}
+    manifest["digest"] = _digest(manifest)
     write_text(path.with_suffix(".json"), json.dumps(manifest, indent=1))
     return manifest
 
 
 def read_annotation_manifest(path: Path) -> dict[str, Any]:
-    """Read the manifest of a tar of labels; rows of older ones have no checksum.
+    """Read the manifest of a tar of labels; older ones and their rows have no checksum.
 
     Raises:
         DataError: it cannot be read or is no such manifest.
@@ -58,8 +59,8 @@ def read_annotation_manifest(path: Path) -> dict[str, Any]:
             whole = whole and isinstance(row["key"], str) and isinstance(row.get("sha256", ""), str)
             whole = whole and all(isinstance(row[name], int) and row[name] >= 0 for name in ("offset", "length"))
             whole = whole and row["offset"] + row["length"] <= record["bytes"]
-        if not whole:
-            raise ValueError("no numbers where there should be some")
+        if not whole or record.pop("digest", _digest(record)) != _digest(record):
+            raise ValueError("its digest is another one")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"the manifest {path} is damaged ({error!r:.200}); delete it and annotate again, which makes only what is "
@@ -114,6 +115,11 @@ class AnnotationStore:
                 f"the labels of clip '{key}' in {path} are damaged ({error}); delete that file and its .json and "
                 "annotate again, which makes only what is missing."
             ) from error
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    facts = {name: value for name, value in manifest.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:

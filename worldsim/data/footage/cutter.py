@@ -1,6 +1,8 @@
 """``Cutter``: the shard of one medium, from its frames to its manifest; what a worker does, wherever it runs."""
 
+import contextlib
 import dataclasses
+import hashlib
 import json
 import re
 from collections import Counter
@@ -83,9 +85,10 @@ class Cutter:
             "caption": source.side_car.caption,
             "licence": source.side_car.licence,
         }
-        manifest = read_manifest(tar)
-        if manifest is not None and manifest["about"] == about:
-            return manifest
+        with contextlib.suppress(DataError):  # a damaged manifest: its shard is made again
+            manifest = read_manifest(tar)
+            if manifest is not None and manifest.get("about") == about and manifest.get("digest") == _digest(manifest):
+                return manifest
         dropped: Counter[str] = Counter()
         pictures: list[str] = []
         notes: list[str] = []
@@ -103,7 +106,14 @@ class Cutter:
             return {"error": str(error), "rows": []}
         except Exception as error:  # one file never stops the others
             return {"error": f"it fails with {type(error).__name__}: {error}", "rows": []}
-        return write_manifest(tar, rows, about=about, dropped=dict(dropped), notes=notes, thumbnails=pictures)
+        facts = {"about": about, "dropped": dict(dropped), "notes": notes, "thumbnails": pictures}
+        stored = [row.model_dump(mode="json") for row in rows]
+        return write_manifest(tar, rows, **facts, digest=_digest({**facts, "rows": stored}))
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    facts = {name: value for name, value in manifest.items() if name not in ("digest", "bytes")}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _clips(
