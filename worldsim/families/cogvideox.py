@@ -27,6 +27,7 @@ class CogVideoX(DiffusersGenerator):
     default_guidance = 6.0
     default_frame_rate = 8.0
     joins_guidance = True
+    joins_text = True
 
     def setup(self) -> None:
         """Read strides and conditions from the configs."""
@@ -90,6 +91,10 @@ class CogVideoX(DiffusersGenerator):
         latents[:, :, :1] = (1 / self._scale if self._inverts else self._scale) * z
         return {"first": latents}, 0
 
+    def placeholders(self, shape: tuple[int, ...]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Return text features."""
+        return {"embeds": torch.empty(1, self.max_text_tokens, int(self.config.text_embed_dim), device="meta")}, {}
+
     def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
         """Call the transformer, time before channels."""
         x = x_t.transpose(1, 2)
@@ -106,7 +111,7 @@ class CogVideoX(DiffusersGenerator):
         predicted = network(
             hidden_states=x,
             encoder_hidden_states=conditions.text["embeds"].to(network.dtype),
-            timestep=self._index(t),
+            timestep=self._index(t).to(x.device),
             image_rotary_emb=rotary,
             return_dict=False,
             **more,

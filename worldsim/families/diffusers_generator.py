@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -41,6 +42,8 @@ class DiffusersGenerator(VideoGenerator):
     default_steps:     of the family's own pipeline
     default_guidance:  of the family's own pipeline
     joins_guidance:    the pipeline calls its network once for the negative prompt and the prompt together
+    joins_text:        the blocks carry text tokens beside those of the video
+    runs_on_meta:      the network can be called without weights, for planning
     """
 
     text_parts: ClassVar[tuple[str, ...]] = ("tokenizer", "text_encoder")
@@ -48,9 +51,11 @@ class DiffusersGenerator(VideoGenerator):
     default_steps: int = 50
     default_guidance: float = 5.0
     joins_guidance: ClassVar[bool] = False
+    joins_text: ClassVar[bool] = False
+    runs_on_meta: ClassVar[bool] = True
 
     def __init__(self, folder: PipelineFolder, *, dtype: torch.dtype, device: torch.device) -> None:
-        """Load the networks of a pipeline folder.
+        """Load the networks of a pipeline folder; on the device "meta" they are built from their configs alone.
 
         Raises:
             CheckpointError: a component is missing or damaged.
@@ -62,7 +67,7 @@ class DiffusersGenerator(VideoGenerator):
         self._device = device
         self._parts: dict[str, Any] = {}
         names = [name for name in ("transformer", "transformer_2") if name in folder.components]
-        self.networks = {name: folder.load(name, dtype).to(device) for name in names}
+        self.networks = {name: self._load(name, dtype) for name in names}
         self.setup()
 
     def setup(self) -> None:
@@ -92,9 +97,14 @@ class DiffusersGenerator(VideoGenerator):
         if name not in self._parts:
             is_network = (self.folder.path / name / "config.json").is_file() and "tokenizer" not in name
             dtype = (torch.float32 if name == "vae" else self.dtype) if is_network else None
-            loaded = self.folder.load(name, dtype)
-            self._parts[name] = loaded.to(self._device) if isinstance(loaded, nn.Module) else loaded
+            self._parts[name] = self._load(name, dtype)
         return self._parts[name]
+
+    def _load(self, name: str, dtype: torch.dtype | None) -> Any:
+        if self._device.type == "meta" and dtype is not None:
+            return self.folder.on_meta(name).to(dtype).requires_grad_(False)
+        loaded = self.folder.load(name, dtype)
+        return loaded.to(self._device) if isinstance(loaded, nn.Module) else loaded
 
     def release(self, *names: str) -> None:
         """Free components; they are loaded again when they are needed."""
@@ -129,6 +139,17 @@ class DiffusersGenerator(VideoGenerator):
     def prediction_steps(self) -> int:
         """Timesteps of training."""
         return int(self.part("scheduler").config.num_train_timesteps)
+
+    def num_tokens(self, shape: tuple[int, ...]) -> int:
+        """Return how many tokens the network makes of latents of a shape (channels, frames, height, width)."""
+        sides = self.config.patch_size
+        if isinstance(sides, int):
+            sides = (getattr(self.config, "patch_size_t", None) or 1, sides, sides)
+        return math.prod(length // side for length, side in zip(shape[1:], sides, strict=True))
+
+    def placeholders(self, shape: tuple[int, ...]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Return text and image conditions of one clip on the meta device, for planning."""
+        raise NotImplementedError
 
     def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
         """Call the network as the family's pipeline does. t is float64, given latent frames are in place."""

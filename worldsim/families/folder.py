@@ -119,9 +119,11 @@ class PipelineFolder:
 
     def on_meta(self, name: str) -> torch.nn.Module:
         """Return a component without memory, built from its config alone: on the meta device."""
-        made = self.class_of(name)
+        made, config = self.class_of(name), self.config(name)
         with torch.device("meta"):
-            return made.from_config(self.config(name)).eval()
+            if hasattr(made, "from_config"):
+                return made.from_config(config).eval()
+            return made(made.config_class(**config)).eval()
 
 
 def diffusers_module() -> Any:

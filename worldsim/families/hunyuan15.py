@@ -29,6 +29,8 @@ class HunyuanVideo15(DiffusersGenerator):
     family = "HunyuanVideo-1.5"
     text_parts = ("tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2")
     max_text_tokens = 1000
+    runs_on_meta = False
+    joins_text = True
     default_guidance = 6.0
     default_frame_rate = 24.0
 

@@ -85,6 +85,11 @@ class LTX(DiffusersGenerator):
         latents[:, :, :known] = self.encode(frames)
         return {"latents": latents}, known
 
+    def placeholders(self, shape: tuple[int, ...]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Return text features and their mask."""
+        embeds = torch.empty(1, self.max_text_tokens, int(self.config.caption_channels), device="meta")
+        return {"embeds": embeds, "mask": torch.empty(embeds.shape[:2], dtype=torch.bool, device="meta")}, {}
+
     def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
         """Call the transformer on packed tokens; tokens of given latent frames have time 0."""
         steps, side = int(network.config.patch_size_t), int(network.config.patch_size)
@@ -114,7 +119,7 @@ class LTX(DiffusersGenerator):
         packed = network(
             hidden_states=pack._pack_latents(x_t, side, steps).to(network.dtype),
             encoder_hidden_states=conditions.text["embeds"].to(network.dtype),
-            timestep=timestep,
+            timestep=timestep.to(x_t.device),
             encoder_attention_mask=conditions.text["mask"],
             return_dict=False,
             **where,

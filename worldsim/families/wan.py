@@ -120,6 +120,17 @@ class Wan(DiffusersGenerator):
         pipeline: Any = self.pipeline("image_encoder", "image_processor")
         return pipeline.encode_image(pictures, self.device)
 
+    def placeholders(self, shape: tuple[int, ...]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Return text features, and condition channels and CLIP features of 257 tokens where they are read."""
+        text = {"embeds": torch.empty(1, self.max_text_tokens, int(self.config.text_dim), device="meta")}
+        image = {}
+        if self._has_channels:
+            channels = int(self.config.in_channels) - self.latent_channels
+            image["condition"] = torch.empty(1, channels, *shape[1:], device="meta")
+        if self.config.image_dim is not None:
+            image["embeds"] = torch.empty(1, 1, 257, int(self.config.image_dim), device="meta")
+        return text, image
+
     def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
         """Call the transformer; for TI2V-5B with a time for each token, 0 in given latent frames."""
         timestep = (t * self.prediction_steps).float()
@@ -134,7 +145,7 @@ class Wan(DiffusersGenerator):
         embeds = image["embeds"].flatten(0, 1).to(dtype) if "embeds" in image else None
         return network(
             hidden_states=x_t.to(dtype),
-            timestep=timestep,
+            timestep=timestep.to(x_t.device),
             encoder_hidden_states=conditions.text["embeds"].to(dtype),
             encoder_hidden_states_image=embeds,
             return_dict=False,

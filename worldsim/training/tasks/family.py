@@ -29,6 +29,7 @@ from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.diffusion import TimeSampling, sample_t
 from worldsim.families.adapters import add_adapter, save_adapter
 from worldsim.families.diffusers_generator import DiffusersGenerator
+from worldsim.families.planning import plan_training
 from worldsim.generator import Conditions, Sampling, VideoGenerator
 from worldsim.losses.denoising import instance_weight
 from worldsim.losses.flow_matching import FlowMatching
@@ -131,6 +132,33 @@ class FamilyTask:
         self._vae_digest = parts_digest(generator, "vae", "image_encoder", "image_processor", "feature_extractor")
         self._text_digest = parts_digest(generator, *generator.text_parts)
         self._held_out: list[HeldOut] | None = None
+
+    @staticmethod
+    def describe(config: FamilyTrainConfig) -> list[str]:
+        """Check configs and the data's index, and plan the run; no weight is read."""
+        dtype = torch.bfloat16 if config.weights == "bf16" else torch.float32
+        compute = torch.bfloat16 if config.hardware.precision == "bf16" else dtype
+        data = config.data
+        mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+        plan = plan_training(
+            config.base,
+            data.num_frames,
+            data.height,
+            data.width,
+            batch_size=config.batch_size,
+            adapter=config.adapter,
+            dtype=dtype,
+            compute=compute,
+            recompute=config.hardware.recompute,
+            averages=1 + len(config.more_ema_decays),
+        )
+        shares = mixture.seen_shares(config.num_steps, config.batch_size)
+        return [
+            *plan.lines(),
+            f"{config.num_steps} steps of {config.batch_size} clips: "
+            + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()),
+            f"would write to {config.out}",
+        ]
 
     def prepare(self, progress: Progress) -> None:
         """Encode all clips and captions that are not stored yet; then VAE and text encoders leave the memory."""
