@@ -27,6 +27,9 @@ def load_train_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 def describe(config: TrainConfig) -> list[str]:
     """Check that the data and model of a run fit together, and say in a few lines what it would do."""
+    plan = getattr(TASKS.get(config.task), "plan", None)
+    if plan is not None:  # public models, whose weights are too large to be loaded for a look
+        return plan(config)
     task = TASKS.get(config.task)(config, torch.device("cpu"))
     weights = sum(weight.numel() for weight in task.model.parameters())
     shares = ", ".join(f"{name} {share:.0%}" for name, share in task.shares(config.num_steps).items())

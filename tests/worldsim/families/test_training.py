@@ -1,6 +1,7 @@
 """Training of tiny public models on our clips: it learns, resumes to the bit, and writes what diffusers loads."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from worldsim.generator import VideoGenerator
 from worldsim.training.family_config import FamilyTrainConfig
 from worldsim.training.journal import read_metrics
 from worldsim.training.loop import InterruptedTrainingError, train
+from worldsim.training.stages import describe
 from worldsim.training.tasks import family
 from worldsim.training.tasks.family import FamilyTask
 
@@ -146,6 +148,18 @@ def test_the_loss_falls_and_all_weights_are_written_as_a_folder(
     pairs = zip(trained.network.parameters(), base.network.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in pairs)
     assert (config.out / "pictures" / "prompts-000060.png").is_file()
+
+
+def test_a_dry_run_plans_from_the_configs_alone(
+    pipeline_folder: Callable[[str], Path], clips: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(pipeline_folder("wan21_t2v"), base, ignore=shutil.ignore_patterns("*.safetensors"))
+    lines = describe(config_of(base, clips, tmp_path / "run"))
+    assert lines[0] == "Wan: parameters transformer 22,568; trained 3,072"
+    assert lines[1] == "8 tokens a clip"
+    assert "would write to" in lines[-1]
+    assert not (tmp_path / "run").exists()
 
 
 def test_given_frames_do_not_count(pipeline_folder: Callable[[str], Path], clips: Path, tmp_path: Path) -> None:

@@ -104,16 +104,17 @@ class FamilyTask:
         if not isinstance(generator, DiffusersGenerator):
             raise ConfigError(f"base {config.base} is no diffusers folder; train the built-in model with task: dit.")
         self.generator = generator
+        matched: dict[str, list[str]] = {}
         if config.adapter is None:
             for network in generator.networks.values():
                 network.requires_grad_(True)
         else:
-            for name, layers in add_adapter(generator, config.adapter).items():
-                messages.print(f"{name}: an adapter on {len(layers)} layers, {layers[0]} to {layers[-1]}")
+            matched = add_adapter(generator, config.adapter)
         for network in generator.networks.values():
             if config.hardware.recompute:
                 network.enable_gradient_checkpointing()  # pyright: ignore[reportCallIssue]
         self.model: nn.Module = TrainedWeights(generator.networks)
+        self._matched = [f"{name}: an adapter on {len(one)} layers: {', '.join(one)}" for name, one in matched.items()]
         self._groups = config.loss.label_groups
         data = config.data
         if self._groups:
@@ -125,6 +126,8 @@ class FamilyTask:
             require_validation(config.data)
         for source in self.mixture.sources:
             self._check_length(source)
+        if config.report.validate_every is not None:
+            require_validation(data)
         self._time = config.loss.time or TimeSampling(
             distribution="uniform", shift=generator.training_shift(self._shape)
         )
@@ -134,7 +137,7 @@ class FamilyTask:
         self._held_out: list[HeldOut] | None = None
 
     @staticmethod
-    def describe(config: FamilyTrainConfig) -> list[str]:
+    def plan(config: FamilyTrainConfig) -> list[str]:
         """Check configs and the data's index, and plan the run; no weight is read."""
         dtype = torch.bfloat16 if config.weights == "bf16" else torch.float32
         compute = torch.bfloat16 if config.hardware.precision == "bf16" else dtype
@@ -175,12 +178,27 @@ class FamilyTask:
                 if not cache.has(row.key):
                     cache.put(row.key, encoded_clip(self.generator, source.load(position), self._groups))
                 progress.advance(bar)
+            if self._groups and source in self.mixture.sources:
+                without = [row.key for row in source.rows if not labels_of(cache.get(row.key))]
+                if without:
+                    messages.print(
+                        f"{source.name}: {len(without)} of {len(source)} clips have no labels; "
+                        "loss.foreground_weight and loss.contact_weight change nothing there.",
+                        markup=False,
+                    )
         bar = progress.add_task("encode captions", total=len(captions), note="")
         for caption in sorted(captions):
             if not self._texts.has(caption):
                 self._texts.put(caption, self._text(caption))
             progress.advance(bar)
         self._release()
+
+    def describe(self) -> list[str]:
+        """Return which layers are trained, and where validation clips come from."""
+        count = sum(weight.numel() for weight in self.model.parameters())
+        whole = [] if self._matched else ["all weights are trained"]
+        validation = [] if self.config.report.validate_every is None else describe_splits(self._data)
+        return [f"{self.generator.family}: {count:,} weights are trained", *whole, *self._matched, *validation]
 
     def data_identity(self) -> dict[str, str]:
         """Return source name → digest of all its clips, and the digests of the base's parts."""
