@@ -206,11 +206,6 @@ class FamilyTask:
         networks = parts_digest(self.generator, *self.generator.networks)
         return {**found, "(vae)": self._vae_digest, "(text)": self._text_digest, "(networks)": networks}
 
-    def describe(self) -> list[str]:
-        """Return where validation clips come from, and how many weights are trained."""
-        trained = sum(weight.numel() for weight in self.model.parameters())
-        return [*describe_splits(self.config.data), f"{trained:,} weights are trained"]
-
     def shares(self, num_steps: int) -> dict[str, float]:
         """Return source name → share of the clips of the first ``num_steps`` batches."""
         return self.mixture.seen_shares(num_steps, self.config.batch_size)
