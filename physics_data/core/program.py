@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,22 +22,52 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
+from physics_data import __version__
 from physics_data.core.errors import WorldsimError
 
 messages = Console(stderr=True)
 """Everything meant for a person goes to stderr; stdout is for results and ``--json``."""
 
 
+class _Group(TyperGroup):
+    """Commands whose help shows no type for flags, which take no value."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command."""
+        command = super().get_command(ctx, cmd_name)
+        for parameter in command.params if command is not None else []:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return command
+
+
 def make_app(help_text: str) -> typer.Typer:
     """Return an application with the settings all programs share."""
-    return typer.Typer(
-        help=help_text,
+    app = typer.Typer(
+        cls=_Group,
         no_args_is_help=True,
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+    @app.callback(help=help_text)
+    def about(
+        version: Annotated[
+            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.", metavar="")
+        ] = False,
+    ) -> None: ...
+
+    return app
+
+
+def _show_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"worldsim {__version__}")
+        raise typer.Exit
+    return wanted
 
 
 def run(app: typer.Typer) -> None:
@@ -49,7 +80,7 @@ def run(app: typer.Typer) -> None:
     except (SystemExit, KeyboardInterrupt) as stop:  # typer turns Ctrl-C into exit code 130
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise
-        messages.print("\n[yellow]Stopped. Finished parts are kept; the same command goes on from here.[/yellow]")
+        messages.print("\n[yellow]Stopped. Finished files are whole and kept; nothing half-written is left.[/yellow]")
         raise SystemExit(130) from None
     except BrokenPipeError:  # the reader of our output has gone, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
