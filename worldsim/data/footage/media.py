@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import itertools
 import os
 import re
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from physics_data.core.errors import DataError, VideoError
 from physics_data.core.video import MAX_PIXELS, VIDEO_SUFFIXES, TimedFrame, iterate_frames
@@ -153,10 +154,14 @@ def find_media(folders: Sequence[Path], numbered: Numbered = "auto") -> list[Med
 
 
 def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode a picture, turned upright as its EXIF record says; what is transparent becomes black.
+    """Decode a picture to sRGB, turned upright as its EXIF record says; what is transparent becomes black.
+
+    Colours are converted by the ICC profile that the file holds (phones: Display P3); a profile that fits no picture of
+    its kind is passed over, as browsers do.
 
     Raises:
-        VideoError: missing, damaged, no picture, larger than max_pixels, or a TIFF file of several pages.
+        VideoError: missing, damaged, no picture, larger than max_pixels, of more than 16 bits a sample, or a TIFF file
+            of several pages.
     """
     try:
         with warnings.catch_warnings(), Image.open(path) as opened:
@@ -165,8 +170,14 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, 
             if opened.format == "TIFF" and getattr(opened, "n_frames", 1) > 1:
                 raise VideoError(f"{path} has {opened.n_frames} pages; save each as a picture of its own.")  # pyright: ignore[reportAttributeAccessIssue]
             picture = ImageOps.exif_transpose(opened)
+            deep = picture.mode == "I" and np.any((array := np.asarray(picture)) != np.clip(array, 0, 65535))
+            if deep or picture.mode == "F":
+                raise VideoError(
+                    f"{path} has more than 16 bits a sample, whose white is unknown; save it with 8 or 16."
+                )
             if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip instead of scaling
                 return np.repeat((np.asarray(picture) >> 8).astype(np.uint8)[..., None], 3, axis=-1)
+            picture = _to_srgb(picture)
             if "A" in picture.getbands() or "transparency" in picture.info:
                 picture = picture.convert("RGBA")
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
@@ -177,6 +188,22 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, 
         raise VideoError(
             f"cannot read {path} as a picture ({error or type(error).__name__}); give a whole file."
         ) from error
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    """Convert colours by the picture's own ICC profile, if it has one."""
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in ("RGB", "RGBA", "CMYK"):
+        return picture
+    with contextlib.suppress(ImageCms.PyCMSError, OSError):
+        made = ImageCms.profileToProfile(
+            picture,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGBA" if picture.mode == "RGBA" else "RGB",
+        )
+        return picture if made is None else made
+    return picture
 
 
 def _media_of(folder: Path, prefix: str, numbered: Numbered) -> Iterator[Medium]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from physics_data.core.errors import DataError, VideoError
 from physics_data.core.video import write_video
@@ -159,3 +159,24 @@ def test_names_that_are_no_utf8_are_read(tmp_path: Path) -> None:
     save(path, grey(7))
     (medium,) = find_media([tmp_path])
     assert medium.name == "caf�.png" and next(medium.frames(1.0)).rgb[0, 0, 0] == 7
+
+
+def test_colours_are_converted_by_the_profile_of_the_picture(tmp_path: Path) -> None:
+    """An RGB profile with red and green exchanged, as wide as sRGB: what is stored as green is seen as red."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = profile.index(b"rXYZ"), profile.index(b"gXYZ")
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    picture = np.full((8, 12, 3), (30, 220, 30), np.uint8)
+    for suffix in (".png", ".jpg", ".webp"):
+        options = {"lossless": True} if suffix == ".webp" else {"quality": 98} if suffix == ".jpg" else {}
+        save(tmp_path / f"a{suffix}", picture, icc_profile=bytes(profile), **options)
+        np.testing.assert_allclose(read_picture(tmp_path / f"a{suffix}")[4, 4], (220, 30, 30), atol=4)
+    save(tmp_path / "b.png", picture, icc_profile=b"nothing")
+    np.testing.assert_array_equal(read_picture(tmp_path / "b.png"), picture)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_samples_of_unknown_white_are_refused(tmp_path: Path, kind: type) -> None:
+    Image.fromarray(np.full((8, 12), 100_000, kind)).save(tmp_path / "a.tif")
+    with pytest.raises(VideoError, match="more than 16 bits a sample"):
+        read_picture(tmp_path / "a.tif")
