@@ -129,6 +129,19 @@ def pack_table(arrays: dict[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
+_NPZ_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
 def unpack_table(data: bytes) -> dict[str, np.ndarray]:
     """Undo ``pack_table``; pickled content is refused.
 
@@ -138,5 +151,5 @@ def unpack_table(data: bytes) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except _NPZ_DAMAGE as error:
         raise DataError(f"a stored table cannot be read ({error}); build this shard again.") from error

@@ -35,6 +35,7 @@ def _refuse(path: Path, error: OSError) -> StorageError:
         errno.EDQUOT: "your disk quota is used up; free some space or write elsewhere with --out",
         errno.EACCES: "you may not write there; choose another folder with --out",
         errno.EPERM: "you may not write there; choose another folder with --out",
+        errno.EFBIG: "the file is larger than this account or file system allows",
         errno.EROFS: "the file system is read-only; choose another folder with --out",
         errno.ENOTDIR: in_the_way,
         errno.EEXIST: in_the_way,

@@ -171,7 +171,7 @@ _DAMAGE = (
     AttributeError,
     ArithmeticError,
     MemoryError,
-    RecursionError,
+    RuntimeError,
     tarfile.TarError,
 )
 """What reading a record of any content can raise."""

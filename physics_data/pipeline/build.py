@@ -87,8 +87,10 @@ def _build(
     waiting = [name for name in names if name not in finished]
     for reason in ENGINES.missing(config.engines if waiting else ()).values():
         raise MissingPackageError(reason)
-    finished |= dict(run_work(executor, make, waiting, workers, on_clips))
-    remove_partials(out / "shards")  # of workers that died on the way
+    try:
+        finished |= dict(run_work(executor, make, waiting, workers, on_clips))
+    finally:
+        remove_partials(out / "shards")  # of workers that died or were stopped on the way
     rows = [IndexRow(**row) for name in names for row in finished[name]["rows"]]
     write_index(out, rows)
     for manifest in finished.values():

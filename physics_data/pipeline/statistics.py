@@ -1,12 +1,12 @@
 """Counts over a whole dataset, from its index, its records and its manifests."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import get_args
 
 from physics_data.core.clip import ClipMeta, Split
 from physics_data.core.dataset import ShardDataset
+from physics_data.core.dataset_folder import read_manifest
 from physics_data.pipeline.build import count_draws
 
 
@@ -58,9 +58,9 @@ def dataset_statistics(dataset: ShardDataset) -> DatasetStatistics:
         if meta.source == "physics":
             counted.events.update((name, kind) for kind in {event.kind for event in meta.events})
             counted.outcomes[name, outcome(meta)] += 1
-    for manifest in sorted((dataset.folder / "shards").glob("*.json")):
-        record = json.loads(manifest.read_text(encoding="utf-8"))
-        if "drawn" in record:
+    for tar in sorted((dataset.folder / "shards").glob("*.tar")):
+        record = read_manifest(tar)
+        if record is not None and "drawn" in record:
             count_draws(record, counted.drawn, counted.rejections)
     return counted
 

@@ -102,6 +102,25 @@ def test_two_builds_never_write_into_one_folder(tmp_path):
         build(CONFIG, tmp_path, fresh=True)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_disk_that_refuses_leaves_nothing_half_written(built, tmp_path, workers):
+    """Files may have 10 KiB here, a shard has more: one sentence, no leftovers, and the same command goes on."""
+    config, out = tmp_path / "config.yaml", tmp_path / "out"
+    config.write_text(dump_yaml(CONFIG))
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (10240, 10240)); "
+    limit += "from physics_data.__main__ import main; main()"
+    command = [sys.executable, "-c", limit, "build", "--config", str(config), "--out", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command += ["--workers", str(workers)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == 1, told
+    assert "larger than this account or file system allows" in told and "Traceback" not in told
+    assert [path for path in out.rglob("*") if "partial" in path.name or path.name == ".lock"] == []
+    build(CONFIG, out)
+    assert digests(out) == digests(built)
+
+
 def test_killed_build_is_resumed_to_the_same_bytes(built, tmp_path):
     out, config = tmp_path / "killed", tmp_path / "config.yaml"
     config.write_text(dump_yaml(CONFIG))
