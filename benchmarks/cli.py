@@ -15,6 +15,7 @@ app.add_typer(phyworld_app, name="phyworld")
 
 SuiteName = Annotated[str, typer.Argument(help="permanence, motion, twins or folder; see 'list'.")]
 SizeOption = Annotated[str, typer.Option(help="quick (minutes on two cores) or full.")]
+ShapeOption = Annotated[str, typer.Option(help="Of the picture: square, wide (16 to 9) or tall (9 to 16).")]
 CacheOption = Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")]
 SaltOption = Annotated[
     str | None, typer.Option(help="Secret of a release with hidden scenes; its sha256 stands in every result.")
@@ -28,6 +29,7 @@ def export(
     suite: SuiteName,
     out: Annotated[Path, typer.Option(help="New folder: first frames, given videos, prompts, manifest, README.")],
     size: SizeOption = "quick",
+    shape: ShapeOption = "square",
     cache: CacheOption = Path("runs/suites"),
     salt: SaltOption = None,
     commitment: CommitmentOption = None,
@@ -41,8 +43,8 @@ def export(
     from benchmarks.suites.program import open_suite
 
     with progress_bar() as progress:
-        found, prepared, _ = open_suite(suite, size, cache, salt, commitment, workers, progress)
-    options = f" --size {size}" + (" --salt SALT" if salt else "")
+        found, prepared, _ = open_suite(suite, size, shape, cache, salt, commitment, workers, progress)
+    options = f" --size {size}" + (f" --shape {shape}" if shape != "square" else "") + (" --salt SALT" if salt else "")
     count = export_tasks(found.info, prepared, found.tasks(prepared), out, options)
     messages.print(f"{count} scenes in [bold]{out}[/bold]; {out / 'README.md'} says what to put back")
 
@@ -53,6 +55,7 @@ def run_command(
     videos: Annotated[Path, typer.Option(help="Folder of one system's videos, or of such folders.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html, report.md, scenes.csv, summary.json, gallery/.")],
     size: SizeOption = "quick",
+    shape: ShapeOption = "square",
     cache: CacheOption = Path("runs/suites"),
     name: Annotated[str | None, typer.Option(help="Name of a single system; default: its folder's name.")] = None,
     salt: SaltOption = None,
@@ -72,11 +75,11 @@ def run_command(
     """
     from benchmarks.suites.program import open_suite
     from benchmarks.suites.run import run_suite
-    from eval.cli import summary_table
-    from eval.report.table import Summary
+    from eval.cli import summary_table, warn_of_broken
+    from eval.report.table import Summary, read_rows
 
     with progress_bar() as progress:
-        found, prepared, report = open_suite(suite, size, cache, salt, commitment, workers, progress)
+        found, prepared, report = open_suite(suite, size, shape, cache, salt, commitment, workers, progress)
         submissions = found.find(prepared, videos, name)
         record = run_suite(
             found,
@@ -89,6 +92,7 @@ def run_command(
             num_conditioning_frames=num_conditioning_frames,
             progress=report,
         )
+    summary = Summary(**{field: record[field] for field in Summary.model_fields})
     for submission in submissions:
         if submission.strangers:
             some = ", ".join(submission.strangers[:3])
@@ -98,8 +102,10 @@ def run_command(
             )
     if as_json:
         typer.echo(json.dumps(record, indent=1))
-    messages.print(summary_table(Summary(**{field: record[field] for field in Summary.model_fields})))
+    messages.print(summary_table(summary))
     messages.print(f"Open [bold]{out / 'report.html'}[/bold]; one row per video in {out / 'scenes.csv'}")
+    if warn_of_broken(summary, read_rows(out / "scenes.csv")):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,17 +1,19 @@
 """The commands of ``python -m eval``. Heavy parts are imported by the command that needs them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from eval.audit.__main__ import audit
 from physics_data.core.program import make_app, messages, print_listing, progress_bar
 
 if TYPE_CHECKING:
-    from eval.report.table import Summary
+    from eval.report.table import SeedScore, Summary
 
 app = make_app("Score folders of videos, from any model, against simulated reference scenes.")
 
@@ -47,12 +49,12 @@ def score(
 
     Example: `python -m eval score runs/demo/systems --reference runs/demo/physics --out runs/demo/scores`
     """
-    from eval.inputs import check_made_for, conditioning_frames, find_systems
+    from eval.inputs import check_made_for, conditioning_frames, find_systems, read_record
     from eval.report.bundle import GALLERY_NAME, PAGE_NAME, ROWS_NAME, write_bundle
     from eval.report.gallery import write_gallery
     from eval.report.page import write_page
-    from eval.report.table import Summary, read_rows
-    from eval.scoring import reference_positions, score_systems
+    from eval.report.table import Kind, Summary, read_rows
+    from eval.scoring import REFERENCE_NAME, reference_positions, reference_system, score_systems
     from eval.store import STORE_NAME, RowStore, code_fingerprint
     from physics_data.core.atomic import folder_lock
     from physics_data.core.dataset import ShardDataset
@@ -63,6 +65,7 @@ def score(
     folders = [(system.name, system.folder) for system in systems]
     check_made_for(folders, dataset.digest, str(reference))
     number = conditioning_frames(folders, num_conditioning_frames)
+    systems.append(reference_system(systems, dataset.folder))
     rows, scoring = [], f"{dataset.digest}-{code_fingerprint()}-g{number}"
     # Tracks of somebody else may change without the videos: their rows are not kept.
     with folder_lock(out), progress_bar() as progress:
@@ -79,8 +82,11 @@ def score(
         "perception": "built in" if tracks is None else f"plug-in: {tracks.resolve().name}",
         "strangers": {system.name: list(system.strangers) for system in systems if system.strangers},
     }
-    record = write_bundle(out, rows, seed, facts, num_conditioning_frames=number)
-    entries = write_gallery(out / GALLERY_NAME, dataset, systems, rows, gallery if tracks is None else 0, number)
+    kinds: dict[str, Kind] = {REFERENCE_NAME: "ceiling"}
+    kinds |= {name: kind for name, folder in folders if (kind := read_record(folder).kind) is not None}
+    record = write_bundle(out, rows, seed, facts, kinds=kinds, num_conditioning_frames=number)
+    drawn = [row for row in rows if row.system != REFERENCE_NAME] if tracks is None else []
+    entries = write_gallery(out / GALLERY_NAME, dataset, systems, drawn, gallery, number)
     summary = Summary(**{field: record[field] for field in Summary.model_fields})
     stored = read_rows(out / ROWS_NAME)
     shown = {key: value for key, value in record.items() if key not in Summary.model_fields}
@@ -93,6 +99,8 @@ def score(
         typer.echo(json.dumps(record, indent=1))
     messages.print(summary_table(summary))
     messages.print(f"Open [bold]{out / PAGE_NAME}[/bold]; one row per scene in {out / 'scenes.csv'}")
+    if warn_of_broken(summary, stored):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -107,11 +115,12 @@ def report(
     """
     from eval.report.bundle import GALLERY_NAME, read_bundle, shared_conditioning_frames
     from eval.report.page import write_page
-    from eval.report.table import summarise
+    from eval.report.table import Kind, summarise
     from physics_data.core.errors import DataError
 
     rows, facts, pictures = [], {}, []
     perceptions, records = {}, {}
+    kinds: dict[str, Kind] = {}
     for folder in bundles:
         found, record = records[folder] = read_bundle(folder)
         perceptions[str(record.get("perception", "built in"))] = folder
@@ -120,11 +129,12 @@ def report(
                 f"{' and '.join(map(str, perceptions.values()))} were seen by different perceptions "
                 f"({', '.join(perceptions)}); they cannot share a table."
             )
-        rows += found
+        rows += [row for row in found if kinds.get(row.system, "model") == "model"]
+        kinds |= {system["name"]: system["kind"] for system in record["systems"] if record["has_pins"]}
         facts[str(folder)] = f"{record['command']} (commit {record['commit']})"
         pictures += [(p, p.stem.replace("--", ", ")) for p in sorted((folder / GALLERY_NAME).glob("*.png"))]
     facts["num_conditioning_frames"] = shared_conditioning_frames({f: record for f, (_, record) in records.items()})
-    summary = summarise(rows, seed)
+    summary = summarise(rows, seed, kinds=kinds)
     write_page(out, summary, rows, facts, pictures)
     messages.print(summary_table(summary))
     messages.print(f"Open [bold]{out}[/bold]")
@@ -188,6 +198,21 @@ def list_members(
     print_listing({"metrics": metric_lines()}, as_json)
 
 
+def warn_of_broken(summary: "Summary", rows: "Sequence[SeedScore]") -> bool:
+    """Print which systems' videos are not whole, with a reason; return whether a system has none that is usable."""
+    none_usable = False
+    for system in summary.systems:
+        if system.kind == "model" and system.broken:
+            reason = next(row.reason for row in rows if row.system == system.name and row.status != "ok")
+            usable = any(row.system == system.name and row.status in ("ok", "short") for row in rows)
+            none_usable |= not usable
+            text = f"{system.name}: {system.broken} of {system.scenes * system.seeds} videos, such as: {reason}"
+            messages.print(f"[{'yellow' if usable else 'red'}]{escape(text)}[/]", soft_wrap=True)
+            if not usable:
+                messages.print("[red]No video of it could be scored: its scores say nothing of the model.[/red]")
+    return none_usable
+
+
 def summary_table(summary: "Summary") -> Table:
     """Return the score table for the terminal."""
     from eval.report.page import show_estimate
@@ -195,7 +220,6 @@ def summary_table(summary: "Summary") -> Table:
     headline = summary.headline
     table = Table("system", *(metric.replace("_", " ") for metric in headline), "scenes", "not whole", show_lines=True)
     for system in summary.systems:
-        broken = system.missing + system.unreadable + system.short
         estimates = (show_estimate(system.metrics[metric]).replace(" ", "\n", 1) for metric in headline)
-        table.add_row(system.name, *estimates, str(system.scenes), str(broken) if broken else "–")
+        table.add_row(system.name, *estimates, str(system.scenes), system.broken or "–")
     return table

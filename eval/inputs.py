@@ -3,8 +3,9 @@
 import hashlib
 import itertools
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import yaml
@@ -12,17 +13,21 @@ from jaxtyping import Bool, Float, UInt8
 
 from physics_data.core.atomic import is_partial
 from physics_data.core.errors import DataError, VideoError, suggest
-from physics_data.core.video import VIDEO_SUFFIXES, iterate_frames, sample_frames
+from physics_data.core.video import VIDEO_SUFFIXES, TimedFrame, iterate_frames, sample_frames
 
 
 @dataclass(frozen=True)
 class System:
-    """One model's videos. files maps a clip key to its video; strangers are files of no reference clip."""
+    """One model's videos. files maps a clip key to its video; strangers are files of no reference clip.
+
+    is_reference: the reference's own frames take the place of videos
+    """
 
     name: str
     folder: Path
     files: dict[str, Path]
     strangers: tuple[str, ...]
+    is_reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,12 @@ class VideoRecord:
 
     num_conditioning_frames:  first frames that were given
     made_for:                 digest of the dataset, or fingerprint of the suite, that they continue
+    kind:                     "ceiling" or "dummy" for videos of ``benchmarks baselines``
     """
 
     num_conditioning_frames: int | None = None
     made_for: str | None = None
+    kind: Literal["ceiling", "dummy"] | None = None
 
 
 def read_record(folder: Path) -> VideoRecord:
@@ -72,14 +79,15 @@ def read_record(folder: Path) -> VideoRecord:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         number = found.get("num_conditioning_frames", found.get("num_given"))
-        made_for = found.get("reference", found.get("suite"))
+        made_for, kind = found.get("reference", found.get("suite")), found.get("kind")
     except (OSError, ValueError, yaml.YAMLError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path} is no record of videos ({_line(error)}); make the videos again, or delete it."
         ) from error
     if number is not None:
         check_conditioning_frames(number, str(path))
-    return VideoRecord(number, None if made_for is None else str(made_for))
+    made_for = None if made_for is None else str(made_for)
+    return VideoRecord(number, made_for, kind if kind in ("ceiling", "dummy") else None)
 
 
 def check_conditioning_frames(number: object, source: str) -> None:
@@ -228,36 +236,50 @@ def load_aligned(path: Path, num_frames: int, frame_rate: float, height: int, wi
     """
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return replace(align(iterate_frames(path), str(path), num_frames, frame_rate, height, width), sha256=digest)
+
+
+def align(
+    frames: Iterable[TimedFrame], what: str, num_frames: int, frame_rate: float, height: int, width: int
+) -> AlignedVideo:
+    """Put pictures with their times on the reference's frames and size; see ``load_aligned``. what: for messages.
+
+    Raises:
+        VideoError: no picture, or another aspect ratio than the reference.
+    """
     rgb = np.zeros((num_frames, height, width, 3), np.uint8)
     seconds = np.arange(num_frames) / frame_rate
     times: dict[int, tuple[float, float]] = {}  # number of a frame in the file → when it is shown
     sources: list[int] = []
     first = None
-    sampled = itertools.islice(sample_frames(iterate_frames(path), frame_rate), num_frames)
+    sampled = itertools.islice(sample_frames(iter(frames), frame_rate), num_frames)
     for count, (source, frame) in enumerate(sampled):
         first = first or frame.rgb.shape[:2]
         if source in times:
             rgb[count] = rgb[count - 1]
         else:
-            _require_shape(path, frame.rgb.shape[:2], (height, width), first)
+            _require_shape(what, frame.rgb.shape[:2], (height, width), first)
             rgb[count] = resize(frame.rgb, height, width)
             times[source] = frame.seconds, frame.end
         sources.append(source)
+    if not sources:
+        raise VideoError(f"{what} has no picture; give at least one.")
     usual = float(np.median([end - start for start, end in times.values()]))
     for count, (start, end) in enumerate(times[source] for source in sources):
         if end - start <= 1.5 * max(usual, 1 / frame_rate):
             seconds[count] = start
-    return AlignedVideo(rgb, seconds, np.arange(num_frames) < len(sources), digest)
+    return AlignedVideo(rgb, seconds, np.arange(num_frames) < len(sources), "")
 
 
-def _require_shape(path: Path, size: tuple[int, ...], reference: tuple[int, int], first: tuple[int, ...]) -> None:
+def _require_shape(what: str, size: tuple[int, ...], reference: tuple[int, int], first: tuple[int, ...]) -> None:
     if size != first:
-        raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
+        raise VideoError(f"{what} changes its picture size in the middle; convert it to one size first.")
     (given_height, given_width), (height, width) = size, reference
     if abs(given_width * height - given_height * width) > max(given_width, given_height, width, height):
         raise VideoError(
-            f"{path} has {given_width}x{given_height} pixels, another aspect ratio than the reference's "
-            f"{width}x{height}; crop or pad it so that the reference's view is kept."
+            f"{what} has {given_width}x{given_height} pixels, another aspect ratio than the reference's "
+            f"{width}x{height}; crop or pad it so that the reference's view is kept, or take a suite of its shape "
+            "(--shape wide or tall)."
         )
 
 

@@ -34,7 +34,7 @@ def write_baselines(
         DataError: the split has no physics clip.
         UnknownNameError: no such baseline.
     """
-    from benchmarks.baselines import BASELINES
+    from benchmarks.baselines import BASELINES, CEILINGS
     from physics_data.renderers import RENDERERS
 
     chosen = {name: BASELINES.get(name)() for name in (names or BASELINES)}
@@ -47,6 +47,7 @@ def write_baselines(
                 video = baseline.make(clip, drawer, num_conditioning_frames).copy()
                 video[:num_conditioning_frames] = clip.rgb[:num_conditioning_frames]
                 write_video(folder / f"{clip.meta.key}.mp4", video, clip.meta.frame_rate)
-            facts = {"baseline": name, "reference": dataset.digest, "num_conditioning_frames": num_conditioning_frames}
-            write_provenance(folder / RECORD_NAME, None, **facts)
+            kind = "ceiling" if name in CEILINGS else "dummy"
+            facts = {"baseline": name, "kind": kind, "reference": dataset.digest}
+            write_provenance(folder / RECORD_NAME, None, num_conditioning_frames=num_conditioning_frames, **facts)
     return len(chosen) * len(positions)

@@ -16,6 +16,10 @@ from physics_data.core.errors import ConfigError
 Size = Literal["quick", "full"]
 SIZES: tuple[Size, ...] = ("quick", "full")
 
+Shape = Literal["square", "wide", "tall"]
+SHAPES: tuple[Shape, ...] = ("square", "wide", "tall")
+"""Of the picture: 1 to 1, 16 to 9, 9 to 16."""
+
 PUBLIC_SEED = 20_260
 """Root seed of the public scenes of every suite."""
 
@@ -29,6 +33,7 @@ class Edition:
 
     size: Size = "quick"
     salt: str | None = None
+    shape: Shape = "square"
 
     @property
     def commitment(self) -> str | None:

@@ -27,5 +27,7 @@ def write_leaderboard(results: Sequence[Path], out: Path) -> dict[str, Any]:
                 "only results of one suite, size and release share a table."
             )
         if mark[1] != marks[first][1]:
-            raise DataError(f"{folder} and {first} were scored by different versions of the metrics; run one again.")
+            raise DataError(
+                f"{folder} and {first} were scored by different code, libraries or conditioning frames; run one again."
+            )
     return write_pages(results, out)

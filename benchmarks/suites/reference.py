@@ -49,6 +49,7 @@ def build_reference(
     facts = {
         "suite": suite,
         "size": edition.size,
+        "shape": edition.shape,
         "recipe": recipe,
         "salt_sha256": edition.commitment,
         "reference": standing(suite, edition, mark),
@@ -60,6 +61,8 @@ def standing(suite: str, edition: Edition, mark: str) -> str:
     """Say in words whether scenes with this fingerprint are the pinned public ones."""
     if edition.salt is not None:
         return "hidden scenes of a release"
+    if edition.shape != "square" or suite not in PINNED:
+        return "not pinned: compare only results of this fingerprint"
     recipe, _, content = PINNED[suite][edition.size].partition("-")
     if mark.partition("-")[0] != recipe:
         return f"another recipe than the pinned {recipe}: results cannot be compared with published ones"

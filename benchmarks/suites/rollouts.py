@@ -25,6 +25,18 @@ SETTINGS: Mapping[Size, SceneSettings] = {
     "full": SceneSettings(layout="centred", num_frames=49, frame_rate=16, width=128, height=128),
 }
 
+_WIDE: Mapping[Size, tuple[int, int]] = {"quick": (128, 72), "full": (192, 108)}
+
+
+def settings_of(edition: Edition) -> SceneSettings:
+    """Return frames, rate and picture of an edition: square, or of about as many pixels at 16 to 9 or 9 to 16."""
+    square = SETTINGS[edition.size]
+    if edition.shape == "square":
+        return square
+    width, height = _WIDE[edition.size] if edition.shape == "wide" else _WIDE[edition.size][::-1]
+    return square.model_copy(update={"width": width, "height": height})
+
+
 BASELINES_FOLDER = "baselines"
 
 
@@ -41,7 +53,7 @@ class Rollouts:
             seed=edition.root_seed(self.info.name),
             scenarios=self.scenarios,
             scenes_per_scenario=SplitSizes(train=0, test=self.scenes[edition.size]),
-            settings=SETTINGS[edition.size],
+            settings=settings_of(edition),
         )
 
     def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo, Task
 from benchmarks.suites.reference import build_reference
-from benchmarks.suites.rollouts import SETTINGS
+from benchmarks.suites.rollouts import settings_of
 from benchmarks.suites.submissions import Submission
 from eval.report.table import Kind, SeedScore
 from eval.twins.agreement import pairwise
@@ -58,7 +58,7 @@ class Twins:
             scenarios=("occluder_pass",),
             scenes_per_scenario=SplitSizes(train=0, test=0),
             twins=TwinPlan(editors=EDITORS, sets_per_editor=sizes),
-            settings=SETTINGS[edition.size],
+            settings=settings_of(edition),
         )
 
     def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:

@@ -26,7 +26,7 @@ def verify_bundle(bundle: Path, videos: Path | None = None, salt: str | None = N
         return [Check("aggregates are those of the rows", False, str(error))]
     systems = sorted({row.system for row in rows})
     checks = [Check("aggregates are those of the rows", True, f"{len(rows)} rows of {len(systems)} systems")]
-    bare = [row for row in rows if row.status in ("ok", "short") and len(row.sha256) != 64]
+    bare = [row for row in rows if row.status in ("ok", "short", "mismatched") and len(row.sha256) != 64]
     checks.append(Check("every scored video has a sha256", not bare, f"{len(bare)} rows without one"))
     if record["is_paired"]:
         seeds = {s: {(row.key, row.seed) for row in rows if row.system == s} for s in systems}

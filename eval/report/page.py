@@ -9,7 +9,7 @@ import jinja2
 
 from eval.metrics import METRICS
 from eval.report.figures import Curve, scenario_bars, time_curves
-from eval.report.table import Estimate, Summary, metric_lines
+from eval.report.table import Estimate, Summary, SystemSummary, metric_lines, verdict
 from eval.scoring import SceneScore
 from physics_data.core.atomic import write_text
 
@@ -52,6 +52,10 @@ def write_page(
         if summary.systems
         else [],
         goodness=goodness,
+        arrow=arrow,
+        verdict=verdict(summary),
+        ceiling=next((s for s in summary.systems if s.kind == "ceiling"), None),
+        above=[s.name for s in summary.systems if s.kind == "model" and _is_above(s, summary)],
         zero=next((s.name for s in summary.systems if s.kind == "dummy" and s.skill is not None), None),
         metrics=columns or metric_lines(),
         figures=[scenario_bars(few, metric) for metric in summary.headline],
@@ -70,6 +74,19 @@ def goodness(metric: str, mean: float) -> float | None:
         return None
     info = METRICS.get(metric)().info
     return min(max((mean - info.worst) / (info.best - info.worst), 0.0), 1.0)
+
+
+def arrow(metric: str) -> str:
+    """Return ↑ or ↓ for a metric of which more or less is better; "" for one of no table."""
+    if metric not in METRICS:
+        return ""
+    return " ↑" if METRICS.get(metric)().info.direction == "higher" else " ↓"
+
+
+def _is_above(system: SystemSummary, summary: Summary) -> bool:
+    ceilings = [s.metrics[summary.headline[-1]].mean for s in summary.systems if s.kind == "ceiling"]
+    mean = system.metrics[summary.headline[-1]].mean
+    return mean is not None and any(ceiling is not None and mean > ceiling for ceiling in ceilings)
 
 
 def show_estimate(estimate: Estimate) -> str:

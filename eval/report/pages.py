@@ -10,7 +10,7 @@ from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, shared_cond
 from eval.report.figures import Curve
 from eval.report.gallery import CAPTIONS_NAME
 from eval.report.page import show_estimate, write_page
-from eval.report.table import Kind, SeedScore, Summary
+from eval.report.table import Kind, SeedScore, Summary, verdict
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import DataError
 
@@ -71,7 +71,7 @@ def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, 
     return record
 
 
-_FACTS = ("suite", "size", "recipe", "salt_sha256", "fingerprint", "scoring", "columns")
+_FACTS = ("suite", "size", "shape", "recipe", "salt_sha256", "fingerprint", "scoring", "columns")
 
 
 _CURVES = TypeAdapter(dict[str, dict[str, Curve]])
@@ -98,10 +98,9 @@ def markdown(summary: Summary) -> str:
         cells = [show_estimate(system.metrics[metric]) for metric in summary.headline]
         if has_skill:
             cells.append("–" if system.skill is None else show_estimate(system.skill))
-        broken = system.missing + system.unreadable + system.short
-        lines.append(
-            f"| {system.name} | {system.kind} | {' | '.join(cells)} | {system.scenes} | {system.seeds} | {broken} |"
-        )
+        facts = f"{system.scenes} | {system.seeds} | {system.broken or 0}"
+        lines.append(f"| {system.name} | {system.kind} | {' | '.join(cells)} | {facts} |")
+    lines += ["", verdict(summary)] if verdict(summary) else []
     if summary.comparisons:
         lines += ["", "| metric | difference | mean | 95 % | p (Holm) |", "|---|---|---|---|---|"]
         for c in summary.comparisons:

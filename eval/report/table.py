@@ -42,6 +42,9 @@ class SeedScore(SceneScore):
     seed: int = 0
 
 
+_BROKEN: tuple[Status, ...] = ("missing", "unreadable", "short", "mismatched")
+
+
 class Estimate(StrictModel):
     """A mean over scenes; coverage is the share of the scenes to which the metric applies. None: it applies to none."""
 
@@ -73,10 +76,17 @@ class SystemSummary(StrictModel):
     missing: int
     unreadable: int
     short: int
+    mismatched: int = 0
     metrics: dict[str, Estimate]
     scenarios: dict[str, dict[str, Estimate]]
     scatter: Scatter | None = None
     skill: Estimate | None = None
+
+    @property
+    def broken(self) -> str:
+        """Say how many videos were not whole, by kind; "" where all were."""
+        counts = {name: getattr(self, name) for name in _BROKEN}
+        return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
 class Comparison(StrictModel):
@@ -215,7 +225,7 @@ def summarise(
 def _summarise_system(
     name: str, rows: list[SceneScore], seed: int, headline: Sequence[str], kinds: Mapping[str, Kind]
 ) -> SystemSummary:
-    count = {status: sum(row.status == status for row in rows) for status in ("missing", "unreadable", "short")}
+    count = {status: sum(row.status == status for row in rows) for status in _BROKEN}
     scenarios = sorted({row.scenario for row in rows})
     kept = [row for row in rows if row.values[headline[-1]] is not None]
     scatter = None
@@ -236,6 +246,7 @@ def _summarise_system(
         missing=count["missing"],
         unreadable=count["unreadable"],
         short=count["short"],
+        mismatched=count["mismatched"],
     )
 
 
@@ -334,6 +345,36 @@ def _stability(
         return None
     found = rank_stability(np.stack(values), np.random.default_rng(seed))
     return Stability(kendall=found.kendall, low=found.low, best_stays=found.best_stays)
+
+
+def verdict(summary: Summary) -> str:
+    """Say in words who is better in the metric that decides the order, by how much, and in what; "" for one system.
+
+    What differs most is the component, put on the scale from worst to best, in which the means are furthest apart.
+    """
+    metric = summary.headline[-1]
+    found = next((c for c in summary.comparisons if c.metric == metric), None)
+    if found is None:
+        return ""
+    systems = {system.name: system for system in summary.systems}
+    better, worse = (found.first, found.second) if found.mean >= 0 else (found.second, found.first)
+    name = metric.replace("_", " ")
+    chance = f"p = {found.p_adjusted:.4f}, adjusted for {len(summary.comparisons) // len(summary.headline)} comparisons"
+    if found.p_adjusted >= 0.05:
+        return f"In {name}, {found.scenes} scenes do not tell {better} from {worse} ({abs(found.mean):.3f}; {chance})."
+    text = f"{better} is better than {worse} in {name} by {abs(found.mean):.3f} ({chance})."
+    infos = {name: one.info for name, one in metric_table().items() if name not in summary.headline}
+    apart = {}
+    for part, info in infos.items():
+        means = [systems[one].metrics[part].mean if part in systems[one].metrics else None for one in (better, worse)]
+        if means[0] is not None and means[1] is not None:
+            apart[part] = ((means[0] - means[1]) / (info.best - info.worst), means)
+    if apart:
+        part = max(apart, key=lambda one: apart[one][0])
+        gap, (first, second) = apart[part]
+        if gap > 0:
+            text += f" They are furthest apart in {part.replace('_', ' ')}: {first:.2f} against {second:.2f}."
+    return text
 
 
 def metric_lines() -> dict[str, str]:

@@ -102,8 +102,10 @@ def timelines(
         for name, files in systems.items():
             found[name].append(_timeline_of(reference, files.get(key)))
     return {
-        "object permanence over time": _curves(found, "permanence", pinned),
-        "position error over time (diameters)": _curves(found, "distance", pinned),
+        "presence over time (share of objects due that are there, one component of permanence)": _curves(
+            found, "permanence", pinned
+        ),
+        "position error over time (diameters; lower is better)": _curves(found, "distance", pinned),
     }
 
 

@@ -6,16 +6,20 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from toy_scenes import toy_clip, write_toy_dataset
 from typer.testing import CliRunner
 
 from eval.cli import app
+from eval.inputs import align, resize
+from eval.reference import Reference
 from eval.report.bundle import read_bundle
 from eval.report.table import summarise
+from eval.scoring import score_videos, starts_elsewhere
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.errors import DataError
-from physics_data.core.video import write_video
+from physics_data.core.errors import DataError, UnknownNameError
+from physics_data.core.video import TimedFrame, decode_video, encode_video, write_video
 
 NONE = ("--num-conditioning-frames", "0")
 SCENES = (("free_drop", 0), ("free_drop", 1), ("collide", 0), ("collide", 1), ("occluder_pass", 0))
@@ -51,12 +55,18 @@ def test_every_scene_of_every_system_has_a_row(workplace):
     root, record = workplace
     for system in ("truth", "flawed"):
         assert len(rows_of(root, system)) == 5
-    assert [s["name"] for s in record["systems"]] == ["truth", "flawed"]
+    assert {s["name"]: s["kind"] for s in record["systems"]} == {
+        "reference": "ceiling",
+        "truth": "model",
+        "flawed": "model",
+    }
     assert record["strangers"] == {"flawed": ["birthday.mp4"]}
 
 
 def test_truth_is_near_the_ceiling(workplace):
-    truth = workplace[1]["systems"][0]["metrics"]
+    systems = {system["name"]: system["metrics"] for system in workplace[1]["systems"]}
+    assert systems["reference"]["overall"]["mean"] > 0.98  # what the truth itself gets stands in every table
+    truth = systems["truth"]
     assert truth["object_permanence"]["mean"] > 0.99
     assert truth["motion_realism"]["mean"] > 0.96
     assert truth["overall"]["coverage"] == 1.0
@@ -77,7 +87,7 @@ def test_broken_videos_are_worst_and_named(workplace):
     short = rows["free_drop-toy-000001"]
     assert (short["status"], short["reason"][:29]) == ("short", "shows 9 of 17 reference frame")
     assert float(short["object_permanence"]) == pytest.approx(9 / 17)
-    flawed = record["systems"][1]
+    flawed = next(system for system in record["systems"] if system["name"] == "flawed")
     assert (flawed["missing"], flawed["unreadable"], flawed["short"]) == (1, 1, 1)
     page = (root / "out" / "report.html").read_text()
     assert "collide-toy-000001" in page
@@ -177,6 +187,74 @@ def test_videos_of_another_dataset_are_refused(workplace, tmp_path):
     assert "made for other scenes (0123456789abcdef" in str(score(root, tmp_path, *NONE).exception)
     record.write_text(f"num_conditioning_frames: 0\nreference: {ShardDataset(root / 'data').digest}\n")
     assert score(root, tmp_path, *NONE).exit_code == 0
+
+
+def test_videos_that_begin_elsewhere_are_flagged(workplace, tmp_path):
+    """The same keys, other scenes, no record: every video is named, the page warns, and the exit code is 1."""
+    root = tmp_path / "w"
+    shutil.copytree(workplace[0] / "data", root / "data")
+    for scenario, index in SCENES:
+        other = toy_clip("projectile", index)
+        write_video(root / "systems" / "other" / f"{scenario}-toy-{index:06d}.mp4", other.rgb, 16.0)
+    result = score(root, tmp_path, NONE[0], "1")
+    assert result.exit_code == 1 and "No video of it could be scored" in result.stderr
+    rows, _ = read_bundle(tmp_path / "o")
+    assert {row.status for row in rows if row.system == "other"} == {"mismatched"}
+    assert "made for another dataset?" in next(row.reason for row in rows if row.system == "other")
+    assert "other: 5 mismatched" in (tmp_path / "o" / "report.html").read_text()
+
+
+def test_a_codec_and_a_change_of_size_are_no_other_beginning():
+    clip = toy_clip("collide")
+    reference = Reference(clip, num_conditioning_frames=5)
+    coded = decode_video(encode_video(clip.rgb, 16.0), what="test")
+    small = np.stack([resize(resize(frame, 40, 40), 64, 64) for frame in coded])
+    for rgb in (coded, small):
+        timed = [TimedFrame(k / 16, (k + 1) / 16, picture) for k, picture in enumerate(rgb)]
+        video = align(timed, "test", 17, 16.0, 64, 64)
+        assert starts_elsewhere(reference, video) == ""
+
+
+def test_another_shape_is_said_at_the_top_and_by_the_exit_code(workplace, tmp_path):
+    root = tmp_path / "w"
+    shutil.copytree(workplace[0] / "data", root / "data")
+    for scenario, index in SCENES:
+        wide = np.zeros((17, 36, 64, 3), np.uint8)
+        write_video(root / "systems" / "wide" / f"{scenario}-toy-{index:06d}.mp4", wide, 16.0)
+    result = score(root, tmp_path, NONE[0], "1")
+    assert result.exit_code == 1
+    assert "wide: 5 unreadable of 5 videos, such as:" in result.stderr and "--shape wide" in result.stderr
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert page.index("wide: 5 unreadable of 5") < page.index('id="scores"')
+
+
+def test_arrays_are_scored_as_files_are(workplace):
+    root, record = workplace
+    dataset = ShardDataset(root / "data")
+    clips = [toy_clip(*scene) for scene in SCENES]
+    found = score_videos(dataset, {clip.meta.key: clip.rgb for clip in clips}, 0)
+    reference = next(system for system in record["systems"] if system["name"] == "reference")
+    assert np.mean([row.values["overall"] for row in found]) == pytest.approx(reference["metrics"]["overall"]["mean"])
+    assert {row.status for row in found} == {"ok"}
+    with pytest.raises(DataError, match="aspect ratio"):
+        score_videos(dataset, {clips[0].meta.key: np.zeros((17, 36, 64, 3), np.uint8)}, 0)
+    with pytest.raises(UnknownNameError):
+        score_videos(dataset, {"nobody": clips[0].rgb}, 0)
+
+
+def test_a_system_without_half_of_its_videos_gets_half(workplace, tmp_path):
+    """TrackEval once averaged over what was there; a scene without a video is worth 0 here, and stays in the mean."""
+    root = tmp_path / "w"
+    shutil.copytree(workplace[0] / "data", root / "data")
+    for scenario, index in SCENES[:2]:
+        clip = toy_clip(scenario, index)
+        write_video(root / "systems" / "two" / f"{clip.meta.key}.mp4", clip.rgb, 16.0)
+    assert score(root, tmp_path, *NONE).exit_code == 0
+    rows, record = read_bundle(tmp_path / "o")
+    system = next(system for system in record["systems"] if system["name"] == "two")
+    for metric in ("overall", "identity", "survival"):
+        there = [row.values[metric] for row in rows if row.system == "two" and row.status == "ok"]
+        assert system["metrics"][metric]["mean"] == pytest.approx(np.mean(there) * 2 / 5)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_stopped_score_goes_on(place, monkeypatch):
 
     monkeypatch.setattr(scoring, "score_clip", interrupted)
     assert CliRunner().invoke(app, command).exit_code == 130
-    assert len((root / "o" / "rows.jsonl").read_text().splitlines()) == 2
+    assert len((root / "o" / "rows.jsonl").read_text().splitlines()) == 4  # 2 scenes, 2 systems
     later = []
     monkeypatch.setattr(scoring, "score_clip", lambda clip, *rest: later.append(clip.meta.key) or real(clip, *rest))
     assert CliRunner().invoke(app, command).exit_code == 0

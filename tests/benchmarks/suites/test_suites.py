@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.base import PUBLIC_SEED, SIZES, Edition, Prepared
+from benchmarks.suites.base import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared
 from benchmarks.suites.folder import Folder
+from benchmarks.suites.motion import Motion
 from benchmarks.suites.reference import PINNED, recipe_of, standing
 from benchmarks.suites.rollouts import Rollouts
 from benchmarks.suites.submissions import find_submissions
@@ -192,3 +193,16 @@ def test_leftovers_of_a_killed_writer_are_no_system(tmp_path):
     assert [s.system for s in find_submissions(tmp_path, KEYS)] == ["mine"]
     assert [s.name for s in find_systems(tmp_path, KEYS)] == ["mine"]
     assert [s.system for s in Folder().find(Prepared(None, (), ""), tmp_path, None)] == ["mine"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_suites_come_in_three_shapes(shape):
+    config = Motion().config(Edition("quick", None, shape))
+    ratio = {"square": 1.0, "wide": 16 / 9, "tall": 9 / 16}[shape]
+    assert config.settings.width / config.settings.height == ratio
+    assert "not pinned" in standing("motion", Edition("quick", None, "wide"), "a-b")
+
+
+def test_a_suite_without_a_pin_is_no_error():
+    """A new suite is one file and one line in the table: nothing else has to know its name."""
+    assert "not pinned" in standing("mine", Edition(), "a-b")

@@ -54,7 +54,7 @@ def test_the_best_dummy_is_the_zero_of_skill(tmp_path):
     write_page(tmp_path / "page.html", summary, table, {}, [])
     page = (tmp_path / "page.html").read_text()
     assert "the best dummy,\nstill" in page and 'title="0.625' in page
-    assert '<th scope="col">drift</th>' in page and '<th scope="col">energy</th>' not in page  # applies to no scene
+    assert '<th scope="col">drift ↓</th>' in page and '<th scope="col">energy ↑</th>' not in page  # applies to no scene
     assert "| skill |" in markdown(summary)
 
 
