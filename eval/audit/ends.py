@@ -9,7 +9,7 @@ from jaxtyping import Float
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 
-_LIFE = 4  # frames a thing must have been followed for its end to count
+LIFE = 4  # frames a thing must have been followed for its end to count
 _SOLID = (0.55, 0.85)  # last area over the usual one: below the first it was going, above the second it was whole
 _FAST = (0.7, 1.3)  # diameters per frame: above, it may have gone behind something between two frames
 _LEFT = (0.5, 0.15)  # foreground that is left around, over the area: above the first it is still there
@@ -27,7 +27,7 @@ class End:
         begins:    True = a beginning
         strength:  how sure it is that it did not go (or come) by any lawful way, 0..1
         replaced:  how sure it is that something else is in its place in the next frame, 0..1
-        judged:    False = nothing can be said: at a border, in a crowd, too fast, too like its background
+        judged:    False = nothing can be said: in a crowd, too fast, too like its background
         diameter:  pixels
     """
 
@@ -92,7 +92,7 @@ def find_ends(scene: Scene, tracks: Tracks, given: int = 0) -> list[End]:
     found = []
     for index, track in enumerate(tracks.tracks):
         for first, final in unbroken_runs(track, tracks.seconds):
-            if final - first + 1 < _LIFE:
+            if final - first + 1 < LIFE:
                 continue
             if given <= final + 1 <= last:
                 found.append(_judge(scene, tracks, index, list(range(first, final + 1)), final + 1))
@@ -117,7 +117,7 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
         return End(index, end, after < end, strength, replaced, judged, track.centroid[end], diameter)
 
     if not bool(track.whole[recent[-2:]].all()) or _leaves(scene, track, end, after, speed, diameter):
-        return verdict(0.0, False)
+        return verdict(0.0, True)  # it goes out of the picture, or comes in
     if track.crowded is not None and track.crowded[recent[-2:]].any():
         return verdict(0.0, False)
     mask = tracks.labels[end] == index + 1

@@ -5,12 +5,16 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from eval.audit.ends import End, find_ends, ramp
+from eval.audit.ends import LIFE, End, find_ends, ramp, unbroken_runs
 from eval.audit.result import Event, EventKind, Measure
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 
+LEAST_COVERAGE = 0.1
+"""Share of the moving foreground that must be judged; below it there is no verdict, in either direction."""
+
 _ALIKE = 40.0  # grey levels between the mean colours of one thing, seen twice
+_SEEN = (2e-4, 8e-4)  # share of the picture: below, a thing is too small to be judged
 _SWAP = (28.0, 60.0)  # grey levels that a mean colour may not jump
 _GROWTH = (0.45, 0.9)  # logarithm of the area that may not jump
 _JUMP = (1.0, 2.0)  # diameters that a thing may not be off its course
@@ -19,23 +23,36 @@ _JUMP = (1.0, 2.0)  # diameters that a thing may not be off its course
 def audit_permanence(scene: Scene, tracks: Tracks, given: int = 0) -> tuple[list[Event], Measure]:
     """Return the events that break permanence, and the measure: one minus the strongest; tracks on the canvas.
 
-    Coverage is the share of the beginnings and ends inside the video that could be judged; with none of them it is 1
-    as long as anything was followed. What happens within the first ``given`` frames is not judged.
+    Coverage is the share of the moving foreground, in pixels, that belongs to things whose beginnings and ends could be
+    judged; below ``LEAST_COVERAGE`` there is no verdict. What happens within the first ``given`` frames is not judged.
     """
+    if not tracks.tracks:
+        return [], Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
     ends, lit = find_ends(scene, tracks, given), _exposures(scene)
     events = _ends_to_events(scene, tracks, [end for end in ends if end.strength > 0.05])
     events += _replacements(scene, tracks, [end for end in ends if end.replaced > 0.05], lit)
     for index, track in enumerate(tracks.tracks):
         events += _changes(scene, track, tracks, index, lit, given)
-    if not tracks.tracks:
-        return [], Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
-    judged = [end.judged for end in ends]
-    coverage = float(np.mean(judged)) if judged else 1.0
-    if judged and not any(judged) and not events:
-        why = "every thing begins or ends at a border, in a crowd, too fast or too like its background"
-        return events, Measure(value=None, coverage=0.0, reason=why)
-    reason = "" if coverage >= 0.5 else "most beginnings and ends are at borders or in crowds"
+    coverage = _coverage(scene, tracks, ends, given)
+    if coverage < LEAST_COVERAGE:
+        why = f"{coverage:.0%} of what moves belongs to things whose beginnings and ends could be judged"
+        return events, Measure(value=None, coverage=coverage, reason=why)
+    reason = "" if coverage >= 0.5 else "most of what moves is not followed, or begins or ends in crowds or unseen"
     return events, Measure(value=1 - max((e.strength for e in events), default=0.0), coverage=coverage, reason=reason)
+
+
+def _coverage(scene: Scene, tracks: Tracks, ends: list[End], given: int) -> float:
+    """Share of the foreground in unbroken runs, each weighed by the share of its ends that is judged."""
+    judged = {(end.track, end.begins, end.frame): end.judged for end in ends}
+    explained = 0.0
+    for index, track in enumerate(tracks.tracks):
+        for first, final in unbroken_runs(track, tracks.seconds):
+            known = [judged[key] for key in ((index, True, first), (index, False, final)) if key in judged]
+            if final - first + 1 >= LIFE:
+                pixels = (tracks.labels[max(first, given) : final + 1] == index + 1).sum()
+                explained += float(pixels) * (float(np.mean(known)) if known else 1.0)
+    moving = (scene.foreground[given:] > 0) | (tracks.labels[given:] > 0)
+    return explained / max(int(moving.sum()), 1)
 
 
 def _event(
@@ -142,7 +159,7 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.nda
     if len(frames) < 8:
         return events
     usual = track.size
-    weight = ramp(usual / (scene.size[0] * scene.size[1]), (2e-4, 8e-4))
+    weight = ramp(usual / (scene.size[0] * scene.size[1]), _SEEN)
     colors, areas = track.color[frames], np.log(np.maximum(track.area[frames], 1.0))
     steps = [k for k in range(3, len(frames) - 3) if frames[k + 2] - frames[k - 3] == 5 and frames[k] >= given]
     if not steps:
@@ -155,6 +172,9 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.nda
         jump = np.abs(later - before).max(-1) - 2.0 * unrest
         still = np.abs(np.array([areas[k] - areas[k - 1] for k in steps])) < 0.5 if kind == "color_swap" else True
         sure = weight * np.array([ramp(float(j), limits) for j in np.where(still, jump, 0.0)])
+        if kind == "size_jump":  # what grows from a speck has come out from behind something
+            specks = np.exp(np.minimum(before, later)[:, 0]) / (scene.size[0] * scene.size[1])
+            sure = np.minimum(sure, [ramp(float(share), _SEEN) for share in specks])
         best = int(sure.argmax())
         if sure[best] > 0.05:
             frame = int(frames[steps[best]])

@@ -12,7 +12,7 @@ import numpy as np
 from eval.audit.footage import SIDE, Footage, Hold, find_cuts, read_footage, without_repeats
 from eval.audit.motion import TrackMotion, describe
 from eval.audit.permanence import audit_permanence
-from eval.audit.result import Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit
+from eval.audit.result import PERMANENCE_KINDS, Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit
 from eval.perception.free import tracks_in
 from eval.perception.scene import Scene, take_apart
 from eval.perception.tracks import Tracks
@@ -112,9 +112,15 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
         kinks_per_second=kinks / judged if judged > 0 else 0.0,
         events=tuple(sorted(events, key=lambda event: -event.strength)),
         motions=records,
-        alarm=any(event.strength >= ALARM for event in events),
+        alarm=_alarm(events, permanence, realism),
         findings=tuple(sorted(findings, key=lambda finding: finding.seconds)),
     )
+
+
+def _alarm(events: list[Event], permanence: Measure, realism: Measure) -> bool:
+    """Whether an event is strong enough, of a kind of which there is a verdict."""
+    told = [event for event in events if event.strength >= ALARM]
+    return any((permanence if e.kind in PERMANENCE_KINDS else realism).value is not None for e in told)
 
 
 def _longest_shot(footage: Footage) -> tuple[Footage, int, list[Finding]]:

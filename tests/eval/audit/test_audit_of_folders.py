@@ -14,6 +14,7 @@ import eval.audit.folder as audit_folder
 from eval.audit.__main__ import app
 from eval.audit.folder import ROWS_NAME, TABLES, audit_videos
 from physics_data.core.errors import DataError
+from physics_data.core.program import run
 from physics_data.core.video import write_video
 
 
@@ -75,3 +76,17 @@ def test_files_that_cannot_be_read_or_named(videos, tmp_path):
     assert "no video file" in found["gone.mp4"]
     assert "no video file" in found["pipe.mp4"]
     assert not found["\\udcff.mp4"]
+
+
+@pytest.mark.parametrize(("out", "said"), [([], "Nothing was kept"), (["--out", "D"], "goes on from here")])
+def test_ctrl_c_says_what_is_kept(videos, tmp_path, monkeypatch, capfd, out, said):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audit_folder, "_audit_or_say", stop)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["audit", str(videos), *out])
+    with pytest.raises(SystemExit) as end:
+        run(app)
+    assert end.value.code == 130
+    assert said in capfd.readouterr().err
