@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from physics_data.core.atomic import write_text
+from physics_data.core.atomic import folder_lock, write_text
 from physics_data.core.dataset import write_index
 from physics_data.core.dataset_folder import claim_folder
 from physics_data.core.errors import DataError
@@ -71,8 +71,23 @@ def ingest(
         ConfigError: a source or the executor needs a package that is not installed.
         DataError: no footage there, none could be used, or ``out`` holds a dataset of another config.
         EngineError: workers keep dying.
+        StorageError: another process writes there.
     """
     require_there(sources)
+    with folder_lock(out):
+        return _ingest(sources, out, config, tables, workers, executor, on_start, on_file)
+
+
+def _ingest(
+    sources: Sequence[Path | str],
+    out: Path,
+    config: IngestConfig,
+    tables: Sequence[Path],
+    workers: int,
+    executor: ExecutorName,
+    on_start: Callable[[int], None],
+    on_file: Callable[[FileReport], None],
+) -> list[FileReport]:
     claim_folder(out, config, advice="delete that folder")
     places = fetch(sources, out)
     media = find_media(places, config.numbered_pictures)

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from physics_data.core.clip import FootageMeasures
-from physics_data.core.dataset import ShardDataset
+from physics_data.core.dataset import ShardDataset, write_index
 from physics_data.core.errors import DataError
 from physics_data.core.video import iterate_frames, write_video
+from physics_data.pipeline.check import check_dataset
 from worldsim.data.footage import media as module
 from worldsim.data.footage.ingest import FileReport, IngestConfig, ingest
 from worldsim.data.footage.shots import split_shots
@@ -291,6 +292,11 @@ def test_every_flaw_that_the_pixels_show_is_counted(tmp_path: Path) -> None:
     assert reports["bars.mp4"].dropped == {"letterbox": 2}
     assert reports["good.mp4"].windows == 4
     assert (reports["recoded.mkv"].windows, reports["recoded.mkv"].dropped) == (0, {"near_duplicate": 4})
+    dataset = ShardDataset(tmp_path / "out")
+    assert check_dataset(dataset).findings == [], "near duplicates lie in a shard and not in the index"
+    write_index(tmp_path / "out", dataset.rows[1:])
+    (found,) = check_dataset(ShardDataset(tmp_path / "out")).findings
+    assert "4 clips were kept, the index has 3" in found.message
 
 
 @pytest.mark.parametrize(
