@@ -1,5 +1,6 @@
 """``VideoGenerator``: the one face of a video model, built-in or public."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,6 +143,8 @@ class VideoGenerator(ABC):
     lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
     default_frame_rate: float = 16.0
     default_shift: float = 1.0
+    default_steps: int = 20
+    default_guidance: float = 2.5
 
     @staticmethod
     def from_pretrained(
@@ -164,12 +167,18 @@ class VideoGenerator(ABC):
             from huggingface_hub import snapshot_download
 
             folder = Path(snapshot_download(str(given)))
-        if is_pipeline_folder(folder):
+        found = find_family(folder)
+        if found is not None:
+            from worldsim.families.adapters import load_adapter
             from worldsim.families.folder import PipelineFolder
 
-            opened = PipelineFolder.open(folder)
+            opened = PipelineFolder.open(found.base)
             member: Any = FAMILIES.get(opened.pipeline)
-            return member(opened, dtype=dtype or torch.float32, device=torch.device(device))
+            made = member(opened, dtype=dtype or torch.float32, device=torch.device(device))
+            made.card = found.card
+            if found.adapter is not None:
+                load_adapter(made, found.adapter)
+            return made
         if not hub and not str(given).startswith("builtin:") and not folder.exists():
             raise CheckpointError(
                 f"there is no folder {given}; give a diffusers folder, a run, or builtin:NAME. A name on the Hugging "
@@ -361,6 +370,54 @@ class VideoGenerator(ABC):
         if has_last and not self.takes_last_frame:
             raise DataError(f"{self.family} takes no last frame; leave it out.")
         return (num_given - 1) // stride + 1
+
+
+@dataclass(frozen=True)
+class FamilyFolder:
+    """Where a public model lies: its diffusers folder, a trained adapter on it, and the card of the training."""
+
+    base: Path
+    adapter: Path | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+def find_family(given: Path) -> FamilyFolder | None:
+    """Return the public model that a folder holds: a diffusers folder, or a run or model folder of ``task: family``.
+
+    None if it holds another model, or none.
+
+    Raises:
+        CheckpointError: an adapter whose base is not there, or a damaged card.
+    """
+    for folder in (given, given / "model"):
+        card: dict[str, Any] = {}
+        if (folder / "card.json").is_file():
+            try:
+                card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise CheckpointError(f"{folder / 'card.json'} is damaged ({error}).") from error
+        if is_pipeline_folder(folder):
+            return FamilyFolder(folder, card=card)
+        if card.get("kind") == "family_adapter" and "base_folder" in card:
+            base = Path(card["base_folder"])
+            if not is_pipeline_folder(base):
+                raise CheckpointError(
+                    f"{folder} is an adapter of {base}, which is not there; give the base with --model and this "
+                    "folder with --adapter."
+                )
+            return FamilyFolder(base, folder, card)
+    return None
+
+
+def sampling_defaults(given: Path) -> tuple[int, float]:
+    """Return the steps and the guidance scale that a model is sampled with if nothing else is said."""
+    found = find_family(given)
+    if found is None:
+        return VideoGenerator.default_steps, VideoGenerator.default_guidance
+    from worldsim.families.folder import PipelineFolder
+
+    member = FAMILIES.get(PipelineFolder.open(found.base).pipeline)
+    return member.default_steps, member.default_guidance
 
 
 def is_pipeline_folder(folder: Path) -> bool:

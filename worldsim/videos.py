@@ -24,6 +24,7 @@ from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage.framing import crop, scale_to_cover
 from worldsim.data.footage.windows import cut_windows
 from worldsim.diffusion import GuidanceConfig
+from worldsim.generator import find_family
 from worldsim.model.conditioning import Told
 from worldsim.sampling import Drawing, Story, generate, rollout
 from worldsim.vae.blocks import Memory
@@ -60,6 +61,10 @@ class Sampler:
         Raises:
             CheckpointError: no model there, or a damaged one.
         """
+        if find_family(model) is not None:
+            from worldsim.family_sampler import FamilySampler  # imports diffusers
+
+            return FamilySampler.load(model, config, adapter)
         loaded = load_generator(model_folder(model))
         if adapter is not None:
             put_adapter(loaded.dit, adapter)
@@ -79,6 +84,11 @@ class Sampler:
             given.height or trained["height"],
             given.width or trained["width"],
         )
+
+    @property
+    def temporal_factor(self) -> int:
+        """Video frames of a latent frame, for which a given picture rests."""
+        return self.model.vae.config.temporal_factor
 
     @property
     def frame_rate(self) -> float:

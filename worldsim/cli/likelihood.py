@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from physics_data.core.program import progress_bar
+from physics_data.core.program import messages, progress_bar
 
 
 def likelihood(
-    model: Annotated[Path, typer.Option(help="Run or model folder.")],
+    model: Annotated[Path, typer.Option(help="Run or model folder, or a diffusers folder.")],
     dataset: Annotated[Path, typer.Option(help="Dataset whose clips are scored, e.g. one with impossible twins.")],
     out: Annotated[Path, typer.Option(help="CSV file to write: key,score; smaller = more likely to the model.")],
     split: Annotated[str | None, typer.Option(help="Split of the dataset; default all.")] = None,
@@ -34,12 +34,21 @@ def likelihood(
     from physics_data.core.errors import DataError
     from physics_data.core.seeding import step_seed
     from worldsim.data.collate import to_tensor
-    from worldsim.sampling.likelihood import denoising_loss
+    from worldsim.generator import VideoGenerator, find_family
+    from worldsim.sampling.likelihood import denoising_loss, generator_loss
     from worldsim.weights import load_generator, model_folder
 
-    loaded = load_generator(model_folder(model))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dit, vae = loaded.dit.to(device), loaded.vae.to(device)
+    family = None
+    if find_family(model) is not None:
+        family = VideoGenerator.from_pretrained(model, device=device)
+        given = int(family.max_given == 1)
+        messages.print(
+            f"{family.family} is told {'the first frame' if given else 'no frame'} of each clip.", markup=False
+        )
+    else:
+        loaded = load_generator(model_folder(model))
+        dit, vae = loaded.dit.to(device), loaded.vae.to(device)
     clips = ShardDataset(dataset)
     positions = [n for n in clips.select(split=split) if every or clips.rows[n].twin_id is not None]
     if not positions:
@@ -51,12 +60,19 @@ def likelihood(
         for position in progress.track(positions, description="denoising"):
             clip = clips.load(position)
             meta = clip.meta
-            with torch.no_grad():
-                latents = vae.normalise(vae.encode(to_tensor(clip.rgb[None]).to(device)).mode())
-            ids, mask = loaded.tokenizer.encode([meta.caption if captions else ""])
-            told = (ids, mask, torch.tensor([meta.domain]), torch.tensor([meta.frame_rate]))
-            family = meta.twin.set_id if meta.twin is not None else meta.key
-            loss = denoising_loss(dit, latents, tuple(x.to(device) for x in told), step_seed(seed, family, 0))
+            together = meta.twin.set_id if meta.twin is not None else meta.key
+            prompt, noise_seed = meta.caption if captions else "", step_seed(seed, together, 0)
+            video = to_tensor(clip.rgb[None]).to(device)
+            if family is not None:
+                first = video[:, :, :1] if given else None
+                told = family.conditions([prompt], len(clip.rgb), frame_rate=meta.frame_rate, first_frames=first)
+                loss = generator_loss(family, video, told, noise_seed)
+            else:
+                with torch.no_grad():
+                    latents = vae.normalise(vae.encode(video).mode())
+                ids, mask = loaded.tokenizer.encode([prompt])
+                columns = (ids, mask, torch.tensor([meta.domain]), torch.tensor([meta.frame_rate]))
+                loss = denoising_loss(dit, latents, tuple(x.to(device) for x in columns), noise_seed)
             writer.writerow([meta.key, repr(loss)])
     write_text(out, table.getvalue())
     typer.echo(f"{out}: {len(positions)} clips")

@@ -16,16 +16,17 @@ def list_parts(
         typer.Option(help="Folder with configs to list as presets; default: those that come with worldsim."),
     ] = None,
 ) -> None:
-    """List the stages, losses, solvers, annotators and presets there are, with one line each.
+    """List the stages, pipelines of public models, losses, solvers, annotators and presets there are, with one line each.
 
     Example: `python -m worldsim list --json`
     """
     from worldsim.data.annotations import ANNOTATORS
     from worldsim.diffusion import SOLVERS
+    from worldsim.generator import FAMILIES
     from worldsim.losses import LOSSES
     from worldsim.training.tasks import TASKS
 
-    families = {"tasks": TASKS, "losses": LOSSES, "solvers": SOLVERS, "annotators": ANNOTATORS}
+    families = {"tasks": TASKS, "pipelines": FAMILIES, "losses": LOSSES, "solvers": SOLVERS, "annotators": ANNOTATORS}
     listing = {name: registry.summaries() for name, registry in families.items()}
     print_listing({**listing, "presets": _presets(configs)}, as_json)
 

@@ -58,7 +58,7 @@ def sample(
         int | None, typer.Option(min=0, help="Frames that are given, 4 k + 1; 5 if a video or dataset is given.")
     ] = None,
     model: Annotated[
-        Path, typer.Option(help="Run or model folder, or a model that comes with the package.")
+        Path, typer.Option(help="Run or model folder, a diffusers folder, or a model that comes with the package.")
     ] = DEFAULT_MODEL,
     adapter: Annotated[
         Path | None, typer.Option(help="Low-rank adapter that a run with `lora` wrote, put on the model.")
@@ -67,10 +67,15 @@ def sample(
     height: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
-    num_steps: Annotated[int, typer.Option(min=1, help="Solver steps.")] = 20,
+    num_steps: Annotated[
+        int | None, typer.Option(min=1, help="Solver steps; 20, or what a public model's own pipeline takes.")
+    ] = None,
     solver: Annotated[str, typer.Option(help="euler, heun or dpm++.")] = "euler",
     shift: Annotated[float, typer.Option(help="Above 1: more of the solver's steps at high noise.")] = 1.0,
-    guidance_weight: Annotated[float, typer.Option(help="Weight of the prompt; 1 is no guidance.")] = 2.5,
+    guidance_weight: Annotated[
+        float | None,
+        typer.Option(help="Weight of the prompt, 1 is no guidance; 2.5, or that of a public model's own pipeline."),
+    ] = None,
     guidance_interval: Annotated[
         tuple[float, float], typer.Option(help="Noise levels between which guidance acts, within 0 and 1.")
     ] = (0.0, 1.0),
@@ -119,14 +124,19 @@ def sample(
     if not one_file and out.suffix.lower() in VIDEO_SUFFIXES:
         raise typer.BadParameter(f"--out {out} is one file, but several videos are made; give a folder.")
     from physics_data.core.config import validate_config
+    from worldsim.generator import sampling_defaults
     from worldsim.videos import SampleConfig, Sampler
 
     given = 5 if num_given is None else num_given
+    own_steps, own_guidance = sampling_defaults(model)
     drawing = {
-        "num_steps": num_steps,
+        "num_steps": own_steps if num_steps is None else num_steps,
         "solver": solver,
         "shift": shift,
-        "guidance": {"weight": guidance_weight, "interval": guidance_interval},
+        "guidance": {
+            "weight": own_guidance if guidance_weight is None else guidance_weight,
+            "interval": guidance_interval,
+        },
     }
     sizes = {"num_frames": num_frames, "height": height, "width": width}
     settings = {**sizes, "seed": seed, "drawing": drawing, "numbers": numbers}
@@ -246,7 +256,7 @@ def _read_pictures(sampler: "Sampler", pictures: dict[int, Path], last_frame: Pa
         if num_frames - 1 in files:
             raise typer.BadParameter(f"--last-frame and --frames {num_frames - 1}=... are the same frame; give one.")
         files[num_frames - 1] = last_frame
-    for group in standing_still(files, sampler.model.vae.config.temporal_factor).values():
+    for group in standing_still(files, sampler.temporal_factor).values():
         given = ", ".join(str(frame) for frame in group if frame in files)
         messages.print(f"frames {group[0]} to {group[-1]} are one latent frame: the given {given} rests there.")
     for file in files.values():

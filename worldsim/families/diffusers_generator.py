@@ -63,6 +63,7 @@ class DiffusersGenerator(VideoGenerator):
         """
         folder.require("vae", "scheduler", *self.text_parts)
         self.folder = folder
+        self.card: dict[str, Any] = {}
         self.dtype = dtype
         self._device = device
         self._parts: dict[str, Any] = {}

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 
 from worldsim.diffusion import interpolate, v_target
+from worldsim.generator import Conditions, Video, VideoGenerator
 
 VelocityNetwork = Callable[..., torch.Tensor]
 """A ``DiT``, or whatever takes x_t, t and conditions and returns v."""
@@ -42,4 +43,29 @@ def denoising_loss(
         t = torch.full((1, latents.shape[2]), level, device=latents.device)
         v_pred = dit(interpolate(latents, noise, t), t, *told)
         errors.append((v_pred - v_target(latents, noise)).square().mean())
+    return float(torch.stack(errors).mean())
+
+
+@torch.no_grad()
+def generator_loss(
+    generator: VideoGenerator, video: Video, conditions: Conditions, seed: int, levels: Sequence[float] = LEVELS
+) -> float:
+    """Return what ``denoising_loss`` does for any model: the error of its own target, over frames that are not given.
+
+    Args:
+        generator: the model
+        video: one clip in [-1, 1]
+        conditions: what the model is told about it
+        seed: of the noise; clips that are compared share it
+        levels: values of t
+    """
+    x0 = generator.encode(video)
+    draws = torch.Generator(x0.device).manual_seed(seed)
+    errors = []
+    for level in levels:
+        noise = torch.randn(x0.shape, generator=draws, device=x0.device)
+        t = torch.full((len(x0),), level, device=x0.device)
+        samples = generator.training_target(x0, noise, t, conditions)
+        error = (generator.denoise(samples.x_t, t, conditions) - samples.target).square().mean((1, 3, 4))
+        errors.append(error[samples.counts].mean())
     return float(torch.stack(errors).mean())

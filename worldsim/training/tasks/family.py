@@ -126,8 +126,6 @@ class FamilyTask:
             require_validation(config.data)
         for source in self.mixture.sources:
             self._check_length(source)
-        if config.report.validate_every is not None:
-            require_validation(data)
         self._time = config.loss.time or TimeSampling(
             distribution="uniform", shift=generator.training_shift(self._shape)
         )
