@@ -16,7 +16,7 @@ def list_parts(
         typer.Option(help="Folder with configs to list as presets; default: those that come with worldsim."),
     ] = None,
 ) -> None:
-    """List the stages, pipelines of public models, losses, solvers, annotators and presets there are, with one line each.
+    """List the stages, public models, losses, solvers, annotators and presets, with one line each.
 
     Example: `python -m worldsim list --json`
     """
