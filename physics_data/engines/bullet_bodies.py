@@ -1,6 +1,7 @@
 """The bodies of a scene in a PyBullet server."""
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from physics_data.core.scene import (
     Plane,
     Primitive,
     Quaternion,
+    SceneSpec,
     Sphere,
 )
 from physics_data.engines.bullet_library import load_pybullet
@@ -29,6 +31,14 @@ pybullet = load_pybullet()
 
 DRIVEN_MASS = 1e12
 """Mass of a body that moves as it is told, kg: contacts feel its velocity, which static bodies have none of."""
+
+MOST_PARTS = 16
+"""Parts of one body that PyBullet keeps; it drops the others without a word
+(https://github.com/bulletphysics/bullet3/issues/2185)."""
+
+_RIM_BALLS, _RIM_BALL, _RIM_INSET = 7, 0.1, 0.02
+"""Balls at each face of a cylinder; their radius, as a share of the smaller of radius and half height; and how far
+they stay inside the curved side, as a share of the radius."""
 
 _idle_servers: list[int] = []
 
@@ -52,9 +62,15 @@ def check_shapes(bodies: tuple[Body, ...]) -> None:
     """Refuse shapes that Bullet does not have.
 
     Raises:
-        EngineError: there is an ellipsoid.
+        EngineError: there is an ellipsoid, or a body that moves has more parts than PyBullet keeps.
     """
     for body in bodies:
+        parts = len(body.shape.parts) if isinstance(body.shape, Compound) else 1
+        if parts > MOST_PARTS and not body.is_static:
+            raise EngineError(
+                f"PyBullet keeps {MOST_PARTS} parts of a body that moves, '{body.name}' has {parts}; write at most "
+                f"{MOST_PARTS}, or use the engine 'mujoco'."
+            )
         shapes = [part.shape for part in body.shape.parts] if isinstance(body.shape, Compound) else [body.shape]
         if any(isinstance(shape, Ellipsoid) for shape in shapes):
             raise EngineError(f"Bullet has no ellipsoids, and '{body.name}' is or has one; use the engine 'mujoco'.")
@@ -98,6 +114,23 @@ def add_body(server: int, body: Body, is_driven: bool, friction: float, restitut
     return number
 
 
+def add_further_parts(server: int, spec: SceneSpec, factors: list[tuple[float, float]]) -> dict[int, int]:
+    """Add the parts of static compounds beyond MOST_PARTS as bodies of their own; return whose parts each one has.
+
+    Units:
+        factors:  friction and restitution of every body of the scene, as for ``add_body``
+    """
+    owners = {}
+    for index, body in enumerate(spec.bodies):
+        if not isinstance(body.shape, Compound):
+            continue
+        for start in range(MOST_PARTS, len(body.shape.parts), MOST_PARTS):
+            shape = Compound.model_construct(kind="compound", parts=body.shape.parts[start : start + MOST_PARTS])
+            rest = body.model_copy(update={"shape": shape})
+            owners[add_body(server, rest, False, *factors[index])] = index
+    return owners
+
+
 def _collision_shape(server: int, body: Body, inward: Rotation) -> int:
     match body.shape:
         case Plane():
@@ -105,10 +138,38 @@ def _collision_shape(server: int, body: Body, inward: Rotation) -> int:
         case Mesh(vertices=vertices):
             shape = {"shapeType": pybullet.GEOM_MESH, "vertices": inward.apply(np.array(vertices)).tolist()}
         case Compound(parts=parts):
-            return _compound_shape(server, parts, inward)
+            return _compound_shape(server, parts[:MOST_PARTS], inward)
+        case Cylinder() as cylinder if body.is_dynamic:
+            return _rimmed_cylinder(server, cylinder, inward)
         case solid:
             shape = _primitive(solid)
     return pybullet.createCollisionShape(**shape, physicsClientId=server)
+
+
+def _rimmed_cylinder(server: int, cylinder: Cylinder, inward: Rotation) -> int:
+    """Return a cylinder with small balls inside the rim of both faces, flush with them.
+
+    Bullet finds the points of a face one by one: an upright cylinder that lands wobbles, and slides by a fifth of its
+    radius. A ball's point is found at once, so it lands on its face. The balls stay inside its curved side.
+    """
+    radius, half = cylinder.radius, cylinder.half_height
+    ball = _RIM_BALL * min(radius, half)
+    away = (1.0 - _RIM_INSET) * radius - ball
+    places = [(0.0, 0.0, 0.0)]
+    for side in (-1.0, 1.0):
+        for number in range(_RIM_BALLS):
+            angle = 2.0 * math.pi * number / _RIM_BALLS
+            places.append((away * math.cos(angle), away * math.sin(angle), side * (half - ball)))
+    balls = len(places) - 1
+    return pybullet.createCollisionShapeArray(
+        shapeTypes=[pybullet.GEOM_CYLINDER] + [pybullet.GEOM_SPHERE] * balls,
+        radii=[radius] + [ball] * balls,
+        halfExtents=[(0.0, 0.0, 0.0)] * len(places),
+        lengths=[2.0 * half] + [0.0] * balls,
+        collisionFramePositions=inward.apply(places).tolist(),
+        collisionFrameOrientations=[inward.as_quat().tolist()] * len(places),
+        physicsClientId=server,
+    )
 
 
 def _compound_shape(server: int, parts: tuple[Part, ...], inward: Rotation) -> int:

@@ -18,6 +18,10 @@ from physics_data.engines.mujoco_state import MujocoState
 from physics_data.engines.mujoco_step import MujocoStepper
 from physics_data.engines.recorder import TrajectoryRecorder
 from physics_data.engines.solids import check_centred
+from physics_data.engines.stepping import finer, stepped
+
+_MOST_TURN = 0.016
+"""Largest turn of a tumbling body in a step, rad: at four times that it loses 0.6 % of its angular momentum in 2 s."""
 
 
 class MujocoEngine:
@@ -49,6 +53,7 @@ class MujocoEngine:
         check_centred(spec)
         check_belts(spec)
         check_joints(spec)
+        finer(spec, self.name, spin=_MOST_TURN)
 
     def simulate(self, spec: SceneSpec) -> Trajectory:
         """Run a scene and sample it at its frames.
@@ -57,6 +62,7 @@ class MujocoEngine:
             EngineError: the scene is not supported, or a state stopped being finite.
         """
         self.supports(spec)
+        spec = stepped(spec, finer(spec, self.name, spin=_MOST_TURN))
         run = _Run(spec)
         for frame in range(spec.num_frames):
             run.sample(frame)

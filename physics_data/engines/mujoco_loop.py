@@ -44,8 +44,9 @@ ends the slow drift of load between the corners of a box, of which only the sum 
 _TOLERATED_HOP = 0.02
 """Speed, m/s, that a contact whose iteration does not end may be wrong by; it lifts a body by 0.02 mm."""
 
-_PARTING = 30.0
-"""Rate, 1/s, at which rough bodies that stay together lose their overlap: most of it within a frame of 16 Hz."""
+PARTING = 30.0
+"""Rate, 1/s, at which rough bodies that stay together lose their overlap: most of it within a frame of 16 Hz. Without
+gravity nothing holds them together, and they would fly apart with that speed."""
 
 _VISIBLE_DEPTH = 1e-4
 """Overlap that is let be, m."""
@@ -64,6 +65,7 @@ class World(NamedTuple):
 
     Units:
         model, data:  addresses of ``mjModel`` and ``mjData``
+        parting:      rate at which rough bodies lose their overlap, 1/s
         slots:        of every geom, its driven body in ``motion`` and ``belt``, the last of which stands still
         motion:       velocity of a surface point p at every step, m/s: matrix @ (p, 1)
         mocap:        number among MuJoCo's mocap bodies, and slot, of every scripted body
@@ -81,6 +83,7 @@ class World(NamedTuple):
     model: int
     data: int
     dt: float
+    parting: float
     is_plain: bool
     is_centred: bool
     is_frictional: bool
@@ -206,7 +209,7 @@ def _move_surfaces(world, step, contacts):
 
 @part
 def _push_apart(world, contacts):
-    """Let rough bodies that overlap but do not approach part faster, at ``_PARTING`` × depth.
+    """Let rough bodies that overlap but do not approach part faster, at ``parting`` × depth.
 
     An impact is found up to one step late. Where the bodies stay together, that overlap would last.
     """
@@ -221,7 +224,7 @@ def _push_apart(world, contacts):
             row = 8 * read_int(at + lib.efc_address)
             if read_float(speed + row) > -_LASTING:
                 damping = -read_float(at + lib.solref + 8)
-                write_float(aref + row, read_float(aref + row) + _PARTING * -distance * damping)
+                write_float(aref + row, read_float(aref + row) + world.parting * -distance * damping)
 
 
 @part

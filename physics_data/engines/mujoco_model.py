@@ -34,6 +34,9 @@ _DEPTH_DECAY = 0.5
 """Rate at which bodies at rest are pushed out of each other, 1/s. An impact of depth p gains (1 + e) p / 2 per
 second of speed from it: less than 0.2 % at 960 Hz."""
 
+_LOSSLESS = 0.999
+"""From this restitution on nothing pushes bodies out of each other: what an impact would gain, it does not lose."""
+
 _DENSE_BODIES = 5
 """Up to this many dynamic bodies dense matrices are faster."""
 
@@ -70,13 +73,15 @@ def build_model(spec: SceneSpec) -> mujoco.MjModel:
         owners[name] = _add_body(mjspec, owner, origin, body, joint)
     for a, b in colliding_pairs(spec):
         first, second = spec.bodies[a], spec.bodies[b]
-        friction, damping = pair_friction(first, second), (1.0 + pair_restitution(first, second)) / dt
+        friction, restitution = pair_friction(first, second), pair_restitution(first, second)
+        damping = (1.0 + restitution) / dt
+        decay = _DEPTH_DECAY if restitution < _LOSSLESS else 0.0
         for geom1 in _geom_names(first):
             for geom2 in _geom_names(second):
                 pair = mjspec.add_pair(geomname1=geom1, geomname2=geom2)
                 pair.condim = 3 if friction > 0 else 1
                 pair.friction = [friction, friction, 0.0, 0.0, 0.0]
-                pair.solref = [-_DEPTH_DECAY * damping, -damping]
+                pair.solref = [-decay * damping, -damping]
                 # Friction brings a sliding contact to rest in one step, as far as the cone allows.
                 pair.solreffriction = [0.0, -1.0 / dt]
                 pair.solimp = [_IMPEDANCE, _IMPEDANCE, 0.001, 0.5, 2.0]

@@ -6,10 +6,11 @@
 import mujoco
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
 from physics_data.engines.moving_surfaces import MovingSurfaces
-from physics_data.engines.mujoco_loop import CONTACT_COLUMNS, World, advance
+from physics_data.engines.mujoco_loop import CONTACT_COLUMNS, PARTING, World, advance
 from physics_data.engines.mujoco_memory import library
 
 _STEPS_AT_FIRST = 2
@@ -47,6 +48,7 @@ class MujocoStepper:
             model=model._address,
             data=data._address,
             dt=model.opt.timestep,
+            parting=PARTING if model.opt.gravity.any() else 0.0,
             is_plain=not (is_centred or is_frictional or is_driven),
             is_centred=is_centred,
             is_frictional=is_frictional,
@@ -64,7 +66,7 @@ class MujocoStepper:
             geom_body=model.geom_bodyid,
             body_root=model.body_rootid,
             slots=slot_of_geom,
-            motion=_point_motion(surfaces),
+            motion=_point_motion(surfaces, model.opt.timestep),
             belt=surfaces.belt,
             mocap=scripted,
             place=surfaces.position,
@@ -130,11 +132,13 @@ class MujocoStepper:
                 self._log = np.concatenate([self._log[: self._used], np.empty_like(self._log)])
 
 
-def _point_motion(surfaces: MovingSurfaces) -> Float[np.ndarray, "s k 3 4"]:
-    """Return the matrices that, times (p, 1), are the velocities of surface points p."""
-    x, y, z = np.moveaxis(surfaces.angular, -1, 0)
-    zero = np.zeros_like(x)
-    spin = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*x.shape, 3, 3)
+def _point_motion(surfaces: MovingSurfaces, dt: float) -> Float[np.ndarray, "s k 3 4"]:
+    """Return the matrices that, times (p, 1), are the mean velocities of surface points p over each step (dt, s).
+
+    The mean is along the chord of a point's way: what rides on a turning body would drift outwards along its tangents.
+    """
+    turn = Rotation.from_rotvec((surfaces.angular * dt).reshape(-1, 3)).as_matrix() - np.eye(3)
+    spin = turn.reshape(*surfaces.angular.shape, 3) / dt
     offset = surfaces.linear - np.einsum("skij,skj->ski", spin, surfaces.position)
     return np.concatenate([spin, offset[..., None]], axis=-1)
 

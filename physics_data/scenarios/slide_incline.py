@@ -25,7 +25,8 @@ class SlideIncline:
         summary="A box on a ramp slides on or stops.",
     )
     # Of the way that the box would make without friction, and of the length of the ramp.
-    tolerances: ClassVar[dict[str, float]] = {"path_relative_error": 0.005, "sideways_relative_error": 0.01}
+    # Relative to the way itself, 5 cm to 2 m: boxes that stop at once are wrong by up to 0.7 % of it.
+    tolerances: ClassVar[dict[str, float]] = {"path_relative_error": 0.01, "sideways_relative_error": 0.001}
     ranges: ClassVar[dict[str, Range]] = {
         "angle": Range(20.0, 30.0, "degrees", held_out=((14.0, 18.0), (32.0, 36.0))),
         "speed": Range(0.8, 1.2, "m/s", held_out=((0.55, 0.7), (1.3, 1.5))),
@@ -93,13 +94,12 @@ class SlideIncline:
         frames = last_frame_before_contact(trajectory, FLOOR, BOX) + 1
         seconds = np.array(spec.seconds[:frames])
         moving = np.minimum(seconds, truth.get("stop_seconds", math.inf))
-        speed, pull = float(np.linalg.norm(box.linear_velocity)), -spec.gravity[2] * math.sin(slope.angle)
+        speed = float(np.linalg.norm(box.linear_velocity))
         expected = speed * moving + 0.5 * truth["acceleration"] * moving**2
         way = trajectory.position[:frames, BOX] - np.array(box.position)
         along = way @ np.array(slope.down)
         off = np.linalg.norm(way - along[:, None] * np.array(slope.down), axis=1).max()
-        free = speed * seconds[-1] + 0.5 * pull * seconds[-1] ** 2
         return {
-            "path_relative_error": float(np.abs(along - expected).max() / free),
-            "sideways_relative_error": float(off / slope.length),
+            "path_relative_error": float(np.abs(along - expected).max() / expected[-1]),
+            "sideways_relative_error": float(off / expected[-1]),
         }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from physics_data.core.seeding import clip_generator
-from physics_data.pipeline.biases import MOST_CORRELATED, BiasReport, biases, drawn_clips
+from physics_data.pipeline.biases import MOST_CORRELATED, BiasReport, biases, dataset_clips, drawn_clips
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
 
@@ -48,6 +48,14 @@ def test_speeds_do_not_depend_on_the_length_of_the_clip():
             moving = [np.linalg.norm(spec.bodies[1].linear_velocity) for spec in drawn]
             speeds[count] = float(np.mean([speed for speed in moving if speed]))
         assert max(speeds.values()) < most * min(speeds.values()), name
+
+
+def test_a_built_dataset_has_a_report_of_every_scenario(small):
+    reports = biases(dataset_clips(small))
+    assert [report.scenario for report in reports] == ["free_drop", "occluder_pass"]
+    for report in reports:
+        assert len(report.values["start_x"]) == 5
+        assert (report.values["area"] > 0.005).all()
 
 
 def test_a_centred_layout_is_flagged():
