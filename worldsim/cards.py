@@ -16,8 +16,16 @@ CARD_NAME = "card.json"
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write tensors as safetensors, readable for all who may read the folder (the library: for the owner alone)."""
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, str(path))
+    """Write tensors as safetensors, readable for all who may read the folder (the library: for the owner alone).
+
+    Raises:
+        OSError: the disk refused.
+    """
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    try:
+        save_file(whole, str(path))
+    except SafetensorError as error:  # the library's word for a full disk
+        raise OSError(None, str(error)) from error
     path.chmod(0o600 | path.parent.stat().st_mode & 0o066)
 
 

@@ -275,8 +275,14 @@ def check_same_system(record: Path, sampler: Sampler, num_given: int) -> None:
     """Refuse to mix videos of two models, or drawn in two ways, in one folder."""
     if not record.is_file():
         return
-    before = yaml.safe_load(record.read_text(encoding="utf-8"))
-    stored = SampleConfig.model_validate(before.get("config", {}))  # fills in settings that were added since
+    try:
+        before = yaml.safe_load(record.read_text(encoding="utf-8"))
+        stored = SampleConfig.model_validate(before.get("config", {}))  # fills in settings that were added since
+    except (yaml.YAMLError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{record} is damaged ({str(error).splitlines()[0]}), so nobody knows how the videos beside it were made; "
+            "give another --out, or delete that folder to make them again."
+        ) from error
     before["config"] = stored.model_dump(mode="json")
     now = {"config": sampler.config.model_dump(mode="json"), "model": sampler.model.card, "num_given": num_given}
     differing = [name for name, value in now.items() if json.loads(json.dumps(value)) != before.get(name)]

@@ -37,7 +37,7 @@ class _Group(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command."""
         command = super().get_command(ctx, cmd_name)
-        for parameter in command.params if command is not None else []:
+        for parameter in [*command.params, command.get_help_option(ctx)] if command is not None else []:
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
         return command

@@ -123,6 +123,7 @@ def sample(
         raise typer.BadParameter(f"--out {out} needs a video suffix: {', '.join(sorted(VIDEO_SUFFIXES))}.")
     if not one_file and out.suffix.lower() in VIDEO_SUFFIXES:
         raise typer.BadParameter(f"--out {out} is one file, but several videos are made; give a folder.")
+    from physics_data.core.atomic import folder_lock
     from physics_data.core.config import validate_config
     from worldsim.generator import sampling_defaults
     from worldsim.videos import SampleConfig, Sampler
@@ -146,9 +147,11 @@ def sample(
     for line in _remarks(sampler, prompts):
         messages.print(line, markup=False, highlight=False)
     if suite is not None:
-        _continue_suite(sampler, suite, out, given, num_seeds, batch_size)
+        with folder_lock(out):
+            _continue_suite(sampler, suite, out, given, num_seeds, batch_size)
     elif reference is not None:
-        _continue_all(sampler, reference, split, limit, out, given, batch_size)
+        with folder_lock(out):
+            _continue_all(sampler, reference, split, limit, out, given, batch_size)
     elif stream:
         if not one_file:
             raise typer.BadParameter("--stream makes one video; give one --prompt.")

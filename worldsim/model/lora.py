@@ -33,13 +33,14 @@ def add_adapter(model: nn.Module, settings: LoraSettings, name: str = "default")
     """Put an adapter that changes nothing yet into a model and freeze all other weights.
 
     Raises:
-        ConfigError: peft is not installed, or no layer has a name in ``settings.targets``.
+        ConfigError: peft is not installed, or one of ``settings.targets`` is no layer.
     """
     peft = _peft()
     wanted = [layer for layer in _linear_layers(model) if layer.rpartition(".")[2] in settings.targets]
-    if not wanted:
+    missing = set(settings.targets) - {layer.rpartition(".")[2] for layer in wanted}
+    if missing:
         raise ConfigError(
-            f"no layer of a block is called {', '.join(settings.targets)}; known are {', '.join(TARGETS)}."
+            f"lora.targets: no layer of a block is called {', '.join(sorted(missing))}; known are {', '.join(TARGETS)}."
         )
     config = peft.LoraConfig(
         r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=wanted

@@ -110,7 +110,10 @@ def save_checkpoint(
             save_tensors(folder / _WEIGHTS, state.model.state_dict())
             for name, average in _named(state.averages).items():
                 save_tensors(folder / name, average.model.state_dict())
-            torch.save([optimizer.state_dict() for optimizer in state.optimizers], folder / _OPTIMIZER)
+            try:
+                torch.save([optimizer.state_dict() for optimizer in state.optimizers], folder / _OPTIMIZER)
+            except RuntimeError as error:  # torch's word for a full disk
+                raise OSError(None, str(error).splitlines()[0]) from error
         if first:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             card = {

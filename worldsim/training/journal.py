@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from physics_data.core.atomic import atomic_path, write_text
+from physics_data.core.errors import CheckpointError, StorageError
 
 METRICS_NAME = "metrics.jsonl"
 
@@ -28,8 +29,11 @@ class Journal:
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Record named numbers."""
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        try:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": step, **values}) + "\n")
+        except OSError as error:
+            raise StorageError(f"cannot write {self._path}: {error}. The last checkpoint is whole.") from error
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
 
@@ -71,7 +75,21 @@ class SilentJournal:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run's ``metrics.jsonl``; a last line cut off by a kill is left out."""
+    """Return the lines of a run's ``metrics.jsonl``; a last line cut off by a kill is left out.
+
+    Raises:
+        CheckpointError: another line is damaged.
+    """
     path = run / METRICS_NAME
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    whole = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+    lines = []
+    for number, line in enumerate(whole, 1):
+        try:
+            lines.append(json.loads(line))
+            lines[-1]["step"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(
+                f"{path} is damaged in line {number}: delete that line and run the command again; weights and "
+                "checkpoints do not depend on it."
+            ) from error
+    return lines

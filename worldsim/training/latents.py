@@ -120,7 +120,10 @@ def read_cache(path: Path, facts: Mapping[str, str]) -> tuple[dict[str, torch.Te
 def write_cache(path: Path, tensors: dict[str, torch.Tensor], facts: Mapping[str, str]) -> None:
     """Write tensors with facts and a checksum, atomically."""
     with atomic_path(path) as partial:
-        save_file(tensors, str(partial), metadata={**facts, "sha256": _digest(tensors)})
+        try:
+            save_file(tensors, str(partial), metadata={**facts, "sha256": _digest(tensors)})
+        except SafetensorError as error:  # the library's word for a full disk
+            raise OSError(None, str(error)) from error
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

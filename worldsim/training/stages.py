@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from physics_data.core.config import apply_overrides, find_config, load_config
+from physics_data.core.config import apply_overrides, find_config, load_config, parse_yaml
 from physics_data.core.errors import ConfigError
 from worldsim.config import TrainConfig
 from worldsim.data.loading import open_mixture
@@ -65,8 +64,8 @@ def _sizes(config: TrainConfig) -> str:
 def _task_of(path: Path, overrides: Sequence[str]) -> str:
     path = find_config(path)
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw: Any = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not readable YAML: {error}") from error
     chosen = apply_overrides(raw, [o for o in overrides if o.startswith("task=")]) if isinstance(raw, dict) else {}
     if not isinstance(chosen.get("task"), str):

@@ -12,6 +12,7 @@ import pytest
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.video import write_video
 from worldsim.__main__ import main
+from worldsim.cli.sample import file_names
 
 ROOT = Path(__file__).parents[3]
 
@@ -128,3 +129,45 @@ def test_ingest_says_what_became_of_every_file(tmp_path: Path) -> None:
     assert "num_frames: given 0" in worldsim(
         "ingest", tmp_path / "in", "--out", tmp_path / "other", "--num-frames", 0
     ).stderr.replace("│", " ")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "names"),
+    [
+        (["a red ball falls", "a red ball falls!"], ["a_red_ball_falls", "a_red_ball_falls_2"]),
+        (["a red ball falls", "빨간 공이 굴러간다"], ["a_red_ball_falls", "빨간_공이_굴러간다"]),
+        (["🔴", "...", "a/../b"], ["prompt", "prompt_2", "a_b"]),
+        (["a", "A", "a_2"], ["a", "a_2", "a_2_2"]),
+    ],
+)
+def test_there_are_as_many_files_as_prompts(prompts: list[str], names: list[str]) -> None:
+    assert file_names(prompts) == names
+
+
+def test_long_prompts_in_any_script_have_names_that_fit() -> None:
+    names = file_names(["球" * 300, "球" * 300, "a ball " * 60 + "left", "a ball " * 60 + "right"])
+    assert len(set(names)) == 4 and max(len(f"{name}.mp4".encode()) for name in names) < 200
+    assert names[0] == "球" * 40
+
+
+def test_prompts_are_understood_or_refused(tmp_path: Path) -> None:
+    """The built-in model: what is used is printed, unknown words are named, none known is refused with exit code 1."""
+    draw = ("sample", "--num-steps", 1, "--num-frames", 5, "--height", 32, "--width", 32)
+    done = worldsim(*draw, "--prompt", "a blak ball rolls", "--prompt", "a red ball", "--out", tmp_path / "d")
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 0, said
+    assert "model: builtin:world" in said and "'blak' is not a word" in said and "'black'" not in said
+    assert sorted(path.name for path in (tmp_path / "d").glob("*.mp4")) == ["a_blak_ball_rolls.mp4", "a_red_ball.mp4"]
+    refused = worldsim(*draw, "--prompt", "一个红色的球从桌子上掉下来", "--out", tmp_path / "x.mp4")
+    assert refused.returncode == 1 and "no word that the model knows" in " ".join(refused.stderr.split())
+    assert not (tmp_path / "x.mp4").exists()
+    wide = tmp_path / "wide.mp4"
+    write_video(wide, np.full((5, 64, 256, 3), 90, dtype=np.uint8), 16.0)
+    given = worldsim(*draw, "--first-frames", wide, "--num-given", 1, "--out", tmp_path / "y.mp4")
+    assert "wide.mp4 is 256x64: scaled to 32x32, its middle 25% are kept" in " ".join(given.stderr.split())
+
+
+def test_flags_take_no_value_and_the_version_is_shown() -> None:
+    shown = worldsim("sample", "--help").stdout
+    assert "--stream" in shown and "<bool>" not in shown
+    assert worldsim("--version").stdout.startswith("worldsim 0.")

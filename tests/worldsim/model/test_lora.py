@@ -51,16 +51,17 @@ def test_a_new_adapter_changes_nothing_and_trains_alone() -> None:
     )
 
 
-def test_a_merged_adapter_is_the_sum_of_matrices() -> None:
+@pytest.mark.parametrize("alpha", [1.0, 3.0, 6.0, 64.0])
+def test_a_merged_adapter_is_the_sum_of_matrices(alpha: float) -> None:
     plain, dit, tensors = stirred(CONFIG), stirred(CONFIG), trained_adapter(1)
-    load_adapter(dit, SETTINGS, tensors, "default")
+    load_adapter(dit, SETTINGS.model_copy(update={"alpha": alpha}), tensors, "default")
     with_adapter = run(dit)
     merge_adapter(dit)
     assert dit.state_dict().keys() == plain.state_dict().keys()
     torch.testing.assert_close(run(dit), with_adapter, atol=1e-10, rtol=0)
     name = "blocks.1.attention.qkv"
     product = tensors[f"{name}.lora_B.weight"] @ tensors[f"{name}.lora_A.weight"]
-    expected = plain.state_dict()[f"{name}.weight"] + SETTINGS.alpha / SETTINGS.rank * product
+    expected = plain.state_dict()[f"{name}.weight"] + alpha / SETTINGS.rank * product
     torch.testing.assert_close(dit.state_dict()[f"{name}.weight"], expected)
 
 
@@ -84,3 +85,5 @@ def test_an_adapter_of_another_model_is_refused() -> None:
         load_adapter(stirred(CONFIG.model_copy(update={"depth": 1})), SETTINGS, trained_adapter(1), "default")
     with pytest.raises(ConfigError, match=r"known are qkv"):
         add_adapter(copy.deepcopy(stirred(CONFIG)), LoraSettings(targets=("nothing",)))
+    with pytest.raises(ConfigError, match=r"no layer of a block is called nothing"):
+        add_adapter(copy.deepcopy(stirred(CONFIG)), LoraSettings(targets=("qkv", "nothing")))

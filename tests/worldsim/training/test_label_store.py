@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from physics_data.core.clip import TwinInfo
 from worldsim.training.label_store import cached_labels
+from worldsim.training.latents import cached
 from worldsim.training.twin_pairs import find_pairs
 
 
@@ -47,3 +49,36 @@ def test_pairs_begin_alike() -> None:
     twins = [twin("a", "possible"), twin("a", "impossible"), twin("a", "control"), None, *(twin(*one) for one in roles)]
     assert find_pairs(twins) == [(0, 1), (4, 6), (5, 7)]
     assert find_pairs([twin("a", "possible"), twin("b", "impossible")]) == []
+
+
+@pytest.mark.parametrize("place", [0.05, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("damage", ["flip", "cut"])
+def test_damaged_latents_are_said_and_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: float, damage: str
+) -> None:
+    path, calls = tmp_path / "latents.safetensors", []
+    latents = [torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(n)) for n in range(5)]
+
+    def make() -> list[torch.Tensor]:
+        calls.append(1)
+        return latents
+
+    cached(path, "clips", make)
+    assert len(cached(path, "clips", make)) == 5 and len(calls) == 1
+    data = bytearray(path.read_bytes())
+    at = min(int(place * len(data)), len(data) - 1)
+    data[at] ^= 1
+    path.write_bytes(bytes(data) if damage == "flip" else bytes(data[:at]))
+    again = cached(path, "clips", make)
+    assert all(torch.equal(one, other) for one, other in zip(again, latents, strict=True))
+    assert len(calls) == 2
+    cached(path, "clips", make)
+    assert len(calls) == 2
+
+
+def test_latents_of_another_run_are_taken_where_they_fit(tmp_path: Path) -> None:
+    latents = [torch.ones(4, 2, 3, 3)]
+    cached(tmp_path / "one" / "a.safetensors", "clips", lambda: latents)
+    own = tmp_path / "two" / "a.safetensors"
+    assert len(cached(own, "clips", lambda: pytest.fail("encoded again"), tmp_path / "one" / "a.safetensors")) == 1
+    assert len(cached(own, "others", lambda: latents * 2, tmp_path / "one" / "a.safetensors")) == 2

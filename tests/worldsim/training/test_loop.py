@@ -2,9 +2,12 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -140,6 +143,51 @@ def test_a_damaged_card_is_said(tmp_path: Path, train_toy: Train, monkeypatch: p
     (list_checkpoints(tmp_path)[-1] / "card.json").write_text(damage)
     with pytest.raises(CheckpointError, match="card.json"):
         train_toy(tmp_path)
+
+
+@contextmanager
+def full_disk(num_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("num_bytes", [1, 300, 900, 2500])
+def test_a_full_disk_is_said_and_nothing_is_lost(
+    tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch, num_bytes: int
+) -> None:
+    train_toy(tmp_path / "straight")
+    monkeypatch.setattr(ToyTask, "stop_at", 4)
+    with pytest.raises(InterruptedTrainingError):
+        train_toy(tmp_path / "run")
+    monkeypatch.setattr(ToyTask, "stop_at", None)
+    with full_disk(num_bytes), pytest.raises(StorageError, match="cannot write"):
+        train_toy(tmp_path / "run")
+    assert [path.name for path in list_checkpoints(tmp_path / "run")] == ["00000003"]
+    train_toy(tmp_path / "run")
+    assert without_times(tmp_path / "straight") == without_times(tmp_path / "run")
+
+
+def test_a_damaged_line_of_the_metrics_is_named(tmp_path: Path, train_toy: Train) -> None:
+    train_toy(tmp_path)
+    path = tmp_path / "metrics.jsonl"
+    lines = path.read_text().splitlines()
+    for damage in ("{", "3", '{"loss": 1}', "\udcff"):
+        path.write_text("\n".join([lines[0], damage, *lines[1:]]) + "\n", errors="surrogateescape")
+        with pytest.raises(CheckpointError, match="damaged in line 2: delete that line"):
+            train_toy(tmp_path, num_steps=9)
+
+
+def test_an_out_that_is_a_file_is_said(tmp_path: Path, train_toy: Train) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(StorageError, match="cannot write"):
+            train_toy(out)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_reports_may_change_when_a_run_goes_on(
