@@ -171,4 +171,5 @@ def test_damaged_files_are_decoded_or_refused(tmp_path: Path, count: int) -> Non
     assert done.returncode != -signal.SIGALRM, "a damaged file keeps the decoder busy for more than 20 s"
     assert done.returncode == 0, done.stderr[-2000:]
     decoded, refused = map(int, done.stdout.split())
+    print(f"fuzz: videos: {count} inputs, {decoded} read, {refused} refused")
     assert decoded + refused == count and refused > count // 10

@@ -166,6 +166,7 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, 
     try:
         with warnings.catch_warnings(), Image.open(path) as opened:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.filterwarnings("error", message="Truncated File Read")  # of a TIFF file
             require_size(path, opened.size, max_pixels)
             if opened.format == "TIFF" and getattr(opened, "n_frames", 1) > 1:
                 raise VideoError(f"{path} has {opened.n_frames} pages; save each as a picture of its own.")  # pyright: ignore[reportAttributeAccessIssue]
