@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from physics_data.core.program import Stopped, make_app, messages, progress_bar, run
+from physics_data.core.program import make_app, messages, progress_bar, run
 
 app = make_app("Audit any videos for object permanence and motion, without a reference.")
 
@@ -42,18 +42,11 @@ def audit(
     from eval.audit.folder import audit_videos
 
     audits = []
-    try:
-        with progress_bar() as progress:
-            bar = progress.add_task("auditing videos", total=None, note="")
-            for found in audit_videos(
-                source, workers, num_conditioning_frames=num_conditioning_frames, side=side, out=out
-            ):
-                audits.append(found)
-                progress.advance(bar)
-    except KeyboardInterrupt:
-        if out is not None:
-            raise
-        raise Stopped("Nothing was kept; with --out D a stopped audit goes on when it is given again.") from None
+    with progress_bar() as progress:
+        bar = progress.add_task("auditing videos", total=None, note="")
+        for found in audit_videos(source, workers, num_conditioning_frames=num_conditioning_frames, side=side, out=out):
+            audits.append(found)
+            progress.advance(bar)
     if as_json:
         typer.echo(json.dumps([found.model_dump() for found in audits], indent=1))
         return

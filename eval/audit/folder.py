@@ -184,8 +184,12 @@ def write_tables(out: Path, audits: Sequence[VideoAudit]) -> None:
     write_text(out / TABLES[1], _csv([*columns, *names, "findings"], rows))
     events = [[a.file, *e.model_dump().values()] for a in audits for e in a.events]
     write_text(out / TABLES[2], _csv(["file", "kind", "seconds", "track", "x", "y", "strength"], events))
-    motions = [[a.file, *m.model_dump().values()] for a in audits for m in a.motions]
-    write_text(out / TABLES[3], _csv(["file", "track", "model", "residual", "seconds"], motions))
+    motions = [
+        [a.file, m.track, m.model, m.residual, m.seconds, " ".join(f"{e:.3f}" for e in m.restitutions)]
+        for a in audits
+        for m in a.motions
+    ]
+    write_text(out / TABLES[3], _csv(["file", "track", "model", "residual", "seconds", "restitutions"], motions))
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -69,12 +69,14 @@ class MotionRecord(StrictModel):
     model:          the law of the shortest description; "none" = no law describes it to within its outline's unrest
     residual:       root mean square distance from that law, diameters
     seconds:        how long
+    restitutions:   speed after over speed before each impact off something below that could be judged, in order, 1
     """
 
     track: str
     model: Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "none"]
     residual: float
     seconds: float
+    restitutions: tuple[float, ...] = ()
 
 
 class VideoAudit(StrictModel):

@@ -91,7 +91,13 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
     judged = sum(motion.seconds for motion in motions.values() if motion is not None)
     kinks = sum(motion.kinks for motion in motions.values() if motion is not None)
     records = tuple(
-        MotionRecord(track=name, model=m.law, residual=m.residual, seconds=m.seconds)
+        MotionRecord(
+            track=name,
+            model=m.law,
+            residual=m.residual,
+            seconds=m.seconds,
+            restitutions=tuple(float(np.sqrt(impact.ratio)) for impact in m.impacts),
+        )
         for name, m in motions.items()
         if m is not None
     )

@@ -32,7 +32,13 @@ messages = Console(stderr=True)
 
 
 class _Group(TyperGroup):
-    """Commands whose help shows no type for flags, which take no value."""
+    """Commands whose help shows no type for flags, which take no value; a single command needs no name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments of the group, those of its only command without that command's name."""
+        if len(self.commands) == 1 and args and args[0] not in (*self.commands, "--version"):
+            args = [*self.commands, *args]
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command."""
@@ -70,10 +76,6 @@ def _show_version(wanted: bool) -> bool:
     return wanted
 
 
-class Stopped(BaseException):
-    """Ctrl-C in a command that keeps nothing, or keeps it elsewhere: raise it with a sentence that says so."""
-
-
 def run(app: typer.Typer) -> None:
     """Run an application: a user's mistake, or the disk's, becomes one panel and exit code 1, Ctrl-C exit code 130."""
     try:
@@ -81,9 +83,6 @@ def run(app: typer.Typer) -> None:
     except WorldsimError as error:
         messages.print(Panel(escape(str(error)), title=type(error).__name__, title_align="left", border_style="red"))
         raise SystemExit(1) from None
-    except Stopped as stop:
-        messages.print(f"\n[yellow]Stopped. {escape(str(stop))}[/yellow]")
-        raise SystemExit(130) from None
     except (SystemExit, KeyboardInterrupt) as stop:  # typer turns Ctrl-C into exit code 130
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise

@@ -86,3 +86,13 @@ def test_true_times_of_a_clip_with_a_gap_raise_nothing(gap):
     assert not audit.alarm
     assert audit.motions[0].model == "constant_acceleration"
     assert audit.motions[0].residual < 0.05
+
+
+def test_restitutions_of_a_video_are_reported():
+    """From pixels: a ball of restitution 0.8 whose film begins in mid-fall."""
+    height = bounces(0.5, 0.8, 30)[:60]
+    place = np.stack([np.linspace(30, 160, 60), height], -1)[:, None]
+    audit = audit_footage(Footage(drawn(place, [(220, 40, 40)], size=240, radius=9), np.arange(60) / 30, 240, 240))
+    assert not audit.alarm
+    assert len(audit.motions[0].restitutions) >= 2
+    np.testing.assert_allclose(audit.motions[0].restitutions, 0.8, atol=0.03)
