@@ -43,7 +43,9 @@ class BuiltinGenerator(VideoGenerator):
         self.temporal_stride, self.spatial_stride = vae.temporal_factor, vae.spatial_factor
         self.size_multiple = vae.spatial_factor * model.dit.config.patch_size
         self.latent_channels = vae.latent_channels
-        self.default_frame_rate = float(model.card["clip"]["frame_rate"])
+        clip = model.card["clip"]
+        self.default_frame_rate = float(clip["frame_rate"])
+        self.default_size = (clip["num_frames"], clip["height"], clip["width"])
 
     @classmethod
     def load(cls, given: Path, device: torch.device) -> "BuiltinGenerator":

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import nn
 
 from physics_data.core.errors import CheckpointError, DataError
 from physics_data.core.registry import Registry
+from worldsim.generated import GeneratedVideo
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
 GivenFrames = Float[torch.Tensor, "b 3 given height width"]
@@ -126,6 +128,7 @@ class VideoGenerator(ABC):
     max_given:        most video frames that can be given at the start; None = any number that ends a latent frame
     takes_last_frame: whether the last frame can be given
     keeps_clean:      given frames stay clean latents at t = 0; False = they go in as further channels
+    default_size:     frames, height and width that it was trained on; None = the caller says it
     lora_targets:     endings of the names of modules that low-rank adapters change
     """
 
@@ -142,6 +145,7 @@ class VideoGenerator(ABC):
     keeps_clean: bool = False
     lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
     default_frame_rate: float = 16.0
+    default_size: tuple[int, int, int] | None = None
     default_shift: float = 1.0
     default_steps: int = 20
     default_guidance: float = 2.5
@@ -305,6 +309,56 @@ class VideoGenerator(ABC):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write a folder that ``from_pretrained`` opens, whole or not at all."""
+
+    def __call__(
+        self,
+        prompt: str = "",
+        *,
+        num_frames: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        seed: int = 0,
+        first_frames: UInt8[np.ndarray, "given height width 3"] | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        negative_prompt: str = "",
+    ) -> GeneratedVideo:
+        """Make one video.
+
+        Args:
+            prompt: what happens; "" leaves it to the model
+            num_frames: None takes ``default_size``, as for height and width (pixels)
+            height: pixels
+            width: pixels
+            seed: of the noise; equal seeds give equal videos on one machine
+            first_frames: sRGB frames that the video begins with, at its size
+            num_inference_steps: calls of the scheduler; None takes the family's
+            guidance_scale: weight of the prompt, 1 = none; None takes the family's
+            negative_prompt: what guidance leads away from
+
+        Raises:
+            DataError: size, length or given frames do not fit, or a public family is not told its size.
+            PromptError: a prompt is too long.
+        """
+        size = [num_frames, height, width]
+        asked = [given or default for given, default in zip(size, self.default_size or size, strict=True)]
+        frames, rows, columns = asked
+        if frames is None or rows is None or columns is None:
+            raise DataError(f"{self.family} has no size of its own; give num_frames, height and width.")
+        start = None
+        if first_frames is not None:
+            start = torch.tensor(first_frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+        video = self.sample(
+            [prompt],
+            frames,
+            rows,
+            columns,
+            generator=[torch.Generator().manual_seed(seed)],
+            first_frames=start,
+            sampling=Sampling(num_inference_steps, guidance_scale, negative_prompt),
+        )
+        levels = video[0].detach().float().cpu().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+        return GeneratedVideo(levels.permute(1, 2, 3, 0).numpy(), self.default_frame_rate, prompt, seed)
 
     def conditions(
         self,

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 from pydantic import ValidationError
 
-from eval.audit.footage import SIDE, Footage
+from eval.audit.footage import SIDE, Footage, footage_of
 from eval.audit.result import Measure, VideoAudit
-from eval.audit.video import abstain, audit_video
+from eval.audit.video import abstain, audit_footage, audit_video
 from eval.inputs import conditioning_frames, read_record
 from eval.store import code_fingerprint
 from physics_data.core.atomic import write_text
-from physics_data.core.errors import DataError, VideoError
+from physics_data.core.errors import ConfigError, DataError, VideoError
 from physics_data.core.video import VIDEO_SUFFIXES
 from physics_data.core.workers import told_if_lost, worker_pool
 
@@ -70,6 +71,50 @@ def audit_videos(
         yield audit
     if out is not None:
         write_tables(out, done)
+
+
+def audit(
+    video: str | Path | UInt8[np.ndarray, "t h w 3"],
+    frame_rate: float | None = None,
+    *,
+    num_conditioning_frames: int | None = None,
+    side: int = SIDE,
+    workers: int = 1,
+) -> VideoAudit | list[VideoAudit]:
+    """Audit a video without any reference: things that vanish, appear, double, jump, change or gain energy.
+
+    Args:
+        video: a file, a folder of files (returns a list), or uint8 sRGB frames [t h w 3]
+        frame_rate: of frames, Hz
+        num_conditioning_frames: first frames that are not judged; None = what the record beside the videos says, else 0
+        side: pixels of the longer side that are looked at
+        workers: processes, for a folder
+
+    Raises:
+        ConfigError: frames without a frame rate, or a file with one.
+        DataError: no such file or folder, or no video in it.
+        VideoError: the file cannot be read.
+
+    Examples:
+        >>> import worldsim as ws
+        >>> clip = ws.simulate("drop_bounce", seed=3)
+        >>> ws.audit(clip.rgb, clip.meta.frame_rate).alarm
+        False
+    """
+    if isinstance(video, np.ndarray):
+        if frame_rate is None:
+            raise ConfigError("frames in memory have no rate; give audit(frames, frame_rate=...), in Hz.")
+        given = num_conditioning_frames or 0
+        found = audit_footage(footage_of(video, frame_rate, num_conditioning_frames=given, side=side))
+        return found.model_copy(update={"num_conditioning_frames": given})
+    if frame_rate is not None:
+        raise ConfigError(f"{video} says its own frame rate; leave frame_rate out.")
+    audits = list(audit_videos(Path(video), workers, num_conditioning_frames=num_conditioning_frames, side=side))
+    if Path(video).is_dir():
+        return audits
+    if audits[0].error:
+        raise VideoError(audits[0].error)
+    return audits[0]
 
 
 def find_videos(source: Path) -> dict[Path, str]:

@@ -1,5 +1,6 @@
 """The pictures that an audit looks at, with their true times: repeats and cuts are found before anything is tracked."""
 
+import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -70,6 +71,21 @@ def read_footage(
     if len({frame.shape for frame in frames}) > 1:
         raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
     return Footage(np.stack(frames), np.array(seconds) - seconds[0], size[0], size[1], given)
+
+
+def footage_of(
+    frames: UInt8[np.ndarray, "t h w 3"], frame_rate: float, *, num_conditioning_frames: int = 0, side: int = SIDE
+) -> Footage:
+    """Return pictures in memory as they are looked at; see ``read_footage``.
+
+    Units:
+        frames:      sRGB
+        frame_rate:  Hz; above 31 Hz pictures are left out evenly
+    """
+    step = 1 if frame_rate <= _FASTEST else math.ceil(frame_rate / _FASTEST)
+    kept = np.stack([_shrunk(frame, side) for frame in frames[::step]])
+    given = len(range(0, num_conditioning_frames, step))
+    return Footage(kept, np.arange(len(kept)) * step / frame_rate, frames.shape[1], frames.shape[2], given)
 
 
 def _shrunk(rgb: np.ndarray, side: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The built-in model behind ``VideoGenerator`` does what its own functions do."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -17,7 +19,6 @@ def world() -> VideoGenerator:
 
 
 def test_denoise_and_sample_are_those_of_the_model(world: VideoGenerator) -> None:
-    from pathlib import Path
 
     model = load_generator(model_folder(Path("builtin:world")))
     first = torch.rand(1, 3, 1, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
@@ -71,3 +72,18 @@ def test_what_does_not_fit_is_said(world: VideoGenerator) -> None:
         world.latent_shape(10, 62, 64)
     with pytest.raises(CheckpointError, match=r"no folder org/model.*--hub"):
         VideoGenerator.from_pretrained("org/model")
+
+
+def test_a_call_makes_a_video_that_shows_and_saves_itself(tmp_path: Path) -> None:
+    generator = VideoGenerator.from_pretrained("builtin:world")
+    video = generator("a red ball falls", num_inference_steps=1, seed=3)
+    again = generator("a red ball falls", num_inference_steps=1, seed=3)
+    assert video.frames.shape == (17, 64, 64, 3) and video.frame_rate == 16.0
+    assert (video.frames == again.frames).all()
+    first = video.frames[:5]
+    continued = generator("", num_inference_steps=1, first_frames=first)
+    kept, made = (abs(part.astype(int) - first).mean() for part in (continued.frames[:5], continued.frames[5:10]))
+    assert kept < made / 2
+    assert video._repr_html_().startswith("<figure") and video.save(tmp_path / "a.mp4").stat().st_size > 0
+    with pytest.raises(DataError, match="13 or 17"):
+        generator("a red ball falls", num_frames=16)
