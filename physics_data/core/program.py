@@ -36,7 +36,8 @@ class _Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments of the group, those of its only command without that command's name."""
-        if len(self.commands) == 1 and args and args[0] not in (*self.commands, "--version"):
+        alone = len(self.commands) == 1 and ctx.parent is None and not self.invoke_without_command
+        if alone and args and args[0] not in (*self.commands, "--version"):
             args = [*self.commands, *args]
         return super().parse_args(ctx, args)
 
