@@ -164,9 +164,8 @@ def _held(hold: Hold, begin: int, tracks: Tracks) -> _Held:
     If they go on, the steps before and after it are alike; if pictures were lost, they are as the times between them.
     """
     a, b, seconds = hold.before - begin, hold.after - begin, tracks.seconds
-    steps = np.diff(
-        np.array([t.centroid[[a - 1, a, b]] for t in tracks.tracks if t.presence[[a - 1, a, b]].all()]), axis=1
-    )
+    places = [track.centroid[[a - 1, a, b]] for track in tracks.tracks if track.presence[[a - 1, a, b]].all()]
+    steps = np.diff(np.array(places).reshape(-1, 3, 2), axis=1)
     times = float(np.log((seconds[b] - seconds[a]) / (seconds[a] - seconds[a - 1])))
     ratio = times
     if len(steps):

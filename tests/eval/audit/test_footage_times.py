@@ -48,6 +48,16 @@ def test_a_hiccup_is_held_then_jumps(pictures):
     assert [(f.kind, f.seconds) for f in audit.findings] == [("held_then_jumps", pytest.approx(11 / 30))]
 
 
+def test_a_hold_of_which_nothing_is_followed_does_not_stop_the_audit():
+    """The ground flickers, no thing is in sight around the held picture."""
+    noise = np.random.default_rng(0).normal(0, 6, (24, 96, 96, 3))
+    rgb = np.clip(drawn(np.full((24, 1, 2), np.nan), [RED]) + noise, 0, 255).astype(np.uint8)
+    rgb[12:14] = rgb[11]
+    audit = audit_footage(Footage(rgb, np.arange(24) / 24, 96, 96))
+    assert not audit.alarm
+    assert "held_then_jumps" in [finding.kind for finding in audit.findings] or audit.permanence.value is None
+
+
 def test_a_freeze_is_told_from_lost_pictures():
     times = np.arange(18) / 30
     audit = audit_footage(falling([*times[:9], times[8], times[8], times[8], *times[9:]], 30))
