@@ -146,8 +146,10 @@ def clip(
         messages.print(f"written: {escape(str(out))}")
     differing = differing_parts(stored, made)
     if differing:
+        earlier = "" if stored.meta.format == made.meta.format else f" as {stored.meta.format} by an earlier version"
         raise DataError(
             f"clip '{key}' comes out differently in {', '.join(differing)}; it was made with {stored.meta.engine} "
-            f"{stored.meta.engine_version}. Compare the versions in {dataset / 'dataset.yaml'} with the installed ones."
+            f"{stored.meta.engine_version}{earlier}. Compare the versions in "
+            f"{dataset / 'dataset.yaml'} with the installed ones."
         )
     messages.print(f"[green]{key}[/green] made again, alone: equal to the byte")

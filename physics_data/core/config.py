@@ -230,7 +230,8 @@ def dump_yaml(model: BaseModel) -> str:
     return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def fingerprint(model: BaseModel) -> str:
-    """Return 16 hex digits that two configs share exactly when all their values are equal."""
-    canonical = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+def fingerprint(config: BaseModel | Mapping[str, Any]) -> str:
+    """Return 16 hex digits that two configs, or their plain data, share exactly when all their values are equal."""
+    plain = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -52,13 +52,16 @@ def _twin(folder: Path, stored: Clip) -> Clip:
     from physics_data.pipeline.twins import make_twins
 
     record = read_record(folder)
-    config = validate_config(BuildConfig, record.get("config"), source=str(folder / RECORD_NAME))
+    plain = record.get("config")
+    if isinstance(plain, dict) and record.get("format") == "worldsim.dataset/1":  # knew no other layout
+        plain = {**plain, "settings": {"layout": "centred", **plain.get("settings", {})}}
+    config = validate_config(BuildConfig, plain, source=str(folder / RECORD_NAME))
     assert stored.meta.twin is not None
     for tasks in config.twin_shards().values():
         for task in tasks:
             if task.key == stored.meta.twin.set_id:
                 made = make_twins(task, config.settings, config.seed, config.renderer, config.streams)
-                return next(clip for clip in made if clip.meta.key == stored.meta.key)
+                return next(clip for clip in made if clip.meta.twin and clip.meta.twin.role == stored.meta.twin.role)
     raise DataError(
         f"the config in {folder / RECORD_NAME} makes no set '{stored.meta.twin.set_id}'; it is not the one that this "
         "dataset was built from."

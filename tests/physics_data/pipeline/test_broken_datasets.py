@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from physics_data.core.atomic import folder_lock
-from physics_data.core.config import load_config
+from physics_data.core.config import fingerprint, load_config
 from physics_data.core.dataset import INDEX_NAME, RECORD_NAME, ShardDataset, write_index
 from physics_data.core.dataset_folder import read_manifest
 from physics_data.core.errors import ConfigError, DataError, StorageError, WorldsimError
@@ -93,6 +94,19 @@ def test_strange_files_and_bytes_are_found(copy):
     assert "train-00099.tar: its manifest is missing" in findings(copy)
     shard.write_bytes(shard.read_bytes() + b"\0" * 512)
     assert "says another size" in findings(copy)
+
+
+def test_a_changed_config_in_the_record_is_found_and_an_earlier_one_is_not(copy):
+    """A later version has more settings: the fingerprint is that of what stands there, not of what it means now."""
+    record = copy / RECORD_NAME
+    whole = yaml.safe_load(record.read_text())
+    record.write_text(yaml.safe_dump({**whole, "config": {**whole["config"], "seed": 8}}))
+    assert "its config is not the one whose fingerprint it holds" in findings(copy)
+    earlier = {**whole, "format": "worldsim.dataset/1", "config": {**whole["config"]}}
+    earlier["config"]["settings"] = {n: v for n, v in whole["config"]["settings"].items() if n != "camera_jitter"}
+    earlier["identity"] = {**whole["identity"], "config": fingerprint(earlier["config"])}
+    record.write_text(yaml.safe_dump(earlier))
+    assert findings(copy) == ""
 
 
 def test_damaged_annotations_are_found(copy):
