@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FOOTAGE ?=
 OUT ?= $(if $(FOOTAGE),runs/demo_footage,runs/demo)
 
-.PHONY: help setup demo test test-slow lint bench docs clean
+.PHONY: help setup demo test test-slow test-min lint bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,16 @@ test: lint ## Lint, then run the tests
 
 test-slow: setup ## Run the long tests too
 	$(BIN)/python -m pytest -n 2
+
+# The lowest versions of setup.cfg, each at what it says; the quick tests only.
+$(VENV)-min/.installed: setup.cfg setup.py pyproject.toml constraints-min.txt
+	$(PYTHON) -m venv $(VENV)-min
+	$(VENV)-min/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_FLAGS) "$$(grep '^torch==' constraints-min.txt)"
+	$(VENV)-min/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-min.txt -e '.[dev]'
+	@touch $@
+
+test-min: $(VENV)-min/.installed ## Run the quick tests with the lowest versions that setup.cfg allows, in .venv-min
+	$(VENV)-min/bin/python -m pytest -n 2 -m "not slow"
 
 bench: setup ## Measure speed against named peers
 	$(BIN)/python -m benchmarks speed --json

@@ -1,7 +1,9 @@
 """What a wheel holds: nothing common at the top of site-packages, configs, templates and weights, programs that run."""
 
 import ast
+import configparser
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +94,21 @@ def test_a_chain_runs_from_another_folder_with_worker_processes(installed: Path,
     assert (tmp_path / "scores" / "report.html").is_file()
     run(installed, tmp_path, "worldsim", "sample", "--prompt", "a red ball falls", "--out", "x.mp4")
     assert (tmp_path / "x.mp4").is_file()
+
+
+def test_the_lowest_versions_are_those_that_are_tested() -> None:
+    """``make test-min`` installs what setup.cfg states: every minimum has its line in constraints-min.txt."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    stated = [*config["options"]["install_requires"].split("\n"), *extras["dev"].split("\n")]
+    wanted = {
+        name.lower(): version
+        for name, version in re.findall(r"^([\w-]+)(?:\[\w+\])?>=([\d.]+)", "\n".join(stated), re.M)
+    }
+    lines = (ROOT / "constraints-min.txt").read_text().splitlines()
+    tested = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
+    linters = {"import-linter", "pre-commit", "basedpyright", "ruff"}
+    for name, version in wanted.items():
+        if name not in linters:
+            assert f"{tested[name]}.".startswith(f"{version}."), f"{name}>={version} is tested with {tested.get(name)}"

@@ -21,9 +21,11 @@ def load_pybullet() -> ModuleType:
 
         return pybullet
     except ImportError as error:
+        is_absent = isinstance(error, ModuleNotFoundError) and error.name == "pybullet"
+        reason = "is not installed; it has no wheel for Python 3.12 and later" if is_absent else f"fails: {error}"
         raise MissingPackageError(
-            "engine 'bullet' needs PyBullet, which is not installed. It has no wheel for Python 3.12 and later: use "
-            "Python 3.11, or do without the engine (in a dataset config: engines: [mujoco])."
+            f"engine 'bullet' needs PyBullet, which {reason}. Use Python 3.11 with PyBullet 3.2.7, or do without the "
+            "engine (in a dataset config: engines: [mujoco])."
         ) from error
     finally:
         os.dup2(kept, 2)
