@@ -21,7 +21,9 @@ from physics_data.core.provenance import write_provenance
 from physics_data.core.seeding import step_seed
 from physics_data.core.video import iterate_frames, write_video
 from worldsim.data.collate import to_rgb, to_tensor
+from worldsim.data.footage import media
 from worldsim.data.footage.framing import crop, scale_to_cover
+from worldsim.data.footage.media import PICTURE_SUFFIXES, is_animation
 from worldsim.data.footage.windows import cut_windows
 from worldsim.diffusion import GuidanceConfig
 from worldsim.generator import find_family
@@ -226,10 +228,14 @@ def read_picture(path: Path, height: int, width: int) -> UInt8[np.ndarray, "h w 
         VideoError: no picture, or a video of several frames.
         DataError: it is smaller than asked.
     """
-    found = list(itertools.islice(iterate_frames(path), 2))
-    if len(found) > 1:
-        raise VideoError(f"{path} is a video; give one picture (png, jpg), or use --first-frames for a video.")
-    return crop(scale_to_cover(found[0].rgb, height, width)[None], height, width, across=0.5, down=0.5)[0]
+    if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() and not is_animation(path):
+        rgb = media.read_picture(path)
+    else:
+        found = list(itertools.islice(iterate_frames(path), 2))
+        if len(found) > 1:
+            raise VideoError(f"{path} is a video; give one picture (png, jpg), or use --first-frames for a video.")
+        rgb = found[0].rgb
+    return crop(scale_to_cover(rgb, height, width)[None], height, width, across=0.5, down=0.5)[0]
 
 
 def continue_dataset(

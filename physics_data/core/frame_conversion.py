@@ -109,7 +109,10 @@ def _upright(pixels: np.ndarray, frame: av.VideoFrame) -> UInt8[np.ndarray, "h w
 
     The matrix maps a pixel (x, y) of the stored picture to (a x + c y, b x + d y) on the screen, x right, y down.
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX.name)
+    try:
+        matrix = frame.side_data.get(Type.DISPLAYMATRIX.name)
+    except ValueError:  # data of a kind that PyAV does not know hides the rest; the rotation is still told
+        return np.ascontiguousarray(np.rot90(pixels, round((frame.rotation or 0) / 90) % 4))
     if matrix is None:
         return pixels
     a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), dtype=np.int32, count=9).astype(np.float64)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import av
 import av.container
@@ -58,7 +58,7 @@ def _stream(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:
         require_size(path, (stream.width, stream.height), max_pixels)
         interval = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         count, first, last = 0, 0.0, 0.0
-        for frame in separate_fields(container.decode(stream), stream):
+        for frame in separate_fields(_frames(container, stream), stream):
             require_size(path, convert.size(frame.width, frame.height), max_pixels)
             seconds = frame.time
             if count == 0:
@@ -75,6 +75,19 @@ def _stream(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:
         raise VideoError(f"{path} is cut off: it declares {declared} frames, {count} could be decoded.")
     if not _has_its_end(path):
         raise VideoError(f"{path} is cut off: {count} frames could be decoded, and its end is missing.")
+
+
+def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Decode a stream; VP8 and VP9 whose transparency lies beside the pictures by the decoder that reads it."""
+    decoder = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if decoder is None or stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) != "1":
+        yield from container.decode(stream)
+        return
+    context = cast(av.VideoCodecContext, av.CodecContext.create(decoder, "r"))
+    for packet in container.demux(stream):
+        for frame in context.decode(packet if packet.size else None):
+            frame.time_base = frame.time_base or stream.time_base
+            yield frame
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -131,8 +144,10 @@ def _has_its_end(path: Path) -> bool:
 def _animation(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:
     """Decode an animated or still WebP, PNG or AVIF file; transparent pixels are put on black."""
     try:
-        with warnings.catch_warnings(), Image.open(path) as opened:
+        with warnings.catch_warnings():  # not around what is yielded: filters of warnings are global
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(path)
+        with opened:
             require_size(path, opened.size, max_pixels)
             seconds = 0.0
             for number in range(getattr(opened, "n_frames", 1)):

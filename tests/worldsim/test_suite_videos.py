@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from physics_data.core.config import validate_config
 from physics_data.core.errors import DataError
 from physics_data.core.video import read_video, write_video
 from worldsim.suite import continue_suite, read_suite, shortened
-from worldsim.videos import SampleConfig, Sampler
+from worldsim.videos import SampleConfig, Sampler, read_picture
 
 LONG = " ".join(["a red ball falls onto the floor"] * 3)
 
@@ -138,3 +139,15 @@ def mutated(data: bytes, number: int) -> bytes:
         piece = [bytes(rng.integers(0, 256, size, dtype=np.uint8)), b"", data[at : at + size] * 2, b"-1e999", b"../"]
         data = data[:at] + piece[int(rng.integers(len(piece)))] + data[at + size :]
     return data
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_picture_to_start_from_is_turned_as_its_record_says(tmp_path: Path, suffix: str, orientation: int) -> None:
+    corner = np.full((32, 48, 3), 40, np.uint8)
+    corner[:16, :24] = 220
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(corner).save(tmp_path / f"a{suffix}", exif=exif)
+    right = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / f"a{suffix}")).convert("RGB"))
+    np.testing.assert_array_equal(read_picture(tmp_path / f"a{suffix}", *right.shape[:2]), right)

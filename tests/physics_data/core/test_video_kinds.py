@@ -425,6 +425,27 @@ def test_transparent_pixels_are_on_black(tmp_path: Path, name: str, codec: str, 
     np.testing.assert_allclose(seen[5, [5, 20, 40]], [(200, 100, 50), (100, 50, 25), (0, 0, 0)], atol=1)
 
 
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_transparent_pixels_of_webm_are_on_black(tmp_path: Path, codec: str) -> None:
+    rgba = np.full((32, 48, 4), (200, 100, 50, 255), np.uint8)
+    rgba[:, 24:, 3] = 0
+    encode(
+        tmp_path / "a.webm", [rgba] * 5, 25, codec=codec, pix="yuva420p", options={"b": "2000000", "auto-alt-ref": "0"}
+    )
+    video = read_video(tmp_path / "a.webm")
+    assert len(video.rgb) == 5 and video.frame_rate == pytest.approx(25, rel=0.01)
+    np.testing.assert_allclose(video.rgb[3, 5, [5, 40]], [(200, 100, 50), (0, 0, 0)], atol=4)
+
+
+def test_data_of_unknown_kinds_beside_a_frame_is_no_fault(tmp_path: Path) -> None:
+    """PyAV does not know the EXIF records that FFmpeg hands on; the rotation is told all the same."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(CORNERS).save(tmp_path / "a.jpg", exif=exif, quality=98)
+    seen = read_video(tmp_path / "a.jpg").rgb[0]
+    assert np.abs(seen.astype(int) - np.rot90(CORNERS, 3)).mean() < 5
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
 def test_transparent_pixels_of_animations_are_on_black(tmp_path: Path, suffix: str) -> None:
     rgba = np.full((32, 48, 4), (200, 100, 50, 255), np.uint8)

@@ -211,7 +211,7 @@ def _media_of(folder: Path, prefix: str, numbered: Numbered) -> Iterator[Medium]
     groups: dict[tuple[Path, str, str], list[tuple[int, Path]]] = defaultdict(list)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = prefix + _shown(path.relative_to(folder))
-        if path.suffix.lower() in VIDEO_SUFFIXES or _is_animation(path):
+        if path.suffix.lower() in VIDEO_SUFFIXES or is_animation(path):
             yield Medium(name, "video", (path,))
         elif path.suffix.lower() in PACKED_SUFFIXES:
             yield from _media_inside(path, name)
@@ -235,7 +235,8 @@ def _shown(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
 
 
-def _is_animation(path: Path) -> bool:
+def is_animation(path: Path) -> bool:
+    """Return whether a PNG, WebP or AVIF file holds several frames."""
     if path.suffix.lower() not in ANIMATION_SUFFIXES:
         return False
     try:
