@@ -13,13 +13,15 @@ from physics_data.core.atomic import LOCK_NAME, folder_lock, remove_partials
 from physics_data.core.config import fingerprint
 from physics_data.core.dataset import RECORD_NAME, write_index
 from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path
-from physics_data.core.errors import MissingPackageError
+from physics_data.core.errors import ConfigError, MissingPackageError
 from physics_data.core.provenance import package_versions
 from physics_data.core.shards import IndexRow
 from physics_data.engines import ENGINES
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.executors import ExecutorName, run_work
+from physics_data.pipeline.generate import why_not_shown
 from physics_data.pipeline.shard_maker import ShardMaker, plan
+from physics_data.scenarios import SCENARIOS
 
 _VERSIONS_THAT_MATTER = ("numpy", "numba", "mujoco", "pybullet", "zstandard")
 
@@ -61,6 +63,7 @@ def build(
 
     Raises:
         DataError: ``out`` holds a dataset of another config or of other library versions.
+        ConfigError: clips of the settings cannot show one of the scenarios; nothing is made then.
         EngineError: workers keep dying.
         MissingPackageError: an engine of the config is not installed; nothing is made then.
         StorageError: the disk refused, or another process writes there; finished shards stay.
@@ -78,6 +81,8 @@ def _build(
     on_clips: Callable[[int], None],
 ) -> BuildSummary:
     started = time.monotonic()
+    if fresh or not (out / RECORD_NAME).is_file():
+        _check_shown(config)
     _claim(config, out, fresh)
     make = ShardMaker(config, out.absolute())
     names = list(plan(config))
@@ -99,6 +104,33 @@ def _build(
     summary.bytes = sum(manifest["bytes"] for manifest in finished.values())
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _check_shown(config: BuildConfig) -> None:
+    """Refuse scenarios that clips of these settings cannot show, before anything is made.
+
+    Raises:
+        ConfigError: there are some; the message names the others, which can be built.
+    """
+    sizes, held_out = config.scenes_per_scenario, config.held_out
+    own = config.scenarios if sizes.train or sizes.val or sizes.test or held_out else ()
+    names = dict.fromkeys((*own, *(held_out.scenarios if held_out else ())))
+    wrong = {}
+    for name in names:
+        engine = next(engine for engine in config.engines if engine in SCENARIOS.get(name).engines)
+        if (why := why_not_shown(name, engine, config.settings, config.seed)) is not None:
+            wrong[name] = why
+    if not wrong:
+        return
+    shown = [name for name in own if name not in wrong]
+    settings = config.settings
+    raise ConfigError(
+        f"{settings.num_frames} frames at {settings.frame_rate:g} Hz cannot show "
+        + ", ".join(f"'{name}' ({why})" for name, why in wrong.items())
+        + ". Raise settings.num_frames or settings.frame_rate, or build the others: "
+        + (f"--set 'scenarios=[{', '.join(shown)}]'" if shown else "none of this config's scenarios can be shown")
+        + "."
+    )
 
 
 def count_draws(

@@ -1,11 +1,12 @@
 """One clip, from a draw to a labelled video: the data half of the picture, as code."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from physics_data.core.clip import DEFAULT_STREAMS, Clip, ClipMeta, Rendering, Split, Stream, TwinInfo
-from physics_data.core.errors import ClipRejectedError
+from physics_data.core.errors import ClipRejectedError, EngineError
 from physics_data.core.scene import SceneSpec
 from physics_data.core.seeding import clip_generator
 from physics_data.core.trajectory import Trajectory
@@ -34,6 +35,9 @@ FIRST_TEST_INDEX = FIRST_INDEX["test"]
 
 MAX_DRAWS = 50
 """Draws of one clip before the scenario counts as broken."""
+
+_TRIAL_DRAWS = 6
+"""Draws of a scenario before its clips count as too short or too coarse to show it."""
 
 MAX_MISSES = 5000
 """Draws of one scene, in a row, with a combination that is not asked for, before there counts as none without."""
@@ -126,9 +130,30 @@ def generate_clip(
         return Generated(clip, tuple(rejection.reason for rejection in rejections))
     raise ClipRejectedError(
         f"all {MAX_DRAWS} draws of '{task.key}' broke the quality limits; the last one: {rejections[-1]} "
-        "Widen the scenario's ranges or raise physics_rate.",
+        "Make the clips longer (num_frames), raise frame_rate or physics_rate, or leave the scenario out.",
         reason=rejections[-1].reason,
     )
+
+
+def why_not_shown(scenario_name: str, engine_name: str, settings: SceneSettings, root_seed: int) -> str | None:
+    """Return why clips of these settings cannot show a scenario, or None if one of a few draws can be measured.
+
+    Draws are simulated and held against their law; nothing is rendered.
+    """
+    scenario, engine, why = SCENARIOS.get(scenario_name)(), ENGINES.get(engine_name)(), ""
+    for index in range(_TRIAL_DRAWS):
+        spec = scenario.sample(clip_generator(root_seed, scenario_name, index), settings, root_seed, index)
+        try:
+            residuals = scenario.residuals(spec, engine.simulate(spec))
+        except EngineError as error:
+            why = why or str(error)
+            continue
+        wrong = [name for name, value in residuals.items() if not value <= scenario.tolerances[name]]
+        if not wrong:
+            return None
+        is_measured = all(not math.isnan(residuals[name]) for name in wrong)
+        why = why or f"{wrong[0]} {'is beyond its tolerance' if is_measured else 'cannot be measured'}"
+    return why
 
 
 def _drawn(task: ClipTask, sample: Callable[[], SceneSpec], combinations: Mapping[str, Combination]) -> SceneSpec:

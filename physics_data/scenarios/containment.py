@@ -101,6 +101,6 @@ class Containment:
         inside = np.array(spec.seconds) >= truth["inside_from_seconds"]
         seconds = first_contact_seconds(trajectory, BALL, (CONTAINER,))
         return {
-            "outside_relative": float(out[inside].max() / ball_radius(ball)),
+            "outside_relative": float(out[inside].max() / ball_radius(ball)) if inside.any() else math.nan,
             "landing_error_steps": abs(seconds - truth["landing_seconds"]) * spec.physics_rate,
         }

@@ -15,7 +15,7 @@ from physics_data.cli import app
 from physics_data.core.atomic import folder_lock
 from physics_data.core.config import dump_yaml
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.errors import ClipRejectedError, DataError, StorageError
+from physics_data.core.errors import ClipRejectedError, ConfigError, DataError, StorageError
 from physics_data.core.video import read_video
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, HeldOut, SplitSizes, TwinPlan, TwinSizes
@@ -292,3 +292,20 @@ def test_rejected_draws_are_counted_by_reason(tmp_path, monkeypatch):
     assert {reason for *_, reason in summary.rejections} == {"too_plain"}
     assert sum(summary.drawn.values()) == 8
     assert build(small, tmp_path / "out").rejections == summary.rejections, "the manifests keep them"
+
+
+def test_scenarios_that_clips_of_the_settings_cannot_show_are_refused_before_anything_is_made(tmp_path):
+    settings = SceneSettings(num_frames=11, frame_rate=8.0, width=16, height=16)
+    config = BuildConfig(
+        scenarios=("collide", "drop_bounce", "free_drop"),
+        scenes_per_scenario=SplitSizes(train=1, test=0),
+        settings=settings,
+    )
+    with pytest.raises(
+        ConfigError, match=r"11 frames at 8 Hz cannot show 'drop_bounce' \(gravity_relative_error"
+    ) as told:
+        build(config, tmp_path / "made")
+    assert "--set 'scenarios=[collide, free_drop]'" in str(told.value)
+    assert not (tmp_path / "made" / "dataset.yaml").exists()
+    others = config.model_copy(update={"scenarios": ("collide", "free_drop")})
+    assert build(others, tmp_path / "made").clips == 2
