@@ -7,7 +7,7 @@ from benchmarks.suites.rollouts import Rollouts, rollout_info
 
 
 class Permanence(Rollouts):
-    """Objects behind screens, in tunnels, under and in containers, carried along, and out of view."""
+    """Objects behind screens, in tunnels, under and in containers, and carried along."""
 
     info: ClassVar[SuiteInfo] = rollout_info("permanence", "objects that are hidden for a while and come back")
     scenarios: ClassVar[tuple[str, ...]] = (
@@ -16,6 +16,4 @@ class Permanence(Rollouts):
         "tunnel",
         "containment",
         "carry",
-        "rotating_screen",
-        "look_away",
     )

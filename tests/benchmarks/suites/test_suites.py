@@ -19,9 +19,11 @@ from eval.inputs import find_systems
 from eval.report.bundle import write_bundle
 from eval.report.pages import write_pages
 from eval.report.table import SeedScore
+from eval.scoring import reference_system, score_systems
 from eval.store import RowStore
 from eval.twins.scores import ClipScore
 from eval.twins.sets import TwinClip, TwinSet
+from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import ConfigError, DataError
 
 KEYS = ("drop-0", "drop-1")
@@ -206,3 +208,19 @@ def test_suites_come_in_three_shapes(shape):
 def test_a_suite_without_a_pin_is_no_error():
     """A new suite is one file and one line in the table: nothing else has to know its name."""
     assert "not pinned" in standing("mine", Edition(), "a-b")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["permanence", "motion"])
+def test_the_truth_is_known_in_every_scenario_of_a_suite(tmp_path, name):
+    """A scenario in which the tracker misreads the truth measures the tracker, and belongs in no suite."""
+    suite = SUITES.get(name)()
+    prepared = suite.prepare(Edition(), tmp_path, 1, lambda what, done, total: None)
+    dataset = ShardDataset(prepared.folder)
+    truth, number = [reference_system([], dataset.folder)], prepared.num_conditioning_frames
+    rows = [row for (row,) in score_systems(dataset, range(len(dataset)), truth, number)]
+    for scenario in suite.scenarios:
+        found = [
+            row.values["overall"] for row in rows if row.scenario == scenario and row.values["overall"] is not None
+        ]
+        assert np.mean(found) >= 0.95, (scenario, found)
