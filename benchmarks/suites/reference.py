@@ -9,7 +9,7 @@ from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig
 
 PINNED: dict[str, dict[Size, str]] = {
-    "permanence": {"quick": "577ce415f0cffebe", "full": "992425b88178ef44"},
+    "permanence": {"quick": "577ce415f0cffebe-8a0335ae6ee03b24", "full": "992425b88178ef44"},
     "motion": {"quick": "08656795e82923d2", "full": "0b91add800c8adfc"},
     "twins": {"quick": "891741a9290da527", "full": "cbef8c4381a3e4c1"},
 }
