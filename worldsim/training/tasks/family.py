@@ -162,7 +162,11 @@ class FamilyTask:
         ]
 
     def prepare(self, progress: Progress) -> None:
-        """Encode all clips and captions that are not stored yet; then VAE and text encoders leave the memory."""
+        """Encode all clips and captions that are not stored yet; then VAE and text encoders leave the memory.
+
+        The networks wait in the CPU's memory meanwhile: a text encoder is often larger than they are.
+        """
+        self._move_networks(torch.device("cpu"))
         sources = list(self.mixture.sources)
         if self.config.report.validate_every is not None:
             sources += validation_sources(self._data)
@@ -190,6 +194,7 @@ class FamilyTask:
                 self._texts.put(caption, self._text(caption))
             progress.advance(bar)
         self._release()
+        self._move_networks(self.device)
 
     def describe(self) -> list[str]:
         """Return which layers are trained, and where validation clips come from."""
@@ -370,6 +375,10 @@ class FamilyTask:
         annotations = [",".join(one.annotations) for one in self.config.data.sources if one.label == source.name]
         digest = "-".join([source.identity(), self._vae_digest, *self._groups, *annotations])
         return TensorCache(self.config.out / "cache" / f"{source.name}-{digest}")
+
+    def _move_networks(self, device: torch.device) -> None:
+        for network in self.generator.networks.values():
+            network.to(device)
 
     def _release(self) -> None:
         """Free everything but the networks and the scheduler."""
