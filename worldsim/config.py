@@ -276,6 +276,10 @@ class VAETrainConfig(TrainConfig):
 
     @model_validator(mode="after")
     def _is_not_packed(self) -> "VAETrainConfig":
+        if self.report.validate_every is not None:
+            raise ValueError(
+                "report.validate_every is for task dit; a VAE is measured on validation clips once, at its end"
+            )
         if self.data.packing is not None:
             raise ValueError("data.packing is for task dit; a VAE is trained on crops of one size (data.crop)")
         return self

@@ -16,7 +16,7 @@ def list_parts(
         typer.Option(help="Folder with configs to list as presets; default: those that come with worldsim."),
     ] = None,
 ) -> None:
-    """List the stages, public models, losses, solvers, annotators and presets, with one line each.
+    """List the stages, public models, losses, auxiliary losses, solvers, annotators and presets, with one line each.
 
     Example: `python -m worldsim list --json`
     """
@@ -24,9 +24,17 @@ def list_parts(
     from worldsim.diffusion import SOLVERS
     from worldsim.generator import FAMILIES
     from worldsim.losses import LOSSES
+    from worldsim.losses.auxiliary import AUXILIARY
     from worldsim.training.tasks import TASKS
 
-    families = {"tasks": TASKS, "pipelines": FAMILIES, "losses": LOSSES, "solvers": SOLVERS, "annotators": ANNOTATORS}
+    families = {
+        "tasks": TASKS,
+        "pipelines": FAMILIES,
+        "losses": LOSSES,
+        "auxiliary_losses": AUXILIARY,
+        "solvers": SOLVERS,
+        "annotators": ANNOTATORS,
+    }
     listing = {name: registry.summaries() for name, registry in families.items()}
     print_listing({**listing, "presets": _presets(configs)}, as_json)
 

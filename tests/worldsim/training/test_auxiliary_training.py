@@ -15,6 +15,7 @@ from worldsim.config import DiTTrainConfig
 from worldsim.losses.part import Part
 from worldsim.training import label_store
 from worldsim.training.loop import InterruptedTrainingError, train
+from worldsim.training.stages import describe
 from worldsim.training.tasks import dit as dit_task
 from worldsim.training.tasks.dit import DiTTask
 from worldsim.weights import load_generator
@@ -113,3 +114,44 @@ def test_settings_that_do_not_fit_are_refused(configure: Configure) -> None:
     with pytest.raises(ConfigError, match=r"data\.packing"):
         data = {"sources": [{"path": "a"}], "packing": {"row_tokens": 64}}
         configure("a", loss={"instance_gain": 1.0}, data=data)
+
+
+def test_a_loss_that_counts_nothing_is_said(
+    configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = {"num_frames": 5, "height": 16, "width": 16}
+    footage = configure("footage_alone", loss=LOSS, data={**data, "sources": [{"path": str(tmp_path / "footage")}]})
+    said = "loss.auxiliary.attributes counts nothing in source 'footage': none of 4 clips has labels of looks"
+    assert said in " ".join(describe(footage)).replace("masks, ", "")
+    run(footage)
+    assert "loss.auxiliary.attributes counts nothing in source 'footage': none of 6" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not any("counts nothing in source 'physics'" in line for line in describe(configure("both", loss=LOSS)))
+
+
+def test_a_run_goes_on_where_all_its_folders_were_moved(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = run(configure("straight"))
+    whole_batch = DiTTask.batch
+
+    def stopped(self: DiTTask, step: int) -> Any:
+        if step == 3:
+            raise KeyboardInterrupt
+        return whole_batch(self, step)
+
+    monkeypatch.setattr(DiTTask, "batch", stopped)
+    with pytest.raises(InterruptedTrainingError):
+        run(configure("broken"))
+    monkeypatch.setattr(DiTTask, "batch", whole_batch)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("vae", "physics", "footage", "broken"):
+        (tmp_path / name).rename(moved / name)
+    sources = [{"path": str(moved / name)} for name in ("physics", "footage")]
+    raw = configure("broken").model_dump(mode="json")
+    raw |= {"out": str(moved / "broken"), "vae": str(moved / "vae"), "data": {**raw["data"], "sources": sources}}
+    there = run(DiTTrainConfig.model_validate(raw))
+    assert same_tensors(straight / "model" / "weights.safetensors", there / "model" / "weights.safetensors")
+    assert without_times(straight) == without_times(there)
