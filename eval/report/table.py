@@ -359,7 +359,8 @@ def verdict(summary: Summary) -> str:
     systems = {system.name: system for system in summary.systems}
     better, worse = (found.first, found.second) if found.mean >= 0 else (found.second, found.first)
     name = metric.replace("_", " ")
-    chance = f"p = {found.p_adjusted:.4f}, adjusted for {len(summary.comparisons) // len(summary.headline)} comparisons"
+    count = sum(c.metric == metric for c in summary.comparisons)
+    chance = f"p = {found.p_adjusted:.4f}" + (f", adjusted for {count} comparisons" if count > 1 else "")
     if found.p_adjusted >= 0.05:
         return f"In {name}, {found.scenes} scenes do not tell {better} from {worse} ({abs(found.mean):.3f}; {chance})."
     text = f"{better} is better than {worse} in {name} by {abs(found.mean):.3f} ({chance})."

@@ -12,7 +12,7 @@ from eval.report.gallery import _scores
 from eval.report.page import goodness, write_page
 from eval.report.pages import markdown, write_pages
 from eval.report.skill import skill
-from eval.report.table import SeedScore, summarise
+from eval.report.table import SeedScore, summarise, verdict
 from physics_data.core.errors import DataError
 
 
@@ -39,7 +39,7 @@ def test_a_column_of_no_metric_has_no_colour():
     assert goodness("moved", 3.0) is None
 
 
-def rows(system: str, scores: tuple[float, float]) -> list[SeedScore]:
+def rows(system: str, scores: tuple[float, ...]) -> list[SeedScore]:
     values = [
         {"object_permanence": v, "motion_realism": v, "overall": v, "drift": 1.0 - v, "energy": None} for v in scores
     ]
@@ -100,3 +100,14 @@ def test_the_gallery_shows_its_own_pictures_only(tmp_path, name):
     (tmp_path / "gallery" / "captions.json").write_text(json.dumps({name: "worst"}))
     with pytest.raises(DataError, match="no picture of that gallery"):
         write_pages([tmp_path], tmp_path / "out")
+
+
+def test_the_verdict_names_the_better_one_and_the_part():
+    many = tuple(np.linspace(0.5, 0.9, 12))
+    table = rows("mine", many) + rows("yours", tuple(v - 0.4 for v in many))
+    text = verdict(summarise(table, 0))
+    assert text.startswith("mine is better than yours in overall by 0.400 (p = 0.0005")
+    assert text.endswith("They are furthest apart in drift: 0.30 against 0.70.")
+    same = rows("mine", many) + rows("yours", many[::-1])
+    assert "12 scenes do not tell" in verdict(summarise(same, 0))
+    assert verdict(summarise(rows("mine", many), 0)) == ""
