@@ -10,7 +10,7 @@ from physics_data.pipeline.build_config import BuildConfig
 
 PINNED: dict[str, dict[Size, str]] = {
     "permanence": {"quick": "577ce415f0cffebe-8a0335ae6ee03b24", "full": "992425b88178ef44"},
-    "motion": {"quick": "08656795e82923d2", "full": "0b91add800c8adfc"},
+    "motion": {"quick": "08656795e82923d2-e9e5e5f988c30d4b", "full": "0b91add800c8adfc"},
     "twins": {"quick": "891741a9290da527", "full": "cbef8c4381a3e4c1"},
 }
 """Suite → size → fingerprint of the public scenes: of their recipe and, where it was built, of every stored byte.
