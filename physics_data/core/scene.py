@@ -6,11 +6,12 @@ it, so one scene can be run on both engines and drawn with many looks.
 
 import itertools
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic._internal._model_construction import ModelMetaclass
 
-from physics_data.core.config import StrictModel
+from physics_data.core.config import StrictModel, explain_mistake
 from physics_data.core.conventions import SCENE_FORMAT, STANDARD_GRAVITY
 from physics_data.core.errors import SceneSpecError
 
@@ -23,21 +24,51 @@ Color = tuple[Fraction, Fraction, Fraction]
 """Linear-light RGB albedo or radiance factor, each in [0, 1]."""
 
 
-class Sphere(StrictModel):
+SceneModelT = TypeVar("SceneModelT", bound="SceneModel")
+
+
+class _SceneModelMeta(ModelMetaclass):
+    """Turns pydantic's error about a part made in Python into the project's; files and nested data are as before."""
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805  (of a metaclass)
+        try:
+            return super().__call__(*args, **fields)
+        except ValidationError as error:
+            lines = [explain_mistake(cls, dict(item)) for item in error.errors()]  # type: ignore[arg-type]
+            text = "; ".join(line.replace("Value error, ", "").removeprefix("(top): ") for line in lines)
+            raise SceneSpecError(f"{cls.__name__}: {text}") from error
+
+
+class SceneModel(StrictModel, metaclass=_SceneModelMeta):
+    """Base of a scene and its parts. Wrong values raise SceneSpecError, which names the field and the nearest one.
+
+    ``model_copy(update=...)`` is pydantic's and checks nothing; write ``edited``.
+    """
+
+    def edited(self: SceneModelT, **changes: Any) -> SceneModelT:
+        """Return a copy with other values, checked as a new one is.
+
+        Raises:
+            SceneSpecError: no such field, or values that do not fit.
+        """
+        return type(self)(**({name: getattr(self, name) for name in type(self).model_fields} | changes))
+
+
+class Sphere(SceneModel):
     """A ball around the body origin. Radius in m."""
 
     kind: Literal["sphere"] = "sphere"
     radius: Positive
 
 
-class Box(StrictModel):
+class Box(SceneModel):
     """An axis-aligned box in the body frame. Half extents in m."""
 
     kind: Literal["box"] = "box"
     half_extents: tuple[Positive, Positive, Positive]
 
 
-class Cylinder(StrictModel):
+class Cylinder(SceneModel):
     """A closed cylinder along the body's z axis. Radius and half height in m."""
 
     kind: Literal["cylinder"] = "cylinder"
@@ -45,7 +76,7 @@ class Cylinder(StrictModel):
     half_height: Positive
 
 
-class Capsule(StrictModel):
+class Capsule(SceneModel):
     """A cylinder along the body's z axis with a half ball on each end. Radius and half height of the cylinder, m."""
 
     kind: Literal["capsule"] = "capsule"
@@ -53,14 +84,14 @@ class Capsule(StrictModel):
     half_height: Positive
 
 
-class Ellipsoid(StrictModel):
+class Ellipsoid(SceneModel):
     """An ellipsoid around the body origin. Half axes along x, y, z in m."""
 
     kind: Literal["ellipsoid"] = "ellipsoid"
     half_axes: tuple[Positive, Positive, Positive]
 
 
-class Mesh(StrictModel):
+class Mesh(SceneModel):
     """A closed triangle mesh; corners run counter-clockwise seen from outside. Engines collide its convex hull.
 
     vertices:   m, body frame; the origin is the centre of mass
@@ -84,7 +115,7 @@ class Mesh(StrictModel):
 Primitive = Annotated[Sphere | Box | Cylinder | Capsule | Ellipsoid, Field(discriminator="kind")]
 
 
-class Part(StrictModel):
+class Part(SceneModel):
     """A solid fixed inside a compound: its pose in the body frame (m; unit quaternion wxyz)."""
 
     shape: Primitive
@@ -97,7 +128,7 @@ class Part(StrictModel):
         return self
 
 
-class Compound(StrictModel):
+class Compound(SceneModel):
     """Several solids as one rigid body and one instance: a cup, a table, an L. Parts have one density.
 
     The body origin is the centre of mass; ``core.mechanics.centred`` moves parts so that it is.
@@ -107,7 +138,7 @@ class Compound(StrictModel):
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
 
 
-class Plane(StrictModel):
+class Plane(SceneModel):
     """The infinite plane z = 0 of the body frame; solid below. Planes are static and count as background."""
 
     kind: Literal["plane"] = "plane"
@@ -125,7 +156,7 @@ def _check_rotation(what: str, orientation: Quaternion) -> None:
         )
 
 
-class Surface(StrictModel):
+class Surface(SceneModel):
     """How a body meets others.
 
     friction:     Coulomb coefficient of sliding, 1; a pair slides with the geometric mean of its two values
@@ -138,7 +169,7 @@ class Surface(StrictModel):
     belt_velocity: Vector3 = (0.0, 0.0, 0.0)
 
 
-class ImageTexture(StrictModel):
+class ImageTexture(SceneModel):
     """A picture file used as a texture. ``sha256`` (hex) makes sure that a scene is drawn with the same one again."""
 
     file: str
@@ -148,7 +179,7 @@ class ImageTexture(StrictModel):
 Pattern = Literal["plain", "checker", "stripes", "dots", "wood", "marble", "noise", "image"]
 
 
-class Appearance(StrictModel):
+class Appearance(SceneModel):
     """How a body looks; never read by an engine.
 
     pattern_scale:  length of one pattern period, m
@@ -177,7 +208,7 @@ class Appearance(StrictModel):
         return self
 
 
-class PoseKey(StrictModel):
+class PoseKey(SceneModel):
     """Where a scripted body is at one time (s from the first frame; m; unit quaternion wxyz).
 
     ease says how it comes here from the key before: at constant speed, or starting and ending at rest.
@@ -194,7 +225,7 @@ class PoseKey(StrictModel):
         return self
 
 
-class Body(StrictModel):
+class Body(SceneModel):
     """One rigid body and its initial state in the world frame (m, m/s, rad/s; quaternion wxyz).
 
     role says what a benchmark expects: an ``object`` is tracked, an ``occluder`` hides others, ``ground`` carries them.
@@ -251,7 +282,7 @@ class Body(StrictModel):
         return not isinstance(self.shape, Plane)
 
 
-class Hinge(StrictModel):
+class Hinge(SceneModel):
     """Lets ``body`` turn about one axis that is fixed in ``parent`` (None = the world).
 
     anchor:  m, world frame at the start; a point of the axis
@@ -271,7 +302,7 @@ class Hinge(StrictModel):
         return self
 
 
-class BallJoint(StrictModel):
+class BallJoint(SceneModel):
     """Holds one point of ``body`` at one point of ``parent`` (None = the world), as a rod on a pivot or a taut string.
 
     anchor:  m, world frame at the start
@@ -286,7 +317,7 @@ class BallJoint(StrictModel):
 Joint = Annotated[Hinge | BallJoint, Field(discriminator="kind")]
 
 
-class CameraKey(StrictModel):
+class CameraKey(SceneModel):
     """Where a camera is and what it looks at, at one time (s from the first frame; m)."""
 
     seconds: NonNegative
@@ -294,7 +325,7 @@ class CameraKey(StrictModel):
     target: Vector3
 
 
-class Shake(StrictModel):
+class Shake(SceneModel):
     """A hand-held camera's unrest: smooth turns about all three axes. Root mean square in degrees; Hz."""
 
     amplitude: NonNegative
@@ -302,7 +333,7 @@ class Shake(StrictModel):
     seed: int = 0
 
 
-class Camera(StrictModel):
+class Camera(SceneModel):
     """A pinhole camera with square pixels. Position and target in m; vertical field of view in degrees.
 
     With a ``path`` it moves smoothly through the keys, standing still before the first and after the last.
@@ -335,7 +366,7 @@ class Camera(StrictModel):
         return len(self.path) > 1 or self.shake is not None
 
 
-class Lamp(StrictModel):
+class Lamp(SceneModel):
     """A ball of light. Position and radius in m; the radius makes shadows soft.
 
     intensity:  radiance factor that a surface facing it from 1 m away gets; falls with the square of the distance
@@ -347,7 +378,7 @@ class Lamp(StrictModel):
     radius: NonNegative = 0.1
 
 
-class Lighting(StrictModel):
+class Lighting(SceneModel):
     """Sun, sky and lamps. ``sun_direction`` points from the scene to the sun; intensities are radiance factors.
 
     sun_angle:    half angle under which the sun is seen, degrees; wide for soft shadows (the real one is 0.27)
@@ -373,7 +404,7 @@ class Lighting(StrictModel):
         return self
 
 
-class Sensor(StrictModel):
+class Sensor(SceneModel):
     """What the camera's lens and sensor do to rgb. Labels never change with it.
 
     exposure:        stops; +1 doubles the light
@@ -410,7 +441,7 @@ def check_rates(physics_rate: float, frame_rate: float) -> None:
         )
 
 
-class SceneSpec(StrictModel):
+class SceneSpec(SceneModel):
     """A whole scene: bodies, camera, light, rates, and the draw it came from.
 
     frame_rate:    video frames per second, Hz; frame k shows the scene at k / frame_rate seconds

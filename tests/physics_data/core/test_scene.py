@@ -62,12 +62,12 @@ def test_bodies_need_different_names(falling_ball):
 def test_impossible_bodies_are_refused(changes, message):
     good = {"name": "ball", "shape": Sphere(radius=0.1), "appearance": Appearance(color_name="red", albedo=(1, 0, 0))}
     Body(**good)
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(SceneSpecError, match=message):
         Body(**(good | changes))
 
 
 def test_camera_must_not_look_straight_down():
-    with pytest.raises(ValidationError, match="straight up or down"):
+    with pytest.raises(SceneSpecError, match="straight up or down"):
         Camera(position=(0, 0, 5), target=(0, 0, 0))
 
 
@@ -91,13 +91,28 @@ def test_a_scene_without_a_body_loses_its_joints(falling_ball):
 
 
 def test_an_image_belongs_to_the_image_pattern():
-    with pytest.raises(ValidationError, match="give an image with pattern: image only"):
+    with pytest.raises(SceneSpecError, match="give an image with pattern: image only"):
         Appearance(color_name="red", albedo=(1, 0, 0), pattern="image")
 
 
 def test_a_mesh_names_only_vertices_it_has():
-    with pytest.raises(ValidationError, match="the mesh has 0 to 3"):
+    with pytest.raises(SceneSpecError, match="the mesh has 0 to 3"):
         Mesh(
             vertices=((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)),
             triangles=((0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 4)),
         )
+
+
+def test_a_wrong_field_in_python_is_named_with_the_nearest_known_one(falling_ball):
+    ball = falling_ball.bodies[2]
+    with pytest.raises(SceneSpecError, match=r"Body: masss: no such key; .*Did you mean 'mass'"):
+        Body(name="x", shape=Sphere(radius=1.0), appearance=ball.appearance, masss=2.0)
+    with pytest.raises(SceneSpecError, match=r"Sphere: radius: given -1.0.*greater than 0"):
+        Sphere(radius=-1.0)
+    with pytest.raises(SceneSpecError, match=r"SceneSpec: widht: no such key; .*Did you mean 'width'"):
+        falling_ball.edited(widht=5)
+    with pytest.raises(SceneSpecError, match="mass: given -2.0"):
+        ball.edited(mass=-2.0)
+    with pytest.raises(SceneSpecError, match="not a multiple of frame_rate"):
+        falling_ball.edited(physics_rate=100.0)
+    assert falling_ball.edited(width=96) == falling_ball.model_copy(update={"width": 96})
