@@ -185,8 +185,9 @@ class VideoGenerator(ABC):
             return made
         if not hub and not str(given).startswith("builtin:") and not folder.exists():
             raise CheckpointError(
-                f"there is no folder {given}; give a diffusers folder, a run, or builtin:NAME. A name on the Hugging "
-                "Face hub is fetched only if you say so (--hub, or hub=True)."
+                f"there is no folder {given}; give a diffusers folder, a run, or builtin:NAME. Nothing is fetched: for a "
+                f"model of the Hugging Face hub say 'huggingface-cli download NAME --local-dir FOLDER' first, or "
+                "VideoGenerator.from_pretrained(NAME, hub=True)."
             )
         from worldsim.builtin_generator import BuiltinGenerator
 

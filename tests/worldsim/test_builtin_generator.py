@@ -70,7 +70,7 @@ def test_given_frames_stay_clean(world: VideoGenerator) -> None:
 def test_what_does_not_fit_is_said(world: VideoGenerator) -> None:
     with pytest.raises(DataError, match="nearest that fits is 9 frames of 64x64"):
         world.latent_shape(10, 62, 64)
-    with pytest.raises(CheckpointError, match=r"no folder org/model.*--hub"):
+    with pytest.raises(CheckpointError, match=r"no folder org/model.*Nothing is fetched"):
         VideoGenerator.from_pretrained("org/model")
 
 

@@ -47,7 +47,9 @@ class Wan(DiffusersGenerator):
         self.keeps_clean = bool(settings.get("expand_timesteps"))
         self._has_channels = int(self.config.in_channels) > self.latent_channels
         self.max_given = None if self.keeps_clean else int(self._has_channels)
-        self.takes_last_frame = self._has_channels
+        # With CLIP features, only models that hold positions for two pictures read a last frame.
+        reads_two = self.config.image_dim is None or self.config.pos_embed_seq_len is not None
+        self.takes_last_frame = self._has_channels and reads_two
         self._boundary = settings.get("boundary_ratio")
         if self._boundary is None and len(self.networks) > 1:
             raise CheckpointError(

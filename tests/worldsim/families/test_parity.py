@@ -21,7 +21,7 @@ PROMPT = "a red ball falls"
 class Case:
     """A pipeline to compare with.
 
-    image: give a first frame; pipeline: class, if another than that of the folder; decodes: False compares latents
+    image: give a first frame; last: and a last one; pipeline: class, if another than that of the folder; decodes: False compares latents
     """
 
     folder: str
@@ -30,6 +30,7 @@ class Case:
     pipeline: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
     decodes: bool = True
+    last: bool = False
 
 
 CASES = {
@@ -38,6 +39,8 @@ CASES = {
     "wan22_ti2v": Case("wan22_ti2v", (9, 32, 64)),
     "wan22_ti2v_image": Case("wan22_ti2v", (9, 32, 64), image=True, pipeline="WanImageToVideoPipeline"),
     "wan22_a14b": Case("wan22_a14b", (9, 32, 48)),
+    "wan22_i2v_a14b": Case("wan22_i2v_a14b", (9, 32, 48), image=True),
+    "wan22_i2v_a14b_last": Case("wan22_i2v_a14b", (9, 32, 48), image=True, last=True),
     "ltx": Case("ltx", (9, 64, 96), options=(("frame_rate", 25),)),
     "ltx_image": Case(
         "ltx", (17, 64, 96), image=True, pipeline="LTXImageToVideoPipeline", options=(("frame_rate", 25),)
@@ -106,6 +109,8 @@ def run_pipeline(
         options["latents"] = noise.transpose(1, 2)
     if case.image:
         options["image"] = to_pil(picture(height, width))
+    if case.last:
+        options["last_image"] = to_pil(picture(height, width).flip(3))
     # Where a pipeline draws from the posterior of a given frame, we take its mean.
     monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda self, generator=None: self.mode())
     out = pipeline(
@@ -136,7 +141,11 @@ def noise_of(generator: Any, case: Case) -> torch.Tensor:
 def own_conditions(generator: Any, case: Case) -> Conditions:
     frames, height, width = case.size
     first = picture(height, width)[:, :, None] if case.image else None
-    return generator.conditions([PROMPT], frames, first_frames=first)
+    return generator.conditions([PROMPT], frames, first_frames=first, last_frame=last_picture(case))
+
+
+def last_picture(case: Case) -> torch.Tensor | None:
+    return picture(*case.size[1:]).flip(3) if case.last else None
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -195,6 +204,7 @@ def test_sampling_is_the_pipelines(
         width,
         generator=torch.Generator().manual_seed(5),
         first_frames=picture(height, width)[:, :, None] if case.image else None,
+        last_frame=last_picture(case),
         sampling=Sampling(num_steps=3, guidance_scale=guidance),
     )
     assert torch.allclose((ours / 2 + 0.5).permute(0, 2, 3, 4, 1), theirs, atol=2e-5)

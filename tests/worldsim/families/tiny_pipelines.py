@@ -178,6 +178,20 @@ def wan22_a14b() -> Any:
     )
 
 
+def wan22_i2v_a14b() -> Any:
+    return D.WanImageToVideoPipeline(
+        tokenizer=tokenizer(),
+        text_encoder=t5(umt5=True),
+        vae=wan_vae(),
+        transformer=wan_network(36, 16),
+        transformer_2=wan_network(36, 16),
+        image_encoder=None,
+        image_processor=None,
+        scheduler=unipc(5.0),
+        boundary_ratio=0.9,
+    )
+
+
 def ltx_parts(causal_shift: bool = True, timed_decoder: bool = False) -> dict[str, Any]:
     decoder: dict[str, Any] = {
         "decoder_block_out_channels": (8, 8, 8, 8),
@@ -402,6 +416,7 @@ MAKERS = {
     "wan21_i2v": wan21_i2v,
     "wan22_ti2v": wan22_ti2v,
     "wan22_a14b": wan22_a14b,
+    "wan22_i2v_a14b": wan22_i2v_a14b,
     "ltx": ltx,
     "ltx_timed": ltx_timed,
     "ltx_condition": ltx_condition,
