@@ -180,13 +180,17 @@ class VideoGenerator(ABC):
             member: Any = FAMILIES.get(opened.pipeline)
             made = member(opened, dtype=dtype or torch.float32, device=torch.device(device))
             made.card = found.card
+            if "clip" in found.card:
+                clip = found.card["clip"]
+                made.default_size = (clip["num_frames"], clip["height"], clip["width"])
+                made.default_frame_rate = float(clip["frame_rate"])
             if found.adapter is not None:
                 load_adapter(made, found.adapter)
             return made
         if not hub and not str(given).startswith("builtin:") and not folder.exists():
             raise CheckpointError(
-                f"there is no folder {given}; give a diffusers folder, a run, or builtin:NAME. Nothing is fetched: for a "
-                f"model of the Hugging Face hub say 'huggingface-cli download NAME --local-dir FOLDER' first, or "
+                f"there is no folder {given}; give a diffusers folder, a run, or builtin:NAME. Nothing is fetched: for "
+                "a model of the Hugging Face hub say 'huggingface-cli download NAME --local-dir FOLDER' first, or "
                 "VideoGenerator.from_pretrained(NAME, hub=True)."
             )
         from worldsim.builtin_generator import BuiltinGenerator

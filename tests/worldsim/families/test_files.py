@@ -15,7 +15,7 @@ from physics_data.core.video import iterate_frames, write_video
 from tests.worldsim.families.test_training import config_of, run
 from worldsim.__main__ import app
 from worldsim.diffusion import GuidanceConfig
-from worldsim.generator import sampling_defaults
+from worldsim.generator import VideoGenerator, sampling_defaults
 from worldsim.sampling import Drawing
 from worldsim.videos import SampleConfig, Sampler
 
@@ -43,6 +43,8 @@ def test_a_run_and_a_folder_make_videos_and_likelihoods(
     call("sample", "--model", config.out, "--prompt", "a red ball", "--num-steps", "2", "--out", out)
     assert frames_of(out).shape == (5, 32, 32, 3)
     assert not np.array_equal(frames_of(out), frames_of(tmp_path / "base.mp4"))
+    called = VideoGenerator.from_pretrained(config.out)("a red ball", num_inference_steps=2, seed=0)
+    assert called.frames.shape == (5, 32, 32, 3)
     again = tmp_path / "adapter.mp4"
     adapter = ["--adapter", config.out / "model"]
     call("sample", "--model", base, *adapter, "--prompt", "a red ball", "--out", again, *SIZE)

@@ -21,7 +21,8 @@ PROMPT = "a red ball falls"
 class Case:
     """A pipeline to compare with.
 
-    image: give a first frame; last: and a last one; pipeline: class, if another than that of the folder; decodes: False compares latents
+    image: give a first frame; last: and a last one; pipeline: class, if another than that of the folder; decodes:
+    False compares latents
     """
 
     folder: str
