@@ -129,5 +129,5 @@ def print_listing(families: Mapping[str, Mapping[str, str]], as_json: bool) -> N
     for family, members in families.items():
         table = Table("name", "what it is", title=family, title_justify="left", title_style="bold")
         for name, line in members.items():
-            table.add_row(name, line)
+            table.add_row(name, escape(line))
         console.print(table)

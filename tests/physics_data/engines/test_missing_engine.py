@@ -37,6 +37,7 @@ def test_the_engine_is_listed_as_missing_with_the_reason(without_bullet) -> None
     done = without_bullet("list", "engines")
     assert done.returncode == 0, done.stderr
     assert "missing: engine 'bullet' needs PyBullet" in done.stdout
+    assert "engines: [mujoco]" in " ".join(done.stdout.replace("│", " ").split())
     assert "Python 3.11" in done.stdout and "mujoco" in done.stdout
 
 
