@@ -57,4 +57,3 @@ def test_from_data_to_a_report(pipeline_folder: Callable[[str], Path], tmp_path:
     said = python("benchmarks", "run", "permanence", "--videos", videos, "--out", scores, *cache, ends=1)
     assert "its conditioning frames are not the reference's" in said
     assert (scores / "report.html").stat().st_size > 1000
-    assert len((scores / "scenes.csv").read_text().splitlines()) == 11
