@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from physics_data.core.errors import EngineError
 from physics_data.core.mechanics import colliding_pairs, inertia_tensor
 from physics_data.core.scene import (
     Body,
@@ -85,7 +86,14 @@ def build_model(spec: SceneSpec) -> mujoco.MjModel:
                 # Friction brings a sliding contact to rest in one step, as far as the cone allows.
                 pair.solreffriction = [0.0, -1.0 / dt]
                 pair.solimp = [_IMPEDANCE, _IMPEDANCE, 0.001, 0.5, 2.0]
-    return mjspec.compile()
+    try:
+        return mjspec.compile()
+    except ValueError as error:
+        reason = " ".join(str(error).split()).removeprefix("Error: ")
+        raise EngineError(
+            f"MuJoCo cannot build the scene ({reason}; mjMINVAL is 1e-15 kg and kg m^2): make that body larger or "
+            "heavier, or use the engine 'bullet'."
+        ) from error
 
 
 def _add_body(

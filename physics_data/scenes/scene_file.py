@@ -46,6 +46,16 @@ from physics_data.scenes.source_lines import Key, SourceFile, read_source
 from physics_data.variation.appearance import FLOORS
 from physics_data.variation.lighting import SETS
 
+Length = Annotated[float, Field(ge=1e-4, le=1e4)]
+"""Size of a solid, m. Below 0.1 mm the engines' contact margins are larger than the body."""
+
+MAX_NUMBER = 1e6
+"""Largest magnitude of any number of a scene file, in its unit."""
+
+MAX_FRAMES = 10_000
+MAX_STEPS = 5_000_000
+"""Largest number of frames, and of physics steps, of a scene file: hours of computing."""
+
 SHAPES = ("sphere", "box", "cylinder", "capsule", "ellipsoid")
 _SKIES = SETS["varied"].skies
 _NOUNS = {"sphere": "ball", "box": "box", "cylinder": "cylinder", "capsule": "capsule", "ellipsoid": "ellipsoid"}
@@ -60,11 +70,11 @@ class SolidEntry(StrictModel):
     ellipsoid:  half axes
     """
 
-    sphere: Positive | None = None
-    box: Positive | tuple[Positive, Positive, Positive] | None = None
-    cylinder: tuple[Positive, Positive] | None = None
-    capsule: tuple[Positive, Positive] | None = None
-    ellipsoid: tuple[Positive, Positive, Positive] | None = None
+    sphere: Length | None = None
+    box: Length | tuple[Length, Length, Length] | None = None
+    cylinder: tuple[Length, Length] | None = None
+    capsule: tuple[Length, Length] | None = None
+    ellipsoid: tuple[Length, Length, Length] | None = None
 
     @property
     def kinds(self) -> list[str]:
@@ -154,6 +164,8 @@ class BodyEntry(SolidEntry):
         given = [*self.kinds, *(["parts"] if self.parts else [])]
         if len(given) != 1:
             raise ValueError(f"a body has exactly one of {', '.join(SHAPES)}, parts; given are {given or 'none'}")
+        if "color" in self.model_fields_set and self.color is None:
+            raise ValueError("color is empty; # begins a comment in YAML, so write it in quotes: color: '#c83232'")
         if self.mass is not None and self.density is not None:
             raise ValueError("mass and density say the same twice; leave out one of the two")
         sides = self.relations[1:] if self.on else self.relations
@@ -268,7 +280,7 @@ def load_scene(path: str | Path, *, seed: int = 0, index: int = 0) -> LoadedScen
             where nothing is drawn.
     """
     source = read_source(Path(path))
-    if source.data.get("format", "").startswith(SCENE_FORMAT.partition("/")[0]):
+    if str(source.data.get("format", "")).startswith(SCENE_FORMAT.partition("/")[0]):
         _require_nothing_drawn(source, seed, index)
         return LoadedScene(validate_config(SceneSpec, source.data, source=str(path)), None, ())
     name = source.data.get("name", "scene")
@@ -298,6 +310,8 @@ def _draw(value: Any, rng: np.random.Generator, source: SourceFile, location: tu
             low, high = value["min"], value["max"]
             if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high)) or low > high:
                 raise ConfigError(f"{source.place(location)}: the range {dict(value)} needs two numbers, min <= max.")
+            for end in (low, high):
+                _check_number(end, source, location)
             whole = isinstance(low, int) and isinstance(high, int)
             return (int(rng.integers(low, high + 1)) if whole else float(rng.uniform(low, high))), 1
         if set(value) == {"choose"}:
@@ -311,7 +325,23 @@ def _draw(value: Any, rng: np.random.Generator, source: SourceFile, location: tu
     if isinstance(value, list):
         items = [_draw(item, rng, source, (*location, number)) for number, item in enumerate(value)]
         return [item for item, _ in items], sum(count for _, count in items)
+    _check_number(value, source, location)
     return value, 0
+
+
+def _check_number(value: Any, source: SourceFile, location: tuple[Key, ...]) -> None:
+    """Refuse numbers beyond ``MAX_NUMBER``, NaN, and true or false in the place of a number.
+
+    Raises:
+        ConfigError: with the line.
+    """
+    if isinstance(value, bool) and location and location[-1] not in ("static", "floor"):
+        raise ConfigError(
+            f"{source.place(location)}: {location[-1]} is {str(value).lower()}, where a number or a word is needed."
+        )
+    if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:
+        shown = f"{value:g}" if isinstance(value, float) else "a whole number"
+        raise ConfigError(f"{source.place(location)}: {shown} is out of range; numbers lie between -1e6 and 1e6.")
 
 
 def _located(error: ValidationError, source: SourceFile) -> ConfigError:
@@ -319,6 +349,8 @@ def _located(error: ValidationError, source: SourceFile) -> ConfigError:
     for item in error.errors():
         # pydantic names the members of unions ("tuple[...]", "constrained-float"), which stand in no file
         location = [part for part in item["loc"] if not isinstance(part, str) or part.replace("_", "").isalnum()]
+        if item["type"] == "extra_forbidden" and location[-1:] != [item["loc"][-1]]:
+            location.append(item["loc"][-1])  # a key of the file, whatever it is made of
         lines[f"  {source.place(location)}: {explain_mistake(SceneFile, {**item, 'loc': location})}"] = None
     return ConfigError(f"{source.path} does not fit:\n" + "\n".join(lines))
 
@@ -339,6 +371,12 @@ def _scene(file: SceneFile, source: SourceFile, seed: int, index: int) -> Loaded
         view = Camera(position=camera.position or view.position, target=camera.target or view.target, fov_y=fov)
     notes += [f"{body.name}: {body.mass:.3g} kg" for body in placed.values() if body.is_dynamic]
     num_frames = file.num_frames or (1 + round((file.duration or 2.0) * file.frame_rate))
+    steps = (num_frames - 1) / file.frame_rate * file.physics_rate
+    if num_frames > MAX_FRAMES or steps > MAX_STEPS:
+        raise ConfigError(
+            f"{source.path} asks for {num_frames} frames and {steps:.0f} steps of physics; a scene file has at most "
+            f"{MAX_FRAMES} and {MAX_STEPS}. Lower duration, num_frames or physics_rate."
+        )
     if file.duration is None and file.num_frames is None:
         notes.append("duration: 2 s")
     elif file.duration is not None and abs((num_frames - 1) / file.frame_rate - file.duration) > 1e-9:

@@ -71,8 +71,9 @@ def read_source(path: Path) -> SourceFile:
         data = yaml.load(text, Loader=_Loader)  # a SafeLoader
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text ({error}); save it as UTF-8.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not readable YAML: {error}") from error
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError, AttributeError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(f"{path} is not readable YAML: {reason}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} holds {type(data).__name__}, but a scene is a mapping of keys to values.")
     return SourceFile(path, data, lines)
