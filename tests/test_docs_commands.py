@@ -17,7 +17,7 @@ from physics_data.core.config import find_config, load_config
 from physics_data.pipeline.build_config import BuildConfig
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 PROGRAMS = ("physics_data", "worldsim", "eval", "benchmarks")
 MODULE = re.compile(r"(?:^|\s)(?:\S*python\S*|torchrun\b.*?) -m ([a-z_][\w.]*)(.*)$")
 COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\S*python\S*|torchrun\b.*?) -m ")

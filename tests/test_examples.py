@@ -38,7 +38,7 @@ def helped() -> list[tuple[str, str]]:
 
 
 def pages() -> list[tuple[str, str]]:
-    files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    files = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     blocks = {file: "\n".join(_BLOCK.findall(file.read_text(encoding="utf-8"))) for file in files}
     return [(file.relative_to(ROOT).as_posix(), text) for file, text in blocks.items()]
 
