@@ -109,6 +109,13 @@ def test_a_command_of_a_block_is_taken(text: str, monkeypatch: pytest.MonkeyPatc
     check_config(rest)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_of_several_lines_can_be_pasted(page: Path) -> None:
+    for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for before, line in pairwise(block.splitlines()):
+            assert not re.match(r"\s+-", line) or not COMMAND.match(before.strip()) or before.endswith("\\"), line
+
+
 @pytest.mark.parametrize("text", found_in("inline"))
 def test_a_command_in_a_sentence_has_these_options(text: str) -> None:
     if text.startswith("make "):

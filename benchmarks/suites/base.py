@@ -68,6 +68,7 @@ class SuiteInfo:
     headline:   metrics of the table; the last one decides the order
     is_paired:  every system has the same scenes
     num_conditioning_frames:  first frames that are given and not scored; None = the caller says it
+    wants:      what a model puts back: a video per scene, or one table with a number for each
     """
 
     name: str
@@ -76,6 +77,7 @@ class SuiteInfo:
     headline: tuple[str, ...]
     is_paired: bool = True
     num_conditioning_frames: int | None = 0
+    wants: Literal["videos", "table"] = "videos"
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,17 @@ _README = """# {name}: {summary}
 
 | field | meaning |
 |---|---|
-| `key` | name of the scene, and of the video you put back |
+| `key` | name of the scene in what you put back |
 | `prompt` | what happens, in English |
 | `first_frame` | PNG: the condition of an image-to-video model |
-| `given_video` | MP4: the first {given} frames, the condition of a continuing model |
+| `given_video` | MP4: {given} |
 | `frame_rate`, `num_frames`, `width`, `height` | of the wanted video, Hz, frames, pixels |
 | `seconds` | from its first frame to its last |
 | `camera` | position and target, m, z up; field of view, degrees |
 
-## What to put back
+{put_back}"""
+
+_VIDEOS = """## What to put back
 
 One video per scene, with the given frames at its beginning (the first frame of the video is the first frame given).
 The given frames are not scored, also where a model was given fewer of them:
@@ -46,6 +48,18 @@ The given frames are not scored, also where a model was given fewer of them:
 - A scene without a video, or with one that cannot be read, gets the worst score. Nothing is left out.
 
 Then: `python -m benchmarks run {name}{options} --videos my_model --out results`
+"""
+
+_TABLE = """## What to put back
+
+One table with a number for each scene, higher = more plausible. It is `my_model.csv`:
+
+    key,score
+    {example},-1.25
+
+or `my_model.json`: `{{"{example}": -1.25, ...}}`. A scene without a finite number loses every comparison.
+
+Then: `python -m benchmarks run {name}{options} --videos my_model.csv --out results`
 """
 
 
@@ -80,15 +94,21 @@ def export_tasks(info: SuiteInfo, prepared: Prepared, tasks: Iterable[Task], out
         writer.writeheader()
         writer.writerows(flat)
         write_text(folder / "scenes.csv", table.getvalue())
-        text = _README.format(
+        frames = records[0]["given_frames"]
+        given = f"the first {frames} frames, the condition of a continuing model"
+        put_back = (_VIDEOS if info.wants == "videos" else _TABLE).format(
             name=info.name,
-            summary=info.summary,
-            count=len(records),
-            given=records[0]["given_frames"],
             example=records[0]["key"],
             seeds=", ".join(map(str, SEEDS)),
             suffixes=", ".join(sorted(VIDEO_SUFFIXES)),
             options=options,
+        )
+        text = _README.format(
+            name=info.name,
+            summary=info.summary,
+            count=len(records),
+            given=given if info.wants == "videos" else "the whole clip, which is judged",
+            put_back=put_back,
         )
         write_text(folder / "README.md", text)
     return len(records)

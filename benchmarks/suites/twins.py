@@ -47,7 +47,11 @@ class Twins:
     """Sets of possible and impossible clips; a model puts back one number per clip, higher = more plausible."""
 
     info: ClassVar[SuiteInfo] = SuiteInfo(
-        "twins", "sets of clips that differ in whether they can happen; a number for each", _COLUMNS, ("pairwise",)
+        "twins",
+        "sets of clips that differ in whether they can happen; a number for each",
+        _COLUMNS,
+        ("pairwise",),
+        wants="table",
     )
 
     def config(self, edition: Edition) -> BuildConfig:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.base import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared
+from benchmarks.suites.base import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task
+from benchmarks.suites.export import export_tasks
 from benchmarks.suites.folder import Folder
 from benchmarks.suites.motion import Motion
 from benchmarks.suites.reference import PINNED, recipe_of, standing
@@ -68,6 +69,23 @@ def test_scenes_are_compared_with_the_pinned_bytes(monkeypatch):
     assert standing("motion", Edition("quick"), "a-b") == "the pinned scenes, to the byte"
     assert "not its bytes" in standing("motion", Edition("quick"), "a-c")
     assert standing("motion", Edition("full"), "c-d") == "the pinned recipe"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(PINNED))
+def test_quick_scenes_are_the_pinned_ones_to_the_byte(name, tmp_path):
+    """Holds on x86-64 with AVX2. A change of engines, scenarios or renderer that is meant needs new pins."""
+    prepared = SUITES.get(name)().prepare(Edition("quick"), tmp_path, 1, lambda *_: None)
+    assert prepared.facts["reference"] == "the pinned scenes, to the byte", prepared.fingerprint
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("twins", "my_model.csv"), ("motion", "my_model/s-1.mp4")])
+def test_the_readme_of_a_suite_asks_for_what_it_reads(name, wanted, tmp_path):
+    task = Task("s-1", "a ball falls", "", np.zeros((3, 8, 8, 3), np.uint8), 16.0, 3, 8, 8)
+    export_tasks(SUITES.get(name)().info, Prepared(None, ("s-1",), "f"), [task], tmp_path / "out")
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert wanted in text
+    assert ("one video per scene" in text) == (name == "motion")
 
 
 def toy_twins(name: str) -> TwinSet:
