@@ -2,6 +2,7 @@
 
 import functools
 import tarfile
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,12 +87,12 @@ def media_of_tar(path: Path, suffixes: frozenset[str]) -> Iterator[PackedMedium 
 
     A text belongs to the medium whose name differs from its own in the last suffix alone. A medium without such texts
     takes those of its key, which is its name up to the first dot. A .txt file is a caption, a .json file an object with
-    a caption and a licence.
+    a caption and a licence; the words of the .txt win.
 
     Source: the WebDataset layout of tar files.
     """
     media: list[tuple[str, Part, bool]] = []
-    told: dict[str, dict[str, Any]] = {}
+    told: dict[str, dict[str, dict[str, Any]]] = {}
     faults: list[Fault] = []
     try:
         with tarfile.open(path, "r:") as tar:
@@ -107,7 +108,10 @@ def media_of_tar(path: Path, suffixes: frozenset[str]) -> Iterator[PackedMedium 
                     try:
                         if member.size > _LONGEST_TEXT:
                             raise ValueError(f"it has {member.size} bytes, of which at most {_LONGEST_TEXT} are read")
-                        told.setdefault(name, {}).update(_told(suffix, opened.read()))
+                        words, texts_of = _told(suffix, opened.read()), told.setdefault(name, {})
+                        if texts_of.get(suffix, words) != words:
+                            faults.append(Fault(member.name, "it stands twice with different words; the last are used"))
+                        texts_of[suffix] = words
                     except ValueError as error:
                         faults.append(Fault(member.name, f"it cannot be read as a caption: {error}"))
             end = tar.offset  # of the members that could be read
@@ -125,16 +129,17 @@ def media_of_tar(path: Path, suffixes: frozenset[str]) -> Iterator[PackedMedium 
         if len(texts) > 1:
             faults.append(Fault(name, f"it has no caption: {', '.join(texts)} may all be meant; give one its name"))
             texts = []
-        yield PackedMedium(name, part, told[texts[0]] if texts else {}, animated)
+        beside = told[texts[0]] if texts else {}
+        yield PackedMedium(name, part, {**beside.get(".json", {}), **beside.get(".txt", {})}, animated)
     yield from faults
 
 
 def _stem(name: str) -> str:
-    return name.removesuffix(Path(name).suffix)
+    return unicodedata.normalize("NFC", name.removesuffix(Path(name).suffix))
 
 
 def _key(name: str) -> str:
-    folder, slash, file = name.rpartition("/")
+    folder, slash, file = unicodedata.normalize("NFC", name).rpartition("/")
     return f"{folder}{slash}{file.partition('.')[0]}"
 
 

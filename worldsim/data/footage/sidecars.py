@@ -59,7 +59,7 @@ class SideCars:
         self.faults: dict[Path, list[str]] = {}
         found: list[Path] = []
         for path in (path for folder in folders for path in sorted(folder.rglob("*"))):
-            if path.suffix.lower() in (".txt", ".json"):
+            if path.suffix.lower() in (".txt", ".json") and path.is_file():
                 self._beside[_key(path.with_suffix(path.suffix.lower()))] = path
             if path.stem.lower() in TABLE_NAMES and path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
                 found.append(path)
@@ -75,7 +75,8 @@ class SideCars:
 
     def _read(self, table: Path) -> None:
         faults: list[str] = []
-        usable = 0
+        usable = number = 0
+        tells = False
         for number, row in read_table(table, _COLUMNS):
             if isinstance(row, str):
                 faults.append(f"row {number}: {row}")
@@ -101,7 +102,15 @@ class SideCars:
             if known is not None and known.table == table and known.side_car != new.side_car:
                 faults.append(f"row {number}: {file} stands in row {known.number} with other words, which are kept")
                 continue
+            tells = tells or not set(_CAPTION_COLUMNS + _LICENCE_COLUMNS).isdisjoint(row)
+            if known is not None:
+                new = new._replace(side_car=_joined(known, new, faults))
             self._rows[key] = new
+        if not number:
+            raise ValueError("it has no rows below its first line, which names the columns")
+        if usable and not tells:
+            texts = ", ".join((*_CAPTION_COLUMNS, *_LICENCE_COLUMNS))
+            raise ValueError(f"no column of it holds captions or licences; name one of them {texts}")
         if faults and not usable:
             raise ValueError(f"no row of it can be used; {faults[0]}")
         if faults:
@@ -160,6 +169,16 @@ def _key(path: Path) -> str:
 def _side_car(record: Mapping[str, Any]) -> SideCar:
     caption, licence = _first(record, _CAPTION_COLUMNS), _first(record, _LICENCE_COLUMNS)
     return SideCar(_one_line(caption or ""), _one_line(licence or "unknown"))
+
+
+def _joined(known: _Row, new: _Row, faults: list[str]) -> SideCar:
+    """Return what two tables say of one file; where they differ, the later one holds and the difference is a fault."""
+    old, side_car = known.side_car, new.side_car
+    caption = side_car.caption or old.caption
+    licence = old.licence if side_car.licence == "unknown" else side_car.licence
+    if old.caption not in ("", caption) or old.licence not in ("unknown", licence):
+        faults.append(f"row {new.number}: {new.file} stands in {known.table} with other words, which it replaces")
+    return SideCar(caption, licence)
 
 
 def _first(record: Mapping[str, Any], names: Sequence[str]) -> str | None:

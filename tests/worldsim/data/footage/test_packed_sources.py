@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 import threading
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from physics_data.core.video import write_video
 from worldsim.data.footage.fetch import expand_braces, fetch
 from worldsim.data.footage.ingest import IngestConfig, ingest
 from worldsim.data.footage.media import find_media
-from worldsim.data.footage.sidecars import SideCars
+from worldsim.data.footage.sidecars import SideCar, SideCars
 
 CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_share=0.0)
 
@@ -240,3 +241,17 @@ def test_animations_inside_tars_are_videos(tmp_path: Path) -> None:
 def test_a_folder_of_any_name_is_a_source(tmp_path: Path, name: str) -> None:
     write_video(tmp_path / name / "a.mp4", sliding(0), 8.0)
     assert ingest([str(tmp_path / name)], tmp_path / "out", CONFIG)[0].windows == 2
+
+
+def test_texts_of_tars_match_in_any_unicode_form_and_doubles_are_named(tmp_path: Path) -> None:
+    nfd, nfc = (unicodedata.normalize(form, "K\u00e4fer") for form in ("NFD", "NFC"))
+    texts = {f"{nfc}.txt": b"a beetle", f"{nfc}.json": b'{"caption": "an insect", "licence": "MIT"}'}
+    write_tar(tmp_path / "x.tar", {f"{nfd}.mp4": b"", **texts})
+    (medium,) = find_media([tmp_path])
+    assert SideCars([]).of(medium) == SideCar("a beetle", "MIT")
+    with tarfile.open(tmp_path / "x.tar", "a") as tar:
+        again = tarfile.TarInfo(f"{nfc}.txt")
+        again.size = 6
+        tar.addfile(again, io.BytesIO(b"a frog"))
+    faults = [medium.fault for medium in find_media([tmp_path]) if medium.fault]
+    assert faults == ["it stands twice with different words; the last are used"]

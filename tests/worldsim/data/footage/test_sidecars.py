@@ -177,3 +177,31 @@ def test_rows_of_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("file_name,text\na.mp4,a ball\nA.MP4,a box\nC:\\x\\b.mp4,a cone\n")
     known = SideCars([tmp_path])
     assert known.unmatched([video(tmp_path / "a.mp4")]) == {tmp_path / "metadata.csv": ["A.MP4", "C:\\x\\b.mp4"]}
+
+
+def test_tables_that_tell_nothing_are_named(tmp_path: Path) -> None:
+    for name, content in {
+        "captions.csv": "a.mp4,a red ball\n",
+        "manifest.csv": "",
+        "metadata.csv": "path,cap\na.mp4,x\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    faults = {path.name: text for path, (text,) in SideCars([tmp_path]).faults.items()}
+    assert "no rows" in faults["captions.csv"]
+    assert "no rows" in faults["manifest.csv"]
+    assert "no column of it holds captions" in faults["metadata.csv"]
+
+
+def test_two_tables_complete_each_other_and_differences_are_named(tmp_path: Path) -> None:
+    (tmp_path / "captions.csv").write_text("file,caption\na.mp4,a red ball\nb.mp4,a blue ball\n")
+    (tmp_path / "metadata.csv").write_text("file,caption,licence\na.mp4,,MIT\nb.mp4,a green ball,MIT\n")
+    known = SideCars([tmp_path])
+    assert known.of(video(tmp_path / "a.mp4")) == SideCar("a red ball", "MIT")
+    assert known.of(video(tmp_path / "b.mp4")) == SideCar("a green ball", "MIT")
+    ((fault,),) = known.faults.values()
+    assert "b.mp4 stands in" in fault and "captions.csv with other words" in fault
+
+
+def test_a_folder_is_no_caption(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    assert SideCars([tmp_path]).of(video(tmp_path / "a.mp4")) == SideCar()
