@@ -201,7 +201,9 @@ def explain_mistake(schema: type[BaseModel], item: dict[str, Any]) -> str:
         return f"{dotted}: no such key; {suggest(location[-1], fields)}"
     if item["type"] == "missing":
         return f"{dotted}: this key is needed and is not there."
-    return f"{dotted}: given {_short(item.get('input'))}; {item['msg']}."
+    message = str(item["msg"]).removeprefix("Value error, ").removesuffix(".")
+    given = f"given {_short(item.get('input'))}; " if location else ""
+    return f"{dotted}: {given}{message}."
 
 
 def _short(value: Any) -> str:

@@ -35,7 +35,7 @@ class _SceneModelMeta(ModelMetaclass):
             return super().__call__(*args, **fields)
         except ValidationError as error:
             lines = [explain_mistake(cls, dict(item)) for item in error.errors()]  # type: ignore[arg-type]
-            text = "; ".join(line.replace("Value error, ", "").removeprefix("(top): ") for line in lines)
+            text = "; ".join(line.removeprefix("(top): ") for line in lines)
             raise SceneSpecError(f"{cls.__name__}: {text}") from error
 
 

@@ -1,6 +1,14 @@
 import pytest
+from pydantic import model_validator
 
-from physics_data.core.config import StrictModel, apply_overrides, dump_yaml, fingerprint, load_config
+from physics_data.core.config import (
+    StrictModel,
+    apply_overrides,
+    dump_yaml,
+    fingerprint,
+    load_config,
+    validate_config,
+)
 from physics_data.core.errors import ConfigError
 
 
@@ -74,3 +82,20 @@ def test_overrides_leave_the_input_alone():
 def test_fingerprint_depends_on_values_only():
     assert fingerprint(Run(seed=1)) == fingerprint(Run(seed=1, optimiser=Optimiser()))
     assert fingerprint(Run(seed=1)) != fingerprint(Run(seed=2))
+
+
+class Range(StrictModel):
+    low: int
+    high: int
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} must not be above high {self.high}.")
+        return self
+
+
+def test_a_rule_about_several_keys_is_one_sentence():
+    with pytest.raises(ConfigError) as caught:
+        validate_config(Range, {"low": 3, "high": 2}, source="a.yaml")
+    assert str(caught.value) == "a.yaml does not fit:\n  (top): low 3 must not be above high 2."
