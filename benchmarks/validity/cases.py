@@ -61,7 +61,8 @@ def make_case(violation: str, number: int, settings: SceneSettings, dose: float 
     severity = 1.0 if is_timed else dose
     task = TwinTask(violation, ENGINE, FIRST_TEST_INDEX + number, severity, names[number % len(names)])
     try:
-        twins = {clip.meta.key.rsplit("-", 1)[1]: clip for clip in make_twins(task, settings, 0, RENDERER, ())}
+        made = make_twins(task, settings, 0, RENDERER, ())
+        twins = {clip.meta.twin.role: clip for clip in made if clip.meta.twin is not None}
     except ClipRejectedError:
         return None
     reference, broken = (twins["AA"], twins["AB"]) if info.is_switch else (twins["possible"], twins["impossible"])

@@ -56,7 +56,7 @@ class TwinPlan(StrictModel):
     def _known_scenarios(self) -> "TwinPlan":
         for name in self.scenarios or ():
             SCENARIOS.check(name)
-        for editor in self.editors:
+        for editor in self.editors if self.scenarios is not None else ():
             if not self.scenarios_of(editor):
                 raise ValueError(f"editor '{editor}' changes scenes of none of {list(self.scenarios or ())}")
         return self

@@ -28,6 +28,7 @@ class TwinTask:
     engine: str
     index: int
     severity: float
+    scenario: str | None = None
 
     @property
     def key(self) -> str:

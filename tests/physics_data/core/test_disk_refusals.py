@@ -15,7 +15,7 @@ def test_what_the_disk_refuses_is_one_sentence(number, monkeypatch, capsys):
         """Read what may not be read."""
         raise OSError(number, os.strerror(number), "/locked/[b]folder")
 
-    monkeypatch.setattr("sys.argv", ["test"])
+    monkeypatch.setattr("sys.argv", ["test", "read"])
     with pytest.raises(SystemExit) as stop:
         run(app)
     told = capsys.readouterr().err
