@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from eval.audit.__main__ import audit
-from physics_data.core.program import make_app, messages, print_listing, progress_bar
+from physics_data.core.program import Table, make_app, messages, print_listing, progress_bar
 
 if TYPE_CHECKING:
     from eval.report.table import SeedScore, Summary

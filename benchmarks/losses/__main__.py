@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from physics_data.core.program import make_app, messages, run
+from physics_data.core.program import Table, make_app, messages, run
 
 app = make_app("What the auxiliary losses of the transformer see, and what they cost.")
 

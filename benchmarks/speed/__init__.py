@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.table import Table
-
+from physics_data.core.program import Table
 from physics_data.core.registry import Registry
 
 SPEED_BENCHMARKS: Registry[Any] = Registry(

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from physics_data.core.program import make_app, messages, progress_bar, run
+from physics_data.core.program import Table, make_app, messages, progress_bar, run
 
 app = make_app("Audit any videos for object permanence and motion, without a reference.")
 

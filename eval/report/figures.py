@@ -1,6 +1,7 @@
 """Figures of the page, as SVG text."""
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -61,7 +62,7 @@ def time_curves(curves: Mapping[str, Curve], title: str, unit: str) -> str:
         axes.plot(curve["seconds"], mean, style, color=color, label=name, linewidth=1.6)
         axes.fill_between(curve["seconds"], mean - error, mean + error, color=color, alpha=0.15, linewidth=0)
     axes.set(xlabel="seconds", ylabel=unit)
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    axes.set_title(textwrap.fill(title, 48), loc="left", fontsize=10, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.grid(axis="y", linewidth=0.4, alpha=0.6)

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from physics_data.cli.options import JsonOption, SetOption
-from physics_data.core.program import print_listing, progress_bar
+from physics_data.core.program import Table, print_listing, progress_bar
 
 
 def schema() -> None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from physics_data.cli.options import ConfigOption, JsonOption, SetOption
-from physics_data.core.program import messages, progress_bar
+from physics_data.core.program import Table, messages, progress_bar
 
 if TYPE_CHECKING:
     from physics_data.pipeline.build import BuildSummary

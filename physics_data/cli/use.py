@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from physics_data.cli.options import DatasetArgument, JsonOption, SplitOption
-from physics_data.core.program import messages, progress_bar
+from physics_data.core.program import Table, messages, progress_bar
 
 
 def export(

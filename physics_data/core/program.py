@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
+from rich import table as rich_table
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -20,7 +21,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
@@ -97,6 +97,13 @@ def run(app: typer.Typer) -> None:
         text = f"{where}{error.strerror or error}. Look at the path and its permissions, or give another one."
         messages.print(Panel(escape(text), title="StorageError", title_align="left", border_style="red"))
         raise SystemExit(1) from None
+
+
+class Table(rich_table.Table):
+    """rich's table; a narrow terminal breaks long words over lines, where rich's default cuts them off."""
+
+    def __init__(self, *headers: str, **options: Any) -> None:
+        super().__init__(*(rich_table.Column(header, overflow="fold") for header in headers), **options)
 
 
 class _NoteColumn(ProgressColumn):
