@@ -65,6 +65,8 @@ def _stream(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:
                 first = last = seconds or 0.0
             elif seconds is None or seconds <= last:  # no time stamp, or decoding order (H.264 in AVI)
                 seconds = last + interval
+            else:
+                seconds = first + _unrounded(seconds - first, interval, float(frame.time_base or 0))
             last = first if count == 0 else seconds
             count += 1
             yield DecodedFrame(
@@ -75,6 +77,12 @@ def _stream(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:
         raise VideoError(f"{path} is cut off: it declares {declared} frames, {count} could be decoded.")
     if not _has_its_end(path):
         raise VideoError(f"{path} is cut off: {count} frames could be decoded, and its end is missing.")
+
+
+def _unrounded(seconds: float, interval: float, tick: float) -> float:
+    """Return a time at the nominal rate, where the file's ticks (1 ms in MKV, WebM, FLV) rounded it; else as it is."""
+    even = round(seconds / interval) * interval
+    return even if abs(even - seconds) <= 1.001 * tick < min(interval / 3, 2e-3) else seconds
 
 
 def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:

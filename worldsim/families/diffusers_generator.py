@@ -69,7 +69,12 @@ class DiffusersGenerator(VideoGenerator):
         self._parts: dict[str, Any] = {}
         names = [name for name in ("transformer", "transformer_2") if name in folder.components]
         self.networks = {name: self._load(name, dtype) for name in names}
-        self.setup()
+        try:
+            self.setup()
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            raise CheckpointError(
+                f"{folder.path}: a config.json holds what its pipeline cannot take ({error}); fetch the folder again."
+            ) from error
 
     def setup(self) -> None:
         """Set what follows from the configs: strides, channels, conditions."""

@@ -2,12 +2,14 @@
 
 import importlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from physics_data.core.config import read_json
 from physics_data.core.errors import CheckpointError, ConfigError, UnknownNameError
 from worldsim.generator import FAMILIES
 
@@ -40,7 +42,7 @@ class PipelineFolder:
         try:
             record = json.loads(index.read_text(encoding="utf-8"))
             pipeline = str(record["_class_name"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CheckpointError(f"{index} is missing or damaged ({error}); give a diffusers folder.") from error
         components, settings = {}, {}
         for name, value in record.items():
@@ -55,11 +57,21 @@ class PipelineFolder:
         return cls(path, pipeline, components, settings)
 
     def config(self, name: str) -> dict[str, Any]:
-        """Return the config of a component, {} if it has none."""
+        """Return the config of a component.
+
+        Raises:
+            CheckpointError: it is missing or damaged.
+        """
         self.require(name)
         for file in ("config.json", "scheduler_config.json"):
             if (self.path / name / file).is_file():
-                return json.loads((self.path / name / file).read_text(encoding="utf-8"))
+                try:
+                    record = read_json(self.path / name / file)
+                except ConfigError as error:
+                    raise CheckpointError(f"{error}; the folder is damaged, fetch it again.") from error
+                if not isinstance(record, dict):
+                    raise CheckpointError(f"{self.path / name / file} holds no settings; fetch the folder again.")
+                return record
         raise CheckpointError(f"{self.path / name} has no config.json; the folder is damaged, fetch it again.")
 
     def require(self, *names: str) -> None:
@@ -108,13 +120,28 @@ class PipelineFolder:
         library = self.components[name][0]
         if dtype is not None:
             options["dtype" if library == "transformers" else "torch_dtype"] = dtype
+        made: Any = self.class_of(name)
+        if not hasattr(made, "from_pretrained"):
+            raise CheckpointError(f"{self.path} names {library}.{self.components[name][1]} as '{name}', no component.")
+        missing: list[str] = []
         try:
-            loaded = self.class_of(name).from_pretrained(self.path / name, **options)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            if torch.nn.Module in getattr(made, "__mro__", ()):
+                loaded, found = made.from_pretrained(self.path / name, output_loading_info=True, **options)
+                missing = _without_weights(loaded, found["missing_keys"])
+            else:
+                loaded = made.from_pretrained(self.path / name, **options)
+        except Exception as error:  # the libraries raise errors of any class
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise CheckpointError(
                 f"{self.path / name} cannot be read ({first}); it is damaged or incomplete, fetch the folder again."
             ) from error
+        if missing:
+            raise CheckpointError(
+                f"{self.path / name} has no weights for {len(missing)} tensors ({missing[0]}, ...); it is incomplete "
+                f"or of another model than {self.components[name][1]}, fetch the folder again."
+            )
+        if getattr(loaded, "pad_token", "") is None:
+            raise CheckpointError(f"{self.path / name} has no padding token; it is incomplete, fetch the folder again.")
         return loaded.eval().requires_grad_(False) if isinstance(loaded, torch.nn.Module) else loaded
 
     def on_meta(self, name: str) -> torch.nn.Module:
@@ -124,6 +151,14 @@ class PipelineFolder:
             if hasattr(made, "from_config"):
                 return made.from_config(config).eval()
             return made(made.config_class(**config)).eval()
+
+
+def _without_weights(network: torch.nn.Module, missing: Iterable[str]) -> list[str]:
+    """Return the parameters that no file filled: on the meta device, or missing and not tied to one that was read."""
+    absent = set(missing)
+    parameters = dict(network.named_parameters(remove_duplicate=False))
+    read = {id(value) for name, value in parameters.items() if name not in absent}
+    return [name for name, value in parameters.items() if value.is_meta or (name in absent and id(value) not in read)]
 
 
 def diffusers_module() -> Any:

@@ -542,3 +542,13 @@ def test_an_odd_size_is_extended_with_a_warning(tmp_path: Path) -> None:
     video = read_video(tmp_path / "a.mp4")
     assert video.rgb.shape == (3, 34, 46, 3)
     assert np.abs(video.rgb[:, :33, :45].astype(int) - frames).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv"])
+@pytest.mark.parametrize("rate", [24, Fraction(30000, 1001), 120, 240])
+def test_rates_are_exact_in_files_that_count_milliseconds(tmp_path: Path, suffix: str, rate: Fraction | int) -> None:
+    codec = "libvpx-vp9" if suffix == ".webm" else "libx264"
+    encode(tmp_path / f"a{suffix}", clip(17), rate, codec=codec)
+    video = read_video(tmp_path / f"a{suffix}")
+    assert video.frame_rate == pytest.approx(float(rate), rel=2e-4 if suffix == ".flv" else 1e-6)
+    np.testing.assert_allclose(video.seconds, np.arange(17) / float(rate), atol=2e-4)

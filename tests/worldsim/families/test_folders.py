@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from physics_data.core.errors import CheckpointError, DataError
 from tests.worldsim.families.test_parity import CASES
+from worldsim.families.folder import PipelineFolder
 from worldsim.generator import VideoGenerator
 from worldsim.prompt import PromptError
 
@@ -74,6 +76,42 @@ def test_folders_that_are_not_whole_or_not_known(pipeline_folder: Callable[[str]
     (folder / "model_index.json").write_text(json.dumps({**index, "_class_name": "MochiPipeline"}))
     with pytest.raises(CheckpointError, match="'MochiPipeline', which no family here speaks for"):
         VideoGenerator.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("model_index.json", "[" * 100_000, "model_index.json is missing or damaged"),
+        ("vae/config.json", "", "vae/config.json is not readable JSON"),
+        ("vae/config.json", "null", "vae/config.json holds no settings"),
+        ("vae/config.json", '{"z_dim": "x"}', "holds what its pipeline cannot take"),
+        ("scheduler/scheduler_config.json", "[1]", "scheduler_config.json holds no settings"),
+        ("transformer/config.json", "null", "transformer cannot be read"),
+        ("transformer/config.json", '{"num_attention_heads": 0}', "transformer cannot be read"),
+    ],
+)
+def test_damaged_configs_of_a_folder_are_named(
+    pipeline_folder: Callable[[str], Path], tmp_path: Path, file: str, content: str, message: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(pipeline_folder("wan21_t2v"), folder)
+    (folder / file).write_text(content)
+    with pytest.raises(CheckpointError, match=message):
+        VideoGenerator.from_pretrained(folder)
+
+
+def test_tensors_without_weights_are_named(pipeline_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(pipeline_folder("wan21_t2v"), folder)
+    for part, file in (("transformer", "diffusion_pytorch_model"), ("text_encoder", "model")):
+        weights = folder / part / f"{file}.safetensors"
+        whole = weights.read_bytes()
+        tensors = load_file(weights)
+        name = next(name for name in sorted(tensors) if "blocks" in name or "block." in name)
+        save_file({key: value for key, value in tensors.items() if key != name}, weights, metadata={"format": "pt"})
+        with pytest.raises(CheckpointError, match=f"{part} has no weights for 1 tensors"):
+            PipelineFolder.open(folder).load(part)
+        weights.write_bytes(whole)
 
 
 def test_worldsim_imports_neither_diffusers_nor_transformers() -> None:
