@@ -25,6 +25,7 @@ from worldsim.training.journal import read_metrics
 SHOWN_PER_SCENARIO = 2
 CURVES = ("loss", "charbonnier", "kl", "gradient_norm")
 SYSTEM_MEANING = {
+    "reference": "the truth itself, before it is a video file",
     "simulator": "the simulator's own videos: the ceiling",
     MODEL: f"the demo model, given the first {NUM_GIVEN} frames",
     "frozen_first_frame": "dummy: nothing ever moves",
