@@ -1,5 +1,6 @@
 """``python -m worldsim list``."""
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -40,11 +41,12 @@ def list_parts(
 
 
 def _presets(configs: Path | None) -> dict[str, str]:
-    """Return what --config takes → first comment line of every config of this program."""
+    """Return what --config takes → first sentence of every config's comment of this program."""
     found: dict[str, str] = {}
     for path in sorted((configs or SHIPPED_CONFIGS).glob("*.yaml")):
         lines = path.read_text(encoding="utf-8").splitlines()
         if any(line.startswith("task:") for line in lines):
-            first = next((line for line in lines if line.startswith("#")), "")
-            found[path.as_posix() if configs else f"configs/{path.name}"] = first.lstrip("# ")
+            told = " ".join(line[1:].strip() for line in takewhile(lambda line: line.startswith("#"), lines))
+            first = told.split(" command: ")[0].partition(". ")[0].strip().rstrip(".") + "." if told else ""
+            found[path.as_posix() if configs else f"configs/{path.name}"] = first
     return found

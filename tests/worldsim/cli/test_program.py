@@ -113,6 +113,7 @@ def test_the_list_is_json_when_asked() -> None:
     listing = json.loads(worldsim("list", "--json").stdout)
     assert {"vae", "dit", "family"} == set(listing["tasks"])
     assert {"configs/vae_demo.yaml", "configs/dit_demo.yaml"} <= set(listing["presets"])
+    assert all(text.endswith(".") for text in listing["presets"].values())
     for members in listing.values():
         assert members
         assert all(line.strip() for line in members.values())
