@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
+import numpy as np
 import yaml
 
 from physics_data.core.clip import DEFAULT_STREAMS, Clip, Stream
@@ -51,7 +52,7 @@ def simulate(
 
     Raises:
         UnknownNameError: no such scenario, engine, renderer or stream.
-        ConfigError: settings that do not fit, or settings or a seed beside a ``SceneSpec``.
+        ConfigError: settings, a seed or an index that do not fit, or settings or a seed beside a ``SceneSpec``.
         EngineError: the engine cannot run the scene.
 
     Examples:
@@ -59,6 +60,9 @@ def simulate(
         >>> clip.rgb.shape
         (17, 64, 64, 3)
     """
+    for what, number, end in (("seed", seed, 2**128), ("index", index, 2**31)):
+        if not isinstance(number, int | np.integer) or not 0 <= number < end:
+            raise ConfigError(f"{what}={number!r} is no whole number from 0 to {end - 1}; give one, e.g. {what}=3.")
     asked = _known_streams(streams)
     if isinstance(scene, str) and not scene.lower().endswith(SCENE_SUFFIXES):
         name = SCENARIOS.check(scene)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from physics_data.core.errors import VideoError
+from physics_data.core.errors import DataError, VideoError
 from physics_data.core.video import iterate_frames
 
 SIDE = 320
@@ -81,7 +81,14 @@ def footage_of(
     Units:
         frames:      sRGB
         frame_rate:  Hz; above 31 Hz pictures are left out evenly
+
+    Raises:
+        DataError: other frames than uint8 [t h w 3], none, or a rate that is no positive number.
     """
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
+        raise DataError(f"frames are uint8 [t h w 3] with at least one picture; given {frames.dtype} {frames.shape}.")
+    if not isinstance(frame_rate, int | float | np.number) or not 0 < frame_rate < math.inf:
+        raise DataError(f"frame_rate={frame_rate!r} is no positive number of Hz; give one, e.g. frame_rate=16.")
     step = 1 if frame_rate <= _FASTEST else math.ceil(frame_rate / _FASTEST)
     kept = np.stack([_shrunk(frame, side) for frame in frames[::step]])
     given = len(range(0, num_conditioning_frames, step))

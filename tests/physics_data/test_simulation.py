@@ -81,3 +81,9 @@ def test_footage_has_no_physics() -> None:
     clip: Clip = footage_clip(0)
     with pytest.raises(DataError, match="footage"):
         _ = clip.depth_map
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"index": -1}, {"index": 2**70}])
+def test_a_seed_and_an_index_are_bounded(wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="is no whole number from 0"):
+        simulate("collide", num_frames=5, **wrong)

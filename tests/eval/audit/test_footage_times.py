@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from discs import drawn
 
-from eval.audit.footage import Footage, read_footage
+from eval.audit.footage import Footage, footage_of, read_footage
 from eval.audit.video import audit_footage, audit_video
 from eval.perception.free import tracks_in
 from eval.perception.scene import take_apart
+from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
 
 RED = (220, 40, 40)
@@ -127,3 +128,15 @@ def test_a_tossed_ball_is_where_a_person_marked_it(side):
     audit = audit_footage(footage)
     assert not audit.alarm
     assert audit.motions[[m.track for m in audit.motions].index(tracks[best].name)].model == "constant_acceleration"
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "message"),
+    [
+        (np.zeros((0, 8, 8, 3), np.uint8), 16.0, "at least one picture"),
+        *[(np.zeros((4, 8, 8, 3), np.uint8), rate, "no positive number of Hz") for rate in (0.0, -1.0, np.nan, np.inf)],
+    ],
+)
+def test_frames_and_rates_that_do_not_fit_are_refused(frames: np.ndarray, rate: float, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        footage_of(frames, rate)
