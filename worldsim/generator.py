@@ -346,7 +346,7 @@ class VideoGenerator(ABC):
             PromptError: a prompt is too long.
         """
         size = [num_frames, height, width]
-        asked = [given or default for given, default in zip(size, self.default_size or size, strict=True)]
+        asked = [own if given is None else given for given, own in zip(size, self.default_size or size, strict=True)]
         frames, rows, columns = asked
         if frames is None or rows is None or columns is None:
             raise DataError(f"{self.family} has no size of its own; give num_frames, height and width.")

@@ -87,3 +87,5 @@ def test_a_call_makes_a_video_that_shows_and_saves_itself(tmp_path: Path) -> Non
     assert video._repr_html_().startswith("<figure") and video.save(tmp_path / "a.mp4").stat().st_size > 0
     with pytest.raises(DataError, match="13 or 17"):
         generator("a red ball falls", num_frames=16)
+    with pytest.raises(DataError, match="given|fit"):
+        generator("a red ball falls", num_frames=0)
