@@ -38,14 +38,14 @@ def test_a_run_and_a_folder_make_videos_and_likelihoods(
     base, clips = pipeline_folder("wan22_ti2v"), make_dataset("physics", size=32)
     config = config_of(base, clips, tmp_path / "run", num_steps=2)
     run(config)
-    call("sample", "--model", base, "--prompt", "a red ball", "--out", tmp_path / "base.mp4", *SIZE)
-    out = tmp_path / "run.mp4"
+    call("sample", "--model", base, "--prompt", "a red ball", "--out", tmp_path / "base.gif", *SIZE)
+    out = tmp_path / "run.gif"
     call("sample", "--model", config.out, "--prompt", "a red ball", "--num-steps", "2", "--out", out)
     assert frames_of(out).shape == (5, 32, 32, 3)
-    assert not np.array_equal(frames_of(out), frames_of(tmp_path / "base.mp4"))
+    assert not np.array_equal(frames_of(out), frames_of(tmp_path / "base.gif"))
     called = VideoGenerator.from_pretrained(config.out)("a red ball", num_inference_steps=2, seed=0)
     assert called.frames.shape == (5, 32, 32, 3)
-    again = tmp_path / "adapter.mp4"
+    again = tmp_path / "adapter.gif"
     adapter = ["--adapter", config.out / "model"]
     call("sample", "--model", base, *adapter, "--prompt", "a red ball", "--out", again, *SIZE)
     assert np.array_equal(frames_of(out), frames_of(again))
