@@ -10,6 +10,8 @@ FAMILIES = {
     "engines": "physics_data.engines:ENGINES",
     "renderers": "physics_data.renderers:RENDERERS",
     "editors": "physics_data.editors:EDITORS",
+    "tasks": "worldsim.training.tasks:TASKS",
+    "pipelines": "worldsim.generator:FAMILIES",
     "losses": "worldsim.losses:LOSSES",
     "auxiliary_losses": "worldsim.losses.auxiliary:AUXILIARY",
     "solvers": "worldsim.diffusion:SOLVERS",

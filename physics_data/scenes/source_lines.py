@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from physics_data.core.config import MAX_YAML_NODES
 from physics_data.core.errors import ConfigError
 
 _LARGEST_BYTES = 2_000_000
-_MOST_NODES = 200_000
 
 Key = str | int
 
@@ -80,7 +80,7 @@ def read_source(path: Path) -> SourceFile:
 
 
 def _collect(node: yaml.Node, location: tuple[Key, ...], lines: dict[tuple[Key, ...], int], path: Path) -> None:
-    if len(lines) > _MOST_NODES or len(location) > 50:
+    if len(lines) > MAX_YAML_NODES or len(location) > 50:
         raise ConfigError(f"{path} unfolds to too many values (aliases inside aliases?); write them out.")
     lines[location] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):

@@ -9,6 +9,8 @@ import typer
 from physics_data.core.config import SHIPPED_CONFIGS
 from physics_data.core.program import print_listing
 
+_SHOWN = ("tasks", "pipelines", "losses", "auxiliary_losses", "solvers", "annotators")
+
 
 def list_parts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -21,22 +23,9 @@ def list_parts(
 
     Example: `python -m worldsim list --json`
     """
-    from worldsim.data.annotations import ANNOTATORS
-    from worldsim.diffusion import SOLVERS
-    from worldsim.generator import FAMILIES
-    from worldsim.losses import LOSSES
-    from worldsim.losses.auxiliary import AUXILIARY
-    from worldsim.training.tasks import TASKS
+    from worldsim.listing import list_members
 
-    families = {
-        "tasks": TASKS,
-        "pipelines": FAMILIES,
-        "losses": LOSSES,
-        "auxiliary_losses": AUXILIARY,
-        "solvers": SOLVERS,
-        "annotators": ANNOTATORS,
-    }
-    listing = {name: registry.summaries() for name, registry in families.items()}
+    listing = {family: list_members(family) for family in _SHOWN}
     print_listing({**listing, "presets": _presets(configs)}, as_json)
 
 

@@ -69,15 +69,7 @@ class CogVideoX(DiffusersGenerator):
 
     def encode_text(self, prompts: Sequence[str]) -> dict[str, torch.Tensor]:
         """Return T5 features."""
-        self.check_prompts(prompts)
-        with torch.no_grad():
-            embeds, _ = self.pipeline(*self.text_parts).encode_prompt(
-                list(prompts),
-                do_classifier_free_guidance=False,
-                max_sequence_length=self.max_text_tokens,
-                device=self.device,
-            )
-        return {"embeds": embeds}
+        return {"embeds": self.text_features(prompts)}
 
     @torch.no_grad()
     def encode_given(

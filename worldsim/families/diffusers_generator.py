@@ -4,6 +4,7 @@ import copy
 import inspect
 import math
 import shutil
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,9 +77,9 @@ class DiffusersGenerator(VideoGenerator):
                 f"{folder.path}: a config.json holds what its pipeline cannot take ({error}); fetch the folder again."
             ) from error
 
+    @abstractmethod
     def setup(self) -> None:
         """Set what follows from the configs: strides, channels, conditions."""
-        raise NotImplementedError
 
     @property
     def device(self) -> torch.device:
@@ -153,13 +154,29 @@ class DiffusersGenerator(VideoGenerator):
             sides = (getattr(self.config, "patch_size_t", None) or 1, sides, sides)
         return math.prod(length // side for length, side in zip(shape[1:], sides, strict=True))
 
+    @torch.no_grad()
+    def text_features(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Return the features that the pipeline's T5 gives of prompts, [b tokens width].
+
+        Raises:
+            PromptError: a prompt is longer than the family reads.
+        """
+        self.check_prompts(prompts)
+        features, _ = self.pipeline(*self.text_parts).encode_prompt(
+            list(prompts),
+            do_classifier_free_guidance=False,
+            max_sequence_length=self.max_text_tokens,
+            device=self.device,
+        )
+        return features
+
     def placeholders(self, shape: tuple[int, ...]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """Return text and image conditions of one clip on the meta device, for planning."""
         raise NotImplementedError
 
+    @abstractmethod
     def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
         """Call the network as the family's pipeline does. t is float64, given latent frames are in place."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def denoise_all(

@@ -79,15 +79,7 @@ class Wan(DiffusersGenerator):
         """Return UMT5 features, zero behind the end of each prompt."""
         if self.folder.pipeline == "WanImageToVideoPipeline" and importlib.util.find_spec("ftfy") is None:
             raise ConfigError("Wan image-to-video cleans prompts with ftfy, which is not installed: pip install ftfy.")
-        self.check_prompts(prompts)
-        with torch.no_grad():
-            embeds, _ = self.pipeline(*self.text_parts).encode_prompt(
-                list(prompts),
-                do_classifier_free_guidance=False,
-                max_sequence_length=self.max_text_tokens,
-                device=self.device,
-            )
-        return {"embeds": embeds}
+        return {"embeds": self.text_features(prompts)}
 
     @torch.no_grad()
     def encode_given(
