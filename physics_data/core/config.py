@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,7 +14,14 @@ from physics_data.core.errors import ConfigError, WorldsimError, suggest
 
 
 class StrictModel(BaseModel):
-    """Base of every config and stored record: frozen, unknown keys refused, NaN and infinity refused."""
+    """Base of every config and stored record: frozen, unknown keys refused, NaN and infinity refused.
+
+    Attributes:
+        renamed_keys: former name of a key → its present name, or what to write instead. The error about the former
+            name then says so.
+    """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
 
@@ -197,8 +204,11 @@ def explain_mistake(schema: type[BaseModel], item: dict[str, Any]) -> str:
     location = [str(part) for part in item["loc"]]
     dotted = ".".join(location) or "(top)"
     if item["type"] == "extra_forbidden":
-        fields = _fields_at(schema, location[:-1])
-        return f"{dotted}: no such key; {suggest(location[-1], fields)}"
+        models = _models_at(schema, location[:-1])
+        for model in models:
+            if new := getattr(model, "renamed_keys", {}).get(location[-1]):
+                return f"{dotted}: this key was renamed; write {new} instead of {location[-1]}."
+        return f"{dotted}: no such key; {suggest(location[-1], {name for m in models for name in m.model_fields})}"
     if item["type"] == "missing":
         return f"{dotted}: this key is needed and is not there."
     message = str(item["msg"]).removeprefix("Value error, ").removesuffix(".")
@@ -211,14 +221,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _fields_at(schema: type[BaseModel], location: Sequence[str]) -> list[str]:
-    """Return the names of the fields of the (possibly nested, optional or union) model at a location."""
+def _models_at(schema: type[BaseModel], location: Sequence[str]) -> list[Any]:
+    """Return the models that a (possibly nested, optional or union) location may hold."""
     models: list[Any] = [schema]
     for part in location:
         found = [field.annotation for m in models if (field := m.model_fields.get(part)) is not None]
         # A part that is no field is a list index, a mapping key or a union tag: stay on the same candidates.
         models = [model for annotation in found for model in _models_in(annotation)] or models
-    return sorted({name for model in models for name in model.model_fields})
+    return models
 
 
 def _models_in(annotation: Any) -> list[Any]:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from rich import table as rich_table
@@ -32,7 +32,12 @@ messages = Console(stderr=True)
 
 
 class _Group(TyperGroup):
-    """Commands whose help shows no type for flags, which take no value; a single command needs no name."""
+    """Commands whose help shows no type for flags, which take no value; a single command needs no name.
+
+    Former names of flags and commands are answered with the present ones.
+    """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments of the group, those of its only command without that command's name."""
@@ -44,16 +49,34 @@ class _Group(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command."""
         command = super().get_command(ctx, cmd_name)
+        if command is None and cmd_name in self.renamed:
+            ctx.fail(f"The command '{cmd_name}' was renamed; write '{self.renamed[cmd_name]}'.")
         for parameter in [*command.params, command.get_help_option(ctx)] if command is not None else []:
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
         return command
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except typer.TyperException as error:
+            flag = str(getattr(error, "option_name", ""))
+            if flag in self.renamed and error.message.startswith("No such option"):
+                error.message = f"{flag} was renamed; write {self.renamed[flag]}."
+                vars(error)["possibilities"] = []
+            raise
 
-def make_app(help_text: str) -> typer.Typer:
-    """Return an application with the settings all programs share."""
+
+def make_app(help_text: str, renamed: Mapping[str, str] | None = None) -> typer.Typer:
+    """Return an application with the settings all programs share.
+
+    Args:
+        help_text: what the program is for.
+        renamed: former name of a flag (``--old``) or command (``old``) → what to write now, for its error message.
+    """
     app = typer.Typer(
-        cls=_Group,
+        cls=type("_Group", (_Group,), {"renamed": renamed or {}}),
         no_args_is_help=True,
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,

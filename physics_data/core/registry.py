@@ -10,11 +10,18 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """A read-only table of one family. Nothing is imported until a member is asked for."""
+    """A read-only table of one family. Nothing is imported until a member is asked for.
 
-    def __init__(self, family: str, table: Mapping[str, str]) -> None:
+    Args:
+        family: what the members are, for messages.
+        table: name → "module:Class".
+        renamed: former name of a member → its present name, for messages.
+    """
+
+    def __init__(self, family: str, table: Mapping[str, str], renamed: Mapping[str, str] | None = None) -> None:
         self.family = family
         self._table = dict(table)
+        self._renamed = dict(renamed or {})
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._table))
@@ -39,6 +46,8 @@ class Registry(Generic[T]):
 
     def check(self, name: str) -> str:
         """Return the name if it is known, without importing anything."""
+        if name in self._renamed:
+            raise UnknownNameError(f"the {self.family} '{name}' was renamed; write '{self._renamed[name]}'.")
         if name not in self._table:
             raise UnknownNameError(f"unknown {self.family} '{name}': {suggest(name, self._table)}")
         return name

@@ -18,6 +18,8 @@ class Optimiser(StrictModel):
 
 
 class Run(StrictModel):
+    renamed_keys = {"rng_seed": "seed", "optimizer": "optimiser"}
+
     seed: int
     optimiser: Optimiser = Optimiser()
     sources: tuple[Optimiser, ...] = ()
@@ -52,6 +54,9 @@ def test_load_and_dump(path):
         ("sources.5.warmup_steps=1", "index from 0 to 1"),
         ("seed", "has no '='"),
         ("seed=.nan", "seed"),
+        ("rng_seed=1", "rng_seed: this key was renamed; write seed instead of rng_seed"),
+        ("optimizer.learning_rate=1", "renamed; write optimiser instead of optimizer"),
+        ("sources.0.rng_seed=1", "no such key; known are learning_rate"),
     ],
 )
 def test_bad_overrides_say_what_to_write(path, override, message):

@@ -15,6 +15,12 @@ def test_members_are_imported_only_when_asked_for():
         SHAPES.get("spere")
 
 
+def test_the_former_name_of_a_member_is_answered_with_the_present_one():
+    shapes: Registry[object] = Registry("shape", {"sphere": "physics_data.core.scene:Sphere"}, {"ball": "sphere"})
+    with pytest.raises(UnknownNameError, match="the shape 'ball' was renamed; write 'sphere'"):
+        shapes.get("ball")
+
+
 def test_generators_depend_on_seed_scenario_and_index_alone():
     draw = lambda *key: clip_generator(*key).random(4).tolist()  # noqa: E731
     assert draw(0, "free_drop", 1) == draw(0, "free_drop", 1)
