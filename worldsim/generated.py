@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from physics_data.core.notebook import video_html
+from physics_data.core.display import video_html
 from physics_data.core.video import write_video
 
 

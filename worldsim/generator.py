@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import nn
 
-from physics_data.core.errors import CheckpointError, DataError
-from physics_data.core.registry import Registry
+from physics_data.core.errors import CheckpointError, DataError, Registry
 from worldsim.generated import GeneratedVideo
 
 Video = Float[torch.Tensor, "b 3 frames height width"]

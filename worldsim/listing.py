@@ -2,8 +2,7 @@
 
 import importlib
 
-from physics_data.core.errors import UnknownNameError, suggest
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry, UnknownNameError, suggest
 
 FAMILIES = {
     "scenarios": "physics_data.scenarios:SCENARIOS",

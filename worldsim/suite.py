@@ -12,9 +12,9 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from physics_data.core.atomic import remove_partials
 from physics_data.core.config import StrictModel
+from physics_data.core.conventions import step_seed
 from physics_data.core.errors import DataError
 from physics_data.core.provenance import write_provenance
-from physics_data.core.seeding import step_seed
 from physics_data.core.video import write_video
 from worldsim.prompt import PromptError
 from worldsim.videos import Sampler, check_same_system, read_first_frames

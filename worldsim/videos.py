@@ -15,10 +15,10 @@ from jaxtyping import UInt8
 from physics_data.core.atomic import remove_partials
 from physics_data.core.clip import Clip
 from physics_data.core.config import StrictModel
+from physics_data.core.conventions import step_seed
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, VideoError, suggest
 from physics_data.core.provenance import write_provenance
-from physics_data.core.seeding import step_seed
 from physics_data.core.video import iterate_frames, write_video
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage import media

@@ -21,7 +21,7 @@ from benchmarks.ablation.held_out import held_out_positions
 from benchmarks.ablation.plan import Plan, Run
 from physics_data.core.atomic import atomic_path
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.sheets import contact_sheet
+from physics_data.core.display import contact_sheet
 from physics_data.core.video import read_video
 from worldsim.training.journal import read_metrics
 

@@ -2,7 +2,7 @@
 
 from benchmarks.baselines.base import Baseline
 from benchmarks.baselines.write import write_baselines
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 
 BASELINES: Registry[Baseline] = Registry(
     "baseline",

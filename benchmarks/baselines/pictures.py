@@ -5,7 +5,7 @@ from jaxtyping import UInt8
 from scipy.ndimage import gaussian_filter
 
 from physics_data.core.clip import Clip
-from physics_data.core.seeding import clip_generator
+from physics_data.core.conventions import clip_generator
 from physics_data.renderers.base import Renderer
 
 BLUR_SHARE = 0.1

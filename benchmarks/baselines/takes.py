@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from physics_data.core.clip import Clip
+from physics_data.core.conventions import clip_generator
 from physics_data.core.scene import SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.trajectory import Trajectory
 from physics_data.core.video import decode_video, encode_video
 from physics_data.engines import ENGINES

@@ -16,8 +16,8 @@ from eval.report.page import show_estimate
 from eval.report.table import HEADLINE, Summary
 from physics_data.core.atomic import atomic_path, write_text
 from physics_data.core.dataset import ShardDataset
+from physics_data.core.display import contact_sheet
 from physics_data.core.provenance import git_commit, hardware, package_versions
-from physics_data.core.sheets import contact_sheet
 from physics_data.core.video import read_video
 from worldsim.cli.sample import file_names
 from worldsim.training.journal import read_metrics

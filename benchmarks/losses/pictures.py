@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.losses.cost import FRAMES, SQUARE, built, predicted, twins
 from physics_data.core.clip import Clip
-from physics_data.core.sheets import contact_sheet
+from physics_data.core.display import contact_sheet
 
 SHOWN: dict[str, tuple[tuple[str, int], ...]] = {
     "identity": (("color_swap", 0), ("shape_swap", 1)),

@@ -22,8 +22,7 @@ from benchmarks.suites.phyworld_world import (
 from eval.public.phyworld import SECONDS, Ball, unbiased_balls
 from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.config import StrictModel
-from physics_data.core.dataset import ShardDataset, write_index
-from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path, write_manifest
+from physics_data.core.dataset import ShardDataset, claim_folder, read_manifest, shard_path, write_index, write_manifest
 from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow, write_shard
 

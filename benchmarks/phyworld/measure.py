@@ -13,7 +13,7 @@ from benchmarks.phyworld.rollouts import Continued, Continuer, chosen_scenes, co
 from benchmarks.phyworld.table import Draw, Measured, rows_of
 from benchmarks.suites.phyworld import PREDICTORS, SceneError, scene_error
 from benchmarks.suites.phyworld_world import BallScene, Kind, draw
-from physics_data.core.sheets import contact_sheet
+from physics_data.core.display import contact_sheet
 from worldsim.weights import load_vae, model_folder
 
 Report = Callable[[str], None]

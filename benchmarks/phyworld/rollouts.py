@@ -10,9 +10,8 @@ from jaxtyping import UInt8
 
 from benchmarks.phyworld.pictures import as_drawn, as_seen
 from benchmarks.suites.phyworld_world import GIVEN_FRAMES, NUM_FRAMES, BallScene, Kind, draw, evaluation_scenes
-from physics_data.core.conventions import DOMAIN_REAL
+from physics_data.core.conventions import DOMAIN_REAL, step_seed
 from physics_data.core.errors import DataError
-from physics_data.core.seeding import step_seed
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.diffusion import GuidanceConfig
 from worldsim.sampling import Drawing

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from physics_data.core.errors import Registry
 from physics_data.core.program import Table
-from physics_data.core.registry import Registry
 
 SPEED_BENCHMARKS: Registry[Any] = Registry(
     "speed benchmark",

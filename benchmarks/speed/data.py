@@ -13,9 +13,9 @@ import mujoco
 
 from benchmarks.speed.timing import speed_row
 from physics_data.core.clip import Stream
+from physics_data.core.conventions import clip_generator
 from physics_data.core.program import messages
 from physics_data.core.scene import SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.shards import write_shard
 from physics_data.engines import ENGINES
 from physics_data.engines.mujoco_model import build_model

@@ -1,7 +1,7 @@
 """The table of benchmark suites: one file each, one line here."""
 
 from benchmarks.suites.base import Suite
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 
 SUITES: Registry[Suite] = Registry(
     "suite",

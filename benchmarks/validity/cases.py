@@ -8,8 +8,8 @@ from jaxtyping import UInt8
 from benchmarks.baselines.takes import another_take
 from benchmarks.validity.nuisances import as_a_model_would
 from physics_data.core.clip import Clip
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError
-from physics_data.core.seeding import clip_generator
 from physics_data.editors import EDITORS
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
 from physics_data.pipeline.twins import TwinTask, make_twins

@@ -13,7 +13,7 @@ from benchmarks.validity.scores import Scorer
 from eval.inputs import load_aligned
 from eval.statistics import bootstrap_mean
 from physics_data.core.clip import Clip
-from physics_data.core.seeding import clip_generator
+from physics_data.core.conventions import clip_generator
 from physics_data.core.video import write_video
 from physics_data.engines import ENGINES
 from physics_data.renderers import RENDERERS

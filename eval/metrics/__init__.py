@@ -1,7 +1,7 @@
 """The table of metrics: one file each, one line here."""
 
 from eval.metrics.base import Metric
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 
 METRICS: Registry[Metric] = Registry(
     "metric",

@@ -1,7 +1,7 @@
 """Public measures, computed beside ours on the same videos. They are for comparison and enter none of our scores."""
 
 from eval.public.base import Comparison, PublicMeasure, PublicMeasureInfo
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 
 PUBLIC_MEASURES: Registry[PublicMeasure] = Registry(
     "public measure",

@@ -21,8 +21,8 @@ from eval.report.timelines import timeline
 from eval.scoring import SceneScore, load_for, track_video
 from physics_data.core.atomic import write_bytes, write_text
 from physics_data.core.dataset import ShardDataset
+from physics_data.core.display import contact_sheet
 from physics_data.core.errors import VideoError
-from physics_data.core.sheets import contact_sheet
 
 TRACK_COLORS = ((255, 221, 0), (0, 229, 255), (255, 64, 255), (140, 255, 60))
 BIRTH_COLOR = (255, 255, 255)

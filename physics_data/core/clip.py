@@ -11,8 +11,8 @@ from pydantic import Field
 
 from physics_data.core.config import StrictModel
 from physics_data.core.conventions import CLIP_FORMAT, DOMAIN_PHYSICS, DOMAIN_REAL
+from physics_data.core.display import video_html
 from physics_data.core.errors import DataError
-from physics_data.core.notebook import video_html
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.core.video import write_video

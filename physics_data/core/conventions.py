@@ -6,8 +6,12 @@ top-left one and pixel centres lie at +0.5. ``depth_map`` is the z coordinate in
 length of the ray; +inf for the sky and beyond ``FAR_PLANE``. ``optical_flow`` is the motion field of the visible
 surface in pixels per frame (x right, y down); shadows and mirror images have none of their own. Instance id 0 is the
 background. Numpy video is ``t h w c`` uint8 sRGB; torch video is ``b c t h w`` in [-1, 1]; latents are ``b c t h w``.
-In masks True means keep.
+In masks True means keep. Random generators depend on what is made, never on the worker or the order.
 """
+
+import zlib
+
+import numpy as np
 
 STANDARD_GRAVITY = 9.81
 """Magnitude of gravity used by the scenarios, m/s²."""
@@ -31,3 +35,17 @@ DOMAIN_ABSENT = 0
 DOMAIN_PHYSICS = 1
 DOMAIN_REAL = 2
 """Which world a clip comes from, as the generator is told it; 0 means it is not told."""
+
+
+def clip_generator(root_seed: int, scenario: str, index: int) -> np.random.Generator:
+    """Return the generator of one clip; equal arguments give equal draws on every worker.
+
+    The scenario enters through its CRC-32, so adding one to a config leaves the clips of the others as they were.
+    """
+    return np.random.default_rng(np.random.SeedSequence(root_seed, spawn_key=(zlib.crc32(scenario.encode()), index)))
+
+
+def step_seed(root_seed: int, stream: str, index: int) -> int:
+    """Return a 63-bit seed for step ``index`` of a named stream, for generators of other libraries."""
+    sequence = np.random.SeedSequence(root_seed, spawn_key=(zlib.crc32(stream.encode()), index))
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))

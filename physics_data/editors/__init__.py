@@ -1,6 +1,6 @@
 """Editors: ways in which a motion cannot happen. To add one, write its class and add its line here."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from physics_data.editors.base import Editor
 
 EDITORS: Registry[Editor] = Registry(

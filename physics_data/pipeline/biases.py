@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.geometry import views_of
 from physics_data.core.scene import SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.renderers import RENDERERS

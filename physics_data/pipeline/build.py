@@ -11,8 +11,7 @@ from typing import Any
 from physics_data import __version__
 from physics_data.core.atomic import LOCK_NAME, folder_lock, remove_partials
 from physics_data.core.config import fingerprint
-from physics_data.core.dataset import RECORD_NAME, write_index
-from physics_data.core.dataset_folder import claim_folder, read_manifest, shard_path
+from physics_data.core.dataset import RECORD_NAME, claim_folder, read_manifest, shard_path, write_index
 from physics_data.core.errors import ConfigError, MissingPackageError
 from physics_data.core.provenance import package_versions
 from physics_data.core.shards import IndexRow

@@ -12,8 +12,7 @@ import numpy as np
 from physics_data.core.array_codec import unpack_array, unpack_flow, unpack_mask
 from physics_data.core.config import fingerprint, read_json, validate_config
 from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import RECORD_NAME, ShardDataset, read_record
-from physics_data.core.dataset_folder import read_manifest
+from physics_data.core.dataset import RECORD_NAME, ShardDataset, read_manifest, read_record
 from physics_data.core.errors import ConfigError, DataError, WorldsimError
 from physics_data.core.provenance import sha256_of
 from physics_data.core.shards import IndexRow, index_row, unpack_block

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from physics_data.core.clip import DEFAULT_STREAMS, Clip, ClipMeta, Rendering, Split, Stream, TwinInfo
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, EngineError
 from physics_data.core.scene import SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.engines.base import Engine

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, EngineError
-from physics_data.core.seeding import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.pipeline.generate import FIRST_INDEX
 from physics_data.pipeline.quality import check_quality

@@ -14,7 +14,7 @@ from PIL import Image
 from physics_data.core.atomic import atomic_path, write_text
 from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.dataset import ShardDataset, read_record
-from physics_data.core.sheets import contact_sheet
+from physics_data.core.display import contact_sheet
 from physics_data.pipeline.energy_chart import energy_chart
 from physics_data.pipeline.label_pictures import depth_picture, id_picture
 from physics_data.pipeline.overlays import draw_labels, enlarge

@@ -11,7 +11,7 @@ from typing import Any
 
 from physics_data.core.clip import Clip
 from physics_data.core.config import fingerprint
-from physics_data.core.dataset_folder import shard_path, write_manifest
+from physics_data.core.dataset import shard_path, write_manifest
 from physics_data.core.provenance import sha256_of
 from physics_data.core.shards import write_shard
 from physics_data.pipeline.build_config import BuildConfig

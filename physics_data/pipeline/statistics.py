@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from physics_data.core.clip import ClipMeta, Split
-from physics_data.core.dataset import ShardDataset
-from physics_data.core.dataset_folder import read_manifest
+from physics_data.core.dataset import ShardDataset, read_manifest
 from physics_data.pipeline.build import count_draws
 
 

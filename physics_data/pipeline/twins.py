@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from physics_data.core.clip import DEFAULT_STREAMS, Clip, Rendering, Split, Stream, TwinInfo
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, ConfigError
 from physics_data.core.scene import Body, SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.shards import json_record
 from physics_data.editors import EDITORS
 from physics_data.editors.base import Break, Editor, Switch, World, refuse

@@ -1,6 +1,6 @@
 """Renderers: a scene and a trajectory in, pixels and their labels out."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from physics_data.renderers.base import Renderer
 
 RENDERERS: Registry[Renderer] = Registry(

@@ -1,6 +1,6 @@
 """Scenarios: what happens in a clip. To add one, write a module and add its line here."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from physics_data.scenarios.base import Scenario
 
 SCENARIOS: Registry[Scenario] = Registry(

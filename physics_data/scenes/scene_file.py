@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from physics_data.core.config import StrictModel, explain_mistake, validate_config
-from physics_data.core.conventions import SCENE_FORMAT, STANDARD_GRAVITY
+from physics_data.core.conventions import SCENE_FORMAT, STANDARD_GRAVITY, clip_generator
 from physics_data.core.errors import ConfigError, SceneSpecError, suggest
 from physics_data.core.mechanics import centred, volume
 from physics_data.core.scene import (
@@ -39,7 +39,6 @@ from physics_data.core.scene import (
     Surface,
     Vector3,
 )
-from physics_data.core.seeding import clip_generator
 from physics_data.scenes.materials import Material, color, material
 from physics_data.scenes.placement import RELATIONS, beside, framing, overlaps, resting_on, turned
 from physics_data.scenes.source_lines import Key, SourceFile, read_source

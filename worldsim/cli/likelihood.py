@@ -30,9 +30,9 @@ def likelihood(
     import torch
 
     from physics_data.core.atomic import write_text
+    from physics_data.core.conventions import step_seed
     from physics_data.core.dataset import ShardDataset
     from physics_data.core.errors import DataError
-    from physics_data.core.seeding import step_seed
     from worldsim.data.collate import to_tensor
     from worldsim.generator import VideoGenerator, find_family
     from worldsim.sampling.likelihood import denoising_loss, generator_loss

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich.progress import Progress
 
+from physics_data.core.conventions import step_seed
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
-from physics_data.core.seeding import step_seed
 from worldsim.config import DataConfig, SourceConfig
 from worldsim.data.collate import Crop, VideoBatch, collate
 from worldsim.data.mixture import Mixture

@@ -1,6 +1,6 @@
 """Flow matching as pure mathematics: paths, times, solvers, guidance. Knows no network."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from worldsim.diffusion.flow_matching import (
     interpolate,
     over_latents,

@@ -20,8 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from physics_data.core.atomic import atomic_folder, write_text
-from physics_data.core.config import StrictModel
-from physics_data.core.differences import differences
+from physics_data.core.config import StrictModel, differences
 from physics_data.core.errors import CheckpointError, ConfigError
 from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME, check_files, read_card

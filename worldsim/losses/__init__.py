@@ -1,6 +1,6 @@
 """What training minimises. A new loss is one file and one line here."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from worldsim.losses.base import Loss, LossInfo
 
 LOSSES: Registry[Loss] = Registry(

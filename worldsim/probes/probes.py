@@ -12,8 +12,7 @@ from torch import nn
 from torch.func import functional_call
 
 from physics_data.core.config import StrictModel
-from physics_data.core.errors import CheckpointError, ConfigError
-from physics_data.core.registry import Registry
+from physics_data.core.errors import CheckpointError, ConfigError, Registry
 from worldsim.cards import load_tensors, save_tensors
 from worldsim.data.latent_labels import LatentLabels
 

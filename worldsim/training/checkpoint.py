@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from physics_data.core.atomic import atomic_folder, remove_partials, write_text
-from physics_data.core.differences import differences
+from physics_data.core.config import differences
 from physics_data.core.errors import CheckpointError
 from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors

@@ -15,10 +15,10 @@ from torch import nn
 
 from physics_data.core.atomic import folder_lock, remove_partials, write_text
 from physics_data.core.config import dump_yaml
+from physics_data.core.conventions import step_seed
 from physics_data.core.errors import CheckpointError, WorldsimError
 from physics_data.core.program import messages
 from physics_data.core.provenance import write_provenance
-from physics_data.core.seeding import step_seed
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.prefetch import Prefetch

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from physics_data.core.clip import TwinInfo
+from physics_data.core.conventions import step_seed
 from physics_data.core.errors import DataError
-from physics_data.core.seeding import step_seed
 from physics_data.core.shards import read_meta
 from worldsim.data.sources import ShardSource
 from worldsim.losses.auxiliary.mix import Twins

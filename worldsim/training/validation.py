@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from physics_data.core.seeding import step_seed
+from physics_data.core.conventions import step_seed
 from worldsim.diffusion import interpolate, v_target
 from worldsim.model import DiT
 from worldsim.training.latent_store import LatentBatch

@@ -9,7 +9,7 @@ from toy_scenes import closed_form, toy_clip
 
 from eval.metrics.containment import Containment, stays
 from eval.reference import Reference
-from physics_data.core.seeding import clip_generator
+from physics_data.core.conventions import clip_generator
 from physics_data.scenarios.base import SceneSettings
 from physics_data.scenarios.carry import BALL, CONTAINER, Carry
 

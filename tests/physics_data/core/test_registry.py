@@ -1,8 +1,7 @@
 import pytest
 
-from physics_data.core.errors import UnknownNameError
-from physics_data.core.registry import Registry
-from physics_data.core.seeding import clip_generator
+from physics_data.core.conventions import clip_generator
+from physics_data.core.errors import Registry, UnknownNameError
 
 SHAPES: Registry[object] = Registry("shape", {"sphere": "physics_data.core.scene:Sphere", "box": "no.such.module:Box"})
 

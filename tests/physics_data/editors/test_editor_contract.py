@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from physics_data.core.clip import Clip, TwinInfo
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, ConfigError, UnknownNameError
-from physics_data.core.seeding import clip_generator
 from physics_data.core.shards import decode_clip, encode_clip
 from physics_data.editors import EDITORS
 from physics_data.editors.base import Break, Editor, Switch, World

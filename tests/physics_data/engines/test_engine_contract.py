@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.mechanics import kinetic_energy, momentum
 from physics_data.core.scene import Box, Cylinder, Sphere
-from physics_data.core.seeding import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.engines.base import Engine
 from physics_data.scenarios import SCENARIOS

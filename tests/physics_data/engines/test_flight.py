@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.scene import Box, Sphere
-from physics_data.core.seeding import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.engines.flight import Flight
 from physics_data.scenarios import SCENARIOS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from physics_data.core.seeding import clip_generator
+from physics_data.core.conventions import clip_generator
 from physics_data.pipeline.biases import MOST_CORRELATED, BiasReport, biases, dataset_clips, drawn_clips
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from physics_data.core.seeding import clip_generator
+from physics_data.core.conventions import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.pipeline.annotate import events
 from physics_data.pipeline.caption import LONG_EVENTS, MEDIUM_EVENTS, _striker, write_captions

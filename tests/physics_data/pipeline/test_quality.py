@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError
 from physics_data.core.scene import Box, Shake
-from physics_data.core.seeding import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.pipeline.quality import check_quality, energy_growth, penetration
 from physics_data.renderers import RENDERERS

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from physics_data.cli import app
 from physics_data.core.clip import Clip, TwinInfo
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes, TwinPlan, TwinSizes
 from physics_data.pipeline.check import check_dataset

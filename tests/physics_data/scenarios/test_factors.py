@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.spatial.transform import Rotation
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ConfigError, SceneSpecError
 from physics_data.core.geometry import view_of
 from physics_data.core.mechanics import bounding_radius, centred
@@ -23,7 +24,6 @@ from physics_data.core.scene import (
     SceneSpec,
     Sphere,
 )
-from physics_data.core.seeding import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings, make_ball, make_scene

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.geometry import view_of, views_of
 from physics_data.core.scene import Box, SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS

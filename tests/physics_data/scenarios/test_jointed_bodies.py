@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.mechanics import centre_of_mass, inertia_tensor, volume
 from physics_data.core.scene import Box, SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.mechanics import kinetic_energy, solid_inertia
 from physics_data.core.scene import Appearance, Body, Box, SceneSpec
-from physics_data.core.seeding import clip_generator
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS

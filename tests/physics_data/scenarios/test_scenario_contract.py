@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ConfigError
 from physics_data.core.scene import SceneSpec, Sphere
-from physics_data.core.seeding import clip_generator
 from physics_data.engines import ENGINES
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS

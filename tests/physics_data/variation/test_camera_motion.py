@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from physics_data.core.conventions import clip_generator
 from physics_data.core.geometry import PinholeView, views_at
 from physics_data.core.scene import Camera
-from physics_data.core.seeding import clip_generator
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings
 from physics_data.variation.cameras import sample_camera

@@ -9,7 +9,7 @@ import torch
 from rich.progress import Progress
 
 from physics_data.core.config import validate_config
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from tests.worldsim.training.toy_task import ToyConfig, ToyTask
 from worldsim.config import DiTTrainConfig
 from worldsim.training import loop

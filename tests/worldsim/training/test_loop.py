@@ -237,7 +237,7 @@ import os, signal, sys, torch
 from pathlib import Path
 from rich.progress import Progress
 from physics_data.core.config import validate_config
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from tests.worldsim.training.toy_task import ToyConfig
 from worldsim.training import checkpoint, loop
 loop.TASKS = Registry("task", {"toy": "tests.worldsim.training.toy_task:ToyTask"})
@@ -306,7 +306,7 @@ SHARED = """
 import json, sys, torch
 from rich.progress import Progress
 from physics_data.core.config import validate_config
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from tests.worldsim.training.toy_task import ToyConfig
 from worldsim.training import loop
 torch.set_num_threads(1)

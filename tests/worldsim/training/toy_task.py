@@ -9,7 +9,7 @@ from rich.progress import Progress
 from torch import nn
 
 from physics_data.core.atomic import atomic_folder, write_text
-from physics_data.core.seeding import step_seed
+from physics_data.core.conventions import step_seed
 from worldsim.cards import save_tensors
 from worldsim.config import TrainConfig
 from worldsim.losses.part import WHOLE, Part

@@ -1,6 +1,6 @@
 """Pseudo-labels of footage: what can be told about motion, points and masks from pixels alone."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from worldsim.data.annotations.base import Annotator
 
 ANNOTATORS: Registry[Annotator] = Registry(

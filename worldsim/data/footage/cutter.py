@@ -16,7 +16,7 @@ import numpy as np
 
 from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip, ClipMeta, FootageMeasures, FootageOrigin
-from physics_data.core.dataset_folder import read_manifest, shard_path, write_manifest
+from physics_data.core.dataset import read_manifest, shard_path, write_manifest
 from physics_data.core.errors import DataError, StorageError, VideoError
 from physics_data.core.shards import write_shard
 from physics_data.core.video import TimedFrame

@@ -1,6 +1,6 @@
 """Losses that judge predicted clips by what their labels say. A new one is one file and one line here."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from worldsim.losses.auxiliary.base import AuxiliaryLoss, Prediction, excess, mean_where
 from worldsim.losses.auxiliary.config import AuxiliaryTerm, AuxiliaryTerms
 

@@ -1,6 +1,6 @@
 """The stages that can be trained: name → task."""
 
-from physics_data.core.registry import Registry
+from physics_data.core.errors import Registry
 from worldsim.training.tasks.base import Task
 
 TASKS: Registry[Task] = Registry(

@@ -14,10 +14,10 @@ from jaxtyping import UInt8
 from rich.progress import Progress
 from torch import nn
 
+from physics_data.core.display import contact_sheet
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.program import messages
 from physics_data.core.provenance import sha256_of
-from physics_data.core.sheets import contact_sheet
 from worldsim.config import DiTTrainConfig, TrainConfig
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.latent_labels import GROUPS, ClipLabels, has_groups, labels_read_for, latent_labels

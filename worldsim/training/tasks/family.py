@@ -15,11 +15,11 @@ from rich.progress import Progress
 from torch import nn
 
 from physics_data.core.atomic import write_text
+from physics_data.core.conventions import step_seed
+from physics_data.core.display import contact_sheet
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.program import messages
 from physics_data.core.provenance import sha256_of
-from physics_data.core.seeding import step_seed
-from physics_data.core.sheets import contact_sheet
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.collate import to_rgb

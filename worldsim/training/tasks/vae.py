@@ -10,9 +10,9 @@ from jaxtyping import UInt8
 from rich.progress import Progress
 from torch import nn
 
-from physics_data.core.differences import differences
+from physics_data.core.config import differences
+from physics_data.core.display import contact_sheet
 from physics_data.core.errors import CheckpointError
-from physics_data.core.sheets import contact_sheet
 from worldsim.config import TrainConfig, VAETrainConfig
 from worldsim.data.collate import VideoBatch, to_rgb, to_tensor
 from worldsim.data.loading import (

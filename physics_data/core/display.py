@@ -1,11 +1,17 @@
-"""Contact sheets: one row per video, one column per moment."""
+"""Videos for people: contact sheets, and players inside a notebook."""
 
+import base64
+import html
 import math
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
+
+from physics_data.core.video import write_video
 
 _GAP, _BLOCK_GAP = 2, 12
 _BACKGROUND = (250, 250, 250)
@@ -59,3 +65,35 @@ def _row(video: np.ndarray, columns: int, cell_height: int) -> np.ndarray:
     cells = [np.asarray(Image.fromarray(video[moment]).resize(size, resample)) for moment in moments]
     gap = np.full((cell_height, _GAP, 3), _BACKGROUND, dtype=np.uint8)
     return np.concatenate([part for cell in cells for part in (cell, gap)][:-1], axis=1)
+
+
+_SHOWN_SIDE = 256
+_INLINE_BYTES = 16_000_000
+
+
+def video_html(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float, caption: str = "") -> str:
+    """Return a ``<figure>`` that plays a video in a loop; small pictures are enlarged without smoothing.
+
+    An odd edge is repeated by one pixel, since the colours of browsers' H.264 come in pairs of pixels. Videos of more
+    than 16 MB are not shown; the text says to save them.
+
+    Units:
+        rgb:         sRGB
+        frame_rate:  Hz
+    """
+    height, width = rgb.shape[1:3]
+    facts = f"{len(rgb)} frames of {width}x{height} at {frame_rate:g} Hz"
+    even = np.pad(rgb, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "video.mp4"
+        write_video(file, even, frame_rate, "yuv420p")
+        data = file.read_bytes()
+    text = html.escape(f"{caption} ({facts})" if caption else facts)
+    if len(data) > _INLINE_BYTES:
+        return f"<p>{text}: {len(data) / 1e6:.0f} MB are too much for a notebook; save it as a file.</p>"
+    shown = max(width, round(width * _SHOWN_SIDE / max(height, width)))
+    source = f"data:video/mp4;base64,{base64.b64encode(data).decode()}"
+    return (
+        f'<figure style="margin: 0"><video src="{source}" width="{shown}" controls loop autoplay muted playsinline '
+        f'style="image-rendering: pixelated"></video><figcaption>{text}</figcaption></figure>'
+    )
