@@ -8,7 +8,7 @@ import numpy as np
 from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
-from physics_data.labels.boxes import shape_box
+from physics_data.core.extents import shape_box
 from physics_data.labels.containment import contained, containers
 
 Setting = Literal["visible", "occluded", "out_of_view", "contained", "carried"]

@@ -13,6 +13,8 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 from jaxtyping import Float, UInt8, UInt16
 
+from physics_data.core.color import srgb_decode, srgb_encode
+
 _PQ, _HLG = 16, 18
 """Transfer functions. Source: ITU-T H.273, table 3."""
 
@@ -150,16 +152,14 @@ def _light_table(transfer: int) -> Float[np.ndarray, "65536"]:
         low, high = code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12
         light = np.where(code <= 0.5, low, high)
     else:
-        light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+        light = srgb_decode(code)
     return light.astype(np.float32)
 
 
 @functools.cache
 def _srgb_table() -> UInt8[np.ndarray, "4096"]:
-    """Return the grey level of each of 4096 steps of linear light. Source: IEC 61966-2-1."""
-    light = np.linspace(0, 1, 4096)
-    code = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return (code * 255).round().astype(np.uint8)
+    """Return the grey level of each of 4096 steps of linear light."""
+    return (srgb_encode(np.linspace(0, 1, 4096)) * 255).round().astype(np.uint8)
 
 
 @functools.cache

@@ -52,27 +52,6 @@ def volume(shape: Shape) -> float:
             raise SceneSpecError("a plane has no finite volume; ask for a solid.")
 
 
-def bounding_radius(shape: Shape) -> float:
-    """Return the radius of a sphere around a shape's origin that holds all of it, m; infinite for a plane."""
-    match shape:
-        case Plane():
-            return math.inf
-        case Sphere(radius=radius):
-            return radius
-        case Capsule(radius=radius, half_height=half_height):
-            return radius + half_height
-        case Cylinder(radius=radius, half_height=half_height):
-            return math.hypot(radius, half_height)
-        case Box(half_extents=half_extents):
-            return math.hypot(*half_extents)
-        case Ellipsoid(half_axes=half_axes):
-            return max(half_axes)
-        case Mesh(vertices=vertices):
-            return float(np.linalg.norm(vertices, axis=1).max())
-        case Compound(parts=parts):
-            return max(math.hypot(*part.position) + bounding_radius(part.shape) for part in parts)
-
-
 def centre_of_mass(shape: Shape) -> Float[np.ndarray, "3"]:
     """Return the centre of mass of a homogeneous solid, m, body frame."""
     match shape:
@@ -264,3 +243,13 @@ def _mesh_integrals(mesh: Mesh) -> tuple[float, Float[np.ndarray, "3"], Float[np
 def _vector(values: Float[np.ndarray, "3"]) -> Vector3:
     x, y, z = (float(value) for value in values)
     return (x, y, z)
+
+
+def pair_friction(first: Body, second: Body) -> float:
+    """Return the Coulomb coefficient of a pair: the geometric mean of the two."""
+    return math.sqrt(first.surface.friction * second.surface.friction)
+
+
+def pair_restitution(first: Body, second: Body) -> float:
+    """Return the restitution of a pair: the smaller of the two."""
+    return min(first.surface.restitution, second.surface.restitution)

@@ -144,3 +144,9 @@ class Trajectory:
         except KeyError as error:
             raise DataError(f"the stored trajectory has no array {error}; build the clip again.") from error
         return cls(**own, contacts=contacts, present=arrays.get("present"))
+
+
+def true_intervals(flags: Bool[np.ndarray, "t"]) -> list[tuple[int, int]]:
+    """Return the start and the end (exclusive) of every interval in which all values are True, in order."""
+    edges = np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))
+    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))

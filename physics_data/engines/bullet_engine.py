@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
-from physics_data.core.mechanics import colliding_pairs, solid_inertia
+from physics_data.core.mechanics import colliding_pairs, pair_restitution, solid_inertia
 from physics_data.core.scene import Capsule, Cylinder, SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines.bullet_bodies import (
@@ -24,7 +24,7 @@ from physics_data.engines.bullet_joints import add_joints
 from physics_data.engines.flight import Flight, turned_freely
 from physics_data.engines.joint_tree import check_joints, joint_tree
 from physics_data.engines.moving_surfaces import check_belts, moving_surfaces
-from physics_data.engines.pair_rules import friction_factors, pair_restitution, restitution_factors
+from physics_data.engines.pair_rules import friction_factors, restitution_factors
 from physics_data.engines.recorder import TrajectoryRecorder
 from physics_data.engines.solids import check_centred
 from physics_data.engines.stepping import finer, stepped

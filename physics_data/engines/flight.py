@@ -5,8 +5,9 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from physics_data.core.extents import bounding_radius
 from physics_data.core.geometry import rotation_matrix
-from physics_data.core.mechanics import bounding_radius, colliding_pairs
+from physics_data.core.mechanics import colliding_pairs
 from physics_data.core.scene import SceneSpec
 from physics_data.engines.native_calls import driver, part
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
-from physics_data.core.mechanics import colliding_pairs, inertia_tensor
+from physics_data.core.mechanics import colliding_pairs, inertia_tensor, pair_friction, pair_restitution
 from physics_data.core.scene import (
     Body,
     Box,
@@ -26,7 +26,6 @@ from physics_data.core.scene import (
     Sphere,
 )
 from physics_data.engines.joint_tree import joint_tree
-from physics_data.engines.pair_rules import pair_friction, pair_restitution
 
 _IMPEDANCE = 0.9999
 """The largest MuJoCo allows: the constraint, not the free acceleration, decides what a contact does."""

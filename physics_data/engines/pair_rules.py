@@ -5,18 +5,8 @@ import math
 import numpy as np
 
 from physics_data.core.errors import EngineError
-from physics_data.core.mechanics import colliding_pairs
-from physics_data.core.scene import Body, SceneSpec
-
-
-def pair_friction(first: Body, second: Body) -> float:
-    """Return the Coulomb coefficient of a pair: the geometric mean of the two."""
-    return math.sqrt(first.surface.friction * second.surface.friction)
-
-
-def pair_restitution(first: Body, second: Body) -> float:
-    """Return the restitution of a pair: the smaller of the two."""
-    return min(first.surface.restitution, second.surface.restitution)
+from physics_data.core.mechanics import colliding_pairs, pair_restitution
+from physics_data.core.scene import SceneSpec
 
 
 def friction_factors(spec: SceneSpec) -> list[float]:

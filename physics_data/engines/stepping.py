@@ -10,19 +10,13 @@ import math
 import numpy as np
 
 from physics_data.core.errors import EngineError
-from physics_data.core.mechanics import bounding_radius, colliding_pairs, inertia_tensor
+from physics_data.core.extents import bounding_radius, min_width
+from physics_data.core.mechanics import colliding_pairs, inertia_tensor
 from physics_data.core.paths import scripted_velocities
 from physics_data.core.scene import (
     Body,
-    Box,
-    Capsule,
-    Compound,
-    Cylinder,
-    Ellipsoid,
-    Mesh,
     Plane,
     SceneSpec,
-    Shape,
     Sphere,
 )
 
@@ -80,7 +74,7 @@ def _travels(spec: SceneSpec) -> dict[str, float]:
     for pair in colliding_pairs(spec):
         a, b = sorted(pair, key=lambda index: -top[index])
         first, second = spec.bodies[a], spec.bodies[b]
-        width = least_width(first.shape) + least_width(second.shape)
+        width = min_width(first.shape) + min_width(second.shape)
         # An impact can make the other body as fast as twice the first one.
         speed = min(top[a] + top[b], 2.0 * fastest)
         if math.isfinite(width) and speed > 0.0:
@@ -140,24 +134,3 @@ def _top_speed(spec: SceneSpec, body: Body) -> float:
 
 def _reach(body: Body) -> float:
     return 0.0 if isinstance(body.shape, Sphere) else bounding_radius(body.shape)
-
-
-def least_width(shape: Shape) -> float:
-    """Return the smallest width of a solid, m; of a compound, of its thinnest part; infinite for a plane."""
-    match shape:
-        case Plane():
-            return math.inf
-        case Sphere(radius=radius):
-            return 2.0 * radius
-        case Box(half_extents=half_extents):
-            return 2.0 * min(half_extents)
-        case Cylinder(radius=radius, half_height=half):
-            return 2.0 * min(radius, half)
-        case Capsule(radius=radius):
-            return 2.0 * radius
-        case Ellipsoid(half_axes=half_axes):
-            return 2.0 * min(half_axes)
-        case Mesh(vertices=vertices):
-            return float(np.ptp(np.array(vertices), axis=0).min())
-        case Compound(parts=parts):
-            return min(least_width(part.shape) for part in parts)

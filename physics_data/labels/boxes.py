@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from physics_data.core.clip import Clip, Rendering
-from physics_data.core.errors import SceneSpecError
+from physics_data.core.extents import shape_box
 from physics_data.core.geometry import rotation_matrix
-from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Mesh, SceneSpec, Shape, Sphere
+from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 
 
@@ -87,50 +87,3 @@ def oriented_boxes(spec: SceneSpec, trajectory: Trajectory) -> OrientedBoxes:
     center = trajectory.position[:, bodies] + np.einsum("toij,oj->toi", rotation_matrix(orientation), middle)
     half = np.array([half for _, half in extents]).reshape(-1, 3)
     return OrientedBoxes(center, np.broadcast_to(half, center.shape), orientation)
-
-
-def shape_box(shape: Shape) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Return centre and half extents of the smallest box along the body's axes, m, body frame.
-
-    Raises:
-        SceneSpecError: the shape is a plane, which has no end.
-    """
-    zero = np.zeros(3)
-    match shape:
-        case Sphere(radius=radius):
-            return zero, np.full(3, radius)
-        case Box(half_extents=half):
-            return zero, np.array(half)
-        case Cylinder(radius=radius, half_height=half):
-            return zero, np.array([radius, radius, half])
-        case Capsule(radius=radius, half_height=half):
-            return zero, np.array([radius, radius, half + radius])
-        case Ellipsoid(half_axes=half):
-            return zero, np.array(half)
-        case Mesh(vertices=vertices):
-            low, high = np.min(vertices, axis=0), np.max(vertices, axis=0)
-        case Compound(parts=parts):
-            reach = [_reach(part.shape, rotation_matrix(np.array(part.orientation))) for part in parts]
-            places = [np.array(part.position) for part in parts]
-            low = np.min([place - r for place, r in zip(places, reach, strict=True)], axis=0)
-            high = np.max([place + r for place, r in zip(places, reach, strict=True)], axis=0)
-        case _:
-            raise SceneSpecError("a plane has no end and no 3-D box; ask for the boxes of instances.")
-    return 0.5 * (low + high), 0.5 * (high - low)
-
-
-def _reach(shape: Shape, turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
-    """Return how far a turned primitive reaches from its centre along each of the outer axes, m."""
-    match shape:
-        case Sphere(radius=radius):
-            return np.full(3, radius)
-        case Box(half_extents=half):
-            return np.abs(turn) @ np.array(half)
-        case Ellipsoid(half_axes=half):
-            return np.linalg.norm(turn * np.array(half), axis=1)
-        case Cylinder(radius=radius, half_height=half):
-            return radius * np.hypot(turn[:, 0], turn[:, 1]) + half * np.abs(turn[:, 2])
-        case Capsule(radius=radius, half_height=half):
-            return radius + half * np.abs(turn[:, 2])
-        case _:
-            raise SceneSpecError(f"a {shape.kind} cannot be a part of a compound; take a primitive.")

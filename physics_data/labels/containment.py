@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+from physics_data.core.extents import shape_box
 from physics_data.core.geometry import rotation_matrix
 from physics_data.core.scene import Compound, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.labels.boxes import shape_box
 
 _WAYS = np.concatenate([np.eye(3), -np.eye(3)])
 WALLS_NEEDED = 5

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
 
 from physics_data.core.clip import Rendering
 from physics_data.core.scene import SceneSpec
+from physics_data.core.trajectory import true_intervals
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,7 @@ def occlusions(spec: SceneSpec, rendering: Rendering) -> list[Occlusion]:
     found = []
     for instance, body in enumerate(spec.instances):
         for is_full, covered in ((False, fraction[:, instance] < 1), (True, fraction[:, instance] == 0)):
-            for first, last in runs(covered & inside[:, instance]):
-                found.append((instance, first, Occlusion(body.name, first, last, is_full, last == len(inside) - 1)))
+            for first, end in true_intervals(covered & inside[:, instance]):
+                occlusion = Occlusion(body.name, first, end - 1, is_full, end == len(inside))
+                found.append((instance, first, occlusion))
     return [occlusion for *_, occlusion in sorted(found, key=lambda row: (row[0], row[1], row[2].is_full))]
-
-
-def runs(values: Bool[np.ndarray, "t"]) -> list[tuple[int, int]]:
-    """Return first and last position of every stretch of True."""
-    edges = np.diff(np.concatenate([[False], values, [False]]).astype(np.int8))
-    return [
-        (int(first), int(end) - 1)
-        for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)
-    ]

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from physics_data.core.errors import SceneSpecError
+from physics_data.core.extents import bounding_radius
 from physics_data.core.geometry import rotation_matrix
-from physics_data.core.mechanics import bounding_radius
 from physics_data.core.scene import (
     Body,
     Box,
@@ -48,11 +48,6 @@ def gap(spec: SceneSpec, trajectory: Trajectory, body_a: int, body_b: int) -> Fl
     return np.min([_solid_gap(a, b) for a, b in itertools.product(first, second)], axis=0)
 
 
-def size(body: Body) -> float:
-    """Return the smallest extent of a body, m, of a compound that of its thinnest part; infinite for a plane."""
-    return min(_size(shape) for shape in _shapes(body))
-
-
 @dataclass(frozen=True)
 class _Solid:
     """A shape on its way: position [t 3], m, and world_from_solid rotation [t 3 3]."""
@@ -60,10 +55,6 @@ class _Solid:
     shape: Shape
     position: Float[np.ndarray, "t 3"]
     turn: Float[np.ndarray, "t 3 3"]
-
-
-def _shapes(body: Body) -> list[Shape]:
-    return [part.shape for part in body.shape.parts] if isinstance(body.shape, Compound) else [body.shape]
 
 
 def _solids(body: Body, trajectory: Trajectory, index: int) -> list[_Solid]:
@@ -74,20 +65,6 @@ def _solids(body: Body, trajectory: Trajectory, index: int) -> list[_Solid]:
         _Solid(part.shape, position + turn @ part.position, turn @ rotation_matrix(np.array(part.orientation)))
         for part in body.shape.parts
     ]
-
-
-def _size(shape: Shape) -> float:
-    match shape:
-        case Sphere(radius=radius) | Capsule(radius=radius):
-            return 2.0 * radius
-        case Box(half_extents=half) | Ellipsoid(half_axes=half):
-            return 2.0 * min(half)
-        case Cylinder(radius=radius, half_height=half_height):
-            return 2.0 * min(radius, half_height)
-        case Mesh(vertices=vertices):
-            return float(np.ptp(np.array(vertices), axis=0).min())
-        case _:
-            return float("inf")
 
 
 def _solid_gap(a: _Solid, b: _Solid) -> Float[np.ndarray, "t"]:

@@ -6,12 +6,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from physics_data.core.clip import Event
+from physics_data.core.extents import shape_box
 from physics_data.core.geometry import rotation_matrix
 from physics_data.core.scene import Body, Capsule, Compound, Cylinder, Ellipsoid, SceneSpec, Sphere
-from physics_data.core.trajectory import Trajectory
-from physics_data.labels.boxes import shape_box
+from physics_data.core.trajectory import Trajectory, true_intervals
 from physics_data.labels.containment import contained, containers
-from physics_data.labels.visibility import runs
 
 REST_SPEED = 0.02
 """A body rests while its centre is slower than this, and its far end turns slower than this around it, m/s."""
@@ -26,7 +25,7 @@ def rest_events(spec: SceneSpec, trajectory: Trajectory) -> list[Event]:
     supported = _touched(trajectory)
     for index, body in _dynamic(spec):
         speed = _speed(body, trajectory, index)
-        start = _last_stretch(speed < REST_SPEED)
+        start = _final_rest(speed < REST_SPEED)
         hangs = any(body.name in (joint.body, joint.parent) for joint in spec.joints)
         if start is None or start == 0 or not (hangs or supported[start:, index].all()):
             continue
@@ -64,7 +63,7 @@ def contained_events(spec: SceneSpec, trajectory: Trajectory) -> list[Event]:
     for container in containers(spec):
         inside = contained(spec, trajectory, container)
         for index, body in _dynamic(spec):
-            for first, _ in runs(inside[:, index]):
+            for first, _ in true_intervals(inside[:, index]):
                 if first == 0:
                     continue
                 names = (body.name, spec.bodies[container].name)
@@ -93,12 +92,12 @@ def _speed(body: Body, trajectory: Trajectory, index: int) -> Float[np.ndarray, 
     return np.maximum(linear, reach * np.linalg.norm(trajectory.angular_velocity[:, index], axis=1))
 
 
-def _last_stretch(still: Bool[np.ndarray, "t"]) -> int | None:
-    """Return where the stretch of True begins that ends the clip; None if it is shorter than two frames."""
-    stretches = runs(still)
-    if not stretches or stretches[-1][1] != len(still) - 1 or stretches[-1][0] == len(still) - 1:
+def _final_rest(still: Bool[np.ndarray, "t"]) -> int | None:
+    """Return where the interval of True that ends the clip begins; None if it is shorter than two frames."""
+    intervals = true_intervals(still)
+    if not intervals or intervals[-1][1] != len(still) or intervals[-1][0] == len(still) - 1:
         return None
-    return stretches[-1][0]
+    return intervals[-1][0]
 
 
 def _can_topple(spec: SceneSpec, body: Body) -> bool:

@@ -7,10 +7,11 @@ from jaxtyping import Bool, Float
 
 from physics_data.core.clip import Rendering
 from physics_data.core.errors import ClipRejectedError
-from physics_data.core.mechanics import bounding_radius, colliding_pairs, kinetic_energy, potential_energy
+from physics_data.core.extents import bounding_radius, min_width
+from physics_data.core.mechanics import colliding_pairs, kinetic_energy, potential_energy
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.pipeline.clearance import gap, size
+from physics_data.pipeline.clearance import gap
 from physics_data.scenarios.base import Scenario
 
 MAX_PENETRATION = 0.02
@@ -77,7 +78,7 @@ def penetration(spec: SceneSpec, trajectory: Trajectory) -> float:
     near = away.min(axis=0) < within[pairs].sum(axis=1)
     for a, b in pairs[near].tolist():
         depth = -float(gap(spec, trajectory, a, b).min())
-        deepest = max(deepest, depth / min(size(spec.bodies[a]), size(spec.bodies[b])))
+        deepest = max(deepest, depth / min(min_width(spec.bodies[a].shape), min_width(spec.bodies[b].shape)))
     return deepest
 
 
@@ -92,7 +93,7 @@ def energy_growth(spec: SceneSpec, trajectory: Trajectory) -> float:
     change = np.diff(kinetic + potential)
     change[_driven_intervals(spec, trajectory)] = 0.0
     total = np.concatenate([[0.0], np.cumsum(change)])
-    lift = sum(body.mass * size(body) for body in spec.bodies if body.is_dynamic)
+    lift = sum(body.mass * min_width(body.shape) for body in spec.bodies if body.is_dynamic)
     least = _LEAST_LIFT * lift * float(np.linalg.norm(spec.gravity))
     turnover = max(float(kinetic.max() + np.ptp(potential)), least)
     growth = float((total - np.minimum.accumulate(total)).max())

@@ -7,7 +7,7 @@ from jaxtyping import Bool
 
 from physics_data.core.clip import Rendering
 from physics_data.core.scene import SceneSpec
-from physics_data.labels.visibility import runs
+from physics_data.core.trajectory import true_intervals
 
 _PER_FRAME = (
     "rgb",
@@ -77,7 +77,8 @@ def hidden_cut(
     if not len(differ):
         return None
     hidden = out_of_sight(spec, bodies, first, second) & same_frames(first, second)
-    found = [(start, end) for start, end in runs(hidden) if differ[0] < start and end < differ[-1]]
+    intervals = [(start, end - 1) for start, end in true_intervals(hidden)]
+    found = [(start, end) for start, end in intervals if differ[0] < start and end < differ[-1]]
     if not found:
         return None
     start, end = max(found, key=lambda run: (run[1] - run[0], -run[0]))

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64
 
 from physics_data.core.errors import ClipRejectedError, SceneSpecError
+from physics_data.core.extents import bounding_radius
 from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
 from physics_data.core.scene import (
     Body,
@@ -222,7 +223,7 @@ def pack(spec: SceneSpec, trajectory: Trajectory, views: Sequence[PinholeView] |
         camera=np.array([_camera(view) for view in views]),
         solid_kind=np.array([_KINDS[solid.shape.kind] for solid in solids], dtype=np.int64),
         solid_size=size,
-        solid_radius=np.array([_radius(solid) for solid in solids], dtype=np.float64),
+        solid_radius=np.array([bounding_radius(solid.shape) for solid in solids], dtype=np.float64),
         solid_reach=AMBIENT_REACH * size.max(axis=1, initial=0.0),
         solid_instance=np.array([solid.instance for solid in solids], dtype=np.int32),
         solid_mesh=np.array([next(mesh_of) if isinstance(s.shape, Mesh) else 0 for s in solids], dtype=np.int32),
@@ -291,22 +292,6 @@ def _size(solid: Solid) -> tuple[float, ...]:
             return (radius, radius, height)
         case Mesh(vertices=vertices):
             return tuple(np.abs(vertices).max(axis=0))
-
-
-def _radius(solid: Solid) -> float:
-    match solid.shape:
-        case Sphere(radius=radius):
-            return radius
-        case Box(half_extents=half):
-            return math.hypot(*half)
-        case Ellipsoid(half_axes=half):
-            return max(half)
-        case Cylinder(radius=radius, half_height=height):
-            return math.hypot(radius, height)
-        case Capsule(radius=radius, half_height=height):
-            return radius + height
-        case Mesh(vertices=vertices):
-            return float(np.linalg.norm(vertices, axis=1).max())
 
 
 def _hull(solid: Solid, size: np.ndarray) -> Float[np.ndarray, "12 3"]:

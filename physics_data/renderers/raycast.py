@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from physics_data.core.clip import DEFAULT_STREAMS, Rendering, Stream
+from physics_data.core.color import srgb_decode, srgb_encode
 from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import PinholeView
 from physics_data.core.scene import SceneSpec
@@ -67,24 +68,12 @@ EDGE_SAMPLES = (np.array([[0, 5], [1, 2], [2, 7], [3, 0], [4, 6], [5, 3], [6, 1]
 """Where an edge pixel is sampled: 8 places of which no two share a row or a column."""
 
 
-def _srgb_encoded() -> UInt8[np.ndarray, "n"]:
-    """Return the sRGB byte of n equally spaced linear values from 0 to 1.
-
-    Source: IEC 61966-2-1 (1999).
-    """
-    linear = np.linspace(0.0, 1.0, 8192)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(255 * encoded).astype(np.uint8)
-
-
-def _srgb_decoded() -> Float[np.ndarray, "256"]:
-    """Return the linear value of every sRGB byte."""
-    encoded = np.arange(256) / 255.0
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-
-
 _FLOWS = ("optical_flow", "optical_flow_seen", "backward_flow", "backward_flow_seen")
-_TABLES = (_srgb_encoded(), _srgb_decoded())
+_TABLES = (
+    np.round(255 * srgb_encode(np.linspace(0.0, 1.0, 8192))).astype(np.uint8),
+    srgb_decode(np.arange(256) / 255.0),
+)
+"""The sRGB byte of 8192 equally spaced linear values from 0 to 1, and the linear value of every sRGB byte."""
 
 
 class RaycastRenderer:

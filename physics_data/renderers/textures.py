@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, UnidentifiedImageError
 
+from physics_data.core.color import srgb_decode
 from physics_data.core.errors import DataError
 from physics_data.core.scene import ImageTexture
 
@@ -55,12 +56,8 @@ def load_picture(texture: ImageTexture) -> Picture:
 
 @functools.lru_cache(maxsize=1)
 def srgb_decoded() -> Float[np.ndarray, "256"]:
-    """Return the linear value of every sRGB byte.
-
-    Source: IEC 61966-2-1 (1999).
-    """
-    encoded = np.arange(256) / 255.0
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    """Return the linear value of every sRGB byte."""
+    return srgb_decode(np.arange(256) / 255.0).astype(np.float32)
 
 
 def srgb_encoded(linear: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import CubicHermiteSpline
 
-from physics_data.core.mechanics import bounding_radius
+from physics_data.core.extents import bounding_radius
 from physics_data.core.scene import SceneSpec, Vector3
 from physics_data.core.trajectory import Trajectory
 

@@ -5,10 +5,10 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import SceneSpecError
+from physics_data.core.extents import world_bounds
 from physics_data.core.scene import Body, Camera, Plane, SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.pipeline.clearance import gap
-from physics_data.scenarios.bounds import world_bounds
 
 RELATIONS = ("on", "left_of", "right_of", "in_front_of", "behind")
 """Seen by a camera that looks along +y: left is -x, in front is -y."""

@@ -8,12 +8,12 @@ import pytest
 from physics_data.core.clip import Clip, ClipMeta, Rendering
 from physics_data.core.geometry import rotation_matrix, views_of
 from physics_data.core.scene import Camera, CameraKey
-from physics_data.core.trajectory import Contacts, Trajectory
+from physics_data.core.trajectory import Contacts, Trajectory, true_intervals
 from physics_data.labels.bodies import body_labels
 from physics_data.labels.camera import camera_matrices
 from physics_data.labels.points import BACKGROUND_SHARE, point_tracks
 from physics_data.labels.tables import label_arrays
-from physics_data.labels.visibility import occlusions, runs
+from physics_data.labels.visibility import occlusions
 from physics_data.renderers import RENDERERS
 
 SIZE = 128
@@ -200,9 +200,9 @@ def test_occlusions_are_partial_around_full_ones(rolling):
     assert not any(o.body == "screen" for o in occlusions(spec, rendering))
 
 
-def test_runs():
-    assert runs(np.array([True, True, False, True])) == [(0, 1), (3, 3)]
-    assert runs(np.zeros(3, dtype=bool)) == []
+def test_intervals_of_true():
+    assert true_intervals(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
+    assert true_intervals(np.zeros(3, dtype=bool)) == []
 
 
 def test_mechanics_of_a_fall(falling_ball, closed_form_fall):

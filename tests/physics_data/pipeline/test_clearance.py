@@ -6,11 +6,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import SceneSpecError
-from physics_data.core.mechanics import bounding_radius
+from physics_data.core.extents import bounding_radius, min_width
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Part, Plane, Sphere
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.engines.mujoco_model import build_model
-from physics_data.pipeline.clearance import gap, size
+from physics_data.pipeline.clearance import gap
 from tests.physics_data.engines.lab import body, on_floor
 
 
@@ -121,12 +121,12 @@ def test_what_is_far_apart_is_never_said_to_touch():
 
 
 def test_sizes():
-    assert size(body(shape=Sphere(radius=0.2))) == 0.4
-    assert size(body(shape=Box(half_extents=(0.2, 0.1, 0.4)))) == 0.2
-    assert size(body(shape=Cylinder(radius=0.2, half_height=0.3))) == 0.4
-    assert math.isinf(size(body(shape=Plane(), is_static=True)))
-    assert size(body(shape=Capsule(radius=0.1, half_height=0.5))) == 0.2
-    assert size(body(shape=POST)) == 0.4
+    assert min_width(Sphere(radius=0.2)) == 0.4
+    assert min_width(Box(half_extents=(0.2, 0.1, 0.4))) == 0.2
+    assert min_width(Cylinder(radius=0.2, half_height=0.3)) == 0.4
+    assert math.isinf(min_width(Plane()))
+    assert min_width(Capsule(radius=0.1, half_height=0.5)) == 0.2
+    assert min_width(POST) == 0.4
 
 
 def test_reaches():

@@ -7,8 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ConfigError, SceneSpecError
+from physics_data.core.extents import bounding_radius, swept_bounds, world_bounds
 from physics_data.core.geometry import view_of
-from physics_data.core.mechanics import bounding_radius, centred
+from physics_data.core.mechanics import centred
 from physics_data.core.scene import (
     Appearance,
     Body,
@@ -27,7 +28,6 @@ from physics_data.core.scene import (
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.base import SceneSettings, make_ball, make_scene
-from physics_data.scenarios.bounds import swept_bounds, world_bounds
 from physics_data.scenarios.factors import dressed, sample_distractors
 from physics_data.scenarios.free_drop import FreeDrop
 from physics_data.scenarios.parts import patterned

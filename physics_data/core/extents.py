@@ -1,4 +1,6 @@
-"""Boxes around bodies, for placing others where they touch nothing."""
+"""How far shapes and bodies reach: radius, smallest width, axis-aligned bounds."""
+
+import math
 
 import numpy as np
 from jaxtyping import Float
@@ -6,9 +8,61 @@ from jaxtyping import Float
 from physics_data.core.errors import SceneSpecError
 from physics_data.core.geometry import rotation_matrix
 from physics_data.core.paths import scripted_poses
-from physics_data.core.scene import Body, Box, Capsule, Compound, Cylinder, Ellipsoid, Mesh, Shape, Sphere
+from physics_data.core.scene import Body, Box, Capsule, Compound, Cylinder, Ellipsoid, Mesh, Plane, Shape, Sphere
 
 _PATH_SAMPLES = 33
+
+
+def bounding_radius(shape: Shape) -> float:
+    """Return the radius of a sphere around a shape's origin that holds all of it, m; infinite for a plane."""
+    match shape:
+        case Plane():
+            return math.inf
+        case Sphere(radius=radius):
+            return radius
+        case Capsule(radius=radius, half_height=half_height):
+            return radius + half_height
+        case Cylinder(radius=radius, half_height=half_height):
+            return math.hypot(radius, half_height)
+        case Box(half_extents=half_extents):
+            return math.hypot(*half_extents)
+        case Ellipsoid(half_axes=half_axes):
+            return max(half_axes)
+        case Mesh(vertices=vertices):
+            return float(np.linalg.norm(vertices, axis=1).max())
+        case Compound(parts=parts):
+            return max(math.hypot(*part.position) + bounding_radius(part.shape) for part in parts)
+
+
+def min_width(shape: Shape) -> float:
+    """Return the smallest width of a solid, m; of a compound, of its thinnest part; infinite for a plane."""
+    match shape:
+        case Plane():
+            return math.inf
+        case Sphere(radius=radius):
+            return 2.0 * radius
+        case Box(half_extents=half_extents):
+            return 2.0 * min(half_extents)
+        case Cylinder(radius=radius, half_height=half):
+            return 2.0 * min(radius, half)
+        case Capsule(radius=radius):
+            return 2.0 * radius
+        case Ellipsoid(half_axes=half_axes):
+            return 2.0 * min(half_axes)
+        case Mesh(vertices=vertices):
+            return float(np.ptp(np.array(vertices), axis=0).min())
+        case Compound(parts=parts):
+            return min(min_width(part.shape) for part in parts)
+
+
+def shape_box(shape: Shape) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Return centre and half extents of the smallest box along the body's axes, m, body frame.
+
+    Raises:
+        SceneSpecError: the shape is a plane, which is unbounded.
+    """
+    low, high = _bounds(shape, np.eye(3))
+    return 0.5 * (low + high), 0.5 * (high - low)
 
 
 def world_bounds(body: Body) -> Float[np.ndarray, "2 3"]:
@@ -57,5 +111,5 @@ def _bounds(
             every = np.array(ends)
             return every[:, 0].min(axis=0), every[:, 1].max(axis=0)
         case _:
-            raise SceneSpecError("a plane has no bounds; ask for those of another body.")
+            raise SceneSpecError("a plane is unbounded; ask for the bounds of another body.")
     return -reach, reach
