@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.phyworld.cli import app as phyworld_app
+from benchmarks.phyworld.commands import app as phyworld_app
 from physics_data.core.program import make_app, messages, print_listing, progress_bar
 
 app = make_app("Run the whole chain, make the pinned baselines, measure speed against named peers.")
@@ -341,27 +341,27 @@ def ablation(
 
     Example: `python -m benchmarks ablation --config configs/ablation_cpu.yaml --out runs/ablation --workers 2`
     """
-    from benchmarks.ablation.config import AblationConfig
-    from benchmarks.ablation.plan import make_plan
+    from benchmarks.ablation.ablation_config import AblationConfig
+    from benchmarks.ablation.grid import make_grid
     from physics_data.core.config import load_config
 
-    plan = make_plan(load_config(AblationConfig, config, overrides or []), out)
-    runs = plan.of(tuple(only or ()))
+    grid = make_grid(load_config(AblationConfig, config, overrides or []), out)
+    runs = grid.of(tuple(only or ()))
     if dry_run:
-        from benchmarks.ablation.estimate import dry_lines
+        from benchmarks.ablation.training_time import dry_lines
 
-        for line in dry_lines(plan, runs):
+        for line in dry_lines(grid, runs):
             typer.echo(line)
         return
-    from benchmarks.ablation.report import write_report
-    from benchmarks.ablation.run import run_plan
+    from benchmarks.ablation.ablation_report import write_report
+    from benchmarks.ablation.jobs import run_grid
     from benchmarks.speed import as_table
 
     failed: dict[str, str] = {}
     if not report:
         with progress_bar() as progress:
-            failed = run_plan(plan, runs, workers, progress)
-    rows = write_report(plan, f"python -m benchmarks ablation --config {config} --out {out}")
+            failed = run_grid(grid, runs, workers, progress)
+    rows = write_report(grid, f"python -m benchmarks ablation --config {config} --out {out}")
     typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
     messages.print(f"Open [bold]{out / 'table.md'}[/bold]; what it looks like is in {out}/strips_*.png")
     if failed:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from benchmarks.ablation.config import AblationConfig
+from benchmarks.ablation.ablation_config import AblationConfig
 from physics_data.core.config import find_config, load_config
 from physics_data.pipeline.build_config import BuildConfig
 

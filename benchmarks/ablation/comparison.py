@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from benchmarks.ablation.columns import COLUMNS
-from benchmarks.ablation.config import AblationConfig
-from benchmarks.ablation.frechet import Projection, frechet_distance
-from benchmarks.ablation.plan import FEATURES_NAME, ROWS_NAME, Run
-from benchmarks.ablation.work import FACTS
+from benchmarks.ablation.ablation_config import COLUMNS, AblationConfig
+from benchmarks.ablation.clip_measures import Projection, frechet_distance
+from benchmarks.ablation.grid import FEATURES_NAME, ROWS_NAME, Run
+from benchmarks.ablation.jobs import FACTS
 from eval.statistics import (
     CONFIDENCE,
     bootstrap_mean,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.suites.phyworld import PUBLISHED, PUBLISHED_FLOORS, SceneError, Where
-from benchmarks.suites.phyworld_world import Kind
+from benchmarks.phyworld.protocol import PUBLISHED, PUBLISHED_FLOORS, SceneError, Where
+from benchmarks.phyworld.world import Kind
 from eval.statistics import bootstrap_mean
 from physics_data.core.provenance import hardware
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.ablation.config import AblationConfig
+from benchmarks.ablation.ablation_config import AblationConfig
 from physics_data.core.config import SHIPPED_CONFIGS, find_config, load_config
 from physics_data.core.errors import ConfigError
 from physics_data.pipeline.build_config import BuildConfig

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.ablation.answers import answer
+from benchmarks.ablation.ablation_config import AblationConfig
+from benchmarks.ablation.ablation_report import as_markdown, figure_rows, find_results
 from benchmarks.ablation.comparison import Measured, compare, estimate
-from benchmarks.ablation.config import AblationConfig
-from benchmarks.ablation.tables import as_markdown, figure_rows
 from physics_data.core.config import validate_config
 from physics_data.core.errors import DataError
 
@@ -52,14 +51,14 @@ def test_differences_ratios_and_answers_are_those_that_were_put_in(config):
     assert error.ratio_low <= error.ratio <= error.ratio_high
     assert (error.better_seeds, error.seeds, error.scenes) == (2, 2, 24)
     assert error.p_adjusted is not None and error.p_adjusted < 0.01
-    targets, guards = answer(compared, config)
+    targets, guards = find_results(compared, config)
     assert [row.met for row in targets] == ["yes"]
     assert [row.met for row in guards] == ["yes"]
 
 
 def test_what_is_not_reached_and_what_is_paid_is_said(config):
     worse = compare({"plain": made(0.4, 30.0), "own_t": made(0.36, 29.0)}, TRUTH, config)
-    targets, guards = answer(worse, config)
+    targets, guards = find_results(worse, config)
     assert [row.met for row in targets] == ["no"]
     assert [row.met for row in guards] == ["no"]
     noisy = compare({"plain": made(0.4, 30.0), "own_t": made(0.4, 30.0)}, TRUTH, config)
@@ -88,7 +87,7 @@ def test_the_frechet_distance_of_the_truth_itself_is_zero(config):
 def test_tables_and_rows_hold_every_number(config):
     measured = {"plain": made(0.4, 30.0), "own_t": made(0.2, 29.8)}
     compared, estimated = compare(measured, TRUTH, config), estimate(measured, config)
-    targets, guards = answer(compared, config)
+    targets, guards = find_results(compared, config)
     text = as_markdown(config, estimated, compared, targets, guards)
     assert "| velocity error (diameters/frame) | ↓ | 0.405" in text
     assert "| own_t | near | velocity_error | at most 0.75 of the reference's | 0.5" in text

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 from toy_scenes import toy_clip
 
-from benchmarks.ablation.columns import COLUMNS
-from benchmarks.ablation.frechet import Projection, clip_features, frechet_distance
-from benchmarks.ablation.measure import LOST_DIAMETERS, LOST_SPEED, measure_clip
-from benchmarks.ablation.switches import identity_switches
+from benchmarks.ablation.ablation_config import COLUMNS
+from benchmarks.ablation.clip_measures import (
+    LOST_DIAMETERS,
+    LOST_SPEED,
+    Projection,
+    clip_features,
+    frechet_distance,
+    identity_switches,
+    measure_clip,
+)
 from eval.inputs import AlignedVideo
 from eval.perception.tracks import Track, Tracks
 from eval.reference import Reference

@@ -5,10 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.ablation.config import AblationConfig
-from benchmarks.ablation.plan import make_plan
-from benchmarks.ablation.run import run_plan
-from benchmarks.ablation.work import is_finished
+from benchmarks.ablation.ablation_config import AblationConfig
+from benchmarks.ablation.grid import make_grid
+from benchmarks.ablation.jobs import is_finished, run_grid
 from benchmarks.cli import app
 from physics_data.core.config import validate_config
 from physics_data.core.errors import DataError
@@ -54,7 +53,7 @@ def test_an_ablation_from_nothing_to_its_report(raw_config, tmp_path):
 
 def test_a_folder_of_another_config_is_refused(raw_config, tmp_path):
     config = validate_config(AblationConfig, raw_config, source="test")
-    run = make_plan(config, tmp_path / "out").runs[0]
+    run = make_grid(config, tmp_path / "out").runs[0]
     assert not is_finished(run)
     run.folder.mkdir(parents=True)
     (run.folder / "run.json").write_text(json.dumps({"fingerprint": "0" * 16}))
@@ -63,10 +62,10 @@ def test_a_folder_of_another_config_is_refused(raw_config, tmp_path):
 
 
 def test_nothing_is_built_where_all_is_finished(raw_config, tmp_path):
-    plan = make_plan(validate_config(AblationConfig, raw_config, source="test"), tmp_path / "out")
-    for run in plan.runs:
+    grid = make_grid(validate_config(AblationConfig, raw_config, source="test"), tmp_path / "out")
+    for run in grid.runs:
         run.folder.mkdir(parents=True)
         (run.folder / "run.json").write_text(json.dumps({"fingerprint": run.fingerprint}))
     with progress_bar() as progress:
-        assert run_plan(plan, plan.runs, 1, progress) == {}
-    assert not plan.data.exists()
+        assert run_grid(grid, grid.runs, 1, progress) == {}
+    assert not grid.data.exists()

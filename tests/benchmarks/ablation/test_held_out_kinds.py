@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ablation.held_out import held_out_positions, kind_of, planned
+from benchmarks.ablation.grid import held_out_positions, kind_of, planned
 from physics_data.core.config import validate_config
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.phyworld.data import ClipPlan, ranges_seen, training_scene, write_clips
-from benchmarks.phyworld.pictures import as_drawn, as_seen
-from benchmarks.suites.phyworld import scene_error
-from benchmarks.suites.phyworld_world import KINDS, RANGES, draw, make_scene, motion
+from benchmarks.phyworld.protocol import scene_error
+from benchmarks.phyworld.training_clips import ClipPlan, ranges_seen, training_scene, write_clips
+from benchmarks.phyworld.world import KINDS, RANGES, as_drawn, as_seen, draw, make_scene, motion
 from physics_data.core.errors import ConfigError, DataError
 from worldsim.config import DataConfig, SourceConfig
 from worldsim.data.loading import open_mixture

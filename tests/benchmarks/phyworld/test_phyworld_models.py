@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.phyworld.measure import Plan, measure, measure_shipped, picture
-from benchmarks.phyworld.rollouts import Continuer, chosen_scenes, coded
+from benchmarks.phyworld.continuations import Continuer, Plan, chosen_scenes, coded, measure, measure_shipped, picture
+from benchmarks.phyworld.protocol import SceneError, scene_error
 from benchmarks.phyworld.table import Draw, Measured, best_published, markdown, rows_of
-from benchmarks.suites.phyworld import SceneError, scene_error
-from benchmarks.suites.phyworld_world import Kind, draw
+from benchmarks.phyworld.world import Kind, draw
 from physics_data.core.errors import DataError
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig

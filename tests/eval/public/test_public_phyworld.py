@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.suites.phyworld_world import BallScene, draw, make_scene
+from benchmarks.phyworld.world import BallScene, draw, make_scene
 from eval.public.phyworld import (
     MISSING_ERROR,
     collision_errors,

@@ -52,7 +52,7 @@ def phyworld(
             raise typer.BadParameter("--model and --vae need --law: uniform, parabola or collision.")
         if ", " in name:
             raise typer.BadParameter(f"--name '{name}' holds a comma, which parts the names of rows; leave it out.")
-        from benchmarks.phyworld.measure import Plan, measure, picture
+        from benchmarks.phyworld.continuations import Plan, measure, picture
         from benchmarks.phyworld.table import markdown
 
         plan = Plan(
@@ -72,8 +72,8 @@ def phyworld(
                     Image.fromarray(picture(found.pictured)).save(partial, format="png")
             messages.print(f"[bold]{out}[/bold]: rows.json, table.md" + (", rollouts.png" if found.pictured else ""))
     else:
-        from benchmarks.phyworld.measure import measure_shipped
-        from benchmarks.suites.phyworld import phyworld_floors
+        from benchmarks.phyworld.continuations import measure_shipped
+        from benchmarks.phyworld.protocol import phyworld_floors
 
         laws = LAWS if law is None else (law,)
         rows = [row for row in phyworld_floors(share) if row["name"].split(",")[0] in laws]
@@ -97,7 +97,7 @@ def data(
 
     Example: `python -m benchmarks phyworld data --law uniform --clips 2000 --out runs/phyworld/uniform`
     """
-    from benchmarks.phyworld.data import ClipPlan, ranges_seen, write_clips
+    from benchmarks.phyworld.training_clips import ClipPlan, ranges_seen, write_clips
 
     plan = ClipPlan(law=law, clips=clips, test_clips=test_clips, size=size, seed=seed)
     with progress_bar() as progress:

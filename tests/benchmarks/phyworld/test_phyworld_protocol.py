@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.suites.phyworld import PREDICTORS, PUBLISHED_FLOORS, error_rows, predictor_errors
-from benchmarks.suites.phyworld_world import (
+from benchmarks.phyworld.protocol import PREDICTORS, PUBLISHED_FLOORS, error_rows, predictor_errors
+from benchmarks.phyworld.world import (
     KINDS,
     BallScene,
     Kind,

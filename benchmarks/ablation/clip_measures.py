@@ -1,15 +1,19 @@
-"""From one continued clip and its truth to one number per column."""
+"""Measures of one continued clip against its truth, and the Fréchet distance between sets of clips."""
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from scipy.optimize import linear_sum_assignment
 
-from benchmarks.ablation.columns import COLUMNS
-from benchmarks.ablation.switches import identity_switches
-from eval.inputs import AlignedVideo
+from benchmarks.ablation.ablation_config import COLUMNS
+from eval.inputs import AlignedVideo, resize
 from eval.metrics import METRICS
 from eval.metrics.attributes import changes, clear_frames
 from eval.metrics.identity import Identity
 from eval.metrics.moving import derivative
+from eval.metrics.sightings import alike, due, uncalled
 from eval.metrics.survival import Survival
 from eval.perception.tracks import Tracks
 from eval.public.pixels import psnr, ssim
@@ -160,3 +164,115 @@ def _pixels(
 def _off(energies: list[float]) -> float:
     true, made = (max(energy, _FAINT) for energy in energies)
     return abs(float(np.log2(made / true)))
+
+
+STRANGER = -1
+"""What stands for every piece of a picture that is no object of the first frame."""
+
+_GATE = 1.0
+_BIRTH_LABEL = 255
+
+
+def identity_switches(reference: Reference, tracks: Tracks) -> int:
+    """Count, over all objects, the times at which another one, or a stranger, is found in its place.
+
+    In each frame the pieces found are matched with the objects due at the least total distance, none over a diameter
+    away. A switch is a match with another identity than that of the object's last match; before its first one an object
+    is itself. Objects of one colour are one identity. What is lost is no switch: ``survival`` counts it.
+
+    Source: mismatches of CLEAR MOT, Bernardin, Stiefelhagen (2008), EURASIP Journal on Image and Video Processing.
+    """
+    groups, names = alike(reference), reference.tracked
+    identity = {number: groups[names[number]] for number in due(reference)}
+    last, count = dict(identity), 0
+    strange = uncalled(reference, tracks)
+    for frame in range(len(tracks.seconds)):
+        true = [number for number, visible in due(reference).items() if visible[frame]]
+        places, found = _pieces(reference, tracks, frame, bool(strange[frame]))
+        if not true or not found:
+            continue
+        outlines = [reference.silhouette(number) for number in true]
+        wanted = np.array([outline.centroid[frame] for outline in outlines])
+        size = np.array([outline.diameter for outline in outlines])
+        distance = np.linalg.norm(wanted[:, None] - places[None], axis=-1) / size[:, None]
+        for row, column in zip(*linear_sum_assignment(np.minimum(distance, 2 * _GATE)), strict=True):
+            if distance[row, column] <= _GATE:
+                count += found[column] != last[true[row]]
+                last[true[row]] = found[column]
+    return count
+
+
+def _pieces(
+    reference: Reference, tracks: Tracks, frame: int, with_strangers: bool
+) -> tuple[Float[np.ndarray, "n 2"], list[int]]:
+    """Return centroids, pixels, and identities of all that is found in a frame."""
+    groups = alike(reference)
+    seen = [track for track in tracks.tracks if track.presence[frame]]
+    places = [track.centroid[frame] for track in seen]
+    found = [groups[track.name] for track in seen]
+    if with_strangers:
+        strangers = _centroids(tracks.labels[frame])
+        places, found = [*places, *strangers], [*found, *[STRANGER] * len(strangers)]
+    return np.array(places).reshape(-1, 2), found
+
+
+def _centroids(labels: UInt8[np.ndarray, "h w"]) -> list[Float[np.ndarray, "2"]]:
+    count, _, _, middles = cv2.connectedComponentsWithStats((labels == _BIRTH_LABEL).astype(np.uint8), connectivity=4)
+    return list(middles[1:count] + 0.5)
+
+
+DIMENSIONS = 12
+"""Directions that are kept: few enough for tens of clips."""
+
+_GRID, _MOMENTS = 8, 4
+
+
+def clip_features(rgb: UInt8[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "d"]:
+    """Return colours, motion and edges of a clip on a coarse grid of places and moments, in units of 0 to 1."""
+    video = rgb.astype(np.float64) / 255
+    moments = np.linspace(0, len(rgb) - 1, _MOMENTS).round().astype(int)
+    small = np.stack([resize(rgb[moment], _GRID, _GRID) for moment in moments]) / 255.0
+    motion = _pooled(np.abs(np.diff(video, axis=0)).mean(axis=(0, 3)))
+    edges = np.abs(np.diff(video, axis=1))[:, :, 1:] + np.abs(np.diff(video, axis=2))[:, 1:]
+    return np.concatenate([small.ravel(), motion, _pooled(edges.mean(axis=(0, 3)))])
+
+
+def _pooled(picture: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "p"]:
+    """Return the means of a grid of 4 x 4 cells."""
+    rows = np.array_split(picture, _GRID // 2, axis=0)
+    return np.array([cell.mean() for row in rows for cell in np.array_split(row, _GRID // 2, axis=1)])
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Principal directions of true clips, each scaled to unit variance."""
+
+    mean: Float[np.ndarray, "d"]
+    directions: Float[np.ndarray, "k d"]
+
+    @classmethod
+    def fit(cls, features: Float[np.ndarray, "n d"]) -> "Projection":
+        """Fit on the features of true clips; each feature is put on the scale of its own scatter first."""
+        mean, scatter = features.mean(axis=0), features.std(axis=0)
+        scale = 1.0 / np.maximum(scatter, 1e-2 * max(float(scatter.max()), 1e-9))
+        _, size, axes = np.linalg.svd((features - mean) * scale, full_matrices=False)
+        kept = min(DIMENSIONS, len(size), len(features) - 1)
+        unit = np.sqrt(len(features)) / np.maximum(size[:kept], 1e-9)
+        return cls(mean, unit[:, None] * axes[:kept] * scale)
+
+    def __call__(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        """Return the coordinates of clips."""
+        return (features - self.mean) @ self.directions.T
+
+
+def frechet_distance(first: Float[np.ndarray, "n k"], second: Float[np.ndarray, "m k"]) -> float:
+    """Return the squared Fréchet distance of the normal distributions with the samples' means and covariances.
+
+    |mean - mean'|² + tr(C + C' - 2 (C C')^½), the last term from the eigenvalues of C C', which are not negative.
+
+    Source: Dowson, Landau (1982), Journal of Multivariate Analysis 12; Heusel et al. (2017), NeurIPS.
+    """
+    shift = first.mean(axis=0) - second.mean(axis=0)
+    a, b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (first, second))
+    shared = np.sqrt(np.maximum(np.linalg.eigvals(a @ b).real, 0.0)).sum()
+    return float(max(0.0, shift @ shift + np.trace(a) + np.trace(b) - 2.0 * shared))

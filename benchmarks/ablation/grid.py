@@ -1,4 +1,4 @@
-"""What an ablation consists of: datasets, one VAE, bases and runs, each with its checked config and folder."""
+"""Grid of an ablation: datasets, one VAE, bases and runs, each with its checked config and folder."""
 
 import hashlib
 import json
@@ -7,10 +7,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from benchmarks.ablation.config import AblationConfig
-from benchmarks.ablation.held_out import planned
+from benchmarks.ablation.ablation_config import AblationConfig
+from eval.scoring import reference_positions
 from physics_data.core.config import fingerprint, load_config
-from physics_data.core.errors import ConfigError, suggest
+from physics_data.core.dataset import ShardDataset
+from physics_data.core.errors import ConfigError, DataError, suggest
 from physics_data.pipeline.build_config import BuildConfig
 from worldsim.cards import read_card
 from worldsim.config import DiTTrainConfig, VAETrainConfig
@@ -40,7 +41,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Grid:
     """All parts of an ablation, every config of it checked.
 
     datasets:  folder → what to build there; the first one holds the clips of training and the held-out ones
@@ -71,7 +72,7 @@ class Plan:
         return tuple(run for run in self.runs if not variants or run.variant in variants)
 
 
-def make_plan(config: AblationConfig, out: Path) -> Plan:
+def make_grid(config: AblationConfig, out: Path) -> Grid:
     """Resolve and check every config of an ablation, before anything is computed.
 
     Raises:
@@ -114,7 +115,7 @@ def make_plan(config: AblationConfig, out: Path) -> Plan:
         raise ConfigError(
             f"the variants train for {sorted(steps)} steps; they are compared at equal steps, so write one."
         )
-    return Plan(config, out, datasets, vae, bases, tuple(runs))
+    return Grid(config, out, datasets, vae, bases, tuple(runs))
 
 
 def _dit(path: Path, overrides: list[str], what: str) -> DiTTrainConfig:
@@ -165,3 +166,30 @@ def _identity(
 def _content(stage: DiTTrainConfig | VAETrainConfig) -> dict[str, Any]:
     content = stage.model_dump(mode="json", exclude={*stage.UNTRACKED, "vae", "start_from"})
     return content | {"data": {name: value for name, value in content["data"].items() if name != "sources"}}
+
+
+def planned(data: BuildConfig, which: str) -> list[str]:
+    """Return the keys of the clips that a build makes of ``which``: "SPLIT" or "SPLIT/KIND"."""
+    split, _, kind = which.partition("/")
+    keys = [task.key for tasks in data.shards().values() for task in tasks if task.split == split]
+    return [key for key in keys if not kind or kind_of(key) == kind]
+
+
+def held_out_positions(dataset: ShardDataset, which: str) -> list[int]:
+    """Return the positions of these clips in a dataset.
+
+    Raises:
+        DataError: there is none.
+    """
+    split, _, kind = which.partition("/")
+    positions = reference_positions(dataset, split)
+    chosen = [position for position in positions if not kind or kind_of(dataset.rows[position].key) == kind]
+    if not chosen:
+        kinds = sorted({kind_of(dataset.rows[position].key) for position in positions})
+        raise DataError(f"{dataset.folder} has no clip of '{which}'; split '{split}' has {', '.join(kinds)}.")
+    return chosen
+
+
+def kind_of(key: str) -> str:
+    """Return the combination that a clip was drawn for, or its scenario: what stands before engine and number."""
+    return key.rsplit("-", 2)[0].rpartition("-")[2]

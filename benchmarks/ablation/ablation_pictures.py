@@ -4,40 +4,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
-from benchmarks.ablation.columns import COLUMNS
+from benchmarks.ablation.ablation_config import COLUMNS, AblationConfig
 from benchmarks.ablation.comparison import Compared
-from benchmarks.ablation.config import AblationConfig
-from benchmarks.ablation.held_out import held_out_positions
-from benchmarks.ablation.plan import Plan, Run
+from benchmarks.ablation.grid import Grid, Run, held_out_positions
 from physics_data.core.atomic import atomic_path
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.display import contact_sheet
 from physics_data.core.video import read_video
 from worldsim.training.journal import read_metrics
 
+matplotlib.use("agg")
+
+
 _COLOURS = (*(f"C{number}" for number in range(10)), "black", "gold", "navy", "lime", "salmon", "indigo")
 _EFFECTS_ACROSS = 4
 _NOT_DRAWN = {"step", "seconds", "samples_per_second", "learning_rate_factor", "skipped"}
 
 
-def write_strips(plan: Plan, runs: Sequence[Run], folder: Path) -> list[Path]:
+def write_strips(grid: Grid, runs: Sequence[Run], folder: Path) -> list[Path]:
     """Draw, for each held-out set, the same few scenes: the truth, then every variant's continuation of one seed.
 
     Scenes are spread over the set by their place in it, not by how well anything does. The frames of a variant begin
     where the given ones end.
     """
-    config = plan.config
-    dataset = ShardDataset(plan.data)
+    config = grid.config
+    dataset = ShardDataset(grid.data)
     seed = min(run.seed for run in runs)
     shown = [run for run in runs if run.seed == seed]
     written = []

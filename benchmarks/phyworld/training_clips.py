@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from benchmarks.phyworld.pictures import as_seen
-from benchmarks.suites.phyworld_world import (
+from benchmarks.phyworld.world import (
     GIVEN_FRAMES,
     KINDS,
     NUM_FRAMES,
     BallScene,
     Kind,
+    as_seen,
     draw,
     make_scene,
     training_choice,

@@ -7,16 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from benchmarks.suites.phyworld_world import (
-    GIVEN_FRAMES,
-    KINDS,
-    RANGES,
-    BallScene,
-    Kind,
-    draw,
-    evaluation_scenes,
-    motion,
-)
+from benchmarks.phyworld.world import GIVEN_FRAMES, KINDS, RANGES, BallScene, Kind, draw, evaluation_scenes, motion
 from eval.public.phyworld import (
     SECONDS,
     WORLD,

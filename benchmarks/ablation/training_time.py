@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.ablation.held_out import planned
-from benchmarks.ablation.plan import Plan, Run
-from benchmarks.ablation.work import is_finished
+from benchmarks.ablation.grid import Grid, Run, planned
+from benchmarks.ablation.jobs import is_finished
 from worldsim.model import DiT
 from worldsim.vae import VideoVAE
 
@@ -24,14 +23,14 @@ class Speeds:
     continuations: float
 
     @classmethod
-    def measure(cls, plan: Plan) -> "Speeds":
+    def measure(cls, grid: Grid) -> "Speeds":
         """Time each stage; the first step of each is not counted."""
-        generator, train = torch.Generator().manual_seed(0), plan.runs[0].train
+        generator, train = torch.Generator().manual_seed(0), grid.runs[0].train
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            vae, dit = VideoVAE(plan.vae.model), DiT(train.model)
-            data, size = plan.vae.data, plan.vae.batch_size
+            vae, dit = VideoVAE(grid.vae.model), DiT(train.model)
+            data, size = grid.vae.data, grid.vae.batch_size
             video = torch.randn(size, 3, data.num_frames, data.height, data.width, generator=generator)
             shape = vae.latent_shape(data.num_frames, data.height, data.width)
             latents = torch.randn(train.batch_size, *shape, generator=generator)
@@ -42,15 +41,15 @@ class Speeds:
             step = _seconds(lambda: dit(latents, t, words, mask, domain, rate).square().mean().backward())
         finally:
             torch.set_num_threads(threads)
-        return cls(encode, step, _continuations(plan, step))
+        return cls(encode, step, _continuations(grid, step))
 
 
-def _continuations(plan: Plan, step: float) -> float:
+def _continuations(grid: Grid, step: float) -> float:
     """Return the time of drawing all held-out clips; a call of the network is a third of a step of training."""
-    drawing = plan.config.continuation.drawing
-    clips = sum(len(planned(plan.datasets[plan.data], which)) for which in plan.config.held_out.values())
+    drawing = grid.config.continuation.drawing
+    clips = sum(len(planned(grid.datasets[grid.data], which)) for which in grid.config.held_out.values())
     calls = (len(drawing.stops) - 1) * (1 if drawing.guidance.weight == 1 else 2)
-    return clips * calls * step / 3 / plan.runs[0].train.batch_size
+    return clips * calls * step / 3 / grid.runs[0].train.batch_size
 
 
 def _seconds(do: Callable[[], None]) -> float:
@@ -61,14 +60,14 @@ def _seconds(do: Callable[[], None]) -> float:
     return (time.process_time() - started) / _STEPS
 
 
-def dry_lines(plan: Plan, runs: Sequence[Run]) -> list[str]:
+def dry_lines(grid: Grid, runs: Sequence[Run]) -> list[str]:
     """Return one line for each part: what it is, and its minutes of one core here."""
-    speeds = Speeds.measure(plan)
-    lines = [f"{path}: {sum(len(t) for t in c.shards().values())} clips" for path, c in plan.datasets.items()]
+    speeds = Speeds.measure(grid)
+    lines = [f"{path}: {sum(len(t) for t in c.shards().values())} clips" for path, c in grid.datasets.items()]
     left = 0.0
     stages = [
-        (plan.vae, speeds.vae),
-        *((base, speeds.step) for base in {b.out: b for b in plan.bases.values()}.values()),
+        (grid.vae, speeds.vae),
+        *((base, speeds.step) for base in {b.out: b for b in grid.bases.values()}.values()),
     ]
     for stage, seconds in stages:
         left += seconds * stage.num_steps
