@@ -32,7 +32,6 @@ def cost(
         "configs/dit_tiny.yaml"
     ),
     out: Annotated[Path, typer.Option(help="Folder for latents and labels.")] = Path("runs/loss_cost"),
-    twins: Annotated[Path | None, typer.Option(help="Dataset of twins, for twin_contrast.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="Override a value of the config.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Steps of each kind.")] = 12,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
@@ -43,7 +42,7 @@ def cost(
     """
     from benchmarks.losses.cost import measure_cost
 
-    rows = measure_cost(config, out, twins, list(overrides or []), repeats)
+    rows = measure_cost(config, out, list(overrides or []), repeats)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return

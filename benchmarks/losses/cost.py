@@ -20,7 +20,7 @@ from worldsim.data.latent_labels import GROUPS, LatentLabels, labels_read_for, l
 from worldsim.data.sources import PixelClip
 from worldsim.losses.auxiliary import AUXILIARY, AuxiliaryLoss, Prediction
 from worldsim.losses.auxiliary.mix import Mix
-from worldsim.probes import LatentSpace, Learns, Probes, ProbesConfig
+from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.training.optimizer import build_optimizers
 from worldsim.training.stages import load_train_config
 from worldsim.training.tasks.dit import DiTTask
@@ -33,19 +33,16 @@ _FAR = 1_000
 """A step at which every loss has its full weight."""
 
 
-def measure_cost(
-    config: Path, out: Path, twins: Path | None, overrides: list[str], repeats: int
-) -> list[dict[str, Any]]:
+def measure_cost(config: Path, out: Path, overrides: list[str], repeats: int) -> list[dict[str, Any]]:
     """Time whole steps (batch, forward, backward, optimiser) without auxiliary losses, and with each alone.
 
     Steps take turns in CPU time, and each is compared with the plain step of the same turn.
     """
-    cases = {name: _terms(name, twins) for name in AUXILIARY if name != "twin_contrast" or twins is not None}
     jobs = {"plain": _step(config, out, "{}", overrides)}
-    jobs |= {name: _step(config, out, terms, overrides) for name, terms in cases.items()}
+    jobs |= {name: _step(config, out, f"{{{name}: {{weight: 0.1}}}}", overrides) for name in AUXILIARY}
     seconds = interleaved(jobs, repeats, time.process_time)
     rows = []
-    for name in cases:
+    for name in AUXILIARY:
         pairs = zip(seconds[name], seconds["plain"], strict=True)
         added = sorted(100 * (own / plain - 1) for own, plain in pairs)
         value = statistics.median(added)
@@ -65,11 +62,6 @@ def measure_cost(
             }
         )
     return rows
-
-
-def _terms(name: str, twins: Path | None) -> str:
-    settings = f"twins: {twins}" if name == "twin_contrast" else "weight: 0.1"
-    return f"{{{name}: {{{settings}}}}}"
 
 
 def _step(config: Path, out: Path, terms: str, overrides: list[str]) -> Callable[[], None]:
@@ -94,7 +86,7 @@ def _step(config: Path, out: Path, terms: str, overrides: list[str]) -> Callable
 
 
 FRAMES, SQUARE = 4, 4
-SPACE = LatentSpace(channels=3 * FRAMES, temporal_factor=FRAMES, token_width=16, patch_size=1)
+SPACE = LatentSpace(channels=3 * FRAMES, temporal_factor=FRAMES)
 SETTINGS = SceneSettings(
     layout="centred",
     num_frames=17,
@@ -145,8 +137,6 @@ def trained_probes(names: tuple[str, ...], seed: int = 0, steps: int = 200) -> P
     probes = Probes(names, SPACE, ProbesConfig())
     clips = lawful_clips()
     latents, labels = torch.stack([folded(clip) for clip in clips]), labels_of(clips)
-    if not any(isinstance(member, Learns) for member in probes.members.values()):
-        return probes.requires_grad_(False)
     optimizer = torch.optim.AdamW(probes.parameters(), lr=5e-3)
     generator = torch.Generator().manual_seed(seed)
     for step in range(steps):

@@ -16,9 +16,7 @@ SHOWN: dict[str, tuple[tuple[str, int], ...]] = {
     "identity": (("color_swap", 0), ("shape_swap", 1)),
     "permanence": (("vanish", 0), ("duplicate", 1)),
     "attributes": (("color_swap", 1), ("size_swap", 1)),
-    "states": (("teleport", 0), ("wrong_g", 0)),
-    "laws": (("wrong_g", 0), ("teleport", 1)),
-    "flow_consistency": (("teleport", 0), ("color_swap", 1)),
+    "physical_plausibility": (("teleport", 0), ("wrong_g", 0)),
 }
 """Loss: the editors, and the numbers of their twins, whose violations are shown."""
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Int64
 
 from physics_data.core.errors import DataError
-from worldsim.data.augment.time import every
 from worldsim.data.object_states import object_looks, object_states
 from worldsim.data.sources import PixelClip
 
@@ -40,16 +39,13 @@ ARRAYS: dict[str, tuple[str, str]] = {
     "tangent": ("states", "2"),
     "world_from_camera": ("states", "f 4 4"),
     "ground": ("states", "g 4"),
-    "motion": ("motion", "q h w 2"),
-    "motion_seen": ("motion", "q h w"),
-    "nearness": ("depth", "t h w"),
     "color": ("looks", "n"),
     "shape": ("looks", "n"),
     "size": ("looks", "n"),
 }
 """Array: the group it belongs to, and its axes for one clip; a group is there as a whole or not at all.
 
-Axes: n objects (instances by id), t h w latent grid, q = t - 1 pairs of latent frames, f video frames, p = f - 1 pairs
+Axes: n objects (instances by id), t h w latent grid, f video frames, p = f - 1 pairs
 of them, g planes.
 
     counted:            True = the clip has this object
@@ -74,9 +70,6 @@ of them, g planes.
     tangent:            of half the field of view, across and down
     world_from_camera:  m; the camera frame is x right, y down, z forward
     ground:             planes: unit normal, offset (m)
-    motion:             of the visible surface from one latent frame to the next, in latent positions (x, y)
-    motion_seen:        True = most of the position's pixels are seen in both, and move alike
-    nearness:           1 / depth, 1/m, 0 for the sky; at the last video frame of the latent frame
     color, shape:       numbers in ``COLOR_CLASSES`` and ``SHAPE_CLASSES``
     size:               log of the radius of a ball around the origin that holds the body, log m
 """
@@ -87,14 +80,9 @@ _READ: dict[str, tuple[str, ...]] = {
     "masks": ("instance_ids", "amodal_masks"),
     "amodal": ("instance_ids", "amodal_masks"),
     "states": ("amodal_masks",),
-    "motion": ("optical_flow",),
-    "depth": ("depth_map",),
     "looks": ("instance_ids",),
 }
 """What is read of clips (``labels.LABELS``) for each group, where a clip has it. More than ids brings trajectories."""
-
-_ALIKE = 0.25
-"""Standard deviation of the motion inside a latent position up to which it has one motion, in latent positions."""
 
 ClipLabels = Mapping[str, np.ndarray]
 """Arrays of one clip, without b."""
@@ -184,7 +172,7 @@ def latent_labels(
 ) -> dict[str, np.ndarray]:
     """Return the arrays of some groups, as far as a clip has them.
 
-    Exact for physics clips; of footage, masks and motion come from pseudo-labels where it has them.
+    Exact for physics clips; of footage, masks come from pseudo-labels where it has them.
 
     Raises:
         DataError: frames or size do not fit the grid.
@@ -210,12 +198,6 @@ def latent_labels(
         arrays |= object_states(clip.meta.spec, clip.trajectory, num_frames)
     if clip.meta.spec is not None:
         arrays |= object_looks(clip.meta.spec)
-    if "depth_map" in clip.labels:
-        nearness = 1.0 / clip.labels["depth_map"][::temporal_factor].astype(np.float64)
-        arrays["nearness"] = _pooled(nearness, 1, spatial_factor)
-    if "optical_flow" in clip.labels and "optical_flow_seen" in clip.labels:
-        thinned = every(clip, temporal_factor).labels
-        arrays |= _pooled_motion(thinned["optical_flow"], thinned["optical_flow_seen"], spatial_factor)
     wanted = set(groups)
     return {name: array for name, array in arrays.items() if ARRAYS[name][0] in wanted}
 
@@ -227,20 +209,6 @@ def _pooled(maps: np.ndarray, temporal_factor: int, size: int) -> np.ndarray:
     later = squares[1:].reshape(-1, temporal_factor, *squares.shape[1:]).mean(1)
     pooled = np.concatenate([squares[:1], later]).astype(np.float32)
     return pooled if maps.ndim == 3 else pooled.swapaxes(0, 1)
-
-
-def _pooled_motion(
-    flow: Float[np.ndarray, "q height width 2"], seen: Bool[np.ndarray, "q height width"], size: int
-) -> dict[str, np.ndarray]:
-    pairs, height, width = seen.shape
-    blocks = (pairs, height // size, size, width // size, size)
-    weight = seen.reshape(blocks).astype(np.float64)[..., None]
-    values = np.where(seen[..., None], flow, 0.0).reshape(*blocks, 2) / size
-    total = weight.sum((2, 4))
-    mean = (values * weight).sum((2, 4)) / np.maximum(total, 1)
-    spread = (np.square(values - mean[:, :, None, :, None]) * weight).sum((2, 4)) / np.maximum(total, 1)
-    alike = (total[..., 0] >= size * size / 2) & (np.sqrt(spread).max(-1, initial=0.0) <= _ALIKE)
-    return {"motion": mean.astype(np.float32), "motion_seen": alike}
 
 
 def _length(clip: ClipLabels, axis: str) -> int:

@@ -24,7 +24,7 @@ from worldsim.diffusion import (
 )
 from worldsim.losses.auxiliary.base import Prediction
 from worldsim.losses.auxiliary.config import AuxiliaryTerms
-from worldsim.losses.auxiliary.mix import Beside, tokens_after
+from worldsim.losses.auxiliary.mix import Beside
 from worldsim.losses.flow_matching import FlowMatching
 from worldsim.losses.part import WHOLE, Part
 from worldsim.model.conditioning import NOTHING, Told
@@ -144,17 +144,15 @@ def dit_objective(
     own = torch.arange(part.rank, batch, part.count, device=device)
     x_t = interpolate(latents, noise, t)
     labels = None if beside is None else beside.labels.rows(part.rank, part.count)
-    blocks = () if beside is None else beside.mix.blocks
-    with tokens_after(dit, blocks, latents.shape[3]) as tokens:
-        v_pred = dit(x_t, t, *_picked(conditions, own))
+    v_pred = dit(x_t, t, *_picked(conditions, own))
     weight = loss_weight(t, settings.weighting, snr_gamma=settings.snr_gamma) * ~given
     counts = None if labels is None else instance_weight(labels, settings.instance_gain)
     loss = FlowMatching()(v_pred, v_target(latents, noise), weight, counts)
     loss = loss * ((~given).sum() * part.count / every)
     if beside is None or labels is None or not settings.auxiliary:
         return {"loss": loss}
-    prediction = Prediction(x_t - over_latents(t) * v_pred, latents, t, labels, tokens)
-    return beside.add_to(loss, v_pred, prediction, dit, generator, settings, part)
+    prediction = Prediction(x_t - over_latents(t) * v_pred, latents, t, labels)
+    return beside.add_to(loss, v_pred, prediction, generator, part)
 
 
 def instance_weight(labels: LatentLabels, gain: float) -> Float[torch.Tensor, "b t h w"] | None:

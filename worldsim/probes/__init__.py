@@ -1,5 +1,5 @@
-"""Small heads that read objects and their states from latents, and from the tokens of a transformer."""
+"""Small heads that read objects and their states from latents."""
 
-from worldsim.probes.probes import PROBES, Latents, LatentSpace, Learns, Probes, ProbesConfig, Shares, frozen
+from worldsim.probes.probes import PROBES, Latents, LatentSpace, Probes, ProbesConfig, Shares, frozen
 
-__all__ = ["PROBES", "LatentSpace", "Latents", "Learns", "Probes", "ProbesConfig", "Shares", "frozen"]
+__all__ = ["PROBES", "LatentSpace", "Latents", "Probes", "ProbesConfig", "Shares", "frozen"]

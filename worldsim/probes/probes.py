@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -27,19 +27,14 @@ class LatentSpace:
 
     channels:         of latents
     temporal_factor:  video frames in a latent frame, apart from the first
-    token_width:      channels of the transformer's tokens
-    patch_size:       latent positions along a side of a token
     """
 
     channels: int
     temporal_factor: int
-    token_width: int
-    patch_size: int
 
 
-@runtime_checkable
-class Learns(Protocol):
-    """A probe that is trained on true latents. (One without ``loss`` is trained by the loss that reads with it.)
+class Probe(Protocol):
+    """A head that is trained on true latents.
 
     needs:  groups of labels (``latent_labels.GROUPS``)
     """
@@ -76,7 +71,6 @@ PROBES: Registry[nn.Module] = Registry(
         "presence": "worldsim.probes.attributes:PresenceProbe",
         "attributes": "worldsim.probes.attributes:AttributeReader",
         "states": "worldsim.probes.states:StateProbe",
-        "tokens": "worldsim.probes.teacher:TokenProjector",
     },
 )
 """Names by which losses ask for probes. Each is built from a ``LatentSpace`` and a width."""
@@ -106,8 +100,7 @@ class Probes(nn.Module):
         if config.frozen:
             if config.start_from is None:
                 raise ConfigError("probes.frozen without probes.start_from freezes random weights; name a run.")
-            for member in self._learning().values():
-                member.requires_grad_(False)
+            self.members.requires_grad_(False)
 
     def of(self, kind: type[P]) -> P:
         """Return the probe of a class."""
@@ -122,18 +115,15 @@ class Probes(nn.Module):
         """Return ``probe_NAME`` → how badly a probe reads true latents; 0 where no clip has its labels."""
         if self.config.frozen:
             return {}
-        zero = latents.new_zeros(())
+        zero, members = latents.new_zeros(()), cast(dict[str, Probe], dict(self.members.items()))
         return {
             f"probe_{name}": member.loss(latents, labels) if _has_any(labels, member.needs) else zero
-            for name, member in self._learning().items()
+            for name, member in members.items()
         }
 
     def save(self, folder: Path) -> None:
         """Write the weights into a folder."""
         save_tensors(folder / FILE_NAME, self.state_dict())
-
-    def _learning(self) -> dict[str, Any]:
-        return {name: member for name, member in self.members.items() if isinstance(member, Learns)}
 
     def _load(self, path: Path) -> None:
         if not path.is_file():

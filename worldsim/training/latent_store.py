@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float, Int64
 from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.shards import IndexRow
 from worldsim.data.latent_labels import ClipLabels, LatentLabels, stack_latent_labels
-from worldsim.losses.auxiliary.mix import Twins
 from worldsim.model.conditioning import NOTHING, Told
 from worldsim.prompt import TextEncoder
 from worldsim.training.told import join_told, told_to
@@ -43,14 +42,13 @@ class Conditions:
 class LatentBatch:
     """Normalised latents of one shape.
 
-    labels, twins:  None where training reads none
-    step:           for schedules of losses
+    labels:  None where training reads none
+    step:    for schedules of losses
     """
 
     latents: Float[torch.Tensor, "b cz tz hz wz"]
     conditions: Conditions
     labels: LatentLabels | None = None
-    twins: Twins | None = None
     step: int = 0
 
 

@@ -43,7 +43,7 @@ def test_an_ablation_from_nothing_to_its_report(raw_config, tmp_path):
     assert len((out / "scenes.csv").read_text().splitlines()) == 1 + 4 * 4
     for name in ("table.md", "curves.png", "effects.png", "strips_in_distribution.png", "strips_out_of_range.png"):
         assert (out / name).stat().st_size > 200
-    stored = [path.relative_to(out / "latents").as_posix() for path in (out / "latents").glob("*/*.safetensors")]
+    stored = [path.relative_to(out / "latents").as_posix() for path in (out / "latents").glob("*/physics.safetensors")]
     assert sorted(stored) == [f"{name}/physics.safetensors" for name in ("(base)", "own_t", "plain")]
 
     again = CliRunner().invoke(app, [*command, "--report"])

@@ -94,17 +94,6 @@ def test_looks_are_those_of_the_scene(square: PixelClip, falling_ball: SceneSpec
     assert labels["size"][ball] == pytest.approx(np.log(0.3))
 
 
-def test_motion_is_that_of_the_pixels_in_latent_positions(square: PixelClip) -> None:
-    flow = np.zeros((4, 16, 16, 2), dtype=np.float32)
-    flow[..., 0] = 1.0  # one pixel to the right in each of four intervals: one latent position
-    seen = np.ones((4, 16, 16), dtype=bool)
-    moving = replace(square, labels={**square.labels, "optical_flow": flow, "optical_flow_seen": seen})
-    labels = latent_labels(moving, 4, 4, groups=("motion",))
-    np.testing.assert_allclose(labels["motion"][0, :, :3, 0], 1.0)
-    assert labels["motion_seen"][0, :, :3].all()
-    assert not labels["motion_seen"][0, :, 3].any()  # it leaves the picture
-
-
 def test_clips_without_labels_stand_beside_others(square: PixelClip) -> None:
     plain = latent_labels(whole(footage_clip(0)), 4, 4)
     assert plain == {}
@@ -112,7 +101,6 @@ def test_clips_without_labels_stand_beside_others(square: PixelClip) -> None:
     assert both.present["masks"].tolist() == [True, False]
     assert not both["seen_share"][1].any()
     assert both.known(("masks", "states")).tolist() == [True, False]
-    assert not both.has(("motion",))
     second = both.rows(1, 2)
     assert second["seen_share"].shape == (1, 2, 2, 4, 4)
     assert second.known(("masks",)).tolist() == [False]

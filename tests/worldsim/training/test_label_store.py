@@ -1,16 +1,13 @@
-"""Labels come back from disk as they were, and pairs of twins are found in an index."""
+"""Labels and latents come back from disk as they were."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from physics_data.core.clip import TwinInfo
 from worldsim.training.label_store import cached_labels
 from worldsim.training.latents import cached
-from worldsim.training.twin_pairs import find_pairs
 
 
 def test_labels_come_back_as_they_were(tmp_path: Path) -> None:
@@ -38,17 +35,6 @@ def test_other_clips_or_groups_are_made_anew(tmp_path: Path, change: dict[str, o
     asked = {**facts, **change}
     made = cached_labels(path, str(asked["identity"]), tuple(asked["groups"]), lambda: [{}])  # type: ignore[arg-type]
     assert made == [{}]
-
-
-def twin(set_id: str, role: Any) -> TwinInfo:
-    return TwinInfo(set_id=set_id, editor="vanish", role=role, is_possible=True, is_hidden=False)
-
-
-def test_pairs_begin_alike() -> None:
-    roles = [("b", role) for role in ("AA", "BB", "AB", "BA")]
-    twins = [twin("a", "possible"), twin("a", "impossible"), twin("a", "control"), None, *(twin(*one) for one in roles)]
-    assert find_pairs(twins) == [(0, 1), (4, 6), (5, 7)]
-    assert find_pairs([twin("a", "possible"), twin("b", "impossible")]) == []
 
 
 @pytest.mark.parametrize("place", [0.05, 0.5, 0.9, 1.0])

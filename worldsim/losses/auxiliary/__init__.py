@@ -10,12 +10,9 @@ AUXILIARY: Registry[AuxiliaryLoss] = Registry(
         "identity": "worldsim.losses.auxiliary.identity:IdentityConsistency",
         "permanence": "worldsim.losses.auxiliary.permanence:ObjectPermanence",
         "attributes": "worldsim.losses.auxiliary.attributes:AttributeConsistency",
-        "states": "worldsim.losses.auxiliary.states:StateAgreement",
-        "laws": "worldsim.losses.auxiliary.laws:LawResiduals",
-        "flow_consistency": "worldsim.losses.auxiliary.flow_consistency:FlowConsistency",
-        "twin_contrast": "worldsim.losses.auxiliary.twin_contrast:TwinContrast",
-        "alignment": "worldsim.losses.auxiliary.alignment:RepresentationAlignment",
+        "physical_plausibility": "worldsim.losses.auxiliary.physical_plausibility:PhysicalPlausibility",
     },
+    {"states": "physical_plausibility", "laws": "physical_plausibility"},
 )
 
 __all__ = ["AUXILIARY", "AuxiliaryLoss", "AuxiliaryTerm", "AuxiliaryTerms", "Prediction", "excess", "mean_where"]

@@ -1,7 +1,6 @@
 """What an auxiliary loss is: a judgement of predicted clean latents by the labels of their clips."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -22,14 +21,12 @@ class Prediction:
     true:    the clean latents
     level:   t of each latent frame; 0 = it was given, so ``clean`` is ``true`` there and has no gradient
     labels:  of these clips, which may have none
-    tokens:  number of a block → the tokens after it, for losses that ask for them
     """
 
     clean: Float[torch.Tensor, "b c t h w"]
     true: Float[torch.Tensor, "b c t h w"]
     level: Float[torch.Tensor, "b t"]
     labels: LatentLabels
-    tokens: Mapping[int, Float[torch.Tensor, "b t h2 w2 d"]] = field(default_factory=dict)
 
     def trust(self, most_noise: float) -> Float[torch.Tensor, "b t"]:
         """Return how much a latent frame counts: falls from 1 for little noise to 0 from ``most_noise`` on.
@@ -49,8 +46,7 @@ class Prediction:
         if counts.all():
             return self
         kept = counts.nonzero()[:, 0]
-        tokens = {number: one[kept] for number, one in self.tokens.items()}
-        return Prediction(self.clean[kept], self.true[kept], self.level[kept], self.labels.at(kept), tokens)
+        return Prediction(self.clean[kept], self.true[kept], self.level[kept], self.labels.at(kept))
 
     def known(self, groups: tuple[str, ...]) -> Bool[torch.Tensor, "b"]:
         """Return which clips have all these groups of labels."""

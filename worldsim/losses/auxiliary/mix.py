@@ -1,9 +1,8 @@
 """All auxiliary losses of a run, beside the denoising loss of a step."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,27 +23,6 @@ clipped does, and probes shall not decide how far the transformer may go."""
 
 _LARGEST_BALANCE = 1e4
 """Largest factor that balancing by gradients gives: what hardly has a gradient has little left to say."""
-
-
-@dataclass(frozen=True)
-class Twins:
-    """Clips of one batch that can happen, and beside each its twin that cannot, told the same.
-
-    conditions:  the arguments of ``DiT.forward`` after t: words, mask, domain, frame rate
-    """
-
-    possible: Float[torch.Tensor, "p c t h w"]
-    impossible: Float[torch.Tensor, "p c t h w"]
-    conditions: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
-
-
-@runtime_checkable
-class ContrastsTwins(Protocol):
-    """An auxiliary loss that compares twins instead of judging a prediction; its ``__call__`` gives an exact 0."""
-
-    def contrast(self, dit: Any, twins: Twins, generator: torch.Generator, settings: Any) -> Scalar:
-        """Return the mean over pairs; ``settings`` are those of the denoising loss (``DiTObjective``)."""
-        ...
 
 
 class Mix:
@@ -68,15 +46,9 @@ class Mix:
     def groups(self) -> tuple[str, ...]:
         """The groups of labels that losses and their probes need."""
         kinds: list[Any] = [PROBES.get(name) for name in self.probes]
-        needs = [loss.needs for loss in self.losses.values()] + [getattr(kind, "needs", ()) for kind in kinds]
+        needs = [loss.needs for loss in self.losses.values()] + [kind.needs for kind in kinds]
         found = {group for groups in needs for group in groups}
         return tuple(group for group in GROUPS if group in found)
-
-    @property
-    def blocks(self) -> tuple[int, ...]:
-        """The numbers of the blocks whose tokens are read."""
-        found = {getattr(term, "block", None) for term in self.terms.values()}
-        return tuple(sorted(block for block in found if block is not None))
 
 
 @dataclass(frozen=True)
@@ -91,29 +63,24 @@ class Beside:
     labels: LatentLabels
     num_clips: int
     step: int
-    twins: Twins | None = None
 
     def add_to(
         self,
         denoising: Scalar,
         v_pred: Float[torch.Tensor, "b c t h w"],
         prediction: Prediction,
-        dit: Any,
         generator: torch.Generator,
-        settings: Any,
         part: Part = WHOLE,
     ) -> dict[str, Scalar]:
         """Return the sum as "loss", and each part: "denoising", "NAME" raw, "NAME_weighted", "probe_NAME".
 
-        Each process takes means over its own part of the batch; all process the same twins.
+        Each process takes means over its own part of the batch.
 
         Args:
             denoising: the denoising loss, computed from ``v_pred``
             v_pred: with respect to which gradients are balanced
             prediction: what losses judge, of this part of the batch
-            dit: the transformer, for losses that call it again
-            generator: for the noise of probes and twins; drawn from after everything else
-            settings: of the denoising loss (``DiTObjective``)
+            generator: for the noise of probes; drawn from after everything else
             part: which samples of the batch ``prediction`` holds
         """
         noisy = self._with_little_noise(prediction.true, generator, part)
@@ -123,10 +90,7 @@ class Beside:
             term = self.mix.terms[name]
             share = term.share(self.step)
             with torch.set_grad_enabled(share > 0):
-                if isinstance(loss, ContrastsTwins) and self.twins is not None:
-                    raw = loss.contrast(dit, self.twins, generator, settings)
-                else:
-                    raw = loss(prediction, self.probes)
+                raw = loss(prediction, self.probes)
             weight = term.weight * share
             if term.by_gradient and share > 0:
                 weight = weight * _balance(name, denoising, raw, v_pred)
@@ -161,36 +125,6 @@ def _balance(name: str, denoising: Scalar, raw: Scalar, v_pred: torch.Tensor) ->
         )
     (base,) = torch.autograd.grad(denoising, v_pred, retain_graph=True)
     return (base.norm() / own.norm().clamp_min(1e-12)).clamp_max(_LARGEST_BALANCE)
-
-
-@contextmanager
-def tokens_after(dit: Any, blocks: tuple[int, ...], height: int) -> Iterator[dict[int, torch.Tensor]]:
-    """Give the tokens after some blocks of the transformer, [b t h2 w2 d], once it has been called.
-
-    ``height`` is the number of latent positions from top to bottom.
-
-    Raises:
-        ConfigError: the transformer has fewer blocks.
-    """
-    found: dict[int, torch.Tensor] = {}
-    inner = dit.dit if isinstance(dit, WithProbes) else dit
-
-    def keep(number: int) -> Any:
-        def hook(module: nn.Module, inputs: Any, output: tuple[torch.Tensor, torch.Tensor]) -> None:
-            found.setdefault(number, output[0].unflatten(2, (height // inner.config.patch_size, -1)))
-
-        return hook
-
-    with ExitStack() as stack:
-        for number in blocks:
-            if number >= len(inner.blocks):
-                raise ConfigError(
-                    f"an auxiliary loss reads block {number}; the transformer has {len(inner.blocks)}, so write 0 to "
-                    f"{len(inner.blocks) - 1}."
-                )
-            handle = inner.blocks[number].register_forward_hook(keep(number))
-            stack.callback(handle.remove)
-        yield found
 
 
 class WithProbes(nn.Module):

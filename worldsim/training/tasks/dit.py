@@ -24,14 +24,13 @@ from worldsim.data.latent_labels import GROUPS, ClipLabels, has_groups, labels_r
 from worldsim.data.loading import (
     describe_splits,
     open_mixture,
-    require_no_leak,
     require_validation,
     spread,
     validation_sources,
 )
 from worldsim.data.packing import balanced_rows, padding_share, share_out
-from worldsim.data.sources import ClipSource, ShardSource, require_fit
-from worldsim.losses.auxiliary.mix import Beside, ContrastsTwins, Mix, WithProbes
+from worldsim.data.sources import ClipSource, ShardSource
+from worldsim.losses.auxiliary.mix import Beside, Mix, WithProbes
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
 from worldsim.losses.part import WHOLE, Part
 from worldsim.losses.paths import with_paths
@@ -46,7 +45,6 @@ from worldsim.training.label_store import cached_labels, factors, labels_of_sour
 from worldsim.training.latent_store import Conditions, LatentBatch, LatentStore, PackedLatentBatch, Sample
 from worldsim.training.latents import cached, encode_clips, encode_source
 from worldsim.training.told import ToldNumbers, told_to
-from worldsim.training.twin_pairs import TwinPairs
 from worldsim.training.validation import HeldOutClip, validation_error
 from worldsim.training.words import build_tokenizer, describe_words, facts_of
 from worldsim.vae import VideoVAE
@@ -110,9 +108,7 @@ class DiTTask:
             require_validation(config.data)
         self._tokens = [self._check_clips(source) for source in self.mixture.sources]
         self._store = LatentStore()
-        self._twins, self._twin_store = self._open_twins(), LatentStore()
-        twin_sources = [] if self._twins is None else [self._twins.source]
-        self.tokenizer = build_tokenizer(config, [*self.mixture.sources, *twin_sources])
+        self.tokenizer = build_tokenizer(config, self.mixture.sources)
         self._held_out: list[HeldOutClip] | None = None
         self._window = functools.lru_cache(maxsize=2)(self._packed_window)
         self._vae_digest = weights_digest(self.vae_folder)
@@ -133,21 +129,16 @@ class DiTTask:
             counted.append((source.name, labels or []))
             numbers = self._numbers_of(source, range(len(source)))
             self._store.add(latents, source.rows, self.tokenizer, self.device, labels, numbers)
-        if self._twins is not None:
-            source = self._twins.source
-            self._twin_store.add(self._latents(source, length, progress), source.rows, self.tokenizer, self.device)
         for line in self._losses_without_labels(counted):
             messages.print(line, markup=False, highlight=False)
 
     def data_identity(self) -> dict[str, str]:
-        """Return source name → digest of all its clips, and the digests of the VAE, of twins, and of a start."""
+        """Return source name → digest of all its clips, and the digests of the VAE and of a start."""
         found = {source.name: source.identity() for source in self.mixture.sources}
         for what, start in (("start_from", self.config.start_from), ("probes", self.config.probes.start_from)):
             if start is not None:
                 file = start / PROBES_FILE if what == "probes" else model_folder(start) / WEIGHTS_NAME
                 found[f"({what})"] = sha256_of(file)[:16]
-        if self._twins is not None:
-            found["(twins)"] = self._twins.source.identity()
         return {**found, "(vae)": self._vae_digest[:16]}
 
     def describe(self) -> list[str]:
@@ -198,8 +189,7 @@ class DiTTask:
             batch = self._store.batch(
                 sorted(picks, key=lambda pick: pick[0]), with_labels=self.config.loss.reads_labels
             )
-            twins = None if self._twins is None else self._twins.of_step(self._twin_store, step)
-            return replace(batch, step=step, twins=twins)
+            return replace(batch, step=step)
         window, part = divmod(step, packing.window_steps)
         picks, parts = self._window(window)
         members = [sample for row in parts[part] for sample in row]
@@ -225,7 +215,7 @@ class DiTTask:
         beside = None
         if batch.labels is not None:
             probes = model.probes if isinstance(model, WithProbes) else self._no_probes
-            beside = Beside(self._mix, probes, batch.labels, len(batch.latents), batch.step, batch.twins)
+            beside = Beside(self._mix, probes, batch.labels, len(batch.latents), batch.step)
         return dit_objective(model, batch.latents, *told, generator, settings, told=numbers, part=part, beside=beside)
 
     @torch.no_grad()
@@ -364,30 +354,12 @@ class DiTTask:
         config = self.config
         if not config.loss.auxiliary:
             return self.dit
-        if config.hardware.compile and self._mix.blocks:
-            raise ConfigError("hardware.compile hides the tokens that loss.auxiliary reads; set it to false.")
         return WithProbes(self.dit, self._build_probes(self._mix.probes))
 
     def _build_probes(self, names: tuple[str, ...]) -> Probes:
         model = self.config.model
-        space = LatentSpace(model.latent_channels, model.temporal_factor, model.width, model.patch_size)
+        space = LatentSpace(model.latent_channels, model.temporal_factor)
         return Probes(names, space, self.config.probes if names else ProbesConfig())
-
-    def _open_twins(self) -> TwinPairs | None:
-        """Return the pairs of the loss that contrasts twins, if there is one."""
-        terms: list[Any] = [
-            term for name, term in self._mix.terms.items() if isinstance(self._mix.losses[name], ContrastsTwins)
-        ]
-        if not terms:
-            return None
-        data = self.config.data
-        source = ShardSource(terms[0].twins, data.split, name="(twins)", labels=(), include_impossible=True)
-        require_no_leak([*self.mixture.sources, source])
-        require_fit(
-            source, num_frames=data.num_frames, height=data.height, width=data.width, frame_rate=data.frame_rate
-        )
-        self._check_clips(source)
-        return TwinPairs(source, terms[0].pairs_per_step, self.config.seed)
 
     def _latents(self, source: ShardSource, length: str, progress: Progress) -> list[torch.Tensor]:
         path = self.config.out / "latents" / f"{source.name}.safetensors"

@@ -29,8 +29,5 @@ CASES: dict[str, Case] = {
     "identity": Case(("color_swap", "shape_swap", "size_swap", "vanish", "teleport"), 0.1, "color_swap"),
     "permanence": Case(("vanish", "hidden_vanish", "duplicate", "appear", "teleport"), 0.05, "vanish"),
     "attributes": Case(("color_swap", "size_swap"), 0.05, "color_swap"),
-    "states": Case(("teleport", "wrong_g", "sudden_stop"), 0.05, "teleport", agrees=False),
-    "laws": Case(("teleport", "wrong_g"), 0.05, "wrong_g"),
-    "flow_consistency": Case(("teleport", "color_swap", "vanish"), 0.02, "color_swap"),
+    "physical_plausibility": Case(("teleport", "wrong_g", "sudden_stop"), 0.05, "teleport", agrees=False),
 }
-"""Losses that look at the tokens or at twins instead have tests of their own."""

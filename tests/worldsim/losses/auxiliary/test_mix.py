@@ -1,17 +1,15 @@
-"""How auxiliary losses are added up: schedules, balance, the weight of objects, and tokens on the way."""
+"""How auxiliary losses are added up: schedules, balance, and the weight of objects."""
 
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
-from physics_data.core.errors import ConfigError
 from tests.worldsim.losses.auxiliary.stage import SPACE, lawful_clips, predicted, trained_probes
 from worldsim.data.latent_labels import LatentLabels
 from worldsim.losses.auxiliary import AUXILIARY, AuxiliaryTerm
-from worldsim.losses.auxiliary.mix import PROBE_SCALE, Beside, Mix, WithProbes, tokens_after
-from worldsim.losses.denoising import DiTObjective, instance_weight
+from worldsim.losses.auxiliary.mix import PROBE_SCALE, Beside, Mix
+from worldsim.losses.denoising import instance_weight
 from worldsim.losses.flow_matching import FlowMatching
 from worldsim.losses.part import Part
 from worldsim.probes import Probes, ProbesConfig
@@ -34,7 +32,7 @@ def test_balanced_gradients_have_the_length_that_the_weight_says(weight: float) 
     prediction = replace(start, clean=start.true + 0.3 * (target - v_pred))
     mix = Mix({"permanence": AuxiliaryTerm(weight=weight, ramp=0, by_gradient=True)})
     beside = Beside(mix, trained_probes(mix.probes), start.labels, len(clips), step=0)
-    parts = beside.add_to(denoising, v_pred, prediction, None, generator, DiTObjective())
+    parts = beside.add_to(denoising, v_pred, prediction, generator)
     lengths = [
         torch.autograd.grad(parts[name], v_pred, retain_graph=True)[0].norm()
         for name in ("permanence_weighted", "denoising")
@@ -51,7 +49,7 @@ def test_a_loss_before_its_start_is_measured_and_does_nothing() -> None:
     mix = Mix({"permanence": AuxiliaryTerm(start=5)})
     beside = Beside(mix, trained_probes(mix.probes), start.labels, 2, step=0)
     prediction = replace(start, clean=start.clean - 0.2 * v_pred)
-    parts = beside.add_to((v_pred - 1).square().mean(), v_pred, prediction, None, torch.Generator(), DiTObjective())
+    parts = beside.add_to((v_pred - 1).square().mean(), v_pred, prediction, torch.Generator())
     assert parts["permanence"].item() > 0
     (gradient,) = torch.autograd.grad(parts["loss"], v_pred)
     torch.testing.assert_close(gradient, torch.full_like(v_pred, -2 / v_pred.numel()))
@@ -92,47 +90,8 @@ def test_objects_count_more_and_clips_the_same() -> None:
     assert FlowMatching()(v, target, torch.ones(1, 1), uneven).item() == pytest.approx((1.5 * 1 + 0.5 * 4) / 2)
 
 
-class Times(nn.Module):
-    """Stands for a block: gives tokens and words."""
-
-    def __init__(self, factor: float) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.factor * x, torch.zeros(1)
-
-
-class Layered(nn.Module):
-    """Stands for a transformer of two blocks that double and triple."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList([Times(2.0), Times(3.0)])
-        self.config = type("Config", (), {"patch_size": 2})()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for block in self.blocks:
-            x, _ = block(x)
-        return x
-
-
-def test_tokens_are_kept_on_their_way() -> None:
-    dit = Layered()
-    model = WithProbes(dit, Probes((), SPACE, ProbesConfig()))
-    tokens = torch.arange(6.0).view(1, 1, 6, 1)
-    with tokens_after(model, (0,), height=4) as found:
-        model(tokens)
-    assert found[0].shape == (1, 1, 2, 3, 1)
-    torch.testing.assert_close(found[0].flatten(), 2 * tokens.flatten())
-    assert not dit.blocks[0]._forward_hooks
-    with pytest.raises(ConfigError, match="0 to 1"), tokens_after(model, (2,), height=4):
-        pass
-
-
 def test_what_is_needed_is_what_is_read() -> None:
     mix = Mix({name: AUXILIARY.get(name).settings() for name in ("identity", "attributes")})
     assert mix.groups == ("masks", "looks")
     assert mix.probes == ("attributes", "objects")
-    assert mix.blocks == ()
     assert Mix({}).groups == ()

@@ -1,17 +1,18 @@
-"""What the predicted clip shows obeys the laws of motion."""
+"""The states read from a predicted clip are those of the engine and obey the laws of motion."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field, model_validator
 
 from worldsim.data.latent_labels import LatentLabels
 from worldsim.losses.auxiliary.base import Prediction, excess, mean_where
 from worldsim.losses.auxiliary.config import AuxiliaryTerm
 from worldsim.losses.base import Scalar
 from worldsim.probes import Probes, frozen
-from worldsim.probes.states import Readings, StateProbe, by_video_frame, readable
+from worldsim.probes.states import Readings, StateProbe, by_video_frame, misread, readable
 
 SPAN = 4
 """Video frames over which changes are taken: those of one are smaller than what a probe errs by."""
@@ -28,45 +29,77 @@ class Moves:
     velocity: Float[torch.Tensor, "b n f 3"]
 
 
-class LawResiduals:
-    """Do the places and velocities that a probe reads from the predicted clip obey the law that holds there?
+class PlausibilityTerm(AuxiliaryTerm):
+    """Settings of ``physical_plausibility``; a term with factor 0 is not computed.
 
-    The residuals compare the prediction with itself, not with the true path: what falls must gain g, whatever its
-    height. The engine says only which law holds for which object when. What counts is by how much a residual is
-    larger than that of the true latents, read by the same probe.
+    state_factor:  of the distance between the states read from the prediction and the engine's
+    law_factor:    of the residuals of the laws of motion
+    """
+
+    state_factor: Annotated[float, Field(ge=0)] = 1.0
+    law_factor: Annotated[float, Field(ge=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _has_a_term(self) -> "PlausibilityTerm":
+        if not self.state_factor and not self.law_factor:
+            raise ValueError("state_factor and law_factor are both 0; leave the loss out, or give one of them a value")
+        return self
+
+
+class PhysicalPlausibility:
+    """Agreement with the engine's states plus residuals of the laws of motion.
+
+    A probe that learns on true clips reads position, distance, velocity and contact of each object in each video frame.
+    The state term compares the reading of the prediction with the engine's states. The law term compares the readings
+    with each other: a falling object gains g, whatever its height; the engine only says which law holds for which
+    object when. Both count by how much the prediction is worse than the true latents, read by the same probe.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("masks", "states")
     probes: ClassVar[tuple[str, ...]] = ("states",)
     source: ClassVar[str] = (
-        "Newton's laws as residuals after Raissi et al. (2019), Physics-informed neural networks; of states read from "
-        "latents: this project"
+        "reading states with small heads: Alain and Bengio (2017); Newton's laws as residuals: Raissi et al. (2019), "
+        "Physics-informed neural networks; of states read from latents: this project"
     )
-    settings: ClassVar[type[AuxiliaryTerm]] = AuxiliaryTerm
+    settings: ClassVar[type[AuxiliaryTerm]] = PlausibilityTerm
 
-    def __init__(self, term: AuxiliaryTerm) -> None:
+    def __init__(self, term: PlausibilityTerm) -> None:
         self.term = term
 
     def __call__(self, prediction: Prediction, probes: Probes) -> Scalar:
-        """Return the sum over laws of the means over where each of them holds."""
+        """Return ``state_factor`` times the state term plus ``law_factor`` times the law term."""
         prediction = prediction.within(self.term.most_noise)
         if not prediction.known(self.needs).any():
             return prediction.nothing
-        probe, labels = probes.of(StateProbe), prediction.labels
-        shares = labels["seen_share"]
-        true, read = (
-            residuals(in_world(frozen(probe, x, prediction.true, shares), labels), labels)
-            for x in (prediction.true, prediction.clean)
-        )
-        trust = by_video_frame(prediction.reliability(self.term.most_noise), probe.temporal_factor)
-        made = by_video_frame(prediction.level > 0, probe.temporal_factor)
+        probe, shares = probes.of(StateProbe), prediction.labels["seen_share"]
+        true, read = (frozen(probe, x, prediction.true, shares) for x in (prediction.true, prediction.clean))
         total = prediction.nothing
-        for name, (values, holds) in read.items():
+        if self.term.state_factor:
+            total = total + self.term.state_factor * self._state_term(prediction, true, read, probe.temporal_factor)
+        if self.term.law_factor:
+            total = total + self.term.law_factor * self._law_term(prediction, true, read, probe.temporal_factor)
+        return total
+
+    def _state_term(self, prediction: Prediction, true: Readings, read: Readings, temporal_factor: int) -> Scalar:
+        """Return the mean over objects and the video frames in which they are seen, in units of ``STATE_UNITS``."""
+        labels, known = prediction.labels, prediction.known(self.needs)
+        wrong = excess(misread(read, labels), misread(true, labels))
+        trust = by_video_frame(prediction.trust(self.term.most_noise), temporal_factor)
+        return mean_where(wrong, (trust * known[:, None])[:, None] * readable(labels))
+
+    def _law_term(self, prediction: Prediction, true: Readings, read: Readings, temporal_factor: int) -> Scalar:
+        """Return the sum over laws of the means over where each of them holds."""
+        labels = prediction.labels
+        of_truth, of_prediction = (residuals(in_world(one, labels), labels) for one in (true, read))
+        trust = by_video_frame(prediction.reliability(self.term.most_noise), temporal_factor)
+        made = by_video_frame(prediction.level > 0, temporal_factor)
+        total = prediction.nothing
+        for name, (values, holds) in of_prediction.items():
             across = trust.shape[1] - values.shape[-1]
             ends = torch.minimum(trust[:, across:], trust[:, : values.shape[-1]])
             weight = ends * (made[:, across:] | made[:, : values.shape[-1]])
             weight = weight.view(len(weight), *[1] * (values.ndim - 2), -1)
-            total = total + mean_where(excess(values, true[name][0]), weight * holds)
+            total = total + mean_where(excess(values, of_truth[name][0]), weight * holds)
         return total
 
 
