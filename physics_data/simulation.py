@@ -19,7 +19,7 @@ from physics_data.pipeline.caption_words import listing, with_article
 from physics_data.pipeline.generate import ClipTask, generate_clip, labelled_clip
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from physics_data.scenes.scene_file import load_scene
 
 SCENE_SUFFIXES = (".yaml", ".yml", ".json")

@@ -39,7 +39,7 @@ class AnotherSeed:
     def make(self, clip: Clip, renderer: Renderer, num_conditioning_frames: int) -> UInt8[np.ndarray, "t h w 3"]:
         """Return a clip of the same scenario, drawn from another seed, with the rates and size of this one."""
         from physics_data.pipeline.generate import ClipTask, generate_clip
-        from physics_data.scenarios.base import SceneSettings
+        from physics_data.scenarios.shared.scenario import SceneSettings
 
         spec, _, _ = clip.labelled
         settings = SceneSettings(

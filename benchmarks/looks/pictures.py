@@ -37,7 +37,7 @@ from physics_data.core.scene import (
     Vector3,
 )
 from physics_data.renderers.raycast import RaycastRenderer
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from physics_data.variation.lighting import sample_lighting, sample_sensor
 from physics_data.variation.looks import sample_floor, sample_looks, sample_prop
 

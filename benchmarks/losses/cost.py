@@ -15,7 +15,7 @@ from physics_data.core.clip import Clip
 from physics_data.core.provenance import hardware
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.pipeline.twins import TwinTask, make_twins
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from worldsim.data.latent_labels import GROUPS, LatentLabels, labels_read_for, latent_labels, stack_latent_labels
 from worldsim.data.sources import PixelClip
 from worldsim.losses.auxiliary import AUXILIARY, AuxiliaryLoss, Prediction

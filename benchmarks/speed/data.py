@@ -24,7 +24,7 @@ from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 COMMAND = "python -m benchmarks speed data --json"
 SETTINGS = SceneSettings(num_frames=32, width=128, height=128)

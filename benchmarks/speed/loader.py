@@ -24,7 +24,7 @@ from physics_data.core.provenance import write_provenance
 from physics_data.core.shards import encode_clip, write_shard
 from physics_data.core.video import decode_video
 from physics_data.pipeline.generate import ClipTask, generate_clip
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from worldsim.data.mixture import Mixture
 from worldsim.data.packing import balanced_rows, first_fit_decreasing, padding_share
 from worldsim.data.prefetch import Prefetch

@@ -16,7 +16,7 @@ from eval.scoring import score_clip
 from eval.store import code_fingerprint
 from physics_data.core.dataset import ShardDataset
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 SPLIT = "test"
 

@@ -12,7 +12,7 @@ from physics_data.core.clip import Clip
 from physics_data.core.dataset import ShardDataset
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.settings import SceneSettings
+from physics_data.scenarios.shared.settings import SceneSettings
 from worldsim.data.footage.ingest import ingest
 from worldsim.data.footage.ingest_config import IngestConfig
 

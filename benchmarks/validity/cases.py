@@ -14,7 +14,7 @@ from physics_data.editors import EDITORS
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
 from physics_data.pipeline.twins import TwinTask, make_twins
 from physics_data.renderers import RENDERERS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 ENGINE = "mujoco"
 RENDERER = "raycast"

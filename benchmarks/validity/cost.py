@@ -8,7 +8,7 @@ from eval.inputs import System
 from eval.scoring import score_clip
 from physics_data.core.video import write_video
 from physics_data.pipeline.generate import FIRST_TEST_INDEX, ClipTask, generate_clip
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 SCENARIOS = ("free_drop", "collide", "occluder_pass", "projectile")
 ROLLOUTS = 100

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 
 from benchmarks.validity.cases import make_case, violations
 from benchmarks.validity.scores import Scorer
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 DOSES = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from benchmarks.validity.cases import make_case, violations
 from benchmarks.validity.scores import Scorer
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 Progress = Callable[[str], None]
 

@@ -17,7 +17,7 @@ from physics_data.core.conventions import clip_generator
 from physics_data.core.video import write_video
 from physics_data.engines import ENGINES
 from physics_data.renderers import RENDERERS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 SAMPLE = ("vanish", "hidden_vanish", "color_swap", "teleport", "wrong_g", "pass_through")
 """The violations whose scenes are used, two of each, each once lawful and once violated."""

@@ -12,7 +12,7 @@ from benchmarks.validity.raw import keep
 from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, row, shift_rows
 from benchmarks.validity.robustness import shifts
 from physics_data.core.atomic import write_text
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 PARTS = ("dose", "matrix", "nuisances", "footage", "cost")
 

@@ -92,7 +92,7 @@ def laws(
     from physics_data.pipeline.laws import as_json as plain
     from physics_data.pipeline.laws import as_markdown, law_table
     from physics_data.scenarios import SCENARIOS
-    from physics_data.scenarios.base import SceneSettings
+    from physics_data.scenarios.shared.scenario import SceneSettings
 
     raw = apply_overrides({"settings": {"ranges": "held_out" if held_out else "train"}}, overrides or ())
     settings = validate_config(SceneSettings, raw["settings"], source="--set")

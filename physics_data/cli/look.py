@@ -94,7 +94,7 @@ def biases(
     from physics_data.core.errors import ConfigError
     from physics_data.pipeline.biases import QUANTITIES, BiasReport, dataset_clips, drawn_clips
     from physics_data.pipeline.biases import biases as measure
-    from physics_data.scenarios.base import SceneSettings
+    from physics_data.scenarios.shared.scenario import SceneSettings
 
     if (dataset is None) == (not scenario):
         raise ConfigError("biases needs a dataset folder or --scenario NAME, and not both; write one of the two.")

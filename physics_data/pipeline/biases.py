@@ -20,7 +20,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 MOST_CORRELATED = 0.5
 """A correlation above this, in absolute value, is flagged."""

@@ -12,7 +12,7 @@ from physics_data.pipeline.combinations import NO_COMBINATIONS, Combination
 from physics_data.pipeline.generate import FIRST_INDEX, SPLIT_LENGTH, ClipTask
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 Scenes = Annotated[int, Field(ge=0, lt=SPLIT_LENGTH)]
 

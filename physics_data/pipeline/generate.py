@@ -18,7 +18,7 @@ from physics_data.pipeline.combinations import NO_COMBINATIONS, Combination, com
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 SPLIT_LENGTH = 1_000_000
 """Scenes that the numbers of one split have room for."""

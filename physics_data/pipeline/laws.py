@@ -13,7 +13,7 @@ from physics_data.pipeline.generate import FIRST_INDEX
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 
 @dataclass(frozen=True)

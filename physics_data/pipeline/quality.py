@@ -12,7 +12,7 @@ from physics_data.core.mechanics import colliding_pairs, kinetic_energy, potenti
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.pipeline.clearance import gap
-from physics_data.scenarios.base import Scenario
+from physics_data.scenarios.shared.scenario import Scenario
 
 MAX_PENETRATION = 0.02
 """Overlap of two bodies at a frame, relative to the smaller one's size."""

@@ -12,7 +12,7 @@ from physics_data.editors.motions import presence
 from physics_data.pipeline.caption_words import listing, number_word, plural, with_article
 from physics_data.pipeline.clearance import gap
 from physics_data.pipeline.quality import MAX_ENERGY_GROWTH, MAX_PENETRATION, energy_growth, penetration
-from physics_data.scenarios.base import describe
+from physics_data.scenarios.shared.scenario import describe
 
 _DRIFT = 1e-5
 """Bodies that an editor leaves alone may be this far apart in its two worlds, m."""

@@ -32,7 +32,7 @@ from physics_data.pipeline.twin_checks import (
 from physics_data.renderers import RENDERERS
 from physics_data.renderers.base import Renderer
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 MAX_DRAWS = 400
 """Draws of one set before its editor counts as broken. Editors are choosy; a refused draw costs a few milliseconds."""

@@ -1,7 +1,7 @@
 """Scenarios: what happens in a clip. To add one, write a module and add its line here."""
 
 from physics_data.core.errors import Registry
-from physics_data.scenarios.base import Scenario
+from physics_data.scenarios.shared.scenario import Scenario
 
 SCENARIOS: Registry[Scenario] = Registry(
     "scenario",

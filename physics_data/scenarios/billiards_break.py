@@ -8,10 +8,17 @@ import numpy as np
 from physics_data.core.mechanics import kinetic_energy
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
-from physics_data.scenarios.groups import describe_group, from_above, members, triangle
-from physics_data.scenarios.impacts import first_contact_seconds, horizontal_momentum_error, way_while_untouched
-from physics_data.scenarios.staging import shift_ahead
+from physics_data.scenarios.shared.measures import first_contact_seconds, horizontal_momentum_error, way_while_untouched
+from physics_data.scenarios.shared.scenario import (
+    Range,
+    ScenarioInfo,
+    SceneSettings,
+    ball_radius,
+    describe,
+    make_ball,
+    make_scene,
+)
+from physics_data.scenarios.shared.staging import describe_group, from_above, members, shift_ahead, triangle
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, CUE, APEX = 0, 1, 2

@@ -7,7 +7,9 @@ import numpy as np
 
 from physics_data.core.scene import Cylinder, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import (
+from physics_data.scenarios.shared.measures import first_contact_seconds, impulse_on, tilt, way_while_untouched
+from physics_data.scenarios.shared.parts import make_solid
+from physics_data.scenarios.shared.scenario import (
     BALL_DENSITY,
     Range,
     ScenarioInfo,
@@ -17,10 +19,7 @@ from physics_data.scenarios.base import (
     make_ball,
     make_scene,
 )
-from physics_data.scenarios.groups import describe_group, from_above, members, triangle
-from physics_data.scenarios.impacts import first_contact_seconds, impulse_on, tilt, way_while_untouched
-from physics_data.scenarios.parts import make_solid
-from physics_data.scenarios.staging import shift_ahead
+from physics_data.scenarios.shared.staging import describe_group, from_above, members, shift_ahead, triangle
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL = 0, 1

@@ -7,10 +7,17 @@ import numpy as np
 
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
-from physics_data.scenarios.impacts import horizontal_momentum_error, line_of_motion
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.staging import draw_head_on, on_floor, rolling_spin
+from physics_data.scenarios.shared.measures import first_contact, horizontal_momentum_error, line_of_motion
+from physics_data.scenarios.shared.scenario import (
+    Range,
+    ScenarioInfo,
+    SceneSettings,
+    ball_radius,
+    describe,
+    make_ball,
+    make_scene,
+)
+from physics_data.scenarios.shared.staging import draw_head_on, on_floor, rolling_spin
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, STRIKER, TARGET = 0, 1, 2

@@ -8,16 +8,16 @@ import numpy as np
 from physics_data.core.mechanics import volume
 from physics_data.core.scene import Box, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.impacts import (
+from physics_data.scenarios.shared.measures import (
+    first_contact,
     first_contact_seconds,
     horizontal_momentum_error,
     line_of_motion,
     velocities_after,
 )
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.parts import make_solid
-from physics_data.scenarios.staging import draw_head_on, facing, on_floor, rolling_spin
+from physics_data.scenarios.shared.parts import make_solid
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
+from physics_data.scenarios.shared.staging import draw_head_on, facing, on_floor, rolling_spin
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, STRIKER, TARGET = 0, 1, 2

@@ -7,9 +7,17 @@ import numpy as np
 
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
-from physics_data.scenarios.containers import WALL, cover, moved, open_box, room, way_out
-from physics_data.scenarios.impacts import first_contact_seconds
+from physics_data.scenarios.shared.measures import first_contact_seconds
+from physics_data.scenarios.shared.parts import WALL, cover, moved, open_box, room, way_out
+from physics_data.scenarios.shared.scenario import (
+    Range,
+    ScenarioInfo,
+    SceneSettings,
+    ball_radius,
+    describe,
+    make_ball,
+    make_scene,
+)
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL, CONTAINER = 0, 1, 2

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from physics_data.core.conventions import STANDARD_GRAVITY
 from physics_data.core.scene import Box, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.parts import make_fixture, make_solid
+from physics_data.scenarios.shared.parts import make_fixture, make_solid
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import SCREEN, sample_colors
 
 FLOOR, BOX, BELT = 0, 1, 2

@@ -7,11 +7,11 @@ import numpy as np
 
 from physics_data.core.scene import Appearance, Body, Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, make_scene
-from physics_data.scenarios.groups import describe_group, members
-from physics_data.scenarios.impacts import first_contact_seconds, tilt, way_while_untouched
-from physics_data.scenarios.parts import about_y, make_solid
-from physics_data.scenarios.pivots import half_extents, pivot_seconds, seconds_at
+from physics_data.scenarios.shared.measures import first_contact_seconds, tilt, way_while_untouched
+from physics_data.scenarios.shared.parts import about_y, make_solid
+from physics_data.scenarios.shared.pendulums import half_extents, pivot_seconds, seconds_at
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, make_scene
+from physics_data.scenarios.shared.staging import describe_group, members
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, FIRST = 0, 1

@@ -8,9 +8,9 @@ import numpy as np
 from physics_data.core.mechanics import body_kinetic_energy, body_potential_energy
 from physics_data.core.scene import Box, Hinge, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.parts import about_y, make_solid
-from physics_data.scenarios.pendulums import hinge_across, make_beam
+from physics_data.scenarios.shared.parts import about_y, make_solid
+from physics_data.scenarios.shared.pendulums import hinge_across, make_beam
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, UPPER, LOWER, BEAM = 0, 1, 2, 3

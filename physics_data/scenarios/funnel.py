@@ -7,10 +7,17 @@ import numpy as np
 
 from physics_data.core.scene import Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
-from physics_data.scenarios.impacts import first_contact_seconds
-from physics_data.scenarios.laws import crossing
-from physics_data.scenarios.parts import about_y, make_fixture
+from physics_data.scenarios.shared.measures import crossing, first_contact_seconds
+from physics_data.scenarios.shared.parts import about_y, make_fixture
+from physics_data.scenarios.shared.scenario import (
+    Range,
+    ScenarioInfo,
+    SceneSettings,
+    ball_radius,
+    describe,
+    make_ball,
+    make_scene,
+)
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL, LEFT, RIGHT = 0, 1, 2, 3

@@ -6,9 +6,9 @@ import numpy as np
 
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
-from physics_data.scenarios.laws import uniform_motion_error
-from physics_data.scenarios.staging import REFERENCE_SECONDS, speed_within, start_across
+from physics_data.scenarios.shared.measures import uniform_motion_error
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
+from physics_data.scenarios.shared.staging import REFERENCE_SECONDS, speed_within, start_across
 from physics_data.variation.appearance import sample_colors
 
 BALL = 1

@@ -6,10 +6,10 @@ import numpy as np
 
 from physics_data.core.scene import Body, Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
-from physics_data.scenarios.containers import make_screen
-from physics_data.scenarios.groups import describe_group
-from physics_data.scenarios.laws import uniform_motion_error
+from physics_data.scenarios.shared.measures import uniform_motion_error
+from physics_data.scenarios.shared.parts import make_screen
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
+from physics_data.scenarios.shared.staging import describe_group
 from physics_data.variation.appearance import sample_colors
 
 BALL, SCREENS = 1, 2

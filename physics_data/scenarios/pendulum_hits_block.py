@@ -7,10 +7,10 @@ import numpy as np
 
 from physics_data.core.scene import Box, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.parts import make_solid
-from physics_data.scenarios.pendulums import Bob, hinge_across, make_beam, start_angle
+from physics_data.scenarios.shared.measures import first_contact
+from physics_data.scenarios.shared.parts import make_solid
+from physics_data.scenarios.shared.pendulums import Bob, hinge_across, make_beam, start_angle
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, PENDULUM, BLOCK, BEAM = 0, 1, 2, 3

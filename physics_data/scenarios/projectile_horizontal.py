@@ -7,10 +7,18 @@ import numpy as np
 
 from physics_data.core.scene import Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
-from physics_data.scenarios.laws import gravity_relative_error
-from physics_data.scenarios.parts import make_fixture
-from physics_data.scenarios.staging import start_across
+from physics_data.scenarios.shared.measures import gravity_relative_error
+from physics_data.scenarios.shared.parts import make_fixture
+from physics_data.scenarios.shared.scenario import (
+    Range,
+    ScenarioInfo,
+    SceneSettings,
+    ball_radius,
+    describe,
+    make_ball,
+    make_scene,
+)
+from physics_data.scenarios.shared.staging import start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL, LEDGE = 0, 1, 2

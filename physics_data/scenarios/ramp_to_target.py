@@ -9,10 +9,10 @@ import numpy as np
 from physics_data.core.conventions import STANDARD_GRAVITY
 from physics_data.core.scene import Body, Box, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_scene
-from physics_data.scenarios.impacts import first_contact_seconds
-from physics_data.scenarios.parts import Slope, make_fixture, make_solid, patterned
-from physics_data.scenarios.pivots import half_extents
+from physics_data.scenarios.shared.measures import first_contact_seconds
+from physics_data.scenarios.shared.parts import Slope, make_fixture, make_solid, patterned
+from physics_data.scenarios.shared.pendulums import half_extents
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_scene
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL, POST, RAMP, STAND = range(5)

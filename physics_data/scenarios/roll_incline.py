@@ -8,9 +8,9 @@ import numpy as np
 from physics_data.core.mechanics import solid_inertia
 from physics_data.core.scene import Body, Capsule, Cylinder, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.laws import acceleration_along, last_frame_before_contact
-from physics_data.scenarios.parts import LYING, Slope, make_solid, patterned, slope_across
+from physics_data.scenarios.shared.measures import acceleration_along, last_frame_before_contact
+from physics_data.scenarios.shared.parts import LYING, Slope, make_solid, patterned, slope_across
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, ROLLER, RAMP = 0, 1, 2

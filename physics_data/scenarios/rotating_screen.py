@@ -10,9 +10,9 @@ from physics_data.core.conventions import STANDARD_GRAVITY
 from physics_data.core.mechanics import volume
 from physics_data.core.scene import Body, Box, Hinge, Quaternion, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.parts import DENSITY, make_fixture
+from physics_data.scenarios.shared.measures import first_contact
+from physics_data.scenarios.shared.parts import DENSITY, make_fixture
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import SCREEN, sample_colors
 
 FLOOR, SCREEN_BODY, BOX = 0, 1, 2

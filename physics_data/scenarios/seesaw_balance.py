@@ -11,10 +11,10 @@ from scipy.integrate import solve_ivp
 from physics_data.core.mechanics import solid_inertia
 from physics_data.core.scene import Box, Cylinder, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.parts import WOOD, about_y, make_fixture, make_solid
-from physics_data.scenarios.pendulums import angle_of, hinge_across
+from physics_data.scenarios.shared.measures import first_contact
+from physics_data.scenarios.shared.parts import WOOD, about_y, make_fixture, make_solid
+from physics_data.scenarios.shared.pendulums import angle_of, hinge_across
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, PLANK, LEFT, RIGHT, STAND = 0, 1, 2, 3, 4

@@ -8,10 +8,10 @@ import numpy as np
 from physics_data.core.conventions import STANDARD_GRAVITY
 from physics_data.core.scene import Body, Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.laws import acceleration_along, frames_before
-from physics_data.scenarios.parts import make_solid
-from physics_data.scenarios.staging import DEPTHS, draw_heading, facing, on_floor, start_across
+from physics_data.scenarios.shared.measures import acceleration_along, frames_before
+from physics_data.scenarios.shared.parts import make_solid
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
+from physics_data.scenarios.shared.staging import DEPTHS, draw_heading, facing, on_floor, start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BOX = 0, 1

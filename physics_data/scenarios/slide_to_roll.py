@@ -6,10 +6,10 @@ import numpy as np
 
 from physics_data.core.scene import Cylinder, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.parts import LYING, make_solid, patterned
 from physics_data.scenarios.roll_incline import roller_radius, rolling_inertia
-from physics_data.scenarios.staging import DEPTHS, start_across
+from physics_data.scenarios.shared.parts import LYING, make_solid, patterned
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
+from physics_data.scenarios.shared.staging import DEPTHS, start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, ROLLER = 0, 1

@@ -8,10 +8,10 @@ import numpy as np
 from physics_data.core.mechanics import centre_of_mass, centred, inertia_tensor, volume
 from physics_data.core.scene import Body, Box, Compound, Cylinder, Part, SceneSpec, Sphere, Surface
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.groups import from_above
-from physics_data.scenarios.laws import frames_before
-from physics_data.scenarios.parts import DENSITY
+from physics_data.scenarios.shared.measures import frames_before
+from physics_data.scenarios.shared.parts import DENSITY
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
+from physics_data.scenarios.shared.staging import from_above
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, SPINNER = 0, 1

@@ -7,11 +7,11 @@ from jaxtyping import Float
 
 from physics_data.core.scene import Body, Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, make_scene
-from physics_data.scenarios.groups import NUMBERS, alternating, members
-from physics_data.scenarios.impacts import largest_way, way
-from physics_data.scenarios.parts import make_solid
-from physics_data.scenarios.pivots import half_extents, support_margins
+from physics_data.scenarios.shared.measures import largest_way, way
+from physics_data.scenarios.shared.parts import make_solid
+from physics_data.scenarios.shared.pendulums import half_extents, support_margins
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, make_scene
+from physics_data.scenarios.shared.staging import NUMBERS, alternating, members
 from physics_data.variation.appearance import sample_colors
 
 FLOOR = 0

@@ -7,10 +7,10 @@ import numpy as np
 
 from physics_data.core.scene import Box, Cylinder, PoseKey, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.parts import make_fixture, make_solid
-from physics_data.scenarios.pivots import half_extents
+from physics_data.scenarios.shared.measures import first_contact
+from physics_data.scenarios.shared.parts import make_fixture, make_solid
+from physics_data.scenarios.shared.pendulums import half_extents
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BODY, SUPPORT = 0, 1, 2

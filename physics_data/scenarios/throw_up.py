@@ -7,8 +7,16 @@ import numpy as np
 
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
-from physics_data.scenarios.laws import gravity_relative_error, last_frame_before_contact
+from physics_data.scenarios.shared.measures import gravity_relative_error, last_frame_before_contact
+from physics_data.scenarios.shared.scenario import (
+    Range,
+    ScenarioInfo,
+    SceneSettings,
+    ball_radius,
+    describe,
+    make_ball,
+    make_scene,
+)
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL = 0, 1

@@ -8,7 +8,10 @@ import numpy as np
 from physics_data.core.conventions import STANDARD_GRAVITY
 from physics_data.core.scene import Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import (
+from physics_data.scenarios.shared.measures import first_contact, first_contact_seconds, impulse_on, largest_way
+from physics_data.scenarios.shared.parts import make_solid
+from physics_data.scenarios.shared.pendulums import half_extents
+from physics_data.scenarios.shared.scenario import (
     BALL_DENSITY,
     Range,
     ScenarioInfo,
@@ -17,12 +20,7 @@ from physics_data.scenarios.base import (
     make_ball,
     make_scene,
 )
-from physics_data.scenarios.groups import NUMBERS, alternating, members
-from physics_data.scenarios.impacts import first_contact_seconds, impulse_on, largest_way
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.parts import make_solid
-from physics_data.scenarios.pivots import half_extents
-from physics_data.scenarios.staging import DEPTHS, shift_ahead
+from physics_data.scenarios.shared.staging import DEPTHS, NUMBERS, alternating, members, shift_ahead
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BALL = 0, 1

@@ -15,9 +15,9 @@ from physics_data.core.mechanics import (
 )
 from physics_data.core.scene import Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.laws import gravity_relative_error, last_frame_before_contact
-from physics_data.scenarios.parts import make_solid, patterned
+from physics_data.scenarios.shared.measures import gravity_relative_error, last_frame_before_contact
+from physics_data.scenarios.shared.parts import make_solid, patterned
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, BOX = 0, 1

@@ -8,7 +8,15 @@ from jaxtyping import Float
 from physics_data.core.mechanics import centre_of_mass, centred
 from physics_data.core.scene import Body, Box, Compound, Part, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_ball, make_scene
+from physics_data.scenarios.shared.scenario import (
+    Range,
+    ScenarioInfo,
+    SceneSettings,
+    ball_radius,
+    describe,
+    make_ball,
+    make_scene,
+)
 from physics_data.variation.appearance import SCREEN, sample_colors
 
 FLOOR, TUNNEL, FIRST_BALL = 0, 1, 2

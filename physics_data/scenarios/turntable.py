@@ -10,9 +10,9 @@ from scipy.integrate import solve_ivp
 from physics_data.core.conventions import STANDARD_GRAVITY
 from physics_data.core.scene import Box, Cylinder, PoseKey, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.groups import from_above
-from physics_data.scenarios.parts import make_fixture, make_solid, patterned
+from physics_data.scenarios.shared.parts import make_fixture, make_solid, patterned
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
+from physics_data.scenarios.shared.staging import from_above
 from physics_data.variation.appearance import SCREEN, sample_colors
 
 FLOOR, BOX, DISC = 0, 1, 2

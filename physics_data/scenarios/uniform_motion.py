@@ -7,9 +7,9 @@ import numpy as np
 
 from physics_data.core.scene import Box, Cylinder, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.base import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.scenarios.parts import make_solid, patterned
-from physics_data.scenarios.staging import REFERENCE_SECONDS, speed_within, start_across
+from physics_data.scenarios.shared.parts import make_solid, patterned
+from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
+from physics_data.scenarios.shared.staging import REFERENCE_SECONDS, speed_within, start_across
 from physics_data.variation.appearance import sample_colors
 
 FLOOR, MOVER = 0, 1

@@ -13,7 +13,7 @@ from physics_data.core.errors import DataError, UnknownNameError
 from physics_data.core.shards import write_shard
 from physics_data.core.video import read_video
 from physics_data.pipeline.generate import FIRST_TEST_INDEX, ClipTask, generate_clip
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 MEASURED = ("free_drop", "projectile", "collide", "occluder_pass")
 """The scenarios for which the evaluation has been validated, with a still camera and one law each."""

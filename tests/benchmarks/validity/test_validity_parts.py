@@ -18,7 +18,7 @@ from benchmarks.validity.run import validity
 from benchmarks.validity.scores import Scorer
 from eval.metrics import METRICS
 from eval.public import PUBLIC_MEASURES
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 SMALL = SceneSettings(layout="centred", num_frames=24, width=64, height=64)
 

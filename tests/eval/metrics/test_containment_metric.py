@@ -10,8 +10,8 @@ from toy_scenes import closed_form, toy_clip
 from eval.metrics.containment import Containment, stays
 from eval.reference import Reference
 from physics_data.core.conventions import clip_generator
-from physics_data.scenarios.base import SceneSettings
 from physics_data.scenarios.carry import BALL, CONTAINER, Carry
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 FRAMES, SIZE = 17, 64
 METRIC = Containment()

@@ -10,7 +10,7 @@ import numpy as np
 from physics_data.core.dataset import ShardDataset
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes, TwinPlan, TwinSizes
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 PAGE = Path(__file__).parents[3] / "docs" / "data_format.md"
 

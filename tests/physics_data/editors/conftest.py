@@ -6,7 +6,7 @@ import pytest
 
 from physics_data.core.clip import Clip
 from physics_data.pipeline.twins import TwinTask, make_twins
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 SMALL = SceneSettings(width=32, height=32)
 

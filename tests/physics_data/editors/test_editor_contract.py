@@ -16,7 +16,7 @@ from physics_data.pipeline.label_checks import check_labels
 from physics_data.pipeline.splice import same_frames
 from physics_data.pipeline.twins import TwinTask, make_twins
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from tests.physics_data.editors.conftest import SMALL, twins_of
 
 ROLES = {True: ("AA", "BB", "AB", "BA"), False: ("possible", "impossible", "control")}

@@ -8,7 +8,7 @@ import pytest
 from physics_data.core.clip import Clip
 from physics_data.core.conventions import STANDARD_GRAVITY as G
 from physics_data.core.mechanics import kinetic_energy, momentum
-from physics_data.scenarios.laws import constant_acceleration, first_contact
+from physics_data.scenarios.shared.measures import constant_acceleration, first_contact
 from tests.physics_data.editors.conftest import twins_of
 
 

@@ -8,7 +8,7 @@ from physics_data.core.scene import Box, Sphere
 from physics_data.engines import ENGINES
 from physics_data.engines.flight import Flight
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from tests.physics_data.engines.lab import body, on_floor, scripted
 
 

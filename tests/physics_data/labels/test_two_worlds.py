@@ -13,7 +13,7 @@ from physics_data.labels.points import point_tracks
 from physics_data.labels.tables import label_arrays
 from physics_data.pipeline.export_members import arrays_of
 from physics_data.pipeline.twins import TwinTask, make_twins
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 
 @pytest.fixture(scope="module", params=["size_swap", "shape_swap", "color_swap"])

@@ -7,7 +7,7 @@ import pytest
 from physics_data.core.dataset import ShardDataset
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from physics_data.core.conventions import clip_generator
 from physics_data.pipeline.biases import MOST_CORRELATED, BiasReport, biases, dataset_clips, drawn_clips
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 DRAWS = 48
 

@@ -25,7 +25,7 @@ from physics_data.pipeline.laws import as_markdown, law_table
 from physics_data.pipeline.regenerate import differing_parts, regenerate
 from physics_data.pipeline.shard_maker import plan
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 CONFIG = BuildConfig(
     seed=5,

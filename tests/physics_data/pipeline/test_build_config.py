@@ -10,7 +10,7 @@ from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.estimate import planned_clips
 from physics_data.pipeline.generate import FIRST_INDEX, generate_clip, split_of
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import Range
+from physics_data.scenarios.shared.scenario import Range
 
 
 def config(**values) -> BuildConfig:

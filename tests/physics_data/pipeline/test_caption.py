@@ -13,7 +13,7 @@ from physics_data.pipeline.caption import LONG_EVENTS, MEDIUM_EVENTS, _striker, 
 from physics_data.pipeline.caption_words import TOGETHER, WORDS, Names, plural
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 SETTINGS = SceneSettings(num_frames=25, width=48, height=48)
 

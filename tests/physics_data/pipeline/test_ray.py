@@ -16,7 +16,7 @@ from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.pipeline.executors import run_work
 from physics_data.pipeline.shard_maker import ShardMaker
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'worldsim[ray]'")
 pytestmark = pytest.mark.slow

@@ -27,10 +27,10 @@ from physics_data.core.scene import (
 )
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings, make_ball, make_scene
-from physics_data.scenarios.factors import dressed, sample_distractors
 from physics_data.scenarios.free_drop import FreeDrop
-from physics_data.scenarios.parts import patterned
+from physics_data.scenarios.shared.factors import dressed, sample_distractors
+from physics_data.scenarios.shared.parts import patterned
+from physics_data.scenarios.shared.scenario import SceneSettings, make_ball, make_scene
 from physics_data.variation.appearance import COLORS
 
 SOME = ("free_drop", "collide", "occluder_pass", "containment", "turntable", "tunnel", "slide_incline")

@@ -12,9 +12,9 @@ from physics_data.core.scene import Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import Scenario, SceneSettings
-from physics_data.scenarios.laws import first_contact
-from physics_data.scenarios.pendulums import Bob, angle_of, start_angle
+from physics_data.scenarios.shared.measures import first_contact
+from physics_data.scenarios.shared.pendulums import Bob, angle_of, start_angle
+from physics_data.scenarios.shared.scenario import Scenario, SceneSettings
 
 G = 9.81
 SETTINGS = SceneSettings()

@@ -11,16 +11,16 @@ from physics_data.core.scene import Appearance, Body, Box, SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import Scenario, SceneSettings, make_ball
-from physics_data.scenarios.groups import describe_group, from_above, members, triangle
-from physics_data.scenarios.impacts import (
+from physics_data.scenarios.shared.measures import (
     first_contact_seconds,
     impulse_on,
     tilt,
     velocities_after,
     way_while_untouched,
 )
-from physics_data.scenarios.pivots import pivot_seconds, seconds_at, support_margins
+from physics_data.scenarios.shared.pendulums import pivot_seconds, seconds_at, support_margins
+from physics_data.scenarios.shared.scenario import Scenario, SceneSettings, make_ball
+from physics_data.scenarios.shared.staging import describe_group, from_above, members, triangle
 
 SETTINGS = SceneSettings()
 BLUE = Appearance(color_name="blue", albedo=(0.02, 0.12, 0.75))

@@ -15,7 +15,7 @@ from physics_data.engines import ENGINES
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import LARGE_RADIUS, SMALL_RADIUS, Range, Scenario, SceneSettings
+from physics_data.scenarios.shared.scenario import LARGE_RADIUS, SMALL_RADIUS, Range, Scenario, SceneSettings
 
 SETTINGS = SceneSettings()
 HELD_OUT = SceneSettings(ranges="held_out")

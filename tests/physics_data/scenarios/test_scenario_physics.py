@@ -12,13 +12,13 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings, ball_radius
-from physics_data.scenarios.laws import (
+from physics_data.scenarios.shared.measures import (
     constant_acceleration,
     first_contact,
     gravity_relative_error,
     restitution_on_floor,
 )
+from physics_data.scenarios.shared.scenario import SceneSettings, ball_radius
 
 NUM_SCENES = 10
 SETTINGS = SceneSettings()

@@ -11,9 +11,9 @@ from physics_data.core.scene import Box, Compound, Cylinder, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings, ball_radius
-from physics_data.scenarios.laws import bounce_restitutions, first_contact, frames_before
-from physics_data.scenarios.parts import Slope, about_y, patterned, turned
+from physics_data.scenarios.shared.measures import bounce_restitutions, first_contact, frames_before
+from physics_data.scenarios.shared.parts import Slope, about_y, patterned, turned
+from physics_data.scenarios.shared.scenario import SceneSettings, ball_radius
 from physics_data.variation.appearance import COLORS, sample_colors
 
 G = 9.81

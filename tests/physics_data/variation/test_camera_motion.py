@@ -7,7 +7,7 @@ from physics_data.core.conventions import clip_generator
 from physics_data.core.geometry import PinholeView, views_at
 from physics_data.core.scene import Camera
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from physics_data.variation.cameras import sample_camera
 
 ACTION = np.stack(np.meshgrid(np.linspace(-1.9, 1.9, 9), [0.0], np.linspace(0.0, 3.0, 7)), axis=-1).reshape(-1, 3)

@@ -9,7 +9,7 @@ from PIL import Image
 from physics_data.core.errors import ConfigError
 from physics_data.core.scene import Appearance
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.base import SceneSettings
+from physics_data.scenarios.shared.scenario import SceneSettings
 from physics_data.variation import lighting, looks
 from physics_data.variation.appearance import COLORS, FLOORS, SCREEN
 from physics_data.variation.cameras import sample_camera

@@ -16,7 +16,7 @@ from physics_data.core.errors import ConfigError
 from physics_data.core.extents import bounding_radius, swept_bounds, world_bounds
 from physics_data.core.geometry import PinholeView, view_of
 from physics_data.core.scene import Appearance, Body, Box, Camera, Cylinder, Plane, Sphere, Surface, Vector3
-from physics_data.scenarios.settings import SceneSettings
+from physics_data.scenarios.shared.settings import SceneSettings
 from physics_data.variation.appearance import COLORS, SCREEN
 from physics_data.variation.looks import sample_looks, sample_prop, spawned
 

@@ -1,18 +1,15 @@
-"""Where and when things happen in the wide layout, and how fast: drawn in metres and seconds, not in clip lengths.
-
-A body that crosses the picture starts on the side it comes from, so start and velocity can never be independent. The
-draws here keep their correlation low: events lie anywhere in the picture, only a part of a way needs to be seen, and
-many ways lead towards or away from the camera. ``pipeline.biases`` measures what is left of it.
-"""
+"""Where the bodies of a scene start: meetings on the floor, groups, and the camera above them."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from physics_data.core.scene import Quaternion, Vector3
-from physics_data.scenarios.settings import SceneSettings
+from physics_data.core.scene import Appearance, Body, Quaternion, SceneSpec, Vector3
+from physics_data.scenarios.shared.scenario import describe
+from physics_data.scenarios.shared.settings import SceneSettings
 
 HALF_VIEW = 1.6
 """Half the width of the plane y = 0 in which things are placed, m; the default camera shows about 2 m."""
@@ -124,3 +121,62 @@ def facing(direction: Float[np.ndarray, "2"]) -> Quaternion:
     """Return the turn about the vertical that brings a body's x axis along a direction on the floor."""
     turn = 0.5 * math.atan2(float(direction[1]), float(direction[0]))
     return (math.cos(turn), 0.0, 0.0, math.sin(turn))
+
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+_PLURALS = {"box": "boxes", "domino": "dominoes"}
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a body's noun."""
+    return _PLURALS.get(noun, f"{noun}s")
+
+
+def members(spec: SceneSpec, prefix: str) -> list[int]:
+    """Return the positions in ``spec.bodies`` of a group, whose bodies are called ``prefix_0``, ``prefix_1``, ..."""
+    return [
+        spec.body_index(f"{prefix}_{k}") for k in range(sum(body.name.startswith(f"{prefix}_") for body in spec.bodies))
+    ]
+
+
+def describe_group(bodies: Sequence[Body]) -> str:
+    """Return for example "six small red balls", of bodies of one colour, size and kind."""
+    first = bodies[0]
+    words = describe(first).split(" ", 1)[1].removesuffix(first.noun)
+    return f"{NUMBERS[len(bodies)]} {words}{first.noun if len(bodies) == 1 else plural(first.noun)}"
+
+
+def triangle(rows: int, spacing: float) -> list[tuple[float, float]]:
+    """Return where the bodies of a rack stand, (ahead, across) in m: row k of the triangle has k + 1 of them.
+
+    The first stands at (0, 0). Neighbours are ``spacing`` apart.
+    """
+    return [
+        (row * spacing * math.sqrt(0.75), (place - 0.5 * row) * spacing)
+        for row in range(rows)
+        for place in range(row + 1)
+    ]
+
+
+def alternating(looks: Sequence[Appearance], count: int) -> list[Appearance]:
+    """Return the looks of bodies that touch one another, so that the line between two of them is seen."""
+    return [looks[index % len(looks)] for index in range(count)]
+
+
+def from_above(settings: SceneSettings, elevation: float, target_height: float = 0.2) -> SceneSettings:
+    """Return settings whose camera is as far away but looks down at the middle of the floor.
+
+    Units:
+        elevation:      degrees over the horizon, of the camera seen from what it looks at
+        target_height:  m
+    """
+    away = math.hypot(settings.camera_distance, settings.camera_height - settings.camera_target_height)
+    angle = math.radians(elevation)
+    return settings.model_copy(
+        update={
+            "camera_distance": away * math.cos(angle),
+            "camera_height": target_height + away * math.sin(angle),
+            "camera_target_height": target_height,
+        }
+    )

@@ -6,20 +6,10 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from physics_data.core.config import StrictModel
-from physics_data.core.scene import (
-    Appearance,
-    Body,
-    Fraction,
-    Joint,
-    Plane,
-    SceneSpec,
-    Sphere,
-    Surface,
-    Vector3,
-)
+from physics_data.core.scene import Appearance, Body, Fraction, Joint, Plane, SceneSpec, Sphere, Surface, Vector3
 from physics_data.core.trajectory import Trajectory
-from physics_data.scenarios.factors import dressed, sample_distractors, sample_occluders
-from physics_data.scenarios.settings import SceneSettings
+from physics_data.scenarios.shared.factors import dressed, sample_distractors, sample_occluders
+from physics_data.scenarios.shared.settings import SceneSettings
 from physics_data.variation.cameras import sample_camera
 from physics_data.variation.lighting import sample_lighting, sample_sensor
 from physics_data.variation.looks import sample_floor

@@ -1,0 +1,1 @@
+"""What scenarios share: their contract and settings, the parts of their scenes, their measurements."""
