@@ -15,7 +15,7 @@ from physics_data.core.scene import SceneSpec
 from physics_data.engines import ENGINES
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig
-from physics_data.pipeline.caption_words import listing, with_article
+from physics_data.pipeline.captions import listing, with_article
 from physics_data.pipeline.generate import ClipTask, generate_clip, labelled_clip
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS

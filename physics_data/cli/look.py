@@ -92,8 +92,8 @@ def biases(
     from physics_data.core.config import apply_overrides, validate_config
     from physics_data.core.dataset import ShardDataset
     from physics_data.core.errors import ConfigError
-    from physics_data.pipeline.biases import QUANTITIES, BiasReport, dataset_clips, drawn_clips
-    from physics_data.pipeline.biases import biases as measure
+    from physics_data.pipeline.statistics import QUANTITIES, BiasReport, dataset_clips, drawn_clips
+    from physics_data.pipeline.statistics import biases as measure
     from physics_data.scenarios.shared.scenario import SceneSettings
 
     if (dataset is None) == (not scenario):

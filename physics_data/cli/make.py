@@ -134,7 +134,7 @@ def clip(
     from physics_data.core.dataset import ShardDataset
     from physics_data.core.errors import DataError
     from physics_data.core.video import write_video
-    from physics_data.pipeline.export_frames import write_frames
+    from physics_data.pipeline.export import write_frames
     from physics_data.pipeline.regenerate import differing_parts, regenerate
 
     opened = ShardDataset(dataset)

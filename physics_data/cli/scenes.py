@@ -44,7 +44,7 @@ def simulate(
     `python -m physics_data simulate collide --seed 3 --out collide.gif`,
     `python -m physics_data simulate scene.yaml --out scene.glb`
     """
-    from physics_data.pipeline.export_frames import write_frames
+    from physics_data.pipeline.export import write_frames
     from physics_data.scenes.gltf import GLTF_SUFFIXES, write_gltf
     from physics_data.scenes.scene_file import load_scene
     from physics_data.simulation import SCENE_SUFFIXES, save_scene

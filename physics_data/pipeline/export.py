@@ -1,17 +1,100 @@
 """Datasets in forms that other programs read, each whole or absent."""
 
+import io
+import json
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from physics_data.core.atomic import atomic_folder
+from physics_data.core.clip import Clip, Rendering
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, UnknownNameError, suggest
-from physics_data.core.shards import tar_block
-from physics_data.core.video import encode_video
-from physics_data.pipeline.export_frames import write_frames, write_task
+from physics_data.core.shards import json_record, tar_block
+from physics_data.core.video import encode_video, write_video
+from physics_data.labels.tables import label_arrays
 from physics_data.pipeline.export_lerobot import write_lerobot
-from physics_data.pipeline.export_members import npz_of, record_of, row_of
+
+
+def record_of(clip: Clip) -> bytes:
+    """Return what is known of a clip but its arrays, as in a shard: scene, captions, events, residuals, rates."""
+    return json_record(clip.meta, {})
+
+
+def row_of(clip: Clip) -> bytes:
+    """Return what a clip is as one flat JSON object with the same fields for every clip; "" where there is no text.
+
+    Readers that make tables, such as Hugging Face's, take the fields of all clips from the first few.
+    """
+    meta = clip.meta
+    captions = meta.captions
+    row = {
+        "key": meta.key,
+        "caption": meta.caption,
+        "caption_medium": captions.medium if captions else "",
+        "caption_long": captions.long if captions else "",
+        "split": meta.split,
+        "source": meta.source,
+        "scenario": meta.spec.scenario if meta.spec else "",
+        "engine": meta.engine or "",
+        "twin_id": meta.twin.set_id if meta.twin else "",
+        "frame_rate": float(meta.frame_rate),
+        "num_frames": meta.num_frames,
+        "height": meta.height,
+        "width": meta.width,
+    }
+    return json.dumps(row, ensure_ascii=False).encode()
+
+
+def arrays_of(clip: Clip) -> dict[str, np.ndarray]:
+    """Return all arrays of a clip but its pixels: what is stored, and what is derived; none for footage."""
+    if clip.rendering is None or clip.trajectory is None:
+        return {}
+    streams = {field.name: getattr(clip.rendering, field.name) for field in fields(Rendering) if field.name != "rgb"}
+    drawn = {name: value for name, value in streams.items() if value is not None}
+    everywhere = {"present": np.ones(clip.trajectory.position.shape[:2], dtype=bool)}
+    return drawn | everywhere | clip.trajectory.to_arrays() | label_arrays(clip)
+
+
+def npz_of(clip: Clip) -> bytes:
+    """Return the arrays of a clip as a compressed npz."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays_of(clip))
+    return buffer.getvalue()
+
+
+def png_of(picture: np.ndarray) -> bytes:
+    """Return a picture, uint8 [h w] or [h w 3], as a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write_frames(clip: Clip, folder: Path) -> None:
+    """Write a clip: ``rgb/00000.png``, ``instance_ids/00000.png``, ``labels.npz`` with all arrays, ``clip.json``."""
+    videos = {"rgb": clip.rgb} | ({"instance_ids": clip.rendering.instance_ids} if clip.rendering else {})
+    with atomic_folder(folder) as partial:
+        for name, video in videos.items():
+            (partial / name).mkdir()
+            for number, picture in enumerate(video):
+                (partial / name / f"{number:05d}.png").write_bytes(png_of(picture))
+        (partial / "clip.json").write_bytes(record_of(clip))
+        if clip.rendering is not None:
+            (partial / "labels.npz").write_bytes(npz_of(clip))
+
+
+def write_task(clip: Clip, folder: Path) -> None:
+    """Write a clip as a task for a generator: first frame and prompt, and the last frame and video to compare with."""
+    with atomic_folder(folder) as partial:
+        (partial / "first_frame.png").write_bytes(png_of(clip.rgb[0]))
+        (partial / "final_frame.png").write_bytes(png_of(clip.rgb[-1]))
+        (partial / "prompt.txt").write_text(clip.meta.caption + "\n", encoding="utf-8")
+        write_video(partial / "ground_truth.mp4", clip.rgb, clip.meta.frame_rate)
+
 
 Exporter = Callable[[ShardDataset, Sequence[int], Path, Callable[[], None]], None]
 

@@ -12,9 +12,9 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.engines.base import Engine
-from physics_data.pipeline.annotate import events
-from physics_data.pipeline.caption import write_captions
+from physics_data.pipeline.captions import write_captions
 from physics_data.pipeline.combinations import NO_COMBINATIONS, Combination, combinations_in
+from physics_data.pipeline.events import events
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS

@@ -13,8 +13,8 @@ from physics_data.core.errors import ClipRejectedError, DataError, WorldsimError
 from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
 from physics_data.core.trajectory import Trajectory
 from physics_data.labels.boxes import clip_boxes
-from physics_data.pipeline.annotate import events
-from physics_data.pipeline.caption import write_captions
+from physics_data.pipeline.captions import write_captions
+from physics_data.pipeline.events import events
 from physics_data.pipeline.quality import check_quality
 from physics_data.scenarios import SCENARIOS
 

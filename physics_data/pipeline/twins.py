@@ -19,15 +19,19 @@ from physics_data.editors.residuals import switch_residuals
 from physics_data.engines import ENGINES
 from physics_data.engines.base import Engine
 from physics_data.pipeline.generate import labelled_clip, split_of
-from physics_data.pipeline.splice import Cut, hidden_cut, joined_rendering, open_cut, visibly_differ
-from physics_data.pipeline.twin_checks import (
+from physics_data.pipeline.splice import (
+    Cut,
     check_lawful,
     check_one_difference,
     check_residuals,
     check_room,
     check_same_frames,
     check_start,
+    hidden_cut,
+    joined_rendering,
     neutral_caption,
+    open_cut,
+    visibly_differ,
 )
 from physics_data.renderers import RENDERERS
 from physics_data.renderers.base import Renderer

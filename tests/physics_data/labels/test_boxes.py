@@ -73,7 +73,7 @@ def test_a_mesh_may_be_off_its_origin_and_a_plane_has_no_box():
     center, half = shape_box(mesh)
     np.testing.assert_array_equal(center, [0.5, 1.0, 1.5])
     np.testing.assert_array_equal(half, [0.5, 1.0, 1.5])
-    with pytest.raises(SceneSpecError, match="a plane has no end"):
+    with pytest.raises(SceneSpecError, match="a plane is unbounded"):
         shape_box(Plane())
 
 

@@ -11,7 +11,7 @@ from physics_data.labels.bodies import BodyLabels, body_labels
 from physics_data.labels.boxes import clip_boxes
 from physics_data.labels.points import point_tracks
 from physics_data.labels.tables import label_arrays
-from physics_data.pipeline.export_members import arrays_of
+from physics_data.pipeline.export import arrays_of
 from physics_data.pipeline.twins import TwinTask, make_twins
 from physics_data.scenarios.shared.scenario import SceneSettings
 

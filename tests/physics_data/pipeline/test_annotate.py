@@ -7,7 +7,7 @@ import pytest
 from physics_data.core.clip import Rendering
 from physics_data.core.scene import Body, Box, Camera, Cylinder, Plane, SceneSpec, Sphere
 from physics_data.core.trajectory import Contacts, Trajectory
-from physics_data.pipeline.annotate import events
+from physics_data.pipeline.events import events
 from tests.conftest import GREY, RED
 
 RATE = 16.0

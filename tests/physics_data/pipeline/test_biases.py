@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from physics_data.core.conventions import clip_generator
-from physics_data.pipeline.biases import MOST_CORRELATED, BiasReport, biases, dataset_clips, drawn_clips
+from physics_data.pipeline.statistics import MOST_CORRELATED, BiasReport, biases, dataset_clips, drawn_clips
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
 

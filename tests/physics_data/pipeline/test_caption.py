@@ -8,9 +8,17 @@ import pytest
 
 from physics_data.core.conventions import clip_generator
 from physics_data.engines import ENGINES
-from physics_data.pipeline.annotate import events
-from physics_data.pipeline.caption import LONG_EVENTS, MEDIUM_EVENTS, _striker, write_captions
-from physics_data.pipeline.caption_words import TOGETHER, WORDS, Names, plural
+from physics_data.pipeline.captions import (
+    LONG_EVENTS,
+    MEDIUM_EVENTS,
+    TOGETHER,
+    WORDS,
+    Names,
+    _striker,
+    plural,
+    write_captions,
+)
+from physics_data.pipeline.events import events
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings

@@ -8,10 +8,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from physics_data.cli import app
-from physics_data.pipeline.energy_chart import energy_chart
-from physics_data.pipeline.label_pictures import id_color
-from physics_data.pipeline.overlays import draw_labels
-from physics_data.pipeline.preview import SheetLayout, animation, spread, write_gallery, write_sheet
+from physics_data.pipeline.overlays import draw_labels, id_color
+from physics_data.pipeline.preview import SheetLayout, animation, energy_chart, spread, write_gallery, write_sheet
 from physics_data.pipeline.statistics import dataset_statistics, outcome
 
 

@@ -276,5 +276,5 @@ def test_swept_bounds_hold_the_whole_path_of_a_scripted_body():
     lowest = 2.0 * share - np.sin(np.pi * share) - 0.1 * np.abs(np.cos(np.pi * share))
     assert low[1] == pytest.approx(lowest.min(), abs=0.01)
     assert swept_bounds(body.model_copy(update={"path": ()}))[1] == pytest.approx((1.0, 0.1, 0.1))
-    with pytest.raises(SceneSpecError, match="a plane has no bounds"):
+    with pytest.raises(SceneSpecError, match="a plane is unbounded"):
         world_bounds(Body(name="floor", shape=Plane(), is_static=True, appearance=RED))
