@@ -19,7 +19,7 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.shards import write_shard
 from physics_data.engines import ENGINES
 from physics_data.engines.mujoco_model import build_model
-from physics_data.engines.pair_rules import friction_factors, restitution_factors
+from physics_data.engines.surfaces import friction_factors, restitution_factors
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.pipeline.generate import ClipTask, generate_clip

@@ -274,7 +274,7 @@ class _TinyRenderer:
     """PyBullet's software rasteriser with shadows on: rgb, depth and ids of the same poses."""
 
     def __init__(self, spec: SceneSpec, motion: Trajectory) -> None:
-        from physics_data.engines.bullet_library import load_pybullet
+        from physics_data.engines.bullet_bodies import load_pybullet
 
         pybullet = load_pybullet()
         self._bullet = pybullet

@@ -13,7 +13,7 @@ from eval.metrics.sightings import alike, due, info, near, stretches
 from eval.perception.tracks import Track, Tracks
 from eval.reference import Reference
 from physics_data.labels.boxes import mask_boxes
-from physics_data.labels.containment import contained, containers
+from physics_data.labels.visibility import contained, containers
 
 MIN_FRAMES = 3
 """Frames that a stay must last: one or two are a ball that touches the rim."""

@@ -1,14 +1,17 @@
-"""The bodies of a scene in a PyBullet server."""
+"""PyBullet, and the bodies of a scene in one of its servers."""
 
 import contextlib
 import math
+import os
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from physics_data.core.errors import EngineError
+from physics_data.core.errors import EngineError, MissingPackageError
 from physics_data.core.mechanics import principal_axes, solid_inertia
 from physics_data.core.scene import (
     Body,
@@ -25,7 +28,33 @@ from physics_data.core.scene import (
     SceneSpec,
     Sphere,
 )
-from physics_data.engines.bullet_library import load_pybullet
+
+
+def load_pybullet() -> ModuleType:
+    """Import PyBullet with its "build time" line sent nowhere; C code writes it, so the descriptor itself is moved.
+
+    Raises:
+        MissingPackageError: PyBullet is not installed.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import pybullet
+
+        return pybullet
+    except ImportError as error:
+        is_absent = isinstance(error, ModuleNotFoundError) and error.name == "pybullet"
+        reason = "is not installed; it has no wheel for Python 3.12 and later" if is_absent else f"fails: {error}"
+        raise MissingPackageError(
+            f"engine 'bullet' needs PyBullet, which {reason}. Use Python 3.11 with PyBullet 3.2.7, or do without the "
+            "engine (in a dataset config: engines: [mujoco])."
+        ) from error
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
 
 pybullet = load_pybullet()
 

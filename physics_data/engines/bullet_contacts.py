@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 
 from physics_data.core.scene import SceneSpec
 from physics_data.engines.bullet_bodies import pybullet
-from physics_data.engines.moving_surfaces import MovingSurfaces
 from physics_data.engines.recorder import Touches
+from physics_data.engines.surfaces import MovingSurfaces
 
 _STRIDE = 4
 """Steps from one reading of lasting contacts' velocities to the next. They change in between by friction or a slope

@@ -19,15 +19,13 @@ from physics_data.engines.bullet_bodies import (
     pybullet,
 )
 from physics_data.engines.bullet_contacts import ContactLog
-from physics_data.engines.bullet_floor import add_slabs
-from physics_data.engines.bullet_joints import add_joints
+from physics_data.engines.bullet_joints import add_joints, add_slabs
+from physics_data.engines.engine import check_centred
 from physics_data.engines.flight import Flight, turned_freely
 from physics_data.engines.joint_tree import check_joints, joint_tree
-from physics_data.engines.moving_surfaces import check_belts, moving_surfaces
-from physics_data.engines.pair_rules import friction_factors, restitution_factors
 from physics_data.engines.recorder import TrajectoryRecorder
-from physics_data.engines.solids import check_centred
 from physics_data.engines.stepping import finer, stepped
+from physics_data.engines.surfaces import check_belts, friction_factors, moving_surfaces, restitution_factors
 
 _PARAMETERS = {
     "numSubSteps": 0,

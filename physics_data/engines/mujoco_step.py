@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
-from physics_data.engines.moving_surfaces import MovingSurfaces
 from physics_data.engines.mujoco_loop import CONTACT_COLUMNS, PARTING, World, advance
 from physics_data.engines.mujoco_memory import library
+from physics_data.engines.surfaces import MovingSurfaces
 
 _STEPS_AT_FIRST = 2
 """Steps for which a new contact log has room, however many contacts there are; it grows where they do not do."""

@@ -60,7 +60,7 @@ class Touches:
 
 
 class TrajectoryRecorder:
-    """Sampled states of one run; see ``engines.base`` for the time scheme.
+    """Sampled states of one run; see ``engines.engine`` for the time scheme.
 
     Static and scripted bodies are filled in from the start: the pose and velocity of a scripted one are its path's.
     """

@@ -1,12 +1,15 @@
-"""When instances are covered by others."""
+"""When instances are covered by others, and which bodies are inside hollow ones."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from physics_data.core.clip import Rendering
-from physics_data.core.scene import SceneSpec
-from physics_data.core.trajectory import true_intervals
+from physics_data.core.extents import shape_box
+from physics_data.core.geometry import rotation_matrix
+from physics_data.core.scene import Compound, SceneSpec
+from physics_data.core.trajectory import Trajectory, true_intervals
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,54 @@ def occlusions(spec: SceneSpec, rendering: Rendering) -> list[Occlusion]:
                 occlusion = Occlusion(body.name, first, end - 1, is_full, end == len(inside))
                 found.append((instance, first, occlusion))
     return [occlusion for *_, occlusion in sorted(found, key=lambda row: (row[0], row[1], row[2].is_full))]
+
+
+_WAYS = np.concatenate([np.eye(3), -np.eye(3)])
+WALLS_NEEDED = 5
+"""Ways out of six that are closed to what is contained: all but one opening."""
+
+
+def containers(spec: SceneSpec) -> list[int]:
+    """Return the positions in ``spec.bodies`` of what can hold others: compounds, as all other shapes are convex."""
+    return [index for index, body in enumerate(spec.bodies) if isinstance(body.shape, Compound)]
+
+
+def contained(
+    spec: SceneSpec, trajectory: Trajectory, container: int, walls_needed: int = WALLS_NEEDED
+) -> Bool[np.ndarray, "t o"]:
+    """Return which bodies have their centre inside a hollow body, at every frame.
+
+    Inside is where at least walls_needed of the six ways along the container's axes end at one of its parts: with five,
+    a cup with its opening to any side holds what is in it, a table does not hold what is under it. Parts that are no
+    boxes count as the boxes around them.
+    """
+    shape = spec.bodies[container].shape
+    assert isinstance(shape, Compound), "only compounds are containers"
+    world_from_container = rotation_matrix(trajectory.orientation[:, container])
+    offset = trajectory.position - trajectory.position[:, container, None]
+    local = np.einsum("tji,toj->toi", world_from_container, offset)
+    walls = np.zeros((*local.shape[:2], len(_WAYS)), dtype=bool)
+    for part in shape.parts:
+        turn = rotation_matrix(np.array(part.orientation))
+        middle, half = shape_box(part.shape)
+        start = (local - np.array(part.position)) @ turn - middle
+        for number, way in enumerate(_WAYS):
+            walls[..., number] |= _meets_box(start, way @ turn, half)
+    center, half = shape_box(shape)
+    within = (np.abs(local - center) <= half).all(axis=-1)
+    inside = within & (walls.sum(axis=-1) >= walls_needed)
+    held = np.array([body.is_instance and not isinstance(body.shape, Compound) for body in spec.bodies])
+    return inside & held
+
+
+def _meets_box(
+    start: Float[np.ndarray, "t o 3"], way: Float[np.ndarray, "3"], half: Float[np.ndarray, "3"]
+) -> Bool[np.ndarray, "t o"]:
+    """Return whether rays reach a box around the origin. By slabs: Kay & Kajiya (1986), SIGGRAPH."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.stack([(side * half - start) / way for side in (-1.0, 1.0)])
+    parallel = np.abs(way) < 1e-12
+    beside = (np.abs(start) > half) & parallel
+    near = np.where(parallel, -np.inf, ends.min(axis=0)).max(axis=-1)
+    far = np.where(parallel, np.inf, ends.max(axis=0)).min(axis=-1)
+    return (near <= far) & (far >= 0) & ~beside.any(axis=-1)

@@ -12,7 +12,7 @@ from physics_data.core.extents import shape_box
 from physics_data.core.geometry import rotation_matrix
 from physics_data.core.scene import Body, Capsule, Compound, Cylinder, Ellipsoid, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory, true_intervals
-from physics_data.labels.containment import contained, containers
+from physics_data.labels.visibility import contained, containers
 from physics_data.pipeline.touch_events import touch_events
 
 
@@ -28,7 +28,7 @@ def events(spec: SceneSpec, trajectory: Trajectory, rendering: Rendering) -> tup
     rest:         a body that has moved is slower than 0.02 m/s from here to the end, for two frames or more, and
                   touches something or hangs on a joint. Time: interpolated between frames.
     topple:       a body that stood still at the start is tilted by more than 45°. Time: interpolated.
-    contained:    the centre of a body gets inside a hollow one (``labels.containment``). Time: half a frame interval.
+    contained:    the centre of a body gets inside a hollow one (``labels.visibility``). Time: half a frame interval.
     hidden:       the instance is inside the image and, having been seen, has no visible pixel any more
     revealed:     a hidden instance has visible pixels again
     leaves_view:  the instance, having been seen, covers no pixel of the image any more

@@ -11,7 +11,7 @@ from physics_data.core.errors import ClipRejectedError, EngineError
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
-from physics_data.engines.base import Engine
+from physics_data.engines.engine import Engine
 from physics_data.pipeline.captions import write_captions
 from physics_data.pipeline.combinations import NO_COMBINATIONS, Combination, combinations_in
 from physics_data.pipeline.events import events

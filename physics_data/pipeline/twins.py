@@ -17,7 +17,7 @@ from physics_data.editors.base import Break, Editor, Switch, World, refuse
 from physics_data.editors.motions import joined
 from physics_data.editors.residuals import switch_residuals
 from physics_data.engines import ENGINES
-from physics_data.engines.base import Engine
+from physics_data.engines.engine import Engine
 from physics_data.pipeline.generate import labelled_clip, split_of
 from physics_data.pipeline.splice import (
     Cut,

@@ -10,8 +10,8 @@ import numpy as np
 
 from physics_data.core.clip import Clip
 from physics_data.core.errors import UnknownNameError, suggest
+from physics_data.core.geometry import camera_matrices
 from physics_data.core.scene import SceneSpec
-from physics_data.labels.camera import camera_matrices
 from physics_data.labels.points import point_tracks
 
 Arrays = Mapping[str, np.ndarray]

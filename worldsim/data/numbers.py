@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from physics_data.core.clip import ClipMeta
 from physics_data.core.errors import ConfigError, suggest
+from physics_data.core.geometry import camera_matrices
 from physics_data.core.paths import scripted_poses
 from physics_data.core.scene import Body, SceneSpec
-from physics_data.labels.camera import camera_matrices
 
 Values = Float[np.ndarray, "_t k"]
 """One row for the whole clip, or one for each of the video frames that are asked for."""

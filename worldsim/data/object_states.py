@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import rotation_matrix
+from physics_data.core.geometry import camera_matrices, rotation_matrix
 from physics_data.core.scene import Box, Capsule, Cylinder, Ellipsoid, Plane, SceneSpec, Shape, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.labels.camera import camera_matrices
 from physics_data.variation.appearance import COLORS
 
 COLOR_CLASSES = (*COLORS, "other")

@@ -22,7 +22,7 @@ from physics_data.core.scene import (
     Vector3,
 )
 from physics_data.core.trajectory import Trajectory
-from physics_data.engines.base import Engine
+from physics_data.engines.engine import Engine
 
 GREY = Appearance(color_name="grey", albedo=(0.5, 0.5, 0.5))
 G = 9.81

@@ -12,7 +12,7 @@ from physics_data.core.conventions import clip_generator
 from physics_data.core.mechanics import kinetic_energy, momentum
 from physics_data.core.scene import Box, Cylinder, Sphere
 from physics_data.engines import ENGINES
-from physics_data.engines.base import Engine
+from physics_data.engines.engine import Engine
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
 from tests.physics_data.engines.lab import BODY, FLOOR, RADIUS, G, body, digest, head_on, on_floor

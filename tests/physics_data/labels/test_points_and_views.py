@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from physics_data.core.clip import Clip, ClipMeta, Rendering
-from physics_data.core.geometry import rotation_matrix, views_of
+from physics_data.core.geometry import camera_matrices, rotation_matrix, views_of
 from physics_data.core.scene import Camera, CameraKey
 from physics_data.core.trajectory import Contacts, Trajectory, true_intervals
-from physics_data.labels.bodies import body_labels
-from physics_data.labels.camera import camera_matrices
 from physics_data.labels.points import BACKGROUND_SHARE, point_tracks
-from physics_data.labels.tables import label_arrays
+from physics_data.labels.tables import body_labels, label_arrays
 from physics_data.labels.visibility import occlusions
 from physics_data.renderers import RENDERERS
 

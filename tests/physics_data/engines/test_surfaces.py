@@ -5,7 +5,7 @@ import pytest
 from physics_data.core.errors import EngineError
 from physics_data.core.mechanics import colliding_pairs, pair_friction, pair_restitution
 from physics_data.engines import ENGINES
-from physics_data.engines.pair_rules import friction_factors, restitution_factors
+from physics_data.engines.surfaces import friction_factors, restitution_factors
 from tests.physics_data.engines.lab import body, on_floor
 
 

@@ -60,7 +60,11 @@ A drop below 1 falls short because the late step costs a ball that leaves at ``e
 
 from typing import ClassVar, Protocol, runtime_checkable
 
-from physics_data.core.scene import SceneSpec
+import numpy as np
+
+from physics_data.core.errors import EngineError
+from physics_data.core.mechanics import centre_of_mass
+from physics_data.core.scene import Compound, Mesh, SceneSpec
 from physics_data.core.trajectory import Trajectory
 
 
@@ -89,3 +93,24 @@ class Engine(Protocol):
             EngineError: the engine does not support the scene, or its state stopped being finite.
         """
         ...
+
+
+_OFF_CENTRE = 1e-5
+"""Distance of a dynamic body's centre of mass from its origin that is let pass, m."""
+
+
+def check_centred(spec: SceneSpec) -> None:
+    """Refuse a scene with a dynamic mesh or compound whose origin is not its centre of mass.
+
+    Raises:
+        EngineError: there is one.
+    """
+    for body in spec.bodies:
+        if body.is_dynamic and isinstance(body.shape, Mesh | Compound):
+            centre = centre_of_mass(body.shape)
+            if np.linalg.norm(centre) > _OFF_CENTRE:
+                where = ", ".join(f"{value:.6g}" for value in centre)
+                raise EngineError(
+                    f"the centre of mass of '{body.name}' ({body.shape.kind}) lies at ({where}) m of its own frame, an "
+                    "engine needs it at the origin; make the shape with core.mechanics.centred or centred_mesh."
+                )

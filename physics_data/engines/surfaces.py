@@ -1,5 +1,6 @@
-"""Velocities that engines do not feel by themselves: those of scripted bodies and of belts, at every step."""
+"""How surfaces meet: paths and belts that move them, and per-body factors of friction and restitution."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
+from physics_data.core.mechanics import colliding_pairs, pair_restitution
 from physics_data.core.paths import scripted_poses
 from physics_data.core.scene import SceneSpec
 
@@ -80,3 +82,39 @@ def moving_surfaces(spec: SceneSpec, num_steps: int) -> MovingSurfaces:
     return MovingSurfaces(
         np.array(driven, dtype=np.int64), slot, position[:-1], orientation[:-1], linear, angular, belt
     )
+
+
+def friction_factors(spec: SceneSpec) -> list[float]:
+    """Return one factor per body whose product over a pair is the friction of the pair."""
+    return [math.sqrt(body.surface.friction) for body in spec.bodies]
+
+
+def restitution_factors(spec: SceneSpec) -> list[float]:
+    """Return one factor per body whose product over every colliding pair is the restitution of that pair.
+
+    The logarithms are solved by least squares. Such factors exist for every scene with two bodies, and
+    whenever all bodies but static ones that are at least as elastic share one value; not always otherwise.
+
+    Raises:
+        EngineError: no such factors exist for this scene.
+    """
+    bodies = spec.bodies
+    factors = [0.0 if body.surface.restitution == 0.0 else 1.0 for body in bodies]
+    pairs = [(a, b) for a, b in colliding_pairs(spec) if factors[a] and factors[b]]
+    if pairs:
+        system = np.zeros((len(pairs), len(bodies)))
+        wanted = np.log([pair_restitution(bodies[a], bodies[b]) for a, b in pairs])
+        for row, (a, b) in enumerate(pairs):
+            system[row, a] = system[row, b] = 1.0
+        logarithms = np.linalg.lstsq(system, wanted, rcond=None)[0]
+        worst = int(np.argmax(np.abs(system @ logarithms - wanted)))
+        if abs((system @ logarithms - wanted)[worst]) > 1e-9:
+            a, b = pairs[worst]
+            values = ", ".join(f"{body.name}={body.surface.restitution:g}" for body in bodies)
+            raise EngineError(
+                f"this engine multiplies per-body restitutions, and no set of factors gives every pair the smaller of "
+                f"its two values ({values}; for instance {bodies[a].name} with {bodies[b].name}); "
+                "give the moving bodies one restitution, or use the engine 'mujoco'."
+            )
+        factors = [math.exp(value) if factor else 0.0 for factor, value in zip(factors, logarithms, strict=True)]
+    return factors
