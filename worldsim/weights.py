@@ -14,6 +14,7 @@ from physics_data.core.errors import CheckpointError, ConfigError, UnknownNameEr
 from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.config import TokenizerConfig
+from worldsim.former_names import with_present_names
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.lora import LoraSettings, adapter_tensors, load_adapter
 from worldsim.prompt import TextEncoder
@@ -211,6 +212,7 @@ def _load(module: Any, folder: Path) -> Any:
 
 def _config(schema: Any, card: dict[str, Any], folder: Path, key: str = "config") -> Any:
     try:
-        return validate_config(schema, card[key], source=str(folder / CARD_NAME))
+        stored = with_present_names(card[key], source=str(folder / CARD_NAME))
+        return validate_config(schema, stored, source=str(folder / CARD_NAME))
     except ConfigError as error:
         raise CheckpointError(f"{folder} was made by another version of the model. {error}") from error

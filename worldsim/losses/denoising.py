@@ -192,15 +192,12 @@ def packed_dit_objective(
     hidden = Hidden.draw(batch, told, generator, settings, device)
     counts = [int((~kept).sum()) * one[:, 0].numel() for kept, one in zip(given, latents, strict=True)]
     conditions = hidden.apply(text_ids, text_mask, domain, frame_rate, told)
-    rows = part.items(rows)
-    members = [sample for row in rows for sample in row]
+    members = [sample for row in part.items(rows) for sample in row]
     if not members:
         raise DataError(f"{part.count} processes share fewer packed rows than they are; give a larger batch_size.")
     *columns, numbers = _picked(conditions, torch.tensor(members, device=device))
-    place = {sample: number for number, sample in enumerate(members)}
     noisy = [interpolate(latents[i][None], noise[i][None], t[i][None])[0] for i in members]
-    own_rows = [[place[sample] for sample in row] for row in rows]
-    v_pred = dit.forward_packed(noisy, [t[i] for i in members], *columns, own_rows, numbers)
+    v_pred = dit.forward_packed(noisy, [t[i] for i in members], *columns, numbers)
     loss, weight = FlowMatching(), partial(loss_weight, weighting=settings.weighting, snr_gamma=settings.snr_gamma)
     losses = [
         loss(v[None], v_target(latents[i][None], noise[i][None]), (weight(t[i]) * ~given[i])[None])

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from physics_data.core.errors import DataError, suggest
 from worldsim.model.config import NumbersConfig
-from worldsim.model.positions import word_waves
+from worldsim.model.positions import sinusoidal_word_embedding
 
 NUM_DOMAINS = 3
 """0 = not told, 1 = physics, 2 = real."""
@@ -49,7 +49,11 @@ class Prompt(nn.Module):
         kept = mask[..., None].to(self.words.weight.dtype)
         x = self.words(ids) * kept
         before, after = F.pad(x, (0, 0, 1, -1)), F.pad(x, (0, 0, -1, 1))
-        x = x + word_waves(ids.shape[1], x.shape[-1], x.device) + F.silu(self.mix(torch.cat([before, x, after], -1)))
+        x = (
+            x
+            + sinusoidal_word_embedding(ids.shape[1], x.shape[-1], x.device)
+            + F.silu(self.mix(torch.cat([before, x, after], -1)))
+        )
         return _in_front(self.nothing, x * kept, mask)
 
 

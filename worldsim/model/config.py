@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import UnknownNameError, suggest
-from worldsim.model.attention import Backend
 from worldsim.model.experts import ExpertsConfig
 from worldsim.model.motion_prior import CarryConfig
 
@@ -46,8 +45,6 @@ class DiTConfig(StrictModel):
     mlp_ratio:         hidden channels of a block's feed-forward part / width, before gating
     text_buckets:      ids of the tokenizer
     text_every:        every so many blocks read the prompt, the first one included
-    text_attention:    ``cross``: tokens read the words in a layer of its own; ``joint``: words and tokens share one
-                       softmax, and words are refined along with the tokens, see ``joint``
     prediction:        what the last layer gives: ``balanced`` (see ``diffusion.v_from_balanced``), ``x0``, the clean
                        latents, or ``v``. ``forward`` returns v in any case
     least_t:           ``x0`` only: v is (x_t - x0) / max(t, least_t)
@@ -60,8 +57,6 @@ class DiTConfig(StrictModel):
     experts:           feed-forward layers of several experts
     carry:             start from given frames carried along paths that are read from them, see ``carry``; for latents
                        as fine as pixels
-    attention:         ``sdpa``; ``segments``, which for packed rows makes no mask; ``flex``, which compiled for a GPU
-                       skips what a mask leaves empty. All give the same values
     """
 
     latent_channels: Count = 16
@@ -73,7 +68,6 @@ class DiTConfig(StrictModel):
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
     text_buckets: Annotated[int, Field(ge=2)] = 512
     text_every: Count = 1
-    text_attention: Literal["cross", "joint"] = "cross"
     prediction: Literal["balanced", "x0", "v"] = "balanced"
     least_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
     text_width: Count | None = None
@@ -83,7 +77,6 @@ class DiTConfig(StrictModel):
     num_registers: Annotated[int, Field(ge=0)] = 0
     experts: ExpertsConfig | None = None
     carry: CarryConfig | None = None
-    attention: Backend = "segments"
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "DiTConfig":

@@ -1,5 +1,6 @@
 """The diffusion transformer over video latents."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -11,14 +12,21 @@ from torch.utils.checkpoint import checkpoint
 
 from physics_data.core.errors import DataError
 from worldsim.diffusion import v_from_balanced, v_from_x0
-from worldsim.model.attention import Reading, WordReading
-from worldsim.model.block import NUM_MODULATIONS, Block, WordStream, modulated_norm
+from worldsim.model.attention import AttentionContext
+from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
 from worldsim.model.cache import FrameCache
 from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFeatures, Told
 from worldsim.model.config import DiTConfig
 from worldsim.model.motion_prior import make_carry, v_beside
-from worldsim.model.positions import from_patches, rotation_angles, to_patches, token_positions, turn_by, wave_features
-from worldsim.model.rows import Grid, Rows, require_each_once
+from worldsim.model.positions import (
+    Grid,
+    from_patches,
+    rotary_embedding,
+    rotation_angles,
+    sinusoidal_embedding,
+    to_patches,
+    token_positions,
+)
 
 Latents = Float[torch.Tensor, "b c t h w"]
 
@@ -48,10 +56,9 @@ class DiT(nn.Module):
                 width,
                 config.num_heads,
                 config.mlp_ratio,
-                reads_text=config.text_attention == "cross" and i % config.text_every == 0,
+                reads_text=i % config.text_every == 0,
                 num_registers=config.num_registers,
                 experts=config.experts_of(i),
-                words=_words_of_block(config, i),
             )
             for i in range(config.depth)
         )
@@ -99,22 +106,15 @@ class DiT(nn.Module):
         shared, last = self._modulations(self.condition(t, domain, words, mask, told))
         guess = None if self.carry is None else self.carry(latents, t)
         tokens = self._patches(latents, guess)
-        frame = torch.arange(grid[0], device=latents.device).repeat_interleave(grid[1] * grid[2])
-        readable = None
-        if self.config.causal and grid[0] > 1:
-            readable = (frame[:, None] >= frame[None])[None, None].expand(len(latents), -1, -1, -1)
+        frame = self._frame_of_tokens(grid, latents.device) if self.config.causal and grid[0] > 1 else None
         output = self._transform(
             tokens.unflatten(1, (grid[0], -1)),
             positions,
             shared,
             last[:, :, None],
             words,
-            mask[:, None],
-            Reading(
-                readable,
-                backend="sdpa" if self.config.attention == "segments" else self.config.attention,
-                words=WordReading(blind=self.config.causal),
-            ),
+            mask,
+            AttentionContext(frame=frame),
             t.amax(1, keepdim=True).expand_as(t),
             cache,
         )
@@ -130,12 +130,11 @@ class DiT(nn.Module):
         text_mask: Bool[torch.Tensor, "b l"],
         domain: Int64[torch.Tensor, "b"],
         frame_rate: Float[torch.Tensor, "b"],
-        rows: Sequence[Sequence[int]],
         told: Mapping[str, Told] = NOTHING,
     ) -> list[Float[torch.Tensor, "c _t _h _w"]]:
-        """Return v of samples of any size and length, several in a row of tokens; no sample reads another.
+        """Return v of samples of any size and length, packed into one row of variable-length segments.
 
-        The values are those of ``forward`` on each sample alone.
+        No sample attends to another, and nothing is padded: values are those of ``forward`` on each sample alone.
 
         Args:
             latents: normalised and noisy, one for each sample
@@ -144,45 +143,46 @@ class DiT(nn.Module):
             text_mask: True = there is a word
             domain: 0 = not told, 1 = physics, 2 = real
             frame_rate: video frames per second, Hz
-            rows: the samples that share a row; each is in one. With ``attention: segments`` all lie in one row without
-                padding, whatever the rows
             told: as ``forward``; numbers of each latent frame are padded to the longest sample
 
         Raises:
-            DataError: as ``forward``, or a sample is not in one row.
+            DataError: as ``forward``.
 
         Source: Dehghani et al. (2023), Patch n' Pack: NaViT, a vision transformer for any aspect ratio and resolution.
         """
-        grids = [self._grid(one[None]) for one in latents]
-        require_each_once(rows, len(grids))
-        by_runs = self.config.attention == "segments"
-        layout = Rows.lay_out(grids, [list(range(len(grids)))] if by_runs else rows, frame_rate.device)
-        factor, carry = self.config.temporal_factor, self.carry
-        places = [token_positions(grid, factor, rate[None])[0] for grid, rate in zip(grids, frame_rate, strict=True)]
+        grids, factor, device = (
+            [self._grid(one[None]) for one in latents],
+            self.config.temporal_factor,
+            frame_rate.device,
+        )
+        lengths = [math.prod(grid) for grid in grids]
+        rates = frame_rate.split(1)
+        positions = torch.cat([token_positions(g, factor, rate) for g, rate in zip(grids, rates, strict=True)], dim=1)
         words, mask = self.prompt(text_ids, text_mask)
-        levels = pad_sequence(list(t), batch_first=True)
+        levels = pad_sequence(list(t), batch_first=True)  # [b t], shorter samples padded
         shared, last = self._modulations(self.condition(levels, domain, words, mask, told))
-        of_place = (layout.sample.clamp_min(0), layout.frame)
-        row_words, readable_words = (words, mask[:, None]) if by_runs else layout.words(words, mask)
         guesses = [
-            None if carry is None else carry(one[None], level[None]) for one, level in zip(latents, t, strict=True)
+            None if self.carry is None else self.carry(one[None], level[None])
+            for one, level in zip(latents, t, strict=True)
         ]
         pairs = zip(latents, guesses, strict=True)
-        tokens = layout.fill([self._patches(one[None], guess)[0] for one, guess in pairs])
-        # Each place is its own "frame" with one place: its modulation may differ from its neighbour's.
+        tokens = torch.cat([self._patches(one[None], guess) for one, guess in pairs], dim=1)  # [1 n p]
+        sample = torch.arange(len(grids), device=device).repeat_interleave(torch.tensor(lengths, device=device))
+        frame = torch.cat([self._frame_of_tokens(grid, device) for grid in grids])
+        # Each token is its own "frame" with one place: its modulation may differ from its neighbour's.
         output = self._transform(
-            tokens[:, :, None],
-            layout.fill(places),
-            shared[of_place],
-            last[of_place][:, :, None],
-            row_words,
-            readable_words,
-            self._packed_reading(layout, mask),
-            levels.amax(1)[layout.sample.clamp_min(0)],
+            tokens[:, :, None],  # [1 n 1 p]
+            positions,
+            shared[sample, frame][None],  # [1 n 6 d]
+            last[sample, frame][None, :, None],  # [1 n 1 d2]
+            words,
+            mask,
+            AttentionContext(lengths, frame if self.config.causal else None),
+            levels.amax(1)[sample][None],
         )
-        pieces = layout.pick(output[:, :, 0])
+        pieces = output[:, :, 0].split(lengths, dim=1)
         return [
-            self._v(one[None], piece[None], grid, level[None], guess)[0]
+            self._v(one[None], piece, grid, level[None], guess)[0]
             for one, piece, grid, level, guess in zip(latents, pieces, grids, t, guesses, strict=True)
         ]
 
@@ -200,19 +200,9 @@ class DiT(nn.Module):
         size = self.config.patch_size
         return latents.shape[2], latents.shape[3] // size, latents.shape[4] // size
 
-    def _packed_reading(self, layout: Rows, text_mask: Bool[torch.Tensor, "b l"]) -> Reading:
-        blind = self.config.causal
-        if self.config.attention == "segments":
-            frame = layout.frame[0] if self.config.causal else None
-            words = WordReading(blind=blind)
-            return Reading(runs=layout.lengths, frame=frame, backend="segments", words=words)
-        same = layout.same_sample()
-        if self.config.causal:
-            same = same & (layout.frame[:, :, None] >= layout.frame[:, None])[:, None]
-        words = None
-        if self.config.text_attention == "joint":
-            words = WordReading(*layout.for_words(text_mask), blind=blind)
-        return Reading(same, backend=self.config.attention, words=words)
+    @staticmethod
+    def _frame_of_tokens(grid: Grid, device: torch.device) -> Int64[torch.Tensor, "n"]:
+        return torch.arange(grid[0], device=device).repeat_interleave(grid[1] * grid[2])
 
     def _modulations(
         self, condition: Float[torch.Tensor, "b t d"]
@@ -227,22 +217,22 @@ class DiT(nn.Module):
         shared: Float[torch.Tensor, "b t 6 d"],
         last: Float[torch.Tensor, "b t 1 d2"],
         words: Float[torch.Tensor, "texts l d"],
-        readable_words: Bool[torch.Tensor, "texts _ l"],
-        reading: Reading,
+        text_mask: Bool[torch.Tensor, "texts l"],
+        context: AttentionContext,
         level: Float[torch.Tensor, "b t"],
         cache: FrameCache | None = None,
     ) -> Float[torch.Tensor, "b t s p"]:
         """Run all layers on tokens that have one modulation for each index along t."""
-        turn = turn_by(rotation_angles(positions, self.config.head_width // 2))
+        rotary = rotary_embedding(rotation_angles(positions, self.config.head_width // 2))
         place = positions if self.config.absolute_time else positions * positions.new_tensor([0.0, 1.0, 1.0])
-        x = self.enter(tokens) + self.place(wave_features(place, self.config.width)).view(*tokens.shape[:3], -1)
+        x = self.enter(tokens) + self.place(sinusoidal_embedding(place, self.config.width)).view(*tokens.shape[:3], -1)
         for number, block in enumerate(self.blocks):
             past = None if cache is None else cache.layers[number]
             if self.recomputes and self.training:
                 again = partial(checkpoint, block, use_reentrant=False)
-                x, words = again(x, shared, turn, words, readable_words, reading, level, past)
+                x = again(x, shared, rotary, words, text_mask, context, level, past)
             else:
-                x, words = block(x, shared, turn, words, readable_words, reading, level, past)
+                x = block(x, shared, rotary, words, text_mask, context, level, past)
         shift, scale = last.chunk(2, dim=-1)
         return self.leave(modulated_norm(x, shift, scale))
 
@@ -267,11 +257,3 @@ class DiT(nn.Module):
         if self.config.prediction == "balanced":
             return v_from_balanced(latents, output, t)
         return v_from_x0(latents, output, t, least_t=self.config.least_t)
-
-
-def _words_of_block(config: DiTConfig, block: int) -> WordStream | None:
-    """Return the words' side of a block with joint attention; None for others."""
-    if config.text_attention == "cross" or block % config.text_every:
-        return None
-    is_last = block + config.text_every >= config.depth
-    return WordStream(config.width, config.num_heads, config.mlp_ratio, is_last)

@@ -10,6 +10,9 @@ from physics_data.core.errors import DataError
 
 Positions = Float[torch.Tensor, "b n 3"]
 
+Grid = tuple[int, int, int]
+"""Tokens of a sample in time, down and across."""
+
 _SLOWEST = (0.0625, 0.25, 0.25)
 """Lowest frequency on each axis: cycles per second, cycles per side of a square picture of the same area (twice)."""
 
@@ -18,7 +21,7 @@ _FASTEST = (8.0, 16.0, 16.0)
 
 
 def token_positions(
-    grid: tuple[int, int, int], temporal_factor: int, frame_rate: Float[torch.Tensor, "b"], *, first_frame: int = 0
+    grid: Grid, temporal_factor: int, frame_rate: Float[torch.Tensor, "b"], *, first_frame: int = 0
 ) -> Positions:
     """Return seconds, down and across of each token.
 
@@ -63,34 +66,34 @@ def rotation_angles(positions: Positions, pairs: int) -> Float[torch.Tensor, "b 
     return torch.cat(parts, dim=-1)
 
 
-def turn_by(angles: Float[torch.Tensor, "b n half"]) -> Float[torch.Tensor, "2 b n half"]:
+def rotary_embedding(angles: Float[torch.Tensor, "b n half"]) -> Float[torch.Tensor, "2 b n half"]:
     """Return cosines and sines of the angles, once for all layers."""
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def rotate(
-    x: Float[torch.Tensor, "b heads n d"], turn: Float[torch.Tensor, "2 b n half"]
+def apply_rotary(
+    x: Float[torch.Tensor, "b heads n d"], rotary: Float[torch.Tensor, "2 b n half"]
 ) -> Float[torch.Tensor, "b heads n d"]:
     """Turn channel i together with channel i + d / 2 by angle i, so dot products see differences of positions only."""
-    cos, sin = turn[:, :, None]
+    cos, sin = rotary[:, :, None]
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
 
 
 def without_time(x: Float[torch.Tensor, "*n d"]) -> Float[torch.Tensor, "*n d"]:
-    """Return x with 0 in the channels that ``rotate`` turns with time, so products with it are equal at all times."""
+    """Return x with 0 in the channels that ``apply_rotary`` turns with time: its products are equal at all times."""
     half = x.shape[-1] // 2
     in_time = torch.arange(x.shape[-1], device=x.device) % half < axis_split(half)[0]
     return x.masked_fill(in_time, 0.0)
 
 
-def wave_features(positions: Positions, count: int) -> Float[torch.Tensor, "b n count"]:
+def sinusoidal_embedding(positions: Positions, count: int) -> Float[torch.Tensor, "b n count"]:
     """Return sines and cosines of the same angles as values: where a token is, not only how far from another."""
     angles = rotation_angles(positions, count // 2)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
-def word_waves(length: int, width: int, device: torch.device) -> Float[torch.Tensor, "length width"]:
+def sinusoidal_word_embedding(length: int, width: int, device: torch.device) -> Float[torch.Tensor, "length width"]:
     """Return sines and cosines of the place of a word in its text.
 
     Source: Vaswani et al. (2017), Attention is all you need, section 3.5, with wavelengths up to 100 words.
@@ -116,9 +119,7 @@ def to_patches(latents: Float[torch.Tensor, "b c t h w"], size: int) -> Float[to
     return rearrange(latents, "b c t (h p) (w q) -> b (t h w) (p q c)", p=size, q=size)
 
 
-def from_patches(
-    tokens: Float[torch.Tensor, "b n p"], grid: tuple[int, int, int], size: int
-) -> Float[torch.Tensor, "b c t h w"]:
+def from_patches(tokens: Float[torch.Tensor, "b n p"], grid: Grid, size: int) -> Float[torch.Tensor, "b c t h w"]:
     """Undo ``to_patches``; ``grid`` is tokens in time, down and across."""
     frames, down, across = grid
     return rearrange(tokens, "b (t h w) (p q c) -> b c t (h p) (w q)", t=frames, h=down, w=across, p=size, q=size)

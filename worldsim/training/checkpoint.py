@@ -24,6 +24,7 @@ from physics_data.core.errors import CheckpointError
 from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.config import TrainConfig
+from worldsim.former_names import with_present_names
 from worldsim.training.clipping import NormHistory
 from worldsim.training.ema import WeightAverage
 from worldsim.training.optimizer import Optimizers
@@ -150,7 +151,7 @@ def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str,
         return None
     path = found[-1]
     card = read_card(path, _FORMAT, needs=(*_COUNTERS, "norms", "lengths", "made_on", "identity", "files"))
-    differing = differences(card["identity"], identity(config, data))
+    differing = differences(with_present_names(card["identity"], source=str(path)), identity(config, data))
     if differing:
         raise CheckpointError(
             f"{path} belongs to another run (there → now):\n"

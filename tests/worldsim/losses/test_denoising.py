@@ -83,8 +83,8 @@ class PackedRecorder(Recorder):
         super().__init__(x0[0])
         self.all, self.faults = x0, faults
 
-    def forward_packed(self, latents, t, text_ids, text_mask, domain, frame_rate, rows, told=NOTHING):  # type: ignore[no-untyped-def]
-        self.seen = {"t": t, "rows": rows, "latents": latents}
+    def forward_packed(self, latents, t, text_ids, text_mask, domain, frame_rate, told=NOTHING):  # type: ignore[no-untyped-def]
+        self.seen = {"t": t, "latents": latents}
         shares = [level[None, :, None, None].clamp_min(1e-6) for level in t]
         return [(x - x0) / s + f for x, x0, s, f in zip(latents, self.all, shares, self.faults, strict=True)]
 
@@ -102,7 +102,6 @@ def test_a_packed_loss_is_the_mean_over_all_values_that_are_not_given() -> None:
     assert counted[1] == x0[1].numel()  # a picture has nothing to continue from
     expected = sum(n * f**2 for n, f in zip(counted, dit.faults, strict=True)) / sum(counted)
     assert loss.item() == pytest.approx(expected, rel=1e-3)
-    assert dit.seen["rows"] == [[0, 1], [2]]
 
 
 def test_frames_may_have_their_own_t() -> None:

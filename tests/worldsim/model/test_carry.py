@@ -144,7 +144,7 @@ def test_packed_samples_are_carried_alike() -> None:
     told = (ids, mask, torch.tensor([2]), torch.tensor([10.0], dtype=torch.float64))
     t = levels(t=0.7).double()
     alone = dit(video, t, *told)
-    packed = dit.forward_packed([video[0]], [t[0]], *told, [[0]])
+    packed = dit.forward_packed([video[0]], [t[0]], *told)
     torch.testing.assert_close(packed[0], alone[0])
 
 

@@ -5,14 +5,14 @@ import torch
 
 from physics_data.core.errors import DataError
 from worldsim.model.positions import (
+    apply_rotary,
     axis_split,
     from_patches,
-    rotate,
+    rotary_embedding,
     rotation_angles,
+    sinusoidal_embedding,
     to_patches,
     token_positions,
-    turn_by,
-    wave_features,
 )
 
 
@@ -50,8 +50,8 @@ def test_dot_products_see_differences_of_positions_only() -> None:
     moved = positions + torch.tensor([0.7, -0.3, 0.2])
 
     def scores(places: torch.Tensor) -> torch.Tensor:
-        turn = turn_by(rotation_angles(places, 16))
-        return rotate(q, turn) @ rotate(k, turn).mT
+        turn = rotary_embedding(rotation_angles(places, 16))
+        return apply_rotary(q, turn) @ apply_rotary(k, turn).mT
 
     torch.testing.assert_close(scores(positions), scores(moved), atol=1e-4, rtol=1e-4)
     assert (scores(positions) - scores(positions * 1.5)).abs().max() > 0.1
@@ -59,12 +59,12 @@ def test_dot_products_see_differences_of_positions_only() -> None:
 
 def test_turning_keeps_lengths() -> None:
     x = torch.randn(2, 3, 5, 16)
-    turned = rotate(x, turn_by(rotation_angles(torch.rand(2, 5, 3), 8)))
+    turned = apply_rotary(x, rotary_embedding(rotation_angles(torch.rand(2, 5, 3), 8)))
     torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
 
 
 def test_every_place_has_its_own_waves() -> None:
-    waves = wave_features(token_positions((3, 4, 4), 4, torch.tensor([16.0])), 48)[0]
+    waves = sinusoidal_embedding(token_positions((3, 4, 4), 4, torch.tensor([16.0])), 48)[0]
     assert waves.shape == (48, 48)
     assert torch.cdist(waves, waves).fill_diagonal_(9).min() > 0.1
 

@@ -1,23 +1,28 @@
-"""Packed rows against the same samples one at a time."""
+"""Packed samples against the same samples one at a time."""
 
 import pytest
 import torch
 
-from physics_data.core.errors import DataError
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.rows import Rows
 
 CONFIG = DiTConfig(
     latent_channels=4, temporal_factor=4, patch_size=2, depth=3, width=48, num_heads=2, text_buckets=32, text_every=2
 )
 SHAPES = ((3, 4, 4), (1, 6, 2), (5, 2, 8), (2, 4, 6))
-ROWS = [[2, 0], [3, 1]]
 
 
-@pytest.fixture(scope="module", params=["balanced", "x0", "v"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        {"prediction": "balanced"},
+        {"prediction": "x0"},
+        {"prediction": "v"},
+        {"causal": True, "num_registers": 2},
+    ],
+)
 def dit(request: pytest.FixtureRequest) -> DiT:
     torch.manual_seed(0)
-    model = DiT(CONFIG.model_copy(update={"prediction": request.param})).double()
+    model = DiT(CONFIG.model_copy(update=request.param)).double()
     with torch.no_grad():
         for weight in model.parameters():  # a new transformer is the identity, which hides faults
             weight.add_(0.1 * torch.randn_like(weight))
@@ -42,15 +47,14 @@ def alone(dit: DiT, given: dict) -> list[torch.Tensor]:
     return found
 
 
-def packed(dit: DiT, given: dict, rows: list[list[int]] = ROWS) -> list[torch.Tensor]:
+def packed(dit: DiT, given: dict) -> list[torch.Tensor]:
     rest = (given[name] for name in ("ids", "mask", "domain", "rate"))
-    return dit.forward_packed(given["latents"], given["t"], *rest, rows)
+    return dit.forward_packed(given["latents"], given["t"], *rest)
 
 
-@pytest.mark.parametrize("rows", [ROWS, [[0, 1, 2, 3]], [[3], [2], [1], [0]]])
-def test_values_do_not_depend_on_the_packing(dit: DiT, rows: list[list[int]]) -> None:
+def test_values_are_those_of_each_sample_alone(dit: DiT) -> None:
     given = samples()
-    for one, other in zip(packed(dit, given, rows), alone(dit, given), strict=True):
+    for one, other in zip(packed(dit, given), alone(dit, given), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
@@ -74,19 +78,3 @@ def test_no_sample_reads_another(dit: DiT) -> None:
     assert not torch.allclose(before[0], after[0])
     for one, other in zip(before[1:], after[1:], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
-
-
-def test_fill_and_pick_are_inverse() -> None:
-    layout = Rows.lay_out([(1, 2, 3), (2, 1, 1), (1, 1, 4)], [[1, 2], [0]], torch.device("cpu"))
-    values = [torch.full((length, 2), float(number)) for number, length in enumerate((6, 2, 4))]
-    rows = layout.fill(values)
-    assert rows[:, :, 0].tolist() == [[1, 1, 2, 2, 2, 2], [0] * 6]
-    assert layout.frame[0].tolist() == [0, 1, 0, 0, 0, 0]
-    for one, other in zip(layout.pick(rows), values, strict=True):
-        assert torch.equal(one, other)
-
-
-def test_every_sample_is_in_one_row() -> None:
-    for rows in ([[0]], [[0, 1], [1]]):
-        with pytest.raises(DataError, match="do not hold each of 2 samples once"):
-            Rows.lay_out([(1, 1, 1), (1, 1, 1)], rows, torch.device("cpu"))

@@ -75,26 +75,6 @@ def test_features_of_another_encoder_are_read() -> None:
     assert torch.equal(*(dit(video(), T, given, hidden, domain, rate) for given in (features, features.flip(0))))
 
 
-@pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("registers", [0, 2])
-def test_attention_backends_agree_on_packed_rows(causal: bool, registers: int) -> None:
-    shapes, rows = ((3, 4, 4), (1, 6, 2), (5, 2, 8), (2, 4, 6)), [[2, 0], [3, 1]]
-    generator = torch.Generator().manual_seed(1)
-    latents = [torch.randn(4, *shape, generator=generator, dtype=torch.float64) for shape in shapes]
-    t = [torch.full((shape[0],), 0.3, dtype=torch.float64) for shape in shapes]
-    ids, mask = torch.ones(4, 3, dtype=torch.int64), torch.ones(4, 3, dtype=torch.bool)
-    rate = torch.full((4,), 16.0, dtype=torch.float64)
-    found = {}
-    for backend in ("sdpa", "segments", "flex"):
-        changed = {"attention": backend, "causal": causal, "num_registers": registers}
-        dit = stirred(CONFIG.model_copy(update=changed))
-        with torch.no_grad():
-            found[backend] = dit.forward_packed(latents, t, ids, mask, torch.ones(4, dtype=torch.int64), rate, rows)
-    for backend in ("segments", "flex"):
-        for one, other in zip(found["sdpa"], found[backend], strict=True):
-            torch.testing.assert_close(one, other, atol=1e-9, rtol=0)
-
-
 def test_computing_blocks_again_gives_the_same_gradient() -> None:
     gradients = []
     for again in (False, True):

@@ -41,14 +41,6 @@ def test_experts_begin_as_copies_and_change_nothing(old: tuple[DiT, Path], exper
     torch.testing.assert_close(model(video(), T, *told()), dense(video(), T, *told()), atol=1e-6, rtol=0)
 
 
-def test_joint_attention_says_which_weights_are_new(old: tuple[DiT, Path]) -> None:
-    model = DiT(CONFIG.model_copy(update={"text_attention": "joint"})).double()
-    found = start_from(model, old[1])
-    assert found.new and all(".words." in name for name in found.new)
-    assert found.unused and all(".text." in name for name in found.unused)
-    assert not found.copied and not found.resized
-
-
 def test_other_widths_are_said(old: tuple[DiT, Path]) -> None:
     found = start_from(DiT(CONFIG.model_copy(update={"latent_channels": 8})).double(), old[1])
     assert set(found.resized) == {"enter.weight", "leave.weight", "leave.bias"}

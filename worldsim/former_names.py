@@ -1,0 +1,37 @@
+"""Names of before in what is stored: keys of configs in cards and checkpoints are read as the present ones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from physics_data.core.errors import CheckpointError
+
+RENAMED: dict[str, str] = {}
+"""Former key of a stored config, at any depth → its present name."""
+
+REMOVED: dict[str, tuple[Any, ...]] = {
+    "text_attention": ("cross",),
+    "attention": ("sdpa", "segments", "flex"),
+}
+"""Former key of a stored config → the values that mean what is done today without it."""
+
+
+def with_present_names(config: Any, *, source: str) -> Any:
+    """Return a stored config with present keys.
+
+    Raises:
+        CheckpointError: it has a setting that was removed, with a value that nothing does any more.
+    """
+    if isinstance(config, Mapping):
+        found: dict[str, Any] = {}
+        for key, value in config.items():
+            if key not in REMOVED:
+                found[RENAMED.get(str(key), str(key))] = with_present_names(value, source=source)
+            elif value not in REMOVED[key]:
+                raise CheckpointError(
+                    f"{source} was made with {key}: {value}, which was removed; use the version that made it, or train "
+                    "again."
+                )
+        return found
+    if isinstance(config, list | tuple):
+        return [with_present_names(one, source=source) for one in config]
+    return config
