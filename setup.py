@@ -20,7 +20,7 @@ _RULES = (
     (re.compile(rf"(python -m )(?=(?:{_NAMES})\b)"), r"\1worldsim."),
     (re.compile(rf"(?<=\")(?=(?:{_NAMES})(?:\.[a-z_]+)*(?::\w+)?\")"), "worldsim."),
 )
-"""Imports, commands, and strings that are nothing but the name of a module ("eval.metrics.survival:Survival")."""
+"""Imports, commands, and strings that are nothing but the name of a module ("eval.metrics.visibility:Survival")."""
 
 
 class BuildUnderWorldsim(build_py):

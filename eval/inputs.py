@@ -183,12 +183,16 @@ def find_systems(folder: Path, keys: Collection[str], name: str | None = None) -
     return [_system(path, path.name, keys) for path in inner]
 
 
-def videos_in(folder: Path) -> list[Path]:
-    """Return the video files that lie directly in a folder, in the order of their names; hidden ones do not count."""
+def videos_in(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """Return the video files that lie directly in a folder, sorted; hidden ones do not count.
+
+    recursive adds those of the folders in it, and what has a video's name but is no file, so that it can be reported.
+    """
     return sorted(
         path
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+        for path in (folder.rglob("*") if recursive else folder.iterdir())
+        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+        if path.is_file() or (recursive and not path.is_dir())
     )
 
 

@@ -15,9 +15,9 @@ from scipy.ndimage import gaussian_filter
 
 from eval.inputs import AlignedVideo, System, align, load_aligned
 from eval.metrics import METRICS
-from eval.metrics.base import Metric
-from eval.perception.given import find_tracks, load_tracks
-from eval.perception.tracker import track_objects
+from eval.metrics.metric import Metric
+from eval.perception.external_masks import find_tracks, load_tracks
+from eval.perception.object_tracker import track_objects
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 from physics_data.core.clip import Clip
@@ -112,7 +112,7 @@ def score_clip(
     """Score every system's video of one reference clip; a video that is missing or unreadable gets the worst values.
 
     The first ``num_conditioning_frames`` frames of the reference, which every system was given, are not scored. tracks
-    is a folder of somebody else's tracks (``eval.perception.given``), taken in place of our tracker's.
+    is a folder of somebody else's tracks (``eval.perception.external_masks``), taken in place of our tracker's.
 
     Raises:
         DataError: no frame is left to score; or tracks of a readable video are missing, or not as they should be.

@@ -32,6 +32,19 @@ class Interval:
     runs: int = 1
 
 
+def auroc(higher: Float[np.ndarray, "n"], lower: Float[np.ndarray, "m"]) -> float:
+    """Return the chance that one of ``higher`` exceeds one of ``lower``, ties counting one half.
+
+    NaN where either is empty.
+
+    Source: Mann and Whitney (1947); Hanley and McNeil (1982), Radiology 143.
+    """
+    if not len(higher) or not len(lower):
+        return float("nan")
+    ranks = stats.rankdata(np.concatenate([higher, lower]))[: len(higher)]
+    return float((ranks.sum() - len(higher) * (len(higher) + 1) / 2) / (len(higher) * len(lower)))
+
+
 @dataclass(frozen=True)
 class Difference:
     """Mean of first - second over the same scenes, its interval, and its two-sided p value.

@@ -10,11 +10,9 @@ from scipy.optimize import linear_sum_assignment
 from benchmarks.ablation.ablation_config import COLUMNS
 from eval.inputs import AlignedVideo, resize
 from eval.metrics import METRICS
-from eval.metrics.attributes import changes, clear_frames
-from eval.metrics.identity import Identity
-from eval.metrics.moving import derivative
-from eval.metrics.sightings import alike, due, uncalled
-from eval.metrics.survival import Survival
+from eval.metrics.identity import Identity, changes, clear_frames
+from eval.metrics.motion_skill import derivative
+from eval.metrics.visibility import Survival, alike, due, uncalled
 from eval.perception.tracks import Tracks
 from eval.public.pixels import psnr, ssim
 from eval.reference import Reference

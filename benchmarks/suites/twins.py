@@ -12,12 +12,10 @@ from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo,
 from benchmarks.suites.reference import build_reference
 from benchmarks.suites.rollouts import settings_of
 from benchmarks.suites.submissions import Submission
+from eval.pairs.pair_figures import as_markdown, pairwise, summarise_twins
+from eval.pairs.pair_scores import ClipScore, read_scores
+from eval.pairs.pair_sets import TwinSet, read_sets
 from eval.report.table import Kind, SeedScore
-from eval.twins.agreement import pairwise
-from eval.twins.evaluate import summarise_twins
-from eval.twins.scores import ClipScore, read_scores
-from eval.twins.sets import TwinSet, read_sets
-from eval.twins.tables import as_markdown
 from physics_data.core.atomic import write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
@@ -83,7 +81,7 @@ class Twins:
             yield Task(name, meta.caption, "", clip.rgb, meta.frame_rate, meta.num_frames, meta.height, meta.width)
 
     def find(self, prepared: Prepared, folder: Path, name: str | None) -> list[Submission]:
-        """Find tables ``<system>.csv`` or ``.json``, as ``eval.twins.scores`` reads them."""
+        """Find tables ``<system>.csv`` or ``.json``, as ``eval.pairs.pair_scores`` reads them."""
         folder = Path(folder)
         tables = [folder] if folder.is_file() else sorted(_tables_in(folder)) if folder.is_dir() else []
         if not tables:

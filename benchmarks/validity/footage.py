@@ -9,11 +9,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.validity.footage_edits import EDITS, find_mover
-from benchmarks.validity.matrix import auroc
 from eval.audit.footage import Footage, read_footage
 from eval.audit.result import VideoAudit
 from eval.audit.video import audit_footage
-from physics_data.core.video import VIDEO_SUFFIXES
+from eval.inputs import videos_in
+from eval.statistics import auroc
 
 WINDOW = 4.0
 """Length of the stretches that are audited, s."""
@@ -61,7 +61,7 @@ def real_trials(
         progress: is told what is done next, and why a stretch is not edited
         names: of the files; by default all
     """
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES):
+    for path in videos_in(folder):
         if names is not None and path.name not in names:
             continue
         for start, footage in stretches(path):

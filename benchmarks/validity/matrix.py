@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from benchmarks.validity.cases import make_case, violations
 from benchmarks.validity.scores import Scorer
+from eval.statistics import auroc
 from physics_data.scenarios.shared.scenario import SceneSettings
 
 Progress = Callable[[str], None]
@@ -36,14 +37,14 @@ class Matrix:
     measures: tuple[str, ...]
 
 
-def auroc(lawful: Float[np.ndarray, "n"], violated: Float[np.ndarray, "m"]) -> float:
+def lawful_auroc(lawful: Float[np.ndarray, "n"], violated: Float[np.ndarray, "m"]) -> float:
     """Return the probability that a lawful video scores above a violated one, ties counting one half.
 
     A violated video without a value counts as no worse than any lawful one: its program would leave it out.
     """
     shown = np.where(np.isnan(violated), np.inf, violated)
     known = np.where(np.isnan(lawful), -np.inf, lawful)
-    return float((np.greater.outer(known, shown) + 0.5 * np.equal.outer(known, shown)).mean())
+    return auroc(known, shown)
 
 
 def cell(
@@ -51,7 +52,7 @@ def cell(
 ) -> Cell:
     """Return the AUROC over n scenes with k lawful videos and one violated video each, and its interval."""
     count = len(violated)
-    wins = np.array([[auroc(good, violated[k : k + 1]) for k in range(count)] for good in lawful])
+    wins = np.array([[lawful_auroc(good, violated[k : k + 1]) for k in range(count)] for good in lawful])
     picks = generator.integers(0, count, (draws, count))
     spread = wins[picks[:, :, None], picks[:, None, :]].mean((1, 2))
     low, high = np.quantile(spread, [0.025, 0.975])

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from eval.inputs import AlignedVideo
-from eval.metrics.base import Metric
+from eval.metrics.metric import Metric
 from eval.perception.tracks import Tracks
 from eval.public import PUBLIC_MEASURES, Comparison
 from eval.reference import Reference

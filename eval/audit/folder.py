@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from eval.audit.footage import SIDE, Footage, footage_of
 from eval.audit.result import Measure, VideoAudit
 from eval.audit.video import abstain, audit_footage, audit_video
-from eval.inputs import conditioning_frames, read_record
+from eval.inputs import conditioning_frames, read_record, videos_in
 from eval.store import code_fingerprint
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import ConfigError, DataError, VideoError
@@ -125,13 +125,15 @@ def find_videos(source: Path) -> dict[Path, str]:
     """
     if not source.exists():
         raise DataError(f"no file or folder {source}; give a video or a folder of videos.")
-    found = source.rglob("*") if source.is_dir() else [source]
-    paths = [p for p in found if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".") and not p.is_dir()]
+    if source.is_dir():
+        paths = videos_in(source, recursive=True)
+    else:
+        paths = [source] if source.suffix.lower() in VIDEO_SUFFIXES else []
     if not paths:
         what = "holds" if source.is_dir() else "is"
         raise DataError(f"{source} {what} no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
     base = source if source.is_dir() else source.parent
-    return {p: p.relative_to(base).as_posix().encode("utf-8", "backslashreplace").decode() for p in sorted(paths)}
+    return {p: p.relative_to(base).as_posix().encode("utf-8", "backslashreplace").decode() for p in paths}
 
 
 def _conditioning_frames(folder: Path, given: int | None) -> int:

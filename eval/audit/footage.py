@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from physics_data.core.errors import DataError, VideoError
 from physics_data.core.video import iterate_frames
+from physics_data.labels.visibility import runs
 
 SIDE = 320
 """Larger pictures are shrunk to this many pixels on their longer side."""
@@ -125,18 +126,17 @@ def without_repeats(footage: Footage) -> tuple[Footage, list[Hold], Float[np.nda
         return footage, [], None
     usual = float(np.quantile(change, 0.95))
     same = (change < _SAME[0] * usual) & (most <= max(_SAME[0] * float(np.quantile(most, 0.95)), _SAME[1]))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(np.int8), [0]])))
-    runs = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))  # pictures a + 1 .. b repeat picture a
+    repeats = [(first, last + 1) for first, last in runs(same)]  # pictures a + 1 .. b repeat picture a
     held = [
         (a, b)
-        for a, b in runs
+        for a, b in repeats
         if a > 0 and b < len(same) and footage.seconds[b + 1] - footage.seconds[a] <= _LONGEST_HOLD
         if min(change[a - 1], change[b]) >= _SWING * usual
     ]
     if not held:
         return footage, [], None
     # padding repeats pictures of a slow beginning too
-    all_runs = [(a, b) for a, b in runs if b - a <= max(late - early for early, late in held)]
+    all_runs = [(a, b) for a, b in repeats if b - a <= max(late - early for early, late in held)]
     for chosen in (all_runs, held):
         shorter = _without(footage, chosen)
         even = np.linspace(shorter.seconds[0], shorter.seconds[-1], len(shorter.seconds))
@@ -152,10 +152,10 @@ def _holds(held: list[tuple[int, int]], dropped: list[tuple[int, int]]) -> list[
     return [Hold(k, k + 1, b - a) for k, (a, b) in zip(before, held, strict=True)]
 
 
-def _without(footage: Footage, runs: list[tuple[int, int]]) -> Footage:
+def _without(footage: Footage, dropped: list[tuple[int, int]]) -> Footage:
     """Leave out pictures a + 1 .. b of each run."""
     keep = np.ones(len(footage.rgb), bool)
-    for a, b in runs:
+    for a, b in dropped:
         keep[a + 1 : b + 1] = False
     given = int(keep[: footage.given].sum())
     return replace(footage, rgb=footage.rgb[keep], seconds=footage.seconds[keep], given=given)

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from eval.audit.ends import ramp, runs_of
 from eval.audit.laws import Law, fit_laws, unrest_of
+from eval.audit.terminations import ramp
 from eval.perception.tracks import Track
+from physics_data.labels.visibility import runs
 
 _SHORTEST = 6  # frames
 _NONE = 6.0  # times the unrest; a worse fit describes nothing
@@ -63,7 +64,7 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
     good = track.presence & track.whole & (np.arange(len(seconds)) >= given)
     if track.crowded is not None:
         good &= ~track.crowded
-    stretches = [run for run in runs_of(good) if run[1] - run[0] + 1 >= _SHORTEST]
+    stretches = [run for run in runs(good) if run[1] - run[0] + 1 >= _SHORTEST]
     if not stretches:
         return None
     diameter = float(2 * np.sqrt(track.size / np.pi))

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from eval.audit.ends import LIFE, End, find_ends, ramp, unbroken_runs
 from eval.audit.result import Event, EventKind, Measure
+from eval.audit.terminations import LIFE, End, find_ends, ramp, unbroken_runs
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 

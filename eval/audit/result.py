@@ -112,3 +112,8 @@ class VideoAudit(StrictModel):
     findings: tuple[Finding, ...] = ()
     num_conditioning_frames: int = 0
     error: str = ""
+
+    @property
+    def strength(self) -> float:
+        """Of the strongest event, 0 without one: how sure the audit is that something is wrong."""
+        return max((event.strength for event in self.events), default=0.0)

@@ -13,7 +13,7 @@ from eval.audit.footage import SIDE, Footage, Hold, find_cuts, read_footage, wit
 from eval.audit.motion import TrackMotion, describe
 from eval.audit.permanence import audit_permanence
 from eval.audit.result import PERMANENCE_KINDS, Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit
-from eval.perception.free import tracks_in
+from eval.perception.free_tracker import tracks_in
 from eval.perception.scene import Scene, take_apart
 from eval.perception.tracks import Tracks
 

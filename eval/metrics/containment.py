@@ -7,9 +7,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from eval.metrics.base import MetricInfo
-from eval.metrics.reappearance import place_marks
-from eval.metrics.sightings import alike, due, info, near, stretches
+from eval.metrics.metric import MetricInfo
+from eval.metrics.visibility import alike, due, info, near, place_marks, stretches
 from eval.perception.tracks import Track, Tracks
 from eval.reference import Reference
 from physics_data.labels.boxes import mask_boxes

@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from eval.metrics.base import MetricInfo
-from eval.metrics.intervals import free_objects
-from eval.metrics.moving import NOISE_PIXELS, derivative, noise
+from eval.metrics.contact_free import free_objects
+from eval.metrics.metric import MetricInfo
+from eval.metrics.motion_skill import NOISE_PIXELS, derivative, noise
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from eval.perception.background_model import Plate, model_plate
 from eval.perception.camera import CameraMotion, apply, estimate_camera, still_camera
 from eval.perception.colors import largest
-from eval.perception.plate import Plate, model_plate
 
 _LARGEST_CANVAS = 3.0  # canvas area in pictures
 _HALF = 0.5  # contrast of a rim pixel over its neighbours': less, and the thing covers less than half of it

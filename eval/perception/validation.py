@@ -7,11 +7,10 @@ from time import process_time
 import numpy as np
 from jaxtyping import UInt8
 
-from eval.perception.free import track_freely
-from eval.perception.tracker import BIRTH, track_objects
+from eval.perception.free_tracker import track_freely
+from eval.perception.object_tracker import BIRTH, track_objects
 from eval.perception.tracks import Tracks
-from eval.public.hota import hota_scores, mask_detections
-from eval.public.identity import idf1
+from eval.public.tracking import hota_scores, idf1, mask_detections
 from eval.reference import Reference
 from physics_data.core.clip import Clip
 from physics_data.core.dataset import ShardDataset

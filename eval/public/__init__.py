@@ -1,6 +1,6 @@
 """Public measures, computed beside ours on the same videos. They are for comparison and enter none of our scores."""
 
-from eval.public.base import Comparison, PublicMeasure, PublicMeasureInfo
+from eval.public.measure import Comparison, PublicMeasure, PublicMeasureInfo
 from physics_data.core.errors import Registry
 
 PUBLIC_MEASURES: Registry[PublicMeasure] = Registry(
@@ -12,9 +12,9 @@ PUBLIC_MEASURES: Registry[PublicMeasure] = Registry(
         "pisa_chamfer": "eval.public.pisa:PisaChamfer",
         "pisa_iou": "eval.public.pisa:PisaIoU",
         "tapvid_aj": "eval.public.tapvid:TapVidJaccard",
-        "hota": "eval.public.hota:Hota",
-        "idf1": "eval.public.identity:Idf1",
-        "vbench_flicker": "eval.public.vbench:TemporalFlickering",
+        "hota": "eval.public.tracking:Hota",
+        "idf1": "eval.public.tracking:Idf1",
+        "vbench_flicker": "eval.public.pixels:TemporalFlickering",
         "psnr": "eval.public.pixels:Psnr",
         "ssim": "eval.public.pixels:Ssim",
     },

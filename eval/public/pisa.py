@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial import KDTree
 
-from eval.public.base import Comparison, PublicMeasureInfo
+from eval.public.measure import Comparison, PublicMeasureInfo
 
 _SCALE = 1 / np.sqrt(2)
 _SOURCE = "Li et al. (2025), PISA experiments, ICML; vision-x-nyu/pisa-experiments utils/metrics.py, eval.py"

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from eval.public.base import Comparison, PublicMeasureInfo
+from eval.public.measure import Comparison, PublicMeasureInfo
 from eval.public.pisa import centroids
 
 THRESHOLDS = (1.0, 2.0, 4.0, 8.0, 16.0)

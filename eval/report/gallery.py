@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from eval.inputs import System
-from eval.perception.tracker import BIRTH
+from eval.perception.object_tracker import BIRTH
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 from eval.report.page import goodness

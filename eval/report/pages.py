@@ -7,9 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from eval.report.bundle import GALLERY_NAME, PAGE_NAME, read_bundle, shared_conditioning_frames, write_bundle
-from eval.report.figures import Curve
 from eval.report.gallery import CAPTIONS_NAME
-from eval.report.page import show_estimate, write_page
+from eval.report.page import Curve, show_estimate, write_page
 from eval.report.table import Kind, SeedScore, Summary, verdict
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import DataError

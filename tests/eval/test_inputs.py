@@ -10,8 +10,7 @@ from edits import follow
 from toy_scenes import ToyRenderer, closed_form, toy_clip
 
 from eval.inputs import find_systems, load_aligned, resize
-from eval.metrics.gravity_error import GravityError
-from eval.metrics.velocity_error import VelocityError
+from eval.metrics.free_motion import GravityError, VelocityError
 from eval.reference import Reference
 from eval.scoring import load_for, track_video
 from physics_data.core.errors import DataError, VideoError

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from eval.statistics import (
+    auroc,
     bootstrap_mean,
     crossed_mean,
     holm,
@@ -192,3 +193,8 @@ def test_every_interval_holds_its_estimate():
         values = np.where(rng.random(rng.integers(2, 30)) < 0.2, rng.random() ** 3, 0.0)
         found = bootstrap_mean(values, rng)
         assert found.low is None or found.low <= found.mean <= found.high
+
+
+def test_auroc_by_hand():
+    assert auroc(np.array([0.2, 1.0]), np.array([0.0, 0.2])) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
+    assert np.isnan(auroc(np.array([1.0]), np.array([])))

@@ -29,7 +29,7 @@ OWN = Path(str(package.__file__)).parent
 def test_every_source_that_a_score_can_import_counts():
     """A fresh interpreter imports all metrics, measures, audits; what it has loaded of ours must be in the list."""
     text = (
-        "import sys, json, eval.scoring, eval.audit.video, eval.twins.evaluate, eval.twins.audit_scorer\n"
+        "import sys, json, eval.scoring, eval.audit.video, eval.pairs.pair_figures, eval.pairs.audit_scorer\n"
         "from eval.metrics import METRICS\nfrom eval.public import PUBLIC_MEASURES\n"
         "[table.get(name) for table in (METRICS, PUBLIC_MEASURES) for name in table]\n"
         "print(json.dumps([m.__file__ for m in list(sys.modules.values()) if (getattr(m, '__file__', None) or '') "
@@ -47,7 +47,7 @@ def test_a_change_of_any_metric_or_measure_changes_the_fingerprint(tmp_path, mon
     before = code_fingerprint()
     names = {METRICS.get(n).__module__ for n in METRICS} | {PUBLIC_MEASURES.get(n).__module__ for n in PUBLIC_MEASURES}
     seen = {before}
-    for name in sorted(names | {"eval.reference", "eval.inputs", "eval.scoring", "eval.perception.tracker"}):
+    for name in sorted(names | {"eval.reference", "eval.inputs", "eval.scoring", "eval.perception.object_tracker"}):
         path = tmp_path / f"{name.replace('.', '/')}.py"
         text = path.read_text()
         path.write_text(text + "\nCHANGED = 1\n")

@@ -17,13 +17,13 @@ from benchmarks.suites.submissions import find_submissions
 from benchmarks.suites.twins import Twins, clip_name, names_secret, twin_row
 from benchmarks.suites.verify import verify_bundle
 from eval.inputs import find_systems
+from eval.pairs.pair_scores import ClipScore
+from eval.pairs.pair_sets import TwinClip, TwinSet
 from eval.report.bundle import write_bundle
 from eval.report.pages import write_pages
 from eval.report.table import SeedScore
 from eval.scoring import reference_system, score_systems
 from eval.store import RowStore
-from eval.twins.scores import ClipScore
-from eval.twins.sets import TwinClip, TwinSet
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import ConfigError, DataError
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.validity.cases import make_case, timed, violations
 from benchmarks.validity.dose import Ladder, Response
 from benchmarks.validity.expectations import expectation, should_not_notice, should_notice
-from benchmarks.validity.matrix import Cell, Matrix, Trial, auroc, cell, matrix_of
+from benchmarks.validity.matrix import Cell, Matrix, Trial, cell, lawful_auroc, matrix_of
 from benchmarks.validity.nuisances import PICTURE_NUISANCES, as_a_model_would, resized, shifted
 from benchmarks.validity.raw import keep, read_ladders, read_trials
 from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, shift_rows
@@ -27,12 +27,12 @@ def test_auroc_by_counting_pairs():
     rng = np.random.default_rng(0)
     lawful, violated = rng.integers(0, 6, 9).astype(float), rng.integers(0, 6, 7).astype(float)
     pairs = [1.0 if a > b else 0.5 if a == b else 0.0 for a in lawful for b in violated]
-    assert auroc(lawful, violated) == pytest.approx(np.mean(pairs))
-    assert auroc(np.array([1.0, 2.0]), np.array([0.0])) == 1.0
+    assert lawful_auroc(lawful, violated) == pytest.approx(np.mean(pairs))
+    assert lawful_auroc(np.array([1.0, 2.0]), np.array([0.0])) == 1.0
 
 
 def test_a_forgotten_violation_is_no_catch():
-    assert auroc(np.array([1.0, 1.0]), np.array([np.nan, 0.0])) == pytest.approx(0.5)
+    assert lawful_auroc(np.array([1.0, 1.0]), np.array([np.nan, 0.0])) == pytest.approx(0.5)
     found = cell(np.ones((4, 1)), np.array([np.nan] * 4), np.random.default_rng(0))
     assert found.auroc == 0.0 and found.undefined == 1.0
     found = cell(np.arange(4.0)[:, None], np.arange(4.0), np.random.default_rng(0))

@@ -7,7 +7,6 @@ from discs import drawn
 from eval.audit.folder import audit_videos
 from eval.audit.footage import Footage
 from eval.audit.laws import fit_laws
-from eval.audit.trials import auroc
 from eval.audit.video import audit_footage
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
@@ -100,10 +99,6 @@ def test_the_law_that_made_a_path_describes_it_best(law, path):
     time = np.linspace(0, 1, 32)
     noise = np.random.default_rng(0).normal(0, 0.15, (32, 2))
     assert fit_laws(time, path(time) + noise, 12.0)[0].law == law
-
-
-def test_auroc_by_hand():
-    assert auroc([0.0, 0.2], [0.2, 1.0]) == pytest.approx((1 + 1 + 0.5 + 1) / 4)
 
 
 def test_folders(tmp_path):

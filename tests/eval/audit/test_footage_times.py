@@ -9,7 +9,7 @@ from discs import drawn
 
 from eval.audit.footage import Footage, footage_of, read_footage
 from eval.audit.video import audit_footage, audit_video
-from eval.perception.free import tracks_in
+from eval.perception.free_tracker import tracks_in
 from eval.perception.scene import take_apart
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from edits import follow, with_gravity, with_speed
 
-from eval.metrics.gravity_error import GravityError
-from eval.metrics.intervals import fit_polynomial, flights, glides
-from eval.metrics.velocity_error import VelocityError
+from eval.metrics.contact_free import fit_polynomial, flights, glides
+from eval.metrics.free_motion import GravityError, VelocityError
 from physics_data.core.errors import TrackTooShortError
 
 

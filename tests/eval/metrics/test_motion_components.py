@@ -7,9 +7,9 @@ import pytest
 from toy_scenes import closed_form
 
 from eval.metrics import METRICS
-from eval.metrics.impacts import fit_kink, impacts
-from eval.metrics.motion_realism import MotionRealism
-from eval.metrics.moving import NOISE_PIXELS, derivative, noise
+from eval.metrics.composites import MotionRealism
+from eval.metrics.impact_fit import fit_kink, impacts
+from eval.metrics.motion_skill import NOISE_PIXELS, derivative, noise
 from eval.metrics.resting import rests
 from eval.perception.tracks import Track, Tracks
 from eval.reference import Reference

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from edits import follow
 
-from eval.metrics.object_permanence import ObjectPermanence
-from eval.metrics.survival import Survival
+from eval.metrics.composites import ObjectPermanence
+from eval.metrics.visibility import Survival
 
 
 def test_never_coming_back_is_noticed(toy):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from eval.metrics import METRICS
-from eval.metrics.object_permanence import ObjectPermanence
-from eval.metrics.sightings import returns
+from eval.metrics.composites import ObjectPermanence
+from eval.metrics.visibility import returns
 from eval.perception.tracks import Track, Tracks
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from discs import BACK, drawn
 
+from eval.perception.background_model import model_plate
 from eval.perception.camera import apply, estimate_camera
-from eval.perception.free import track_freely
-from eval.perception.plate import model_plate
+from eval.perception.free_tracker import track_freely
 
 
 def crossing(n=32):

@@ -5,7 +5,7 @@ import pytest
 
 from eval.inputs import System
 from eval.metrics import METRICS
-from eval.perception.given import load_tracks
+from eval.perception.external_masks import load_tracks
 from eval.scoring import load_for, score_clip
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video

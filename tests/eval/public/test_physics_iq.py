@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 
-from eval.public.base import Comparison
-from eval.public.motion_masks import frame_ious, motion_masks, shrink_masks, spatial_iou, weighted_spatial_iou
+from eval.public.measure import Comparison
 from eval.public.physics_iq import (
     SceneValues,
     ViewValues,
     compare_view,
+    frame_ious,
+    motion_masks,
     physics_iq_score,
     scene_values,
+    shrink_masks,
+    spatial_iou,
     verified_score,
+    weighted_spatial_iou,
 )
 
 

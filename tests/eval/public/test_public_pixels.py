@@ -5,8 +5,7 @@ import pytest
 
 from eval.public import PUBLIC_MEASURES, Comparison
 from eval.public.pisa import pisa_chamfer, pisa_iou, pisa_l2
-from eval.public.pixels import psnr, ssim
-from eval.public.vbench import temporal_flickering
+from eval.public.pixels import psnr, ssim, temporal_flickering
 
 
 def squares(places: list[tuple[int, int] | None], size: int = 4, shape: tuple[int, int] = (40, 60)) -> np.ndarray:

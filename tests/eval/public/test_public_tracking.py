@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from eval.public.hota import Detections, hota_scores, mask_detections
-from eval.public.identity import idf1
 from eval.public.tapvid import THRESHOLDS, object_points, point_scores
+from eval.public.tracking import Detections, hota_scores, idf1, mask_detections
 
 
 def sequence(seed: int, frames: int = 24) -> list[Detections]:

@@ -9,10 +9,10 @@ from toy_scenes import toy_clip, write_toy_dataset
 from typer.testing import CliRunner
 
 from eval.cli import app
+from eval.pairs.audit_scorer import audit_scores, write_scores
+from eval.pairs.pair_figures import score_twins
+from eval.pairs.pair_sets import hidden_setting, read_sets
 from eval.scoring import reference_positions
-from eval.twins.audit_scorer import audit_scores, write_scores
-from eval.twins.evaluate import score_twins
-from eval.twins.sets import hidden_setting, read_sets
 from physics_data.core.clip import TwinInfo
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError

@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from eval.perception.appearance import color_groups, explain, palette_of
-from eval.perception.background import Background, model_background, shadow_residual
+from eval.perception.background_model import Background, model_background, shadow_residual
 from eval.perception.colors import length
 from eval.perception.tracks import FirstFrame, Track, Tracks
 

@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from eval.twins.agreement import auroc, pairwise, preference_errors
-from eval.twins.evaluate import summarise_twins
-from eval.twins.scores import ClipScore, read_scores
-from eval.twins.sets import Setting, TwinClip, TwinSet
-from eval.twins.surprise import Timing, timing
+from eval.pairs.pair_figures import pairwise, pooled_auroc, preference_errors, summarise_twins
+from eval.pairs.pair_scores import ClipScore, Timing, read_scores, timing
+from eval.pairs.pair_sets import Setting, TwinClip, TwinSet
 from physics_data.core.errors import DataError
 
 
@@ -58,11 +56,11 @@ def test_area_is_that_of_mann_and_whitney():
     first = [scores[c.key].score for t in sets for c in t.possible]
     second = [scores[c.key].score for t in sets for c in t.impossible]
     expected = mannwhitneyu(first, second).statistic / (len(first) * len(second))
-    found = auroc(sets, scores, np.random.default_rng(1))
+    found = pooled_auroc(sets, scores, np.random.default_rng(1))
     assert found.mean == pytest.approx(expected)
     assert found.low is not None and found.high is not None
     assert found.low < found.mean < found.high
-    assert found == auroc(sets, scores, np.random.default_rng(1))
+    assert found == pooled_auroc(sets, scores, np.random.default_rng(1))
 
 
 def test_interval_covers_the_truth_as_often_as_it_says():
@@ -74,7 +72,7 @@ def test_interval_covers_the_truth_as_often_as_it_says():
         scores = {}
         for twins in sets:
             scores |= opinions(twins.set_id, (rng.normal(size=4) + np.array([1, 1, 0, 0])).tolist())
-        found = auroc(sets, scores, rng)
+        found = pooled_auroc(sets, scores, rng)
         assert found.low is not None and found.high is not None
         hits.append(found.low <= truth <= found.high)
     assert 0.85 <= np.mean(hits) <= 1.0

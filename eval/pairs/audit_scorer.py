@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from eval.audit.footage import Footage
-from eval.audit.trials import score_of
 from eval.audit.video import audit_footage
-from eval.twins.scores import ClipScore
+from eval.pairs.pair_scores import ClipScore
 from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip
 from physics_data.core.dataset import ShardDataset
@@ -26,7 +25,7 @@ def audit_score(clip: Clip) -> ClipScore:
     for event in audit.events:
         frame = min(round(event.seconds * rate), len(frames) - 1)
         frames[frame] = min(frames[frame], -event.strength)
-    return ClipScore(-score_of(audit), tuple(frames.tolist()))
+    return ClipScore(-audit.strength, tuple(frames.tolist()))
 
 
 def audit_scores(dataset: ShardDataset, split: str | None = None) -> Iterator[tuple[str, ClipScore]]:

@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Int
 
-from eval.metrics.intervals import free_objects
-from eval.metrics.moving import NOISE_PIXELS
+from eval.metrics.contact_free import free_objects
+from eval.metrics.motion_skill import NOISE_PIXELS
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 

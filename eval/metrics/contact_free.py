@@ -1,10 +1,11 @@
-"""Stretches of a reference clip in which a law of motion can be tested, and straight or ballistic fits to them."""
+"""Contact-free segments of a reference clip, and polynomial fits to them."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
+from eval.metrics.visibility import stretches
 from eval.perception.tracks import Track
 from eval.reference import Reference
 from physics_data.core.errors import TrackTooShortError
@@ -61,7 +62,7 @@ def flights(reference: Reference) -> list[Stretch]:
     found = []
     for number, name in free_objects(reference).items():
         clear = reference.clear(number)
-        for run in _runs(airborne[:, spec.body_index(name)]):
+        for run in stretches(airborne[:, spec.body_index(name)]):
             frames = run[clear[run]]
             if len(frames) >= MIN_FRAMES:
                 found.append(Stretch(name, frames))
@@ -107,9 +108,3 @@ def free_objects(reference: Reference) -> dict[int, str]:
     held = {name for joint in spec.joints for name in (joint.body, joint.parent)}
     names = {body.name for body in spec.bodies if body.is_dynamic} - held
     return {number: name for number, name in reference.present_at_start.items() if name in names}
-
-
-def _runs(flags: Bool[np.ndarray, "t"]) -> list[Int[np.ndarray, "n"]]:
-    """Split the frames where a flag is set into runs of neighbours."""
-    frames = np.flatnonzero(flags)
-    return [run for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(run)]

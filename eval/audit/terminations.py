@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
+from physics_data.labels.visibility import runs
 
 LIFE = 4  # frames a thing must have been followed for its end to count
 _SOLID = (0.55, 0.85)  # last area over the usual one: below the first it was going, above the second it was whole
@@ -47,12 +48,6 @@ def ramp(value: float, limits: tuple[float, float]) -> float:
     return float(np.clip((value - low) / (high - low), 0.0, 1.0))
 
 
-def runs_of(presence: np.ndarray) -> list[tuple[int, int]]:
-    """First and last frame of every unbroken run."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], presence.astype(np.int8), [0]])))
-    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
 def unbroken_runs(track: Track, seconds: Float[np.ndarray, "t"]) -> list[tuple[int, int]]:
     """First and last frame of every run in which it is seen and stays on its course.
 
@@ -61,7 +56,7 @@ def unbroken_runs(track: Track, seconds: Float[np.ndarray, "t"]) -> list[tuple[i
     """
     diameter = max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
     found = []
-    for first, final in runs_of(track.presence):
+    for first, final in runs(track.presence):
         begin = first
         for frame in range(first + 1, final + 1):
             last, back, ahead = frame - 1, max(begin, frame - 4), min(final, frame + 1)
