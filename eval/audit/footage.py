@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from physics_data.core.errors import DataError, VideoError
+from physics_data.core.trajectory import true_intervals
 from physics_data.core.video import iterate_frames
-from physics_data.labels.visibility import runs
 
 SIDE = 320
 """Larger pictures are shrunk to this many pixels on their longer side."""
@@ -126,7 +126,7 @@ def without_repeats(footage: Footage) -> tuple[Footage, list[Hold], Float[np.nda
         return footage, [], None
     usual = float(np.quantile(change, 0.95))
     same = (change < _SAME[0] * usual) & (most <= max(_SAME[0] * float(np.quantile(most, 0.95)), _SAME[1]))
-    repeats = [(first, last + 1) for first, last in runs(same)]  # pictures a + 1 .. b repeat picture a
+    repeats = true_intervals(same)  # pictures a + 1 .. b repeat picture a
     held = [
         (a, b)
         for a, b in repeats

@@ -10,7 +10,7 @@ from scipy.signal import find_peaks
 from eval.audit.laws import Law, fit_laws, unrest_of
 from eval.audit.terminations import ramp
 from eval.perception.tracks import Track
-from physics_data.labels.visibility import runs
+from physics_data.core.trajectory import true_intervals
 
 _SHORTEST = 6  # frames
 _NONE = 6.0  # times the unrest; a worse fit describes nothing
@@ -64,13 +64,13 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
     good = track.presence & track.whole & (np.arange(len(seconds)) >= given)
     if track.crowded is not None:
         good &= ~track.crowded
-    stretches = [run for run in runs(good) if run[1] - run[0] + 1 >= _SHORTEST]
+    stretches = [run for run in true_intervals(good) if run[1] - run[0] >= _SHORTEST]
     if not stretches:
         return None
     diameter = float(2 * np.sqrt(track.size / np.pi))
     kinks, judged, pieces, impacts = 0, 0.0, [], []
-    for first, last in stretches:
-        time, place = seconds[first : last + 1], track.centroid[first : last + 1]
+    for first, end in stretches:
+        time, place = seconds[first:end], track.centroid[first:end]
         turns = _kinks(time, place, diameter)
         kinks += len(turns)
         judged += float(time[-1] - time[0])

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
-from physics_data.labels.visibility import runs
+from physics_data.core.trajectory import true_intervals
 
 LIFE = 4  # frames a thing must have been followed for its end to count
 _SOLID = (0.55, 0.85)  # last area over the usual one: below the first it was going, above the second it was whole
@@ -56,8 +56,8 @@ def unbroken_runs(track: Track, seconds: Float[np.ndarray, "t"]) -> list[tuple[i
     """
     diameter = max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
     found = []
-    for first, final in runs(track.presence):
-        begin = first
+    for first, end in true_intervals(track.presence):
+        begin, final = first, end - 1
         for frame in range(first + 1, final + 1):
             last, back, ahead = frame - 1, max(begin, frame - 4), min(final, frame + 1)
             interval = seconds[frame] - seconds[last]

@@ -12,7 +12,7 @@ from eval.metrics.metric import MetricInfo
 from eval.perception.appearance import color_groups, palette_of
 from eval.perception.tracks import Track, Tracks
 from eval.reference import Reference
-from physics_data.labels.visibility import runs
+from physics_data.core.trajectory import true_intervals
 
 MIN_STRETCH = 3
 """Frames that a stretch of sight must have to count by itself."""
@@ -52,7 +52,7 @@ def due(reference: Reference) -> dict[int, Bool[np.ndarray, "t"]]:
 
 def stretches(flags: Bool[np.ndarray, "t"]) -> list[Int[np.ndarray, "n"]]:
     """Return the frames of every unbroken stretch of True."""
-    return [np.arange(first, last + 1) for first, last in runs(flags)]
+    return [np.arange(first, end) for first, end in true_intervals(flags)]
 
 
 @lru_cache(maxsize=4)
