@@ -80,7 +80,7 @@ def another_take(
 def recorded(
     rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float, rng: np.random.Generator, what: str
 ) -> UInt8[np.ndarray, "t h w 3"]:
-    """Return the video as a file of a noisy camera gives it back: grain of its own, H.264 at crf 12."""
+    """Return the video as a file of a noisy camera gives it back: grain of its own, H.264 at crf 13."""
     noisy = with_grain(rgb, GRAIN, int(rng.integers(2**62)))
     return decode_video(encode_video(noisy, frame_rate), what=what)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from physics_data.core.video import decode_video
+from physics_data.core.video import DETERMINISTIC_X264, decode_video
 from physics_data.renderers.sensor import with_grain
 
 Video = UInt8[np.ndarray, "t h w 3"]
@@ -18,9 +18,9 @@ Nuisance = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 def compressed(rgb: Video, crf: int) -> Video:
     """Return the video after H.264 of full colour resolution at a constant rate factor (18 is fine, 30 is coarse)."""
-    buffer = BytesIO()
+    buffer, options = BytesIO(), {"crf": str(crf), "preset": "veryfast", **DETERMINISTIC_X264}
     with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(25), options={"crf": str(crf), "preset": "veryfast"})
+        stream = container.add_stream("libx264", rate=Fraction(25), options=options)
         stream.width, stream.height, stream.pix_fmt = rgb.shape[2], rgb.shape[1], "yuv444p"
         stream.codec_context.thread_count = 1
         for picture in rgb:

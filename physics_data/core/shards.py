@@ -69,7 +69,7 @@ _STREAMS = {
 
 
 RgbCodec = Literal["zstd", "h264"]
-"""How pixels are stored: zstd keeps every byte and decodes fastest; h264 (4:4:4, crf 12) is for real footage."""
+"""How pixels are stored: zstd keeps every byte and decodes fastest; h264 (4:4:4, crf 13) is for real footage."""
 
 
 def encode_clip(clip: Clip, rgb_codec: RgbCodec = "zstd") -> dict[str, bytes]:

@@ -35,8 +35,8 @@ class IngestConfig(StrictModel):
     max_text_share:         of the picture under lettering
     max_bars_share:         of the rows or columns in black bars
     max_same_difference:    grey levels by which no part of a clip differs from an earlier clip; -1 keeps all
-    codec:                  how clips are stored: ``zstd`` keeps every byte, ``h264`` is about 14 times smaller and
-                            off by 1.5 grey levels on average
+    codec:                  how clips are stored: ``zstd`` keeps every byte, ``h264`` is about 10 times smaller and
+                            off by 1.4 grey levels on average
     test_share:             share of the files, by digest, whose clips go into split "test"
 
     Units:
