@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.measure_commands import WorkersOption, ablation, appearance, losses_app, speed, vae, validity
 from benchmarks.phyworld.commands import app as phyworld_app
 from physics_data.core.program import make_app, messages, print_listing, progress_bar
 
-app = make_app("Run the whole chain, make the pinned baselines, measure speed against named peers.")
-
+app = make_app(
+    "Score models on benchmark suites, run the demo, make control baselines, measure speed against named peers.",
+    renamed={"looks": "appearance", "--costs": "speed appearance"},
+)
+for command in (speed, appearance, vae, validity, ablation):
+    app.command()(command)
+app.add_typer(losses_app, name="losses")
 app.add_typer(phyworld_app, name="phyworld")
 
 SuiteName = Annotated[str, typer.Argument(help="permanence, motion, twins or folder; see 'list'.")]
@@ -21,7 +27,6 @@ SaltOption = Annotated[
     str | None, typer.Option(help="Secret of a release with hidden scenes; its sha256 stands in every result.")
 ]
 CommitmentOption = Annotated[str | None, typer.Option(help="Published sha256 that the salt must have.")]
-WorkersOption = Annotated[int, typer.Option(min=1, help="Processes.")]
 
 
 @app.command()
@@ -40,7 +45,7 @@ def export(
     Example: `python -m benchmarks export permanence --out runs/permanence`
     """
     from benchmarks.suites.export import export_tasks
-    from benchmarks.suites.program import open_suite
+    from benchmarks.suites.scoring import open_suite
 
     with progress_bar() as progress:
         found, prepared, _ = open_suite(suite, size, shape, cache, salt, commitment, workers, progress)
@@ -73,8 +78,7 @@ def run_command(
 
     Example: `python -m benchmarks run permanence --videos my_model --out runs/my_model --workers 2`
     """
-    from benchmarks.suites.program import open_suite
-    from benchmarks.suites.run import run_suite
+    from benchmarks.suites.scoring import open_suite, run_suite
     from eval.cli import summary_table, warn_of_broken
     from eval.report.table import Summary, read_rows
 
@@ -121,7 +125,7 @@ def verify(
     """
     from dataclasses import asdict
 
-    from benchmarks.suites.verify import verify_bundle
+    from benchmarks.suites.results import verify_bundle
 
     checks = verify_bundle(bundle, videos, salt)
     if as_json:
@@ -142,7 +146,7 @@ def leaderboard(
 
     Example: `python -m benchmarks leaderboard runs/a runs/b --out runs/leaderboard`
     """
-    from benchmarks.suites.leaderboard import write_leaderboard
+    from benchmarks.suites.results import write_leaderboard
     from eval.cli import summary_table
     from eval.report.table import Summary
 
@@ -164,7 +168,7 @@ def demo(
     Example: `python -m benchmarks demo --footage ~/Videos --out runs/demo_footage`
     """
     from benchmarks.demo.page import write_page
-    from benchmarks.demo.run import run_steps
+    from benchmarks.demo.runner import run_steps
     from benchmarks.demo.steps import DemoFolders, demo_steps
 
     folders = DemoFolders(out)
@@ -210,163 +214,6 @@ def baselines(
         num_conditioning_frames=num_conditioning_frames,
     )
     messages.print(f"{written} videos in {out}")
-
-
-@app.command()
-def speed(
-    what: Annotated[str | None, typer.Argument(help="One of 'list', e.g. render or data; default all.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
-    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions; the median counts.")] = 5,
-) -> None:
-    """Measure rendering, data generation and loading against named peers, in one run on this machine.
-
-    Example: `python -m benchmarks speed data --json > data.json`
-    """
-    from benchmarks.speed import SPEED_BENCHMARKS, as_table
-
-    rows: list[dict[str, object]] = []
-    with progress_bar() as progress:
-        names = [SPEED_BENCHMARKS.check(what)] if what else list(SPEED_BENCHMARKS)
-        for name in progress.track(names, description="measuring"):
-            rows += SPEED_BENCHMARKS.get(name)(repeats)
-    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
-
-
-@app.command()
-def looks(
-    out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/looks.md.")] = Path("docs/images"),
-    costs: Annotated[bool, typer.Option("--costs", help="Measure what each look costs, and draw nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The costs as one JSON list of rows on stdout.")] = False,
-    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions of the costs; the median counts.")] = 5,
-) -> None:
-    """Draw the contact sheets of every look, next to MuJoCo's and PyBullet's renderers, or measure their costs.
-
-    Example: `python -m benchmarks looks --out docs/images`
-    """
-    if costs:
-        from benchmarks.looks.costs import measure_costs
-        from benchmarks.speed import as_table
-
-        rows = measure_costs(repeats)
-        typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
-        return
-    from benchmarks.looks.pictures import write_pictures
-
-    for file in write_pictures(out, messages.print):
-        messages.print(f"{file}")
-
-
-@app.command()
-def vae(
-    footage: Annotated[Path | None, typer.Option(help="Folder with videos, for the real clips.", exists=True)] = None,
-    weights: Annotated[
-        Path | None, typer.Option("--vae", help="Run or model folder of a trained VAE to measure, too.")
-    ] = None,
-    peers: Annotated[bool, typer.Option(help="Train ours and diffusers' from scratch, and compare.")] = True,
-    seconds: Annotated[float, typer.Option(min=1, help="Processor time that each of them trains.")] = 40.0,
-    size: Annotated[int, typer.Option(min=32, help="Side of the clips, a multiple of 8, px.")] = 64,
-    clips: Annotated[int, typer.Option(min=1, help="Held-out clips of each kind.")] = 12,
-    train_clips: Annotated[int, typer.Option(min=1, help="Physics clips that the contestants train on.")] = 48,
-    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions of the timing.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
-) -> None:
-    """Measure what the video VAE keeps, and race it against causal video VAEs of diffusers: same clips, same time.
-
-    Example: `python -m benchmarks vae --footage ~/Videos --seconds 300 --json > vae.json`
-    """
-    from benchmarks.speed import as_table
-    from benchmarks.vae.run import VAEBenchmark, measure_vae
-
-    plan = VAEBenchmark(
-        seconds=seconds,
-        size=size,
-        num_train=train_clips,
-        num_physics=clips,
-        num_real=clips,
-        repeats=repeats,
-        footage=footage,
-        weights=weights,
-        with_peers=peers,
-    )
-    rows = measure_vae(plan, messages.print)
-    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
-
-
-@app.command()
-def validity(
-    parts: Annotated[
-        list[str] | None,
-        typer.Option("--part", help="dose, matrix, nuisances, footage or cost; may be repeated; default all."),
-    ] = None,
-    scenes: Annotated[int, typer.Option(min=2, help="Scenes for each violation of the matrix.")] = 6,
-    footage: Annotated[Path | None, typer.Option(help="Folder with real videos, to be edited.", exists=True)] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for matrix.png, matrix.md and rows.json.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
-) -> None:
-    """Prove what the scores notice and what they do not: violations, their doses, nuisances, edited real clips.
-
-    Example: `python -m benchmarks validity --part matrix --scenes 4 --out runs/validity`
-    """
-    from benchmarks.speed import as_table
-    from benchmarks.validity import PARTS, validity
-
-    for part in parts or ():
-        if part not in PARTS:
-            raise typer.BadParameter(f"--part {part} is none of {', '.join(PARTS)}.")
-    rows = validity(parts or PARTS, scenes=scenes, footage=footage, out=out, progress=messages.print)
-    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
-
-
-@app.command()
-def ablation(
-    config: Annotated[Path, typer.Option(help="YAML file, e.g. configs/ablation_cpu.yaml.")],
-    out: Annotated[Path, typer.Option(help="Folder for datasets, runs and the report.")] = Path("runs/ablation"),
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value; may be repeated.")
-    ] = None,
-    only: Annotated[list[str] | None, typer.Option(help="A variant to run; may be repeated; default all.")] = None,
-    workers: WorkersOption = 1,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs with their minutes here, and stop.")
-    ] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Run nothing: report on the runs that are finished.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
-) -> None:
-    """Train variants of one config from one base, continue held-out clips, and compare them scene by scene.
-
-    The same command goes on after an interruption; finished runs are not repeated. OUT/table.md holds the comparison,
-    OUT/scenes.csv every number, OUT/strips_*.png what it looks like.
-
-    Example: `python -m benchmarks ablation --config configs/ablation_cpu.yaml --out runs/ablation --workers 2`
-    """
-    from benchmarks.ablation.ablation_config import AblationConfig
-    from benchmarks.ablation.grid import make_grid
-    from physics_data.core.config import load_config
-
-    grid = make_grid(load_config(AblationConfig, config, overrides or []), out)
-    runs = grid.of(tuple(only or ()))
-    if dry_run:
-        from benchmarks.ablation.training_time import dry_lines
-
-        for line in dry_lines(grid, runs):
-            typer.echo(line)
-        return
-    from benchmarks.ablation.ablation_report import write_report
-    from benchmarks.ablation.jobs import run_grid
-    from benchmarks.speed import as_table
-
-    failed: dict[str, str] = {}
-    if not report:
-        with progress_bar() as progress:
-            failed = run_grid(grid, runs, workers, progress)
-    rows = write_report(grid, f"python -m benchmarks ablation --config {config} --out {out}")
-    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
-    messages.print(f"Open [bold]{out / 'table.md'}[/bold]; what it looks like is in {out}/strips_*.png")
-    if failed:
-        messages.print(f"[red]{len(failed)} runs failed[/red]: {', '.join(failed)}; the same command tries them again.")
-        raise typer.Exit(1)
 
 
 @app.command("list")

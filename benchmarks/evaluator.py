@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.base import Edition, Shape, Size, Task
+from benchmarks.suites.suite import Edition, Shape, Size, Task
 from eval.inputs import System, conditioning_frames, find_systems
 from eval.report.table import SeedScore, Summary, summarise
 from eval.scoring import SceneScore, reference_positions, score_clip, score_systems, score_videos

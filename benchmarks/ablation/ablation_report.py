@@ -12,6 +12,7 @@ from benchmarks.ablation.clip_measures import clip_features
 from benchmarks.ablation.comparison import Compared, Estimated, compare, estimate, read_runs
 from benchmarks.ablation.grid import RECORD_NAME, ROWS_NAME, Grid, Run, held_out_positions
 from benchmarks.ablation.jobs import is_finished
+from benchmarks.rows import Row
 from physics_data.core.atomic import write_text
 from physics_data.core.config import StrictModel
 from physics_data.core.dataset import ShardDataset
@@ -161,24 +162,23 @@ def _spread(mean: float, low: float | None, high: float | None, form: str = ".3g
 
 def figure_rows(
     compared: Sequence[Compared], targets: Sequence[Result], config: AblationConfig, command: str
-) -> list[dict[str, object]]:
+) -> list[Row]:
     """Return one row for each variant, held-out set and column, with the target's ratio where one is asked for."""
     asked = {(target.column, target.clips): target.at_most for target in config.targets}
     met = {(row.variant, row.on, row.column): row.met == "yes" for row in targets}
     return [
-        {
-            "name": f"{row.variant}: {_ALL[row.column].title}, {row.on.replace('_', ' ')}",
-            "value": row.mean,
-            "unit": _ALL[row.column].unit,
-            "target": None if (factor := asked.get((row.column, row.on))) is None else factor * row.reference,
-            "meets": met.get((row.variant, row.on, row.column)),
-            "peer": config.reference,
-            "peer_value": row.reference,
-            "ratio": row.ratio,
-            "spread": f"difference {_spread(row.difference, row.low, row.high, form='+.3g')}",
-            "hardware": hardware(),
-            "command": command,
-        }
+        Row(
+            name=f"{row.variant}: {_ALL[row.column].title}, {row.on.replace('_', ' ')}",
+            value=row.mean,
+            unit=_ALL[row.column].unit,
+            target=None if (factor := asked.get((row.column, row.on))) is None else factor * row.reference,
+            meets=met.get((row.variant, row.on, row.column)),
+            peer=config.reference,
+            peer_value=row.reference,
+            ratio=row.ratio,
+            spread=f"difference {_spread(row.difference, row.low, row.high, form='+.3g')}",
+            command=command,
+        )
         for row in compared
     ]
 
@@ -186,7 +186,7 @@ def figure_rows(
 FORMAT = "worldsim.ablation/1"
 
 
-def write_report(grid: Grid, command: str) -> list[dict[str, object]]:
+def write_report(grid: Grid, command: str) -> list[Row]:
     """Compare all finished runs of an ablation and write its report into its folder; returns the figures' rows.
 
     Runs that are missing are left out of the means and said in the summary; a comparison takes the seeds that both

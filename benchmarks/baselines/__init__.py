@@ -1,26 +1,25 @@
 """Pinned baselines: videos made from the reference itself, which tell what a score is worth."""
 
-from benchmarks.baselines.base import Baseline
-from benchmarks.baselines.write import write_baselines
+from benchmarks.baselines.controls import Baseline, write_baselines
 from physics_data.core.errors import Registry
 
 BASELINES: Registry[Baseline] = Registry(
     "baseline",
     {
-        "simulator": "benchmarks.baselines.edits:Simulator",
-        "second_take": "benchmarks.baselines.takes:SecondTake",
-        "another_seed": "benchmarks.baselines.takes:AnotherSeed",
-        "frozen_first_frame": "benchmarks.baselines.edits:FrozenFirstFrame",
-        "given_then_frozen": "benchmarks.baselines.edits:GivenThenFrozen",
-        "frozen_last_frame": "benchmarks.baselines.pictures:FrozenLastFrame",
-        "cross_fade": "benchmarks.baselines.pictures:CrossFade",
-        "mean_video": "benchmarks.baselines.pictures:MeanVideo",
-        "blurred_truth": "benchmarks.baselines.pictures:BlurredTruth",
-        "camera_pan": "benchmarks.baselines.pictures:CameraPan",
-        "noise": "benchmarks.baselines.pictures:Noise",
-        "reversed": "benchmarks.baselines.edits:Reversed",
-        "object_removed": "benchmarks.baselines.worlds:ObjectRemoved",
-        "constant_velocity": "benchmarks.baselines.worlds:ConstantVelocity",
+        "simulator": "benchmarks.baselines.controls:Simulator",
+        "second_take": "benchmarks.baselines.resimulation:SecondTake",
+        "another_seed": "benchmarks.baselines.resimulation:AnotherSeed",
+        "frozen_first_frame": "benchmarks.baselines.controls:FrozenFirstFrame",
+        "given_then_frozen": "benchmarks.baselines.controls:GivenThenFrozen",
+        "frozen_last_frame": "benchmarks.baselines.controls:FrozenLastFrame",
+        "cross_fade": "benchmarks.baselines.controls:CrossFade",
+        "mean_video": "benchmarks.baselines.controls:MeanVideo",
+        "blurred_truth": "benchmarks.baselines.controls:BlurredTruth",
+        "camera_pan": "benchmarks.baselines.controls:CameraPan",
+        "noise": "benchmarks.baselines.controls:Noise",
+        "reversed": "benchmarks.baselines.controls:Reversed",
+        "object_removed": "benchmarks.baselines.controls:ObjectRemoved",
+        "constant_velocity": "benchmarks.baselines.controls:ConstantVelocity",
     },
 )
 

@@ -1,15 +1,21 @@
-"""The demo's page: what was generated beside the truth, the scores, the curves, the times."""
+"""Page of the demo: generated clips beside the truth, scores, curves and times, all pictures embedded."""
 
+import base64
+import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
 import yaml
+from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, select_autoescape
 from PIL import Image
 
-from benchmarks.demo.pictures import curves, moving_picture, still_picture
-from benchmarks.demo.run import StepRecord
+from benchmarks.demo.runner import StepRecord
 from benchmarks.demo.steps import MODEL, NUM_GIVEN, PROMPTS, DemoFolders
 from eval.report.bundle import SUMMARY_NAME
 from eval.report.page import show_estimate
@@ -21,6 +27,60 @@ from physics_data.core.provenance import git_commit, hardware, package_versions
 from physics_data.core.video import read_video
 from worldsim.cli.sample import file_names
 from worldsim.training.journal import read_metrics
+
+matplotlib.use("svg")
+
+
+_SHOWN_HEIGHT = 160
+
+
+def moving_picture(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> str:
+    """Return a video as a looping WebP data URI, enlarged without smoothing, with a pause at the end.
+
+    Units:
+        rgb:         sRGB
+        frame_rate:  Hz
+    """
+    factor = max(1, _SHOWN_HEIGHT // rgb.shape[1])
+    frames = [Image.fromarray(np.kron(frame, np.ones((factor, factor, 1), np.uint8))) for frame in rgb]
+    durations = [round(1000 / frame_rate)] * (len(frames) - 1) + [700]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer, "WEBP", save_all=True, append_images=frames[1:], duration=durations, loop=0, lossless=True, method=0
+    )
+    return _data_uri("webp", buffer.getvalue())
+
+
+def still_picture(path: Path) -> str:
+    """Return a PNG file as a data URI."""
+    return _data_uri("png", path.read_bytes())
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
+
+
+def curves(lines: Sequence[dict[str, float]], names: Sequence[str], title: str) -> str:
+    """Return curves over training steps as an inline SVG; names that no line has are left out."""
+    present = [name for name in names if any(name in line for line in lines)]
+    figure, axes = plt.subplots(1, max(1, len(present)), figsize=(3.4 * max(1, len(present)), 2.3), squeeze=False)
+    for axis, name in zip(axes[0], present, strict=False):
+        points = [(line["step"], line[name]) for line in lines if name in line]
+        values = np.array([value for _, value in points])
+        axis.plot([step for step, _ in points], values, color="#2b6ea3", linewidth=1.3)
+        if (values > 0).all() and values.max() > 20 * values.min():
+            axis.set_yscale("log")
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel("training step", fontsize=8)
+        axis.tick_params(labelsize=7)
+        axis.grid(alpha=0.3)
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    plt.close(figure)
+    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+
 
 SHOWN_PER_SCENARIO = 2
 CURVES = ("loss", "charbonnier", "kl", "gradient_norm")

@@ -1,6 +1,5 @@
 """``python -m benchmarks phyworld``: floors and baselines, training clips, and models in the published table."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,7 +44,7 @@ def phyworld(
     """
     if context.invoked_subcommand is not None:
         return
-    from benchmarks.speed import as_table
+    from benchmarks.rows import print_rows, rows_as_json
 
     if model or vae:
         if law is None:
@@ -65,7 +64,7 @@ def phyworld(
 
             from physics_data.core.atomic import atomic_path, write_text
 
-            write_text(out / "rows.json", json.dumps(rows, indent=1))
+            write_text(out / "rows.json", rows_as_json(rows))
             write_text(out / "table.md", markdown(law, rows))
             if found.pictured:
                 with atomic_path(out / "rollouts.png") as partial:
@@ -73,13 +72,13 @@ def phyworld(
             messages.print(f"[bold]{out}[/bold]: rows.json, table.md" + (", rollouts.png" if found.pictured else ""))
     else:
         from benchmarks.phyworld.continuations import measure_shipped
-        from benchmarks.phyworld.protocol import phyworld_floors
+        from benchmarks.phyworld.table import floor_rows
 
         laws = LAWS if law is None else (law,)
-        rows = [row for row in phyworld_floors(share) if row["name"].split(",")[0] in laws]
+        rows = [row for row in floor_rows(share) if row.name.split(",")[0] in laws]
         for one in laws:
             rows += measure_shipped(one, share, messages.print)
-    typer.echo(json.dumps(rows, indent=1)) if as_json else messages.print(as_table(rows))
+    print_rows(rows, as_json)
 
 
 @app.command()

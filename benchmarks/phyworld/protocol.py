@@ -1,13 +1,13 @@
 """PhyWorld's protocol: its published table, its floors reproduced, and what needs no model at all."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from benchmarks.phyworld.world import GIVEN_FRAMES, KINDS, RANGES, BallScene, Kind, draw, evaluation_scenes, motion
+from benchmarks.phyworld.world import GIVEN_FRAMES, RANGES, BallScene, Kind, draw, evaluation_scenes, motion
 from eval.public.phyworld import (
     SECONDS,
     WORLD,
@@ -17,35 +17,6 @@ from eval.public.phyworld import (
     unbiased_error,
     uniform_error,
 )
-from eval.statistics import Interval, bootstrap_mean
-from physics_data.core.provenance import hardware
-
-SIZES = ("30K", "300K", "3M")
-
-PUBLISHED: dict[Kind, dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]] = {
-    "uniform": {
-        "DiT-S": ((0.0221, 0.0184, 0.0149), (0.435, 0.293, 0.288)),
-        "DiT-B": ((0.0166, 0.0148, 0.0138), (0.433, 0.328, 0.358)),
-        "DiT-L": ((0.0150, 0.0140, 0.0124), (0.378, 0.385, 0.427)),
-    },
-    "collision": {
-        "DiT-S": ((0.0267, 0.0241, 0.0227), (0.187, 0.200, 0.153)),
-        "DiT-B": ((0.0302, 0.0193, 0.0181), (0.241, 0.167, 0.211)),
-        "DiT-L": ((0.0240, 0.0158, 0.0153), (0.270, 0.173, 0.161)),
-    },
-    "parabola": {
-        "DiT-S": ((0.0510, 0.0493, 0.0472), (0.307, 0.285, 0.307)),
-        "DiT-B": ((0.0429, 0.0380, 0.0358), (0.317, 0.376, 0.288)),
-        "DiT-L": ((0.0379, 0.0345, 0.0331), (0.314, 0.352, 0.338)),
-    },
-}
-"""Errors in and out of training's range at 30K, 300K and 3M clips (arXiv 2411.02385, figure 3, read off the figure to
-about 0.001; the values that the text prints agree)."""
-
-PUBLISHED_FLOORS: dict[Kind, float] = {"uniform": 0.0099, "collision": 0.0117, "parabola": 0.0210}
-"""The metric's value for true clips (arXiv 2411.02385, table 3)."""
-
-COMMAND = "python -m benchmarks phyworld --json"
 
 Where = Literal["in", "out"]
 
@@ -126,73 +97,3 @@ def predictor_errors(kind: Kind, predictor: Predictor, rng: np.random.Generator,
     """Score a predictor of positions on the published evaluation scenes, drawn at 256 x 256."""
     scored = (scene_error(scene, draw(scene, predictor(scene))) for scene in evaluation_scenes(kind, rng, every))
     return [error for error in scored if error is not None]
-
-
-def error_rows(name: str, kind: Kind, errors: Iterable[SceneError], target: float | None = None) -> list[dict]:
-    """Return benchmark rows: published and unbiased error in and out of range, with 95 % intervals over scenes."""
-    rows: list[dict] = []
-    places: tuple[Where, ...] = ("in", "out")
-    listed = list(errors)
-    for where in places:
-        chosen = [error for error in listed if error.is_in_range == (where == "in")]
-        for reading in ("published", "unbiased"):
-            values = np.array([getattr(error, reading) for error in chosen])
-            values = values[np.isfinite(values)]
-            if len(values):
-                rows.append(_row(f"{kind}, {where} of range, {name}, {reading}", kind, where, values, reading, target))
-    return rows
-
-
-def _row(name: str, kind: Kind, where: Where, values: np.ndarray, reading: str, target: float | None) -> dict:
-    interval = bootstrap_mean(values, np.random.default_rng(0))
-    best = min(min(cell[where == "out"]) for cell in PUBLISHED[kind].values())
-    is_published = reading == "published"
-    return {
-        "name": name,
-        "value": interval.mean,
-        "unit": "length" if kind == "parabola" and is_published else "length / time",
-        "target": target,
-        "meets": None if target is None else interval.mean <= target,
-        "peer": "best published DiT" if is_published else None,
-        "peer_value": best if is_published else None,
-        "ratio": interval.mean / best if is_published else None,
-        "spread": _spread(interval),
-        "hardware": hardware(),
-        "command": COMMAND,
-    }
-
-
-def _spread(interval: Interval) -> str:
-    scenes = f"{interval.scenes} scene" + ("" if interval.scenes == 1 else "s")
-    return scenes if interval.low is None else f"{interval.low:.4f} to {interval.high:.4f}, {scenes}"
-
-
-def phyworld_floors(every: int = 4, seed: int = 0) -> list[dict]:
-    """Return the rows of the floors and of the baselines that need no model, on one in ``every`` published scenes."""
-    rows: list[dict] = []
-    for kind in KINDS:
-        for name, predictor in PREDICTORS.items():
-            errors = predictor_errors(kind, predictor, np.random.default_rng(seed), every)
-            rows += error_rows(name, kind, errors)
-            if name == "truth":
-                values = np.array([error.published for error in errors if np.isfinite(error.published)])
-                rows.append(_floor_row(kind, values))
-    return rows
-
-
-def _floor_row(kind: Kind, values: np.ndarray) -> dict:
-    """The floor over all scenes, beside the published one."""
-    interval, floor = bootstrap_mean(values, np.random.default_rng(0)), PUBLISHED_FLOORS[kind]
-    return {
-        "name": f"{kind}, floor, all scenes",
-        "value": interval.mean,
-        "unit": "length" if kind == "parabola" else "length / time",
-        "target": floor,
-        "meets": abs(interval.mean - floor) <= 0.05 * floor,
-        "peer": "published floor",
-        "peer_value": floor,
-        "ratio": interval.mean / floor,
-        "spread": _spread(interval),
-        "hardware": hardware(),
-        "command": COMMAND,
-    }

@@ -2,14 +2,41 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from benchmarks.phyworld.protocol import PUBLISHED, PUBLISHED_FLOORS, SceneError, Where
-from benchmarks.phyworld.world import Kind
+from benchmarks.phyworld.protocol import PREDICTORS, SceneError, Where, predictor_errors
+from benchmarks.phyworld.world import KINDS, Kind
+from benchmarks.rows import Row, compared_row
 from eval.statistics import bootstrap_mean
-from physics_data.core.provenance import hardware
+
+SIZES = ("30K", "300K", "3M")
+
+PUBLISHED: dict[Kind, dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]] = {
+    "uniform": {
+        "DiT-S": ((0.0221, 0.0184, 0.0149), (0.435, 0.293, 0.288)),
+        "DiT-B": ((0.0166, 0.0148, 0.0138), (0.433, 0.328, 0.358)),
+        "DiT-L": ((0.0150, 0.0140, 0.0124), (0.378, 0.385, 0.427)),
+    },
+    "collision": {
+        "DiT-S": ((0.0267, 0.0241, 0.0227), (0.187, 0.200, 0.153)),
+        "DiT-B": ((0.0302, 0.0193, 0.0181), (0.241, 0.167, 0.211)),
+        "DiT-L": ((0.0240, 0.0158, 0.0153), (0.270, 0.173, 0.161)),
+    },
+    "parabola": {
+        "DiT-S": ((0.0510, 0.0493, 0.0472), (0.307, 0.285, 0.307)),
+        "DiT-B": ((0.0429, 0.0380, 0.0358), (0.317, 0.376, 0.288)),
+        "DiT-L": ((0.0379, 0.0345, 0.0331), (0.314, 0.352, 0.338)),
+    },
+}
+"""Errors in and out of training's range at 30K, 300K and 3M clips (arXiv 2411.02385, figure 3, read off the figure to
+about 0.001; the values that the text prints agree)."""
+
+PUBLISHED_FLOORS: dict[Kind, float] = {"uniform": 0.0099, "collision": 0.0117, "parabola": 0.0210}
+"""The metric's value for true clips (arXiv 2411.02385, table 3)."""
+
+
+COMMAND = "python -m benchmarks phyworld --json"
 
 TARGETS: dict[Kind, tuple[float, float]] = {
     "uniform": (0.022, 0.05),
@@ -42,7 +69,7 @@ class Measured:
     aims: bool = False
 
 
-def rows_of(system: Measured) -> list[dict[str, Any]]:
+def rows_of(system: Measured) -> list[Row]:
     """Return benchmark rows: published and unbiased error, in and out of range.
 
     The value is the mean over draws of the mean over scenes. The spread has the least and largest of these means and
@@ -68,7 +95,7 @@ def _errors(system: Measured, where: Where, reading: str) -> np.ndarray:
     return table[:, np.isfinite(table).all(0)] if table.size else table
 
 
-def _row(system: Measured, where: Where, reading: str, table: np.ndarray) -> dict[str, Any]:
+def _row(system: Measured, where: Where, reading: str, table: np.ndarray) -> Row:
     names = np.array([draw.run for draw in system.draws])
     by_run = np.stack([table[names == name].mean(0) for name in dict.fromkeys(names.tolist())])
     means, interval = table.mean(1), bootstrap_mean(by_run, np.random.default_rng(0))
@@ -77,19 +104,46 @@ def _row(system: Measured, where: Where, reading: str, table: np.ndarray) -> dic
     peer = best_published(system.kind, where) if is_published else None
     over = f"{interval.scenes} scenes" if interval.runs == 1 else f"{interval.runs} runs and {interval.scenes} scenes"
     between = "" if interval.low is None else f", 95 % over {over} {interval.low:.4f} to {interval.high:.4f}"
-    return {
-        "name": f"{system.kind}, {where} of range, {system.name}, {reading}",
-        "value": value,
-        "unit": "length" if system.kind == "parabola" and is_published else "length / time",
-        "target": target,
-        "meets": None if target is None else value <= target,
-        "peer": "best published DiT" if is_published else None,
-        "peer_value": peer,
-        "ratio": None if peer is None else value / peer,
-        "spread": f"{means.min():.4f} to {means.max():.4f} over {len(means)} draws{between}",
-        "hardware": hardware(),
-        "command": system.command,
-    }
+    return compared_row(
+        f"{system.kind}, {where} of range, {system.name}, {reading}",
+        value,
+        "length" if system.kind == "parabola" and is_published else "length / time",
+        system.command,
+        target=target,
+        meets=None if target is None else value <= target,
+        peer="best published DiT" if is_published else None,
+        peer_value=peer,
+        spread=f"{means.min():.4f} to {means.max():.4f} over {len(means)} draws{between}",
+    )
+
+
+def floor_rows(every: int = 4, seed: int = 0) -> list[Row]:
+    """Return the rows of the floors and of the baselines that need no model, on one in ``every`` published scenes."""
+    rows: list[Row] = []
+    for kind in KINDS:
+        for name, predictor in PREDICTORS.items():
+            errors = tuple(predictor_errors(kind, predictor, np.random.default_rng(seed), every))
+            rows += rows_of(Measured(name, kind, (Draw(name, 0, errors),), COMMAND))
+            if name == "truth":
+                rows.append(_floor_row(kind, np.array([e.published for e in errors if np.isfinite(e.published)])))
+    return rows
+
+
+def _floor_row(kind: Kind, values: np.ndarray) -> Row:
+    """Return the floor over all scenes, beside the published one."""
+    interval, floor = bootstrap_mean(values, np.random.default_rng(0)), PUBLISHED_FLOORS[kind]
+    scenes = f"{interval.scenes} scene" + ("" if interval.scenes == 1 else "s")
+    return compared_row(
+        f"{kind}, floor, all scenes",
+        interval.mean,
+        "length" if kind == "parabola" else "length / time",
+        COMMAND,
+        target=floor,
+        meets=abs(interval.mean - floor) <= 0.05 * floor,
+        peer="published floor",
+        peer_value=floor,
+        spread=scenes if interval.low is None else f"{interval.low:.4f} to {interval.high:.4f}, {scenes}",
+    )
 
 
 def best_published(kind: Kind, where: Where) -> float:
@@ -97,7 +151,7 @@ def best_published(kind: Kind, where: Where) -> float:
     return min(min(cell[where == "out"]) for cell in PUBLISHED[kind].values())
 
 
-def markdown(kind: Kind, rows: Sequence[dict[str, Any]]) -> str:
+def markdown(kind: Kind, rows: Sequence[Row]) -> str:
     """Return the table of one law: published cells first, then what was measured here."""
     unit = "error of position, lengths" if kind == "parabola" else "error of velocity, lengths / time"
     lines = [
@@ -109,8 +163,8 @@ def markdown(kind: Kind, rows: Sequence[dict[str, Any]]) -> str:
         pairs = zip(("30K", "300K", "3M"), inside, outside, strict=True)
         lines += [f"| {model}, {size} clips, published | {a:.4f} | {b:.3f} | | |" for size, a, b in pairs]
     lines.append(f"| aimed at | {TARGETS[kind][0]:.3f} | {TARGETS[kind][1]:.3f} | | |")
-    values = {row["name"]: row for row in rows}
-    for name in dict.fromkeys(row["name"].split(", ")[2] for row in rows if row["name"].startswith(f"{kind}, ")):
+    values = {row.name: row for row in rows}
+    for name in dict.fromkeys(row.name.split(", ")[2] for row in rows if row.name.startswith(f"{kind}, ")):
         cells = [
             _cell(values.get(f"{kind}, {where} of range, {name}, {reading}"))
             for reading in READINGS
@@ -120,9 +174,9 @@ def markdown(kind: Kind, rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(row: dict[str, Any] | None) -> str:
+def _cell(row: Row | None) -> str:
     if row is None:
         return ""
-    draws = row["spread"].split(" over ")
+    draws = (row.spread or "").split(" over ")
     several = not draws[1].startswith("1 ")
-    return f"{row['value']:.4f}" + (f" ({draws[0]})" if several else "")
+    return f"{row.value:.4f}" + (f" ({draws[0]})" if several else "")

@@ -11,7 +11,7 @@ from typing import get_args
 
 import mujoco
 
-from benchmarks.speed.timing import speed_row
+from benchmarks.rows import Row, median_row
 from physics_data.core.clip import Stream
 from physics_data.core.conventions import clip_generator
 from physics_data.core.program import messages
@@ -41,7 +41,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
 """
 
 
-def measure_data(repeats: int) -> list[dict[str, object]]:
+def measure_data(repeats: int) -> list[Row]:
     """Time clips of 32x128x128 with all streams, from draw to disk, over all scenarios and both engines."""
     tasks = clip_tasks()
     write_clips(tasks)  # compiles and warms up
@@ -51,12 +51,12 @@ def measure_data(repeats: int) -> list[dict[str, object]]:
     per_core = "clips/s of one core's time"
     hours = [100_000 / rate / 3600 for rate in rates]
     rows = [
-        speed_row(f"{name}, every stream", rates, per_core, 12.0, None, None, COMMAND),
-        speed_row(f"{name}, rgb, ids, depth, amodal masks, flow", flow_rates, per_core, 12.0, None, None, COMMAND),
-        speed_row("100,000 such clips, every stream", hours, "core-hours", 2.5, None, None, COMMAND),
+        median_row(f"{name}, every stream", rates, per_core, 12.0, None, None, COMMAND),
+        median_row(f"{name}, rgb, ids, depth, amodal masks, flow", flow_rates, per_core, 12.0, None, None, COMMAND),
+        median_row("100,000 such clips, every stream", hours, "core-hours", 2.5, None, None, COMMAND),
     ]
     done = subprocess.run([sys.executable, "-c", _MEMORY], capture_output=True, text=True, check=True)
-    rows.append(speed_row("memory of a worker, largest", [float(done.stdout)], "GB", 1.0, None, None, COMMAND))
+    rows.append(median_row("memory of a worker, largest", [float(done.stdout)], "GB", 1.0, None, None, COMMAND))
     for reason in (missing := ENGINES.missing()).values():
         messages.print(f"[yellow]Not measured: {reason}[/yellow]")
     bare = (_against_bare(engine, repeats) for engine in ENGINES if engine not in missing)
@@ -83,7 +83,7 @@ def _cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def _against_bare(engine_name: str, repeats: int) -> dict[str, object]:
+def _against_bare(engine_name: str, repeats: int) -> Row:
     """Time an engine's whole run, states and contacts recorded, against its library alone taking the same steps."""
     engine = ENGINES.get(engine_name)()
     bare = {"mujoco": _bare_mujoco, "bullet": _bare_bullet}[engine_name]
@@ -99,7 +99,7 @@ def _against_bare(engine_name: str, repeats: int) -> dict[str, object]:
         peer.append(steps / _cpu_seconds(lambda: [bare(spec) for spec in specs]))
     name = f"physics with states and contacts recorded, {engine_name}"
     target = 0.9 * statistics.median(peer)
-    return speed_row(name, ours, "steps/s of one core's time", target, f"bare {engine_name}", peer, COMMAND)
+    return median_row(name, ours, "steps/s of one core's time", target, f"bare {engine_name}", peer, COMMAND)
 
 
 def _bare_mujoco(spec: SceneSpec) -> None:
@@ -126,7 +126,7 @@ def _bare_bullet(spec: SceneSpec) -> None:
             pybullet.stepSimulation(physicsClientId=server)
 
 
-def _scaling(repeats: int) -> dict[str, object]:
+def _scaling(repeats: int) -> Row:
     """Build one dataset with one worker and with two, by the clock, start of the processes included."""
     scenarios = tuple(SCENARIOS)[:8]
     config = BuildConfig(
@@ -145,4 +145,4 @@ def _scaling(repeats: int) -> dict[str, object]:
                 seconds.append(build(config, Path(folder) / "built", workers=workers).seconds)
         ratios.append(seconds[0] / seconds[1])
     name = f"{_CLIPS_FOR_WORKERS} clips with two workers, start-up included"
-    return speed_row(name, ratios, "times as fast as one worker", 1.8, None, None, COMMAND)
+    return median_row(name, ratios, "times as fast as one worker", 1.8, None, None, COMMAND)

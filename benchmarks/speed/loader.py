@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from benchmarks.speed.timing import Job, interleaved, rates, speed_row
+from benchmarks.rows import Row, median_row
+from benchmarks.speed.timing import Job, interleaved, rates
 from physics_data.core.array_codec import unpack_array
 from physics_data.core.conventions import DATASET_FORMAT
 from physics_data.core.dataset import RECORD_NAME, write_index
@@ -49,7 +50,7 @@ print(time.perf_counter() - started)
 """
 
 
-def measure_loader(repeats: int) -> list[dict[str, object]]:
+def measure_loader(repeats: int) -> list[Row]:
     """Time decoding, random access, H.264, the first batch, waiting, memory and packing."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -75,7 +76,7 @@ def _write_dataset(folder: Path) -> None:
     write_index(folder, write_shard(folder / "shards" / "train-00000.tar", clips))
 
 
-def _decoding(folder: Path, source: ShardSource, repeats: int) -> list[dict[str, object]]:
+def _decoding(folder: Path, source: ShardSource, repeats: int) -> list[Row]:
     frames = len(source) * SETTINGS.num_frames
     plain = _Plain(folder)
     contenders: dict[str, Job] = {
@@ -87,12 +88,12 @@ def _decoding(folder: Path, source: ShardSource, repeats: int) -> list[dict[str,
     ours = found.pop("ours")
     size = f"{SETTINGS.num_frames}x{SETTINGS.height}x{SETTINGS.width}"
     return [
-        speed_row(f"clips of {size} with masks", ours, "frames/s on one core", 4000.0, name, other, COMMAND)
+        median_row(f"clips of {size} with masks", ours, "frames/s on one core", 4000.0, name, other, COMMAND)
         for name, other in found.items()
     ]
 
 
-def _random_access(source: ShardSource, repeats: int) -> list[dict[str, object]]:
+def _random_access(source: ShardSource, repeats: int) -> list[Row]:
     order = np.random.default_rng(0).permutation(len(source))
     times = []
     for _ in range(repeats):
@@ -100,10 +101,10 @@ def _random_access(source: ShardSource, repeats: int) -> list[dict[str, object]]
             started = time.perf_counter()
             source.load(int(position))
             times.append(1e3 * (time.perf_counter() - started))
-    return [speed_row("random access to one clip", times, "ms", 5.0, None, None, COMMAND)]
+    return [median_row("random access to one clip", times, "ms", 5.0, None, None, COMMAND)]
 
 
-def _h264(source: ShardSource, repeats: int) -> list[dict[str, object]]:
+def _h264(source: ShardSource, repeats: int) -> list[Row]:
     clips = [source._dataset.load(position) for position in range(8)]
     videos = [encode_clip(clip, "h264")["rgb.mp4"] for clip in clips]
     contenders: dict[str, Job] = {
@@ -112,7 +113,7 @@ def _h264(source: ShardSource, repeats: int) -> list[dict[str, object]]:
     }
     found = rates(interleaved(contenders, repeats), len(videos) * SETTINGS.num_frames)
     return [
-        speed_row(
+        median_row(
             "H.264 clips decoded to rgb",
             found["ours"],
             "frames/s on one core",
@@ -124,16 +125,16 @@ def _h264(source: ShardSource, repeats: int) -> list[dict[str, object]]:
     ]
 
 
-def _first_batch(folder: Path, repeats: int) -> dict[str, object]:
+def _first_batch(folder: Path, repeats: int) -> Row:
     seconds = []
     for _ in range(min(repeats, 3)):
         command = [sys.executable, "-c", _FIRST_BATCH, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         seconds.append(float(done.stdout))
-    return speed_row("start of a process to its first batch of 8", seconds, "s", 3.0, None, None, COMMAND)
+    return median_row("start of a process to its first batch of 8", seconds, "s", 3.0, None, None, COMMAND)
 
 
-def _waiting(source: ShardSource, repeats: int) -> list[dict[str, object]]:
+def _waiting(source: ShardSource, repeats: int) -> list[Row]:
     """Compare steps that load 4 clips ahead of time with steps that reuse one batch; the model is a matrix product."""
     mixture = Mixture([source], [1.0], seed=0)
     torch.set_num_threads(1)
@@ -164,28 +165,28 @@ def _waiting(source: ShardSource, repeats: int) -> list[dict[str, object]]:
     constant = seconds["constant"]
     limit = 1.02 * statistics.median(constant)
     name = "a step of arithmetic on one of two cores, 4 clips loaded ahead"
-    return [speed_row(name, seconds["loader"], "s", limit, "the same with a constant batch", constant, COMMAND)]
+    return [median_row(name, seconds["loader"], "s", limit, "the same with a constant batch", constant, COMMAND)]
 
 
-def _memory(source: ShardSource) -> dict[str, object]:
+def _memory(source: ShardSource) -> Row:
     for position in range(200):
         source.load(position % len(source))
     before = _resident()
     for position in range(4000):
         source.load(position % len(source))
     growth = (_resident() - before) / 2**20
-    return speed_row("growth of memory over 4,000 loaded clips", [growth], "MiB", 16.0, None, None, COMMAND)
+    return median_row("growth of memory over 4,000 loaded clips", [growth], "MiB", 16.0, None, None, COMMAND)
 
 
-def _resume(source: ShardSource) -> dict[str, object]:
+def _resume(source: ShardSource) -> Row:
     started = time.perf_counter()
     mixture = Mixture([source], [1.0], seed=0)
     mixture.load(mixture.batch(1_000_000, 8))
     seconds = time.perf_counter() - started
-    return speed_row("batch of step 1,000,000 after a restart", [seconds], "s", 2.0, None, None, COMMAND)
+    return median_row("batch of step 1,000,000 after a restart", [seconds], "s", 2.0, None, None, COMMAND)
 
 
-def _packing() -> Iterator[dict[str, object]]:
+def _packing() -> Iterator[Row]:
     """Pad rows of real sizes: stills and clips of 1 to 33 frames in the five shapes of 480p to 720p footage, scaled."""
     for window in (64, 256):
         for budget in (1024, 2048, 4096):
@@ -201,7 +202,7 @@ def _packing() -> Iterator[dict[str, object]]:
                 ours.append(100 * padding_share(balanced_rows(lengths, budget), lengths))
                 first_fit.append(100 * padding_share(first_fit_decreasing(lengths, budget), lengths))
             name = f"padding of rows of {budget} tokens, {window} samples packed together"
-            yield speed_row(name, ours, "% of the places", 2.0, "first-fit decreasing alone", first_fit, COMMAND)
+            yield median_row(name, ours, "% of the places", 2.0, "first-fit decreasing alone", first_fit, COMMAND)
 
 
 class _Plain(Dataset[tuple[np.ndarray, np.ndarray]]):

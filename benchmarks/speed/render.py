@@ -12,10 +12,11 @@ from functools import partial
 import numba
 import numpy as np
 
-from benchmarks.speed.timing import Job, interleaved, rates, speed_row
+from benchmarks.appearance.peers import tiny_shape
+from benchmarks.rows import Row, median_row
+from benchmarks.speed.timing import Job, interleaved, rates
 from benchmarks.speed.warp_peer import NAME as WARP
 from benchmarks.speed.warp_peer import WarpRenderer, why_missing
-from benchmarks.tiny_shapes import tiny_shape
 from physics_data.core.scene import (
     Appearance,
     Body,
@@ -53,7 +54,7 @@ print(time.process_time() - imported)
 """
 
 
-def measure_render(repeats: int) -> list[dict[str, object]]:
+def measure_render(repeats: int) -> list[Row]:
     """Time rgb + ids + depth + flow + amodal masks of a plane and six bodies: peers, threads, extras, start-up.
 
     One thread and the first image are timed by the processor time that they take, several threads by the clock.
@@ -71,12 +72,12 @@ def measure_render(repeats: int) -> list[dict[str, object]]:
         "first image of a fresh checkout (compiles kernels), processor time",
         "first image of a later process (loads kernels), processor time",
     )
-    rows.append(speed_row(first, cold, "s", 15.0, None, None, COMMAND))
-    rows.append(speed_row(later, cached, "s", 1.0, None, None, COMMAND))
+    rows.append(median_row(first, cold, "s", 15.0, None, None, COMMAND))
+    rows.append(median_row(later, cached, "s", 1.0, None, None, COMMAND))
     return rows
 
 
-def _against_peers(size: int, repeats: int, *, has_warp: bool) -> list[dict[str, object]]:
+def _against_peers(size: int, repeats: int, *, has_warp: bool) -> list[Row]:
     spec = bench_scene(size, NUM_FRAMES)
     motion = bench_motion(spec)
     tiny = _TinyRenderer(spec, motion)
@@ -92,10 +93,10 @@ def _against_peers(size: int, repeats: int, *, has_warp: bool) -> list[dict[str,
     ours = found.pop("ours")
     name = f"plane + 6 bodies at {size}x{size}: rgb, ids, depth, flow, amodal masks; hard shadows, smooth edges"
     unit = "frames/s of one thread"
-    return [speed_row(name, ours, unit, TARGETS.get(size), peer, values, COMMAND) for peer, values in found.items()]
+    return [median_row(name, ours, unit, TARGETS.get(size), peer, values, COMMAND) for peer, values in found.items()]
 
 
-def _threads(repeats: int) -> list[dict[str, object]]:
+def _threads(repeats: int) -> list[Row]:
     """Return what more threads give, and next to it what they give to arithmetic that touches no memory."""
     spec = bench_scene(128, 4 * NUM_FRAMES)
     motion = bench_motion(spec)
@@ -110,9 +111,9 @@ def _threads(repeats: int) -> list[dict[str, object]]:
     rows = []
     for n in counts[1:]:
         name = f"the same at 128x128 on {n} threads"
-        rows.append(speed_row(name, drawn[n], "frames/s", None, "one thread", drawn[1], COMMAND))
+        rows.append(median_row(name, drawn[n], "frames/s", None, "one thread", drawn[1], COMMAND))
         name = f"what {n} threads can give here: products and sums in registers"
-        rows.append(speed_row(name, summed[n], "loops/s", None, "one thread", summed[1], COMMAND))
+        rows.append(median_row(name, summed[n], "loops/s", None, "one thread", summed[1], COMMAND))
     return rows
 
 
@@ -141,7 +142,7 @@ def _products_and_sums(count: int, start: float) -> float:
     return a + b + c + d + e + f + g + h
 
 
-def _extras(repeats: int) -> list[dict[str, object]]:
+def _extras(repeats: int) -> list[Row]:
     """Return what each extra costs at 128 x 128, as a ratio of rates to the plain scene's."""
     plain = bench_scene(128, NUM_FRAMES)
     soft = plain.lighting.model_copy(update={"sun_angle": 1.7})
@@ -168,7 +169,7 @@ def _extras(repeats: int) -> list[dict[str, object]]:
     base = found.pop("plain")
     unit = "frames/s of one thread"
     return [
-        speed_row(f"128x128, {name}", v, unit, None, "plain, hard shadows", base, COMMAND) for name, v in found.items()
+        median_row(f"128x128, {name}", v, unit, None, "plain, hard shadows", base, COMMAND) for name, v in found.items()
     ]
 
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from benchmarks.speed.timing import Job, interleaved, speed_row
+from benchmarks.rows import Row, median_row
+from benchmarks.speed.timing import Job, interleaved
 from worldsim.diffusion import SOLVERS, GuidanceConfig, timestep_grid
 from worldsim.model import DiT, DiTConfig
 from worldsim.sampling import Drawing, Story, rollout
@@ -14,7 +15,7 @@ CONFIG = DiTConfig(depth=12, width=384, num_heads=6, latent_channels=16, causal=
 STEPS, LATENT_FRAMES, FRAMES_EACH = 4, 12, 4
 
 
-def measure_sample(repeats: int) -> list[dict[str, object]]:
+def measure_sample(repeats: int) -> list[Row]:
     """Time rollouts of 48 video frames of 128 x 128 in 4 solver steps."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
@@ -60,6 +61,6 @@ def measure_sample(repeats: int) -> list[dict[str, object]]:
     target = 24.0 if device == "cuda" else None
     name = f"frame by frame, {what}"
     return [
-        speed_row(name, rates["cache"], "frames/s", target, peer, rates["again"], COMMAND),
-        speed_row(f"{name}, window of 4", rates["window"], "frames/s", target, peer, rates["again"], COMMAND),
+        median_row(name, rates["cache"], "frames/s", target, peer, rates["again"], COMMAND),
+        median_row(f"{name}, window of 4", rates["window"], "frames/s", target, peer, rates["again"], COMMAND),
     ]

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.speed.timing import Job, interleaved, speed_row
+from benchmarks.rows import Row, median_row
+from benchmarks.speed.timing import Job, interleaved
 from worldsim.data.packing import balanced_rows
 from worldsim.losses.denoising import DiTObjective, dit_objective, packed_dit_objective
 from worldsim.model import DiT, DiTConfig
@@ -26,13 +27,13 @@ MIXED = ((1, 16, 16), (2, 8, 8), (3, 12, 20), (3, 20, 12), (5, 8, 16), (5, 16, 1
 """Latents of one picture to 29 frames, in five aspect ratios: 32 to 512 tokens."""
 
 
-def measure_train(repeats: int) -> list[dict[str, object]]:
+def measure_train(repeats: int) -> list[Row]:
     """Time whole training steps: forward, backward, AdamW."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return [*_one_shape(device, repeats), *_mixed_sizes(device, repeats), *_lengths(device, max(repeats // 2, 1))]
 
 
-def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
+def _one_shape(device: str, repeats: int) -> list[Row]:
     """One step over clips of 512 tokens, ours and a Wan transformer of diffusers of the same width, depth and MLP."""
     batch = 4 if device == "cuda" else 2
     latents = torch.randn(batch, 16, *GRID, device=device)
@@ -65,8 +66,8 @@ def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
     target = 1.2 * sorted(rates["wan"])[repeats // 2] if wan is not None else None
     name = f"training step, {_size(dit):.1f} M weights, 512 tokens, batch {batch}, {short(device)}, AdamW"
     return [
-        speed_row(name, rates["ours"], "clips/s", target, peer_name, rates.get("wan"), COMMAND),
-        speed_row(
+        median_row(name, rates["ours"], "clips/s", target, peer_name, rates.get("wan"), COMMAND),
+        median_row(
             f"the same as a share of the {short(device)} matmul peak measured beside it",
             share,
             "% of peak",
@@ -78,7 +79,7 @@ def _one_shape(device: str, repeats: int) -> list[dict[str, object]]:
     ]
 
 
-def _mixed_sizes(device: str, repeats: int) -> list[dict[str, object]]:
+def _mixed_sizes(device: str, repeats: int) -> list[Row]:
     """Clips of many sizes: packed, against batches of like sizes with padding."""
     rng = random.Random(0)
     shapes = [rng.choice(MIXED) for _ in range(16)]
@@ -113,10 +114,10 @@ def _mixed_sizes(device: str, repeats: int) -> list[dict[str, object]]:
     target = 1.5 * sorted(rates["buckets"])[repeats // 2]
     name = f"training step over {len(shapes)} clips of {len(MIXED)} sizes, packed"
     peer = "batches of 4 from buckets of like token counts, padded to one frame count, height and width"
-    return [speed_row(name, rates["packed"], "clips/s", target, peer, rates["buckets"], COMMAND)]
+    return [median_row(name, rates["packed"], "clips/s", target, peer, rates["buckets"], COMMAND)]
 
 
-def _lengths(device: str, repeats: int) -> list[dict[str, object]]:
+def _lengths(device: str, repeats: int) -> list[Row]:
     """How time grows with tokens: one clip, forward and backward, beside the time of its matrix products at peak."""
     most = 65_536 if device == "cuda" else 8_192
     dit = DiT(CONFIG.model_copy(update={"depth": 4})).to(device)
@@ -133,7 +134,7 @@ def _lengths(device: str, repeats: int) -> list[dict[str, object]]:
         tokens = frames * 64
         limit = [_training_flops(tokens, depth=4, sequence=tokens) * s / _MATMUL_FLOPS for s in seconds["matmul"]]
         name = f"training step of 4 blocks over one clip of {tokens:,} tokens"
-        rows.append(speed_row(name, seconds["ours"], "s", None, "matrix products at peak", limit, COMMAND))
+        rows.append(median_row(name, seconds["ours"], "s", None, "matrix products at peak", limit, COMMAND))
         frames *= 2 if device == "cpu" else 4
     return rows
 

@@ -1,13 +1,13 @@
 """The table of benchmark suites: one file each, one line here."""
 
-from benchmarks.suites.base import Suite
+from benchmarks.suites.suite import Suite
 from physics_data.core.errors import Registry
 
 SUITES: Registry[Suite] = Registry(
     "suite",
     {
-        "permanence": "benchmarks.suites.permanence:Permanence",
-        "motion": "benchmarks.suites.motion:Motion",
+        "permanence": "benchmarks.suites.rollouts:Permanence",
+        "motion": "benchmarks.suites.rollouts:Motion",
         "twins": "benchmarks.suites.twins:Twins",
         "folder": "benchmarks.suites.folder:Folder",
     },

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.suites.base import Prepared, SuiteInfo, Task
+from benchmarks.suites.suite import Prepared, SuiteInfo, Task
 from physics_data.core.atomic import atomic_folder, write_text
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video

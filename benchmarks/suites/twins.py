@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from benchmarks.suites.base import Edition, Prepared, Progress, Size, SuiteInfo, Task
-from benchmarks.suites.reference import build_reference
-from benchmarks.suites.rollouts import settings_of
+from benchmarks.suites.rollouts import build_reference, settings_of
 from benchmarks.suites.submissions import Submission
+from benchmarks.suites.suite import Edition, Prepared, Progress, Size, SuiteInfo, Task
 from eval.pairs.pair_figures import as_markdown, pairwise, summarise_twins
 from eval.pairs.pair_scores import ClipScore, read_scores
 from eval.pairs.pair_sets import TwinSet, read_sets

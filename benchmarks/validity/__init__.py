@@ -1,5 +1,5 @@
 """Does the evaluation measure what it says? Dose and response, selectivity, nuisances, real clips, cost."""
 
-from benchmarks.validity.run import PARTS, validity
+from benchmarks.validity.proofs import PARTS, validity
 
 __all__ = ["PARTS", "validity"]

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.validity.cases import ENGINE, RENDERER, Case, make_case
+from benchmarks.validity.cases import ENGINE, RENDERER, Case, Scorer, make_case
 from benchmarks.validity.nuisances import PICTURE_NUISANCES
-from benchmarks.validity.scores import Scorer
 from eval.inputs import load_aligned
 from eval.statistics import bootstrap_mean
 from physics_data.core.clip import Clip

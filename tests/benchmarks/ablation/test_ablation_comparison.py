@@ -93,9 +93,9 @@ def test_tables_and_rows_hold_every_number(config):
     assert "| own_t | near | velocity_error | at most 0.75 of the reference's | 0.5" in text
     rows = figure_rows(compared, targets, config, "python -m benchmarks ablation")
     first = rows[0]
-    assert first["peer"] == "plain"
-    assert first["meets"] is True
-    assert first["target"] == pytest.approx(0.75 * 0.405, abs=0.01)
+    assert first.peer == "plain"
+    assert first.meets is True
+    assert first.target == pytest.approx(0.75 * 0.405, abs=0.01)
 
 
 def test_a_run_that_is_better_everywhere_is_one_observation_not_one_for_each_scene(config):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines import BASELINES
-from benchmarks.baselines.pictures import PAN_SPEED
+from benchmarks.baselines.controls import PAN_SPEED
 from physics_data.core.clip import Clip, ClipMeta
 
 

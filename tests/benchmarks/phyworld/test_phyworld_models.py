@@ -92,15 +92,15 @@ def test_rows_hold_draws_and_scenes_apart():
         )
         for seed in (0, 1)
     )
-    rows = {row["name"]: row for row in rows_of(Measured("ours", "uniform", draws, "command", aims=True))}
+    rows = {row.name: row for row in rows_of(Measured("ours", "uniform", draws, "command", aims=True))}
     inside = rows["uniform, in of range, ours, published"]
-    assert inside["value"] == pytest.approx(0.52)
-    assert inside["spread"].startswith("0.0200 to 1.0200 over 2 draws, 95 % over 2 scenes")
-    assert (inside["target"], inside["meets"]) == (0.022, False)
+    assert inside.value == pytest.approx(0.52)
+    assert inside.spread.startswith("0.0200 to 1.0200 over 2 draws, 95 % over 2 scenes")
+    assert (inside.target, inside.meets) == (0.022, False)
     outside = rows["uniform, out of range, ours, published"]
-    assert outside["value"] == pytest.approx(0.6)
-    assert outside["peer_value"] == best_published("uniform", "out") == 0.288
-    assert rows["uniform, out of range, ours, unbiased"]["value"] == pytest.approx(0.3)
+    assert outside.value == pytest.approx(0.6)
+    assert outside.peer_value == best_published("uniform", "out") == 0.288
+    assert rows["uniform, out of range, ours, unbiased"].value == pytest.approx(0.3)
     table = markdown("uniform", list(rows.values()))
     assert "| ours | 0.5200 (0.0200 to 1.0200) | 0.6000 (0.1000 to 1.1000) | 0.0300 (0.0300 to 0.0300) |" in table
     assert "| DiT-S, 3M clips, published | 0.0149 | 0.288 | | |" in table
@@ -110,7 +110,7 @@ def test_a_plan_gives_rows_and_a_picture(tmp_path: Path):
     saved(tmp_path)
     plan = Plan("uniform", models=(tmp_path,), vaes=(tmp_path / "vae",), seeds=(0, 1), every=400, num_steps=1)
     found = measure(plan)
-    names = [row["name"] for row in found.rows]
+    names = [row.name for row in found.rows]
     assert "uniform, out of range, ours, published" in names
     assert "uniform, in of range, truth after VAE vae at 64 px, published, rise over the pictures alone" in names
     sheet = picture(found.pictured)
@@ -119,6 +119,6 @@ def test_a_plan_gives_rows_and_a_picture(tmp_path: Path):
 
 @pytest.mark.parametrize(("law", "every"), [("uniform", 200), ("parabola", 100), ("collision", 120)])
 def test_the_models_that_come_with_the_package_know_their_laws_out_of_range(law: Kind, every: int):
-    rows = {row["name"]: row for row in measure_shipped(law, every)}
+    rows = {row.name: row for row in measure_shipped(law, every)}
     row = rows[f"{law}, out of range, ours as shipped, published"]
-    assert row["value"] <= row["target"] < row["peer_value"]
+    assert row.value <= row.target < row.peer_value

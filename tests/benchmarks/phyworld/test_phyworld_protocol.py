@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.phyworld.protocol import PREDICTORS, PUBLISHED_FLOORS, error_rows, predictor_errors
+from benchmarks.phyworld.protocol import PREDICTORS, predictor_errors
+from benchmarks.phyworld.table import PUBLISHED_FLOORS, Draw, Measured, rows_of
 from benchmarks.phyworld.world import (
     KINDS,
     BallScene,
@@ -87,7 +88,8 @@ def test_baselines_without_a_model():
     rows = {}
     for name in ("frozen", "copied velocity", "clamped speed"):
         errors = predictor_errors("uniform", PREDICTORS[name], np.random.default_rng(0), every=80)
-        rows[name] = [row["value"] for row in error_rows(name, "uniform", errors) if "unbiased" in row["name"]]
+        found = rows_of(Measured(name, "uniform", (Draw(name, 0, tuple(errors)),), ""))
+        rows[name] = [row.value for row in found if "unbiased" in row.name]
     assert min(rows["frozen"]) > 1.2
     assert max(rows["copied velocity"]) < 0.03
     assert rows["clamped speed"][0] < 0.005 and rows["clamped speed"][1] > 0.4

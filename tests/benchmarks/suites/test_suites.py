@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.base import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task
 from benchmarks.suites.export import export_tasks
 from benchmarks.suites.folder import Folder
-from benchmarks.suites.motion import Motion
-from benchmarks.suites.reference import PINNED, recipe_of, standing
-from benchmarks.suites.rollouts import Rollouts
+from benchmarks.suites.results import verify_bundle
+from benchmarks.suites.rollouts import PINNED, Motion, Rollouts, recipe_of, standing
 from benchmarks.suites.submissions import find_submissions
+from benchmarks.suites.suite import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task
 from benchmarks.suites.twins import Twins, clip_name, names_secret, twin_row
-from benchmarks.suites.verify import verify_bundle
 from eval.inputs import find_systems
 from eval.pairs.pair_scores import ClipScore
 from eval.pairs.pair_sets import TwinClip, TwinSet

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.vae.clips import make_clips, only_moving
-from benchmarks.vae.measure import flicker, what_is_kept
-from benchmarks.vae.race import RaceRules, crops, optimizer_for, race
+from benchmarks.vae.equal_time import RaceRules, crops, optimizer_for, race
+from benchmarks.vae.reconstruction import flicker, make_clips, only_moving, what_is_kept
 from worldsim.vae import Posterior, Stride, VideoVAE, VideoVAEConfig
 
 TINY = VideoVAEConfig(

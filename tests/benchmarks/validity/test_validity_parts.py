@@ -1,21 +1,29 @@
 """The parts of the proof of validity: areas under curves, doses, expectations, nuisances, reports."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks.validity.cases import make_case, timed, violations
-from benchmarks.validity.dose import Ladder, Response
+from benchmarks.rows import rows_as_json
+from benchmarks.validity.cases import Scorer, make_case, timed, violations
 from benchmarks.validity.expectations import expectation, should_not_notice, should_notice
-from benchmarks.validity.matrix import Cell, Matrix, Trial, cell, lawful_auroc, matrix_of
 from benchmarks.validity.nuisances import PICTURE_NUISANCES, as_a_model_would, resized, shifted
-from benchmarks.validity.raw import keep, read_ladders, read_trials
-from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, shift_rows
+from benchmarks.validity.proofs import validity
 from benchmarks.validity.robustness import Shift
-from benchmarks.validity.run import validity
-from benchmarks.validity.scores import Scorer
+from benchmarks.validity.selectivity import (
+    Cell,
+    Matrix,
+    Trial,
+    cell,
+    keep,
+    lawful_auroc,
+    matrix_of,
+    read_ladders,
+    read_trials,
+)
+from benchmarks.validity.severity import Ladder, Response
+from benchmarks.validity.validity_report import dose_rows, draw_matrix, markdown, matrix_rows, shift_rows
 from eval.metrics import METRICS
 from eval.public import PUBLIC_MEASURES
 from physics_data.scenarios.shared.scenario import SceneSettings
@@ -130,18 +138,18 @@ def matrix() -> Matrix:
 
 
 def test_rows_say_what_is_met(matrix):
-    rows = {str(row["name"]): row for row in matrix_rows(matrix)}
-    assert rows["vanish: noticed by object_permanence"]["meets"] is True
-    assert rows["wrong_g: left alone by object_permanence"]["meets"] is True
-    assert rows["vanish: named by no component"]["meets"] is False
-    assert rows["wrong_g: named by free_motion"]["meets"] is False
-    assert rows["vanish: pisa_l2"]["value"] == 0.5
-    assert "25%" in str(rows["vanish: pisa_l2"]["spread"])
+    rows = {str(row.name): row for row in matrix_rows(matrix)}
+    assert rows["vanish: noticed by object_permanence"].meets is True
+    assert rows["wrong_g: left alone by object_permanence"].meets is True
+    assert rows["vanish: named by no component"].meets is False
+    assert rows["wrong_g: named by free_motion"].meets is False
+    assert rows["vanish: pisa_l2"].value == 0.5
+    assert "25%" in str(rows["vanish: pisa_l2"].spread)
     doses = dose_rows({"vanish": Response((0.0, 1.0), {"object_permanence": (1.0, 0.4)}, 3)})
-    assert doses[0]["meets"] is True
+    assert doses[0].meets is True
     moved = shift_rows({"noise": {"overall": Shift(-0.2, 0.1, 4)}})
-    assert moved[0]["meets"] is False
-    json.dumps(matrix_rows(matrix))
+    assert moved[0].meets is False
+    rows_as_json(matrix_rows(matrix))
 
 
 def test_table_and_picture(matrix, tmp_path):
@@ -154,4 +162,4 @@ def test_table_and_picture(matrix, tmp_path):
 
 def test_footage_that_is_not_there_is_named():
     rows = validity(parts=("footage",))
-    assert rows[0]["meets"] is None and "left out" in str(rows[0]["spread"])
+    assert rows[0].meets is None and "left out" in str(rows[0].spread)

@@ -1,13 +1,17 @@
-"""The selectivity matrix: which measure tells lawful from violated videos, for which violation."""
+"""Selectivity matrix: which measure separates lawful from violated videos, for which violation; raw scores on disk."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from benchmarks.validity.cases import make_case, violations
-from benchmarks.validity.scores import Scorer
+from benchmarks.validity.cases import Scorer, make_case, violations
+from benchmarks.validity.severity import Ladder
 from eval.statistics import auroc
 from physics_data.scenarios.shared.scenario import SceneSettings
 
@@ -104,3 +108,45 @@ def _row(row: Sequence[Trial]) -> dict[str, Cell]:
         lawful, violated = (np.array(side) for side in zip(*pairs, strict=True))
         cells[measure] = cell(lawful[:, None], violated, generator)
     return cells
+
+
+Kept = TypeVar("Kept", Trial, Ladder)
+
+
+def keep(rows: Iterable[Kept], path: Path | None) -> Iterator[Kept]:
+    """Pass rows on and write each to a file as it comes; an undefined score is null. None keeps nothing."""
+    if path is None:
+        yield from rows
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(_plain(asdict(row)), allow_nan=False) + "\n")
+            file.flush()
+            yield row
+
+
+def read_trials(path: Path) -> list[Trial]:
+    """Read what ``keep`` wrote."""
+    return [Trial(**_with_nan(json.loads(line))) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_ladders(path: Path) -> list[Ladder]:
+    """Read what ``keep`` wrote."""
+    return [Ladder(**_with_nan(json.loads(line))) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_nan(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(member) for member in value]
+    return float("nan") if value is None else value

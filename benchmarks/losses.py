@@ -1,18 +1,23 @@
-"""What each auxiliary loss adds to a training step."""
+"""Auxiliary losses: their cost in a training step, and a picture of what each one sees."""
 
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
 from rich.progress import Progress
 
+from benchmarks.rows import Row
 from benchmarks.speed.timing import interleaved
 from physics_data.core.clip import Clip
-from physics_data.core.provenance import hardware
+from physics_data.core.display import contact_sheet
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.pipeline.twins import TwinTask, make_twins
 from physics_data.scenarios.shared.scenario import SceneSettings
@@ -25,7 +30,7 @@ from worldsim.training.optimizer import build_optimizers
 from worldsim.training.stages import load_train_config
 from worldsim.training.tasks.dit import DiTTask
 
-COMMAND = "OMP_NUM_THREADS=1 python -m benchmarks.losses cost --json"
+COMMAND = "OMP_NUM_THREADS=1 python -m benchmarks losses cost --json"
 TARGET = 15.0
 """Percent that a loss may add."""
 
@@ -33,7 +38,7 @@ _FAR = 1_000
 """A step at which every loss has its full weight."""
 
 
-def measure_cost(config: Path, out: Path, overrides: list[str], repeats: int) -> list[dict[str, Any]]:
+def measure_cost(config: Path, out: Path, overrides: list[str], repeats: int) -> list[Row]:
     """Time whole steps (batch, forward, backward, optimiser) without auxiliary losses, and with each alone.
 
     Steps take turns in CPU time, and each is compared with the plain step of the same turn.
@@ -47,19 +52,18 @@ def measure_cost(config: Path, out: Path, overrides: list[str], repeats: int) ->
         added = sorted(100 * (own / plain - 1) for own, plain in pairs)
         value = statistics.median(added)
         rows.append(
-            {
-                "name": f"step with {name}",
-                "value": value,
-                "unit": "% longer",
-                "target": TARGET,
-                "meets": value <= TARGET,
-                "peer": "the same step without it, s",
-                "peer_value": statistics.median(seconds["plain"]),
-                "ratio": 1 + value / 100,
-                "spread": f"{added[len(added) // 4]:.3g} to {added[-1 - len(added) // 4]:.3g} (quartiles)",
-                "hardware": hardware(),
-                "command": COMMAND,
-            }
+            Row(
+                name=f"step with {name}",
+                value=value,
+                unit="% longer",
+                target=TARGET,
+                meets=value <= TARGET,
+                peer="the same step without it, s",
+                peer_value=statistics.median(seconds["plain"]),
+                ratio=1 + value / 100,
+                spread=f"{added[len(added) // 4]:.3g} to {added[-1 - len(added) // 4]:.3g} (quartiles)",
+                command=COMMAND,
+            )
         )
     return rows
 
@@ -171,3 +175,60 @@ def predicted(
 @lru_cache
 def _made(editor: str, index: int) -> tuple[Clip, ...]:
     return tuple(make_twins(TwinTask(editor, "mujoco", index, 1.0), SETTINGS, 0, "raycast"))
+
+
+SHOWN: dict[str, tuple[tuple[str, int], ...]] = {
+    "identity": (("color_swap", 0), ("shape_swap", 1)),
+    "permanence": (("vanish", 0), ("duplicate", 1)),
+    "attributes": (("color_swap", 1), ("size_swap", 1)),
+    "physical_plausibility": (("teleport", 0), ("wrong_g", 0)),
+}
+"""Loss: the editors, and the numbers of their twins, whose violations are shown."""
+
+_HEAT = (255, 60, 0)
+
+
+def write_pictures(out: Path, names: tuple[str, ...] = tuple(SHOWN)) -> list[Path]:
+    """Write ``loss_NAME.png`` for each loss; returns the files."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name in names:
+        rows, captions = [], []
+        for editor, index in SHOWN[name]:
+            true, wrong = twins(editor, index)
+            value, push = pushed(name, true, wrong)
+            rows += [at_latent_frames(true), at_latent_frames(wrong), heated(at_latent_frames(wrong), push)]
+            captions += ["true clip", f"prediction: {editor}", f"where the loss pushes; {name} = {value:.2f}"]
+        file = out / f"loss_{name}.png"
+        sheet = contact_sheet(rows, captions, columns=len(rows[0]), across=len(SHOWN[name]))
+        Image.fromarray(sheet).save(file, optimize=True)
+        files.append(file)
+    return files
+
+
+def pushed(name: str, true: Clip, wrong: Clip) -> tuple[float, Float[np.ndarray, "t h w"]]:
+    """Return a loss and the length of its gradient at each latent position."""
+    loss, probes = built(name)
+    start = predicted([true], [wrong])
+    clean = start.clean.requires_grad_()
+    value = loss(replace(start, clean=clean), probes)
+    (gradient,) = torch.autograd.grad(value, clean)
+    return value.item(), gradient[0].norm(dim=0).numpy()
+
+
+def at_latent_frames(clip: Clip) -> UInt8[np.ndarray, "t h w 3"]:
+    """Return the last video frame of each latent frame."""
+    return clip.rgb[::FRAMES]
+
+
+def heated(
+    video: UInt8[np.ndarray, "t height width 3"], push: Float[np.ndarray, "t h w"]
+) -> UInt8[np.ndarray, "t height width 3"]:
+    """Return a video in grey, with what is pushed in red; the strongest push of the clip is full red."""
+    strength = np.sqrt(push / max(push.max(), 1e-12)).repeat(SQUARE, 1).repeat(SQUARE, 2)[..., None]
+    grey = video.mean(-1, keepdims=True) * 0.6 + 60
+    return (grey * (1 - strength) + np.array(_HEAT) * strength).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    raise SystemExit("This program was renamed; write: python -m benchmarks losses")

@@ -1,4 +1,4 @@
-"""What each look costs, as a ratio to the same scene in plain looks, measured in one run."""
+"""Rendering cost of each appearance, as a ratio to the same scene in plain appearance."""
 
 import tempfile
 import time
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.looks.stage import SUN, body, floor, painted_pictures, stage, standing
-from benchmarks.speed.timing import Job, interleaved, speed_row
+from benchmarks.appearance.stage import SUN, body, floor, painted_pictures, stage, standing
+from benchmarks.rows import Row, median_row
+from benchmarks.speed.timing import Job, interleaved
 from physics_data.core.scene import (
     Appearance,
     Body,
@@ -28,10 +29,10 @@ from physics_data.renderers.sensor import count_samples
 
 SIZE = 128
 NUM_FRAMES = 4
-COMMAND = "python -m benchmarks looks --costs"
+COMMAND = "python -m benchmarks speed appearance"
 
 
-def measure_costs(repeats: int) -> list[dict[str, object]]:
+def measure_costs(repeats: int) -> list[Row]:
     """Time frames of a floor and six moving bodies on one thread, once per look; rows as in ``benchmarks.speed``."""
     with tempfile.TemporaryDirectory() as folder:
         scenes = _scenes(painted_pictures(Path(folder)))
@@ -40,11 +41,11 @@ def measure_costs(repeats: int) -> list[dict[str, object]]:
         jobs: dict[str, Job] = {name: partial(renderer.render, *both) for name, both in drawn.items()}
         seconds = interleaved(jobs, repeats, time.thread_time)
     times = {name: [1e3 * value / NUM_FRAMES for value in values] for name, values in seconds.items()}
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     for name, values in times.items():
         samples = count_samples(*drawn[name])
         full_name = name if samples == 1 else f"{name} ({samples} pictures)"
-        rows.append(speed_row(full_name, values, "ms a frame", None, "plain", times["plain"], COMMAND))
+        rows.append(median_row(full_name, values, "ms a frame", None, "plain", times["plain"], COMMAND))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The same scene drawn by the renderers that come with the two physics engines."""
+"""Renderers of the two physics engines as peers: the same scene drawn by MuJoCo and by PyBullet's TinyRenderer."""
 
 import json
 import os
@@ -12,10 +12,20 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from benchmarks.tiny_shapes import tiny_shape
 from physics_data.core.geometry import view_of
-from physics_data.core.scene import Appearance, Body, Box, Cylinder, SceneSpec, Sphere
+from physics_data.core.scene import Appearance, Body, Box, Cylinder, SceneSpec, Shape, Sphere
 from physics_data.renderers.textures import srgb_encoded
+
+
+def tiny_shape(bullet: Any, shape: Shape) -> dict[str, Any]:
+    """Return the arguments of ``createVisualShape`` for a ball, a box, a cylinder, or a slab for the floor."""
+    if isinstance(shape, Sphere):
+        return {"shapeType": bullet.GEOM_SPHERE, "radius": shape.radius}
+    if isinstance(shape, Box):
+        return {"shapeType": bullet.GEOM_BOX, "halfExtents": shape.half_extents}
+    if isinstance(shape, Cylinder):
+        return {"shapeType": bullet.GEOM_CYLINDER, "radius": shape.radius, "length": 2 * shape.half_height}
+    return {"shapeType": bullet.GEOM_BOX, "halfExtents": (20, 20, 0.5), "visualFramePosition": (0, 0, -0.5)}
 
 
 class PeerMissingError(Exception):
@@ -33,7 +43,7 @@ def mujoco_gl(spec: SceneSpec) -> UInt8[np.ndarray, "h w 3"]:
         scene.write_text(json.dumps({"xml": _mjcf(spec), "width": spec.width, "height": spec.height}))
         environment = os.environ | {"MUJOCO_GL": os.environ.get("MUJOCO_GL", "osmesa")}
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.looks.stage", str(scene), str(picture)],
+            [sys.executable, "-m", "benchmarks.appearance.stage", str(scene), str(picture)],
             env=environment,
             capture_output=True,
             text=True,

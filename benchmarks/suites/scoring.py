@@ -1,24 +1,65 @@
-"""Score submissions on a suite: resumable, in several processes, with the pinned systems beside them."""
+"""Resumable scoring of submissions on a suite, in several processes, beside the control baselines."""
 
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.base import Prepared, Progress, Suite
 from benchmarks.suites.submissions import Submission
+from benchmarks.suites.suite import SHAPES, SIZES, Edition, Prepared, Progress, Suite
 from eval.inputs import check_made_for, conditioning_frames, read_record
 from eval.report.bundle import GALLERY_NAME, write_bundle
 from eval.report.pages import CURVES_NAME, write_pages
 from eval.report.table import SeedScore
 from eval.store import STORE_NAME, RowStore, code_fingerprint
 from physics_data.core.atomic import folder_lock, write_text
-from physics_data.core.errors import DataError
+from physics_data.core.errors import DataError, UnknownNameError, suggest
 from physics_data.core.provenance import sha256_of
 from physics_data.core.workers import told_if_lost, worker_pool
+
+Name = TypeVar("Name", bound=str)
+
+
+def open_suite(
+    name: str, size: str, shape: str, cache: Path, salt: str | None, commitment: str | None, workers: int, bars: Bars
+) -> tuple[Suite, Prepared, Progress]:
+    """Return the suite, its reference (built where the cache lacks it), and what shows progress.
+
+    Raises:
+        UnknownNameError: no such suite, size or shape.
+        ConfigError: the salt is not the published one.
+    """
+    suite = SUITES.get(name)()
+    edition = Edition(_one_of(size, SIZES, "size"), salt, _one_of(shape, SHAPES, "shape"))
+    edition.check(commitment)
+    report = show_progress(bars)
+    return suite, suite.prepare(edition, cache, workers, report), report
+
+
+def _one_of(name: str, known: tuple[Name, ...], what: str) -> Name:
+    for one in known:
+        if one == name:
+            return one
+    raise UnknownNameError(f"unknown {what} '{name}': {suggest(name, known)}")
+
+
+def show_progress(bars: Bars) -> Progress:
+    """Return a function that keeps one bar for each thing that goes on."""
+    tasks: dict[str, TaskID] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total, note="")
+        bars.update(tasks[what], completed=done, total=total)
+
+    return report
+
 
 _OWN = Path(__file__).parent
 

@@ -1,18 +1,46 @@
-"""All proofs of validity in one run: rows of JSON, a heat map, and the tables of docs/validity.md."""
+"""All validity tests in one run: rows, a heat map, and the tables of docs/validity.md."""
 
-import json
+import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.validity.cost import CORES, ROLLOUTS, scoring_seconds
-from benchmarks.validity.dose import ladders, responses
+from benchmarks.rows import Row, rows_as_json
 from benchmarks.validity.footage import RealTrial, is_held_out, real_figures, real_trials
-from benchmarks.validity.matrix import matrix_of, trials
-from benchmarks.validity.raw import keep
-from benchmarks.validity.report import dose_rows, draw_matrix, markdown, matrix_rows, row, shift_rows
 from benchmarks.validity.robustness import shifts
+from benchmarks.validity.selectivity import keep, matrix_of, trials
+from benchmarks.validity.severity import ladders, responses
+from benchmarks.validity.validity_report import dose_rows, draw_matrix, markdown, matrix_rows, row, shift_rows
+from eval.inputs import System
+from eval.scoring import score_clip
 from physics_data.core.atomic import write_text
+from physics_data.core.video import write_video
+from physics_data.pipeline.generate import FIRST_TEST_INDEX, ClipTask, generate_clip
 from physics_data.scenarios.shared.scenario import SceneSettings
+
+SCENARIOS = ("free_drop", "collide", "occluder_pass", "projectile")
+ROLLOUTS = 100
+CORES = 2
+
+
+def scoring_seconds(per_scenario: int = 3) -> list[float]:
+    """Return the processor seconds of each of some rollouts, from reading the file to the row of scores.
+
+    The reference is derived once for a scene and serves all systems that are scored on it, here three.
+    """
+    settings = SceneSettings(layout="centred", num_frames=48, width=128, height=128)
+    found = []
+    with tempfile.TemporaryDirectory() as name:
+        for scenario in SCENARIOS:
+            clip = generate_clip(ClipTask(scenario, "mujoco", FIRST_TEST_INDEX), settings, 0, "raycast").clip
+            path = Path(name) / f"{clip.meta.key}.mp4"
+            write_video(path, clip.rgb, clip.meta.frame_rate)
+            systems = [System(str(k), Path(name), {clip.meta.key: path}, ()) for k in range(per_scenario)]
+            started = time.process_time()
+            score_clip(clip, systems, num_conditioning_frames=1)
+            found.append((time.process_time() - started) / per_scenario)
+    return found
+
 
 PARTS = ("dose", "matrix", "nuisances", "footage", "cost")
 
@@ -28,7 +56,7 @@ def validity(
     out: Path | None = None,
     violations: Sequence[str] | None = None,
     progress: Callable[[str], None] | None = None,
-) -> list[dict[str, object]]:
+) -> list[Row]:
     """Measure the validity of the evaluation; return benchmark rows.
 
     Args:
@@ -40,7 +68,7 @@ def validity(
         violations: editors, by default all
         progress: is told what is done next
     """
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     if "dose" in parts:
         ladder = ladders(SETTINGS, dose_scenes, violations, progress)
         rows += dose_rows(responses(keep(ladder, out and out / "doses.jsonl")))
@@ -57,11 +85,11 @@ def validity(
     if "cost" in parts:
         rows.append(_cost_row())
     if out is not None:
-        write_text(out / "rows.json", json.dumps(rows, indent=1) + "\n")
+        write_text(out / "rows.json", rows_as_json(rows) + "\n")
     return rows
 
 
-def _footage_rows(folder: Path | None, progress: Callable[[str], None] | None) -> list[dict[str, object]]:
+def _footage_rows(folder: Path | None, progress: Callable[[str], None] | None) -> list[Row]:
     if folder is None or not folder.is_dir():
         reason = "left out: no folder of footage was given" if folder is None else f"left out: no folder {folder}"
         return [row("real clips", None, "1", 0.05, None, reason)]
@@ -71,7 +99,7 @@ def _footage_rows(folder: Path | None, progress: Callable[[str], None] | None) -
     return rows + (_real_rows("held-out real clips", held_out) if held_out else [])
 
 
-def _real_rows(name: str, trials: Sequence[RealTrial]) -> list[dict[str, object]]:
+def _real_rows(name: str, trials: Sequence[RealTrial]) -> list[Row]:
     figures = real_figures(trials)
     spread = (
         f"at most {figures.most:.3f}; {figures.stretches} stretches of {figures.clips} clips, "
@@ -85,7 +113,7 @@ def _real_rows(name: str, trials: Sequence[RealTrial]) -> list[dict[str, object]
     return rows
 
 
-def _cost_row() -> dict[str, object]:
+def _cost_row() -> Row:
     seconds = scoring_seconds()
     total = sum(seconds) / len(seconds) * ROLLOUTS / CORES
     spread = f"{min(seconds):.2f} to {max(seconds):.2f} processor seconds for one"

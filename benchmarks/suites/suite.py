@@ -1,4 +1,4 @@
-"""What a suite is: which scenes, what a model is given, and how what comes back is scored."""
+"""Interface of a suite: its scenes, what a model is given, and how its answers are scored."""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

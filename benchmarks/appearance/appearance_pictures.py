@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.looks import peers
-from benchmarks.looks.stage import (
+from benchmarks.appearance import peers
+from benchmarks.appearance.stage import (
     LEVEL,
     OAK,
     STONE,

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.validity.dose import Response
+from benchmarks.rows import Row
 from benchmarks.validity.expectations import expectation, should_not_notice, should_notice
-from benchmarks.validity.matrix import Cell, Matrix
 from benchmarks.validity.robustness import Shift
+from benchmarks.validity.selectivity import Cell, Matrix
+from benchmarks.validity.severity import Response
 from eval.metrics import METRICS
 from eval.public import PUBLIC_MEASURES
 from physics_data.core.atomic import atomic_path
-from physics_data.core.provenance import hardware
 
 COMMAND = "python -m benchmarks validity --json"
 
@@ -45,29 +45,10 @@ _ORDER = (
 
 
 def row(
-    name: str,
-    value: float | None,
-    unit: str,
-    target: float | None,
-    meets: bool | None,
-    spread: str | None = None,
-    peer: str | None = None,
-    peer_value: float | None = None,
-) -> dict[str, object]:
-    """Return one row in the form that all benchmarks print."""
-    return {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "target": target,
-        "meets": meets,
-        "peer": peer,
-        "peer_value": peer_value,
-        "ratio": value / peer_value if value is not None and peer_value else None,
-        "spread": spread,
-        "hardware": hardware(),
-        "command": COMMAND,
-    }
+    name: str, value: float | None, unit: str, target: float | None, meets: bool | None, spread: str | None = None
+) -> Row:
+    """Return one row of this benchmark."""
+    return Row(name=name, value=value, unit=unit, target=target, meets=meets, spread=spread, command=COMMAND)
 
 
 def own_measures(matrix: Matrix) -> list[str]:
@@ -76,12 +57,12 @@ def own_measures(matrix: Matrix) -> list[str]:
     return [name for name in (*_ORDER, *rest) if name in matrix.measures]
 
 
-def matrix_rows(matrix: Matrix) -> list[dict[str, object]]:
+def matrix_rows(matrix: Matrix) -> list[Row]:
     """Return, for each violation, whether its headline metric notices it and whether a component says what was broken.
 
     Then what it should leave alone, and every public measure.
     """
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     own = own_measures(matrix)
     for violation, cells in matrix.cells.items():
         expected = expectation(violation)
@@ -104,7 +85,7 @@ def matrix_rows(matrix: Matrix) -> list[dict[str, object]]:
     return rows
 
 
-def _noticed(name: str, found: Cell | None) -> dict[str, object]:
+def _noticed(name: str, found: Cell | None) -> Row:
     if found is None:
         return row(name, None, "AUROC", LEAST_AUROC, False, "applies to no scene")
     return row(name, found.auroc, "AUROC", LEAST_AUROC, found.auroc >= LEAST_AUROC, _spread(found))
@@ -114,9 +95,9 @@ def _spread(found: Cell) -> str:
     return f"{found.low:.2f} to {found.high:.2f}, {found.scenes} scenes"
 
 
-def dose_rows(responses: Mapping[str, Response]) -> list[dict[str, object]]:
+def dose_rows(responses: Mapping[str, Response]) -> list[Row]:
     """Return, for each violation, the rank correlation of dose and loss in its headline and in its best component."""
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     for violation, response in responses.items():
         expected = expectation(violation)
         spread = f"{len(response.doses)} doses, {response.scenes} scenes"
@@ -134,7 +115,7 @@ def dose_rows(responses: Mapping[str, Response]) -> list[dict[str, object]]:
     return rows
 
 
-def shift_rows(shifts: Mapping[str, Mapping[str, Shift]]) -> list[dict[str, object]]:
+def shift_rows(shifts: Mapping[str, Mapping[str, Shift]]) -> list[Row]:
     """Return a row per nuisance and metric: the shift of the mean, and whether the mean's interval holds it."""
     return [
         row(

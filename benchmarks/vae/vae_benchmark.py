@@ -1,4 +1,4 @@
-"""The whole comparison: clips, training in turns, what each keeps, speed and memory, as rows."""
+"""Benchmark of the video VAE: clips, training in equal time, reconstruction, speed and memory, as rows."""
 
 import time
 from collections.abc import Callable
@@ -9,18 +9,26 @@ from typing import cast
 import numpy as np
 import torch
 
-from benchmarks.speed.timing import interleaved, rates, speed_row
-from benchmarks.vae.clips import ClipSets, make_clips
-from benchmarks.vae.contestants import OURS, PEERS, VideoCodec, build, layout_of, num_weights
-from benchmarks.vae.measure import Kept, peak_memory, what_is_kept
-from benchmarks.vae.race import RaceRules, optimizer_for, race
+from benchmarks.rows import Row, median_row
+from benchmarks.speed.timing import interleaved, rates
+from benchmarks.vae.equal_time import (
+    OURS,
+    PEERS,
+    RaceRules,
+    VideoCodec,
+    build,
+    layout_of,
+    num_weights,
+    optimizer_for,
+    race,
+)
+from benchmarks.vae.reconstruction import ClipSets, Kept, make_clips, peak_memory, what_is_kept
 from worldsim.codec.files import Codec
 from worldsim.data.collate import to_tensor
 from worldsim.vae import VideoVAEConfig
 
 COMMAND = "python -m benchmarks vae --json"
 
-Row = dict[str, object]
 Say = Callable[[str], None]
 
 
@@ -144,7 +152,7 @@ def _kept_rows(
         lost = None if theirs is None else [100 * theirs.lost]
         target = 0.0 if theirs is None else None
         row = _row(f"{title}: frames of moving objects lost", [100 * ours.lost], "%", peer, lost)
-        rows.append({**row, "target": target, "meets": None if target is None else ours.lost == 0})
+        rows.append(row.model_copy(update={"target": target, "meets": None if target is None else ours.lost == 0}))
     return rows
 
 
@@ -165,4 +173,4 @@ def _row(
     others: list[float] | None,
     target: float | None = None,
 ) -> Row:
-    return speed_row(name, values, unit, target, peer, others or None, COMMAND)
+    return median_row(name, values, unit, target, peer, others or None, COMMAND)

@@ -1,4 +1,4 @@
-"""Dose and response: does a larger violation score lower?"""
+"""Severity and response: does a larger violation score lower?"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from benchmarks.validity.cases import make_case, violations
-from benchmarks.validity.scores import Scorer
+from benchmarks.validity.cases import Scorer, make_case, violations
 from physics_data.scenarios.shared.scenario import SceneSettings
 
 DOSES = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)

@@ -1,0 +1,1 @@
+"""Pictures of every appearance, beside the renderers that come with the two physics engines."""

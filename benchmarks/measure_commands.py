@@ -1,0 +1,191 @@
+"""Commands of ``python -m benchmarks`` that measure. Heavy parts are imported by the command that needs them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physics_data.core.program import make_app, messages, progress_bar
+
+WorkersOption = Annotated[int, typer.Option(min=1, help="Processes.")]
+
+
+def speed(
+    what: Annotated[str | None, typer.Argument(help="One of 'list', e.g. render or data; default all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions; the median counts.")] = 5,
+) -> None:
+    """Measure rendering, data generation, loading, training and sampling against named peers, in one run.
+
+    Example: `python -m benchmarks speed data --json > data.json`
+    """
+    from benchmarks.rows import Row, print_rows
+    from benchmarks.speed import SPEED_BENCHMARKS
+
+    rows: list[Row] = []
+    with progress_bar() as progress:
+        names = [SPEED_BENCHMARKS.check(what)] if what else list(SPEED_BENCHMARKS)
+        for name in progress.track(names, description="measuring"):
+            rows += SPEED_BENCHMARKS.get(name)(repeats)
+    print_rows(rows, as_json)
+
+
+def appearance(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/looks.md.")] = Path("docs/images"),
+) -> None:
+    """Draw the contact sheets of every appearance, next to MuJoCo's and PyBullet's renderers.
+
+    Example: `python -m benchmarks appearance --out docs/images`
+    """
+    from benchmarks.appearance.appearance_pictures import write_pictures
+
+    for file in write_pictures(out, messages.print):
+        messages.print(f"{file}")
+
+
+def vae(
+    footage: Annotated[Path | None, typer.Option(help="Folder with videos, for the real clips.", exists=True)] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--vae", help="Run or model folder of a trained VAE to measure, too.")
+    ] = None,
+    peers: Annotated[bool, typer.Option(help="Train ours and diffusers' from scratch, and compare.")] = True,
+    seconds: Annotated[float, typer.Option(min=1, help="Processor time that each of them trains.")] = 40.0,
+    size: Annotated[int, typer.Option(min=32, help="Side of the clips, a multiple of 8, px.")] = 64,
+    clips: Annotated[int, typer.Option(min=1, help="Held-out clips of each kind.")] = 12,
+    train_clips: Annotated[int, typer.Option(min=1, help="Physics clips that the compared models train on.")] = 48,
+    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions of the timing.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Measure what the video VAE keeps, and compare it with causal video VAEs of diffusers: same clips, same time.
+
+    Example: `python -m benchmarks vae --footage ~/Videos --seconds 300 --json > vae.json`
+    """
+    from benchmarks.rows import print_rows
+    from benchmarks.vae.vae_benchmark import VAEBenchmark, measure_vae
+
+    plan = VAEBenchmark(
+        seconds=seconds,
+        size=size,
+        num_train=train_clips,
+        num_physics=clips,
+        num_real=clips,
+        repeats=repeats,
+        footage=footage,
+        weights=weights,
+        with_peers=peers,
+    )
+    rows = measure_vae(plan, messages.print)
+    print_rows(rows, as_json)
+
+
+def validity(
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--part", help="dose, matrix, nuisances, footage or cost; may be repeated; default all."),
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=2, help="Scenes for each violation of the matrix.")] = 6,
+    footage: Annotated[Path | None, typer.Option(help="Folder with real videos, to be edited.", exists=True)] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for matrix.png, matrix.md and rows.json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Prove what the scores notice and what they do not: violations, their doses, nuisances, edited real clips.
+
+    Example: `python -m benchmarks validity --part matrix --scenes 4 --out runs/validity`
+    """
+    from benchmarks.rows import print_rows
+    from benchmarks.validity import PARTS, validity
+
+    for part in parts or ():
+        if part not in PARTS:
+            raise typer.BadParameter(f"--part {part} is none of {', '.join(PARTS)}.")
+    rows = validity(parts or PARTS, scenes=scenes, footage=footage, out=out, progress=messages.print)
+    print_rows(rows, as_json)
+
+
+def ablation(
+    config: Annotated[Path, typer.Option(help="YAML file, e.g. configs/ablation_cpu.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for datasets, runs and the report.")] = Path("runs/ablation"),
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value; may be repeated.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A variant to run; may be repeated; default all.")] = None,
+    workers: WorkersOption = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs with their minutes here, and stop.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Run nothing: report on the runs that are finished.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Train variants of one config from one base, continue held-out clips, and compare them scene by scene.
+
+    The same command goes on after an interruption; finished runs are not repeated. OUT/table.md holds the comparison,
+    OUT/scenes.csv every number, OUT/strips_*.png what it looks like.
+
+    Example: `python -m benchmarks ablation --config configs/ablation_cpu.yaml --out runs/ablation --workers 2`
+    """
+    from benchmarks.ablation.ablation_config import AblationConfig
+    from benchmarks.ablation.grid import make_grid
+    from physics_data.core.config import load_config
+
+    grid = make_grid(load_config(AblationConfig, config, overrides or []), out)
+    runs = grid.of(tuple(only or ()))
+    if dry_run:
+        from benchmarks.ablation.training_time import dry_lines
+
+        for line in dry_lines(grid, runs):
+            typer.echo(line)
+        return
+    from benchmarks.ablation.ablation_report import write_report
+    from benchmarks.ablation.jobs import run_grid
+    from benchmarks.rows import print_rows
+
+    failed: dict[str, str] = {}
+    if not report:
+        with progress_bar() as progress:
+            failed = run_grid(grid, runs, workers, progress)
+    rows = write_report(grid, f"python -m benchmarks ablation --config {config} --out {out}")
+    print_rows(rows, as_json)
+    messages.print(f"Open [bold]{out / 'table.md'}[/bold]; what it looks like is in {out}/strips_*.png")
+    if failed:
+        messages.print(f"[red]{len(failed)} runs failed[/red]: {', '.join(failed)}; the same command tries them again.")
+        raise typer.Exit(1)
+
+
+losses_app = make_app("Auxiliary losses: what each one sees, and what it costs.")
+
+
+@losses_app.command()
+def pictures(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/losses.md.")] = Path("docs/images"),
+    names: Annotated[list[str] | None, typer.Option("--loss", help="Only this loss; may be repeated.")] = None,
+) -> None:
+    """Draw for each loss a true clip, a wrong prediction, and where the loss pushes; takes about a minute.
+
+    Example: `python -m benchmarks losses pictures --loss permanence`
+    """
+    from benchmarks.losses import SHOWN, write_pictures
+
+    for file in write_pictures(out, tuple(names or SHOWN)):
+        messages.print(str(file))
+
+
+@losses_app.command()
+def cost(
+    config: Annotated[Path, typer.Option(help="Training of a transformer, whose step is timed.")] = Path(
+        "configs/dit_tiny.yaml"
+    ),
+    out: Annotated[Path, typer.Option(help="Folder for latents and labels.")] = Path("runs/loss_cost"),
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="Override a value of the config.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Steps of each kind.")] = 12,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Time training steps with each loss alone, beside steps without any.
+
+    Example: `OMP_NUM_THREADS=1 python -m benchmarks losses cost --json`
+    """
+    from benchmarks.losses import measure_cost
+    from benchmarks.rows import print_rows
+
+    print_rows(measure_cost(config, out, list(overrides or []), repeats), as_json)
