@@ -10,7 +10,6 @@ from worldsim.config import TokenizerConfig
 from worldsim.diffusion import GuidanceConfig, interpolate, v_target, x0_from_v
 from worldsim.generator import (
     PIPELINE_DEFAULTS,
-    Conditions,
     GivenFrames,
     Latents,
     NoisySamples,
@@ -19,8 +18,9 @@ from worldsim.generator import (
     Video,
     VideoGenerator,
 )
+from worldsim.model.conditioning import Conditioning
 from worldsim.sampling import Drawing, generate
-from worldsim.sampling.given import encode_given
+from worldsim.sampling.conditioning_frames import encode_frames
 from worldsim.weights import Generator, load_generator, model_folder, save_generator
 
 
@@ -77,9 +77,9 @@ class BuiltinGenerator(VideoGenerator):
         return self.model.vae.decode(self.model.vae.denormalise(latents))
 
     def encode_text(self, prompts: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Return words and their mask, and the domain (physics)."""
+        """Return words and their mask."""
         ids, mask = (part.to(self.device) for part in self.model.tokenizer.encode(list(prompts)))
-        return {"ids": ids, "mask": mask, "domain": torch.ones(len(prompts), dtype=torch.int64, device=self.device)}
+        return {"ids": ids, "mask": mask}
 
     @torch.no_grad()
     def encode_given(
@@ -90,29 +90,26 @@ class BuiltinGenerator(VideoGenerator):
         pictures = dict(enumerate(frames.to(self.device).unbind(2)))
         if last_frame is not None:
             pictures[num_frames - 1] = last_frame.to(self.device)
-        given = encode_given(self.model.vae, pictures, num_frames, *frames.shape[3:])
-        return {"latents": given.latents, "known": given.known.expand(len(frames), -1)}, known
+        return encode_frames(self.model.vae, pictures, num_frames, *frames.shape[3:]), known
 
     def training_target(
-        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> NoisySamples:
         """Return x_t on the straight path and v = noise - x0."""
-        clean = _clean(conditions, x0)
+        clean = conditioning.clean(x0.shape[2])
         return NoisySamples(interpolate(x0, noise, _frame_t(t, clean, x0)), v_target(x0, noise), ~clean)
 
-    def denoise(self, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def denoise(self, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Return the predicted v."""
-        clean, text = _clean(conditions, x_t), conditions.text
-        if "latents" in conditions.image:
-            x_t = torch.where(clean[:, None, :, None, None], conditions.image["latents"], x_t)
-        told = (text["ids"], text["mask"], text["domain"], conditions.frame_rate)
-        return self.model.dit(x_t, _frame_t(t, clean, x_t), *told)
+        clean = conditioning.clean(x_t.shape[2])
+        x_t = conditioning.place(x_t)
+        return self.model.dit(x_t, _frame_t(t, clean, x_t), conditioning)
 
     def predicted_clean(
-        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> Latents:
         """Return x_t - t v, with given latent frames as they are."""
-        return x0_from_v(x_t, prediction, _frame_t(t, _clean(conditions, x_t), x_t))
+        return x0_from_v(x_t, prediction, _frame_t(t, conditioning.clean(x_t.shape[2]), x_t))
 
     def sample(
         self,
@@ -154,11 +151,6 @@ class BuiltinGenerator(VideoGenerator):
         }
         words = TokenizerConfig(**card["tokenizer"])
         save_generator(folder, self.model.dit, self.model.dit.config, words, self.folder / "vae", facts)
-
-
-def _clean(conditions: Conditions, latents: Latents) -> Bool[torch.Tensor, "b t"]:
-    known = conditions.image.get("known")
-    return conditions.clean(latents.shape[2]) if known is None else known
 
 
 def _frame_t(

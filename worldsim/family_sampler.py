@@ -15,7 +15,7 @@ from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.families.adapters import ADAPTER_FORMAT, load_adapter
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.generator import Sampling, VideoGenerator
-from worldsim.model.conditioning import Told
+from worldsim.model.conditioning import Scalars
 from worldsim.sampling import Drawing
 from worldsim.videos import SampleConfig, Sampler
 
@@ -134,8 +134,8 @@ class FamilySampler(Sampler):
         )
         return to_rgb(video)
 
-    def told(self, count: int) -> dict[str, Told]:
-        """Return nothing: public models take no numbers."""
+    def scalars(self, count: int) -> dict[str, Scalars]:
+        """Return nothing: public models take none."""
         return {}
 
     def stream(self, *_: Any, **__: Any) -> Iterator[UInt8[np.ndarray, "h w 3"]]:

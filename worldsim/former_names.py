@@ -5,7 +5,7 @@ from typing import Any
 
 from physics_data.core.errors import CheckpointError
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {"numbers": "scalars"}
 """Former key of a stored config, at any depth → its present name."""
 
 REMOVED: dict[str, tuple[Any, ...]] = {

@@ -2,24 +2,25 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import nn
 
+from physics_data.core.conventions import DOMAIN_PHYSICS
 from physics_data.core.errors import CheckpointError, DataError, Registry
 from worldsim.generated import GeneratedVideo
+from worldsim.model.conditioning import Conditioning
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
 GivenFrames = Float[torch.Tensor, "b 3 given height width"]
 Picture = Float[torch.Tensor, "b 3 height width"]
 Latents = Float[torch.Tensor, "b c t h w"]
-Tensors = Mapping[str, torch.Tensor]
 
 FAMILIES: Registry["VideoGenerator"] = Registry(
     "pipeline",
@@ -36,47 +37,6 @@ FAMILIES: Registry["VideoGenerator"] = Registry(
     },
 )
 """Class of a diffusers pipeline, as ``model_index.json`` names it, to the family that speaks for it."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What a network is told about b videos.
-
-    text:        name → tensor, b first; what ``encode_text`` returns
-    image:       name → tensor, b first; what ``encode_given`` returns. Empty = no frame is given
-    num_given:   latent frames at the start that stay clean, at t = 0. 0 where no frame is given, and for families
-                 that take given frames as further channels and denoise all latent frames
-    frame_rate:  Hz
-    """
-
-    text: Tensors
-    num_given: Int64[torch.Tensor, "b"]
-    frame_rate: Float[torch.Tensor, "b"]
-    image: Tensors = field(default_factory=dict)
-
-    @classmethod
-    def join(cls, each: "Sequence[Conditions]") -> "Conditions":
-        """Put the conditions of several batches together; all must have the same fields."""
-
-        def joined(parts: Sequence[Tensors]) -> dict[str, torch.Tensor]:
-            return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-        return cls(
-            joined([one.text for one in each]),
-            torch.cat([one.num_given for one in each]),
-            torch.cat([one.frame_rate for one in each]),
-            joined([one.image for one in each]),
-        )
-
-    def at(self, rows: torch.Tensor) -> "Conditions":
-        """Return the conditions of some of the videos, by number or by a mask."""
-        text, image = ({name: one[rows] for name, one in part.items()} for part in (self.text, self.image))
-        return Conditions(text, self.num_given[rows], self.frame_rate[rows], image)
-
-    def clean(self, num_latent_frames: int) -> Bool[torch.Tensor, "b t"]:
-        """Return which latent frames stay clean."""
-        frames = torch.arange(num_latent_frames, device=self.num_given.device)
-        return frames < self.num_given[:, None]
 
 
 @dataclass(frozen=True)
@@ -265,17 +225,17 @@ class VideoGenerator(ABC):
 
     @abstractmethod
     def training_target(
-        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> NoisySamples:
         """Return noised latents at t and what the network should predict for them."""
 
     @abstractmethod
-    def denoise(self, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def denoise(self, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Return the network's prediction, in the terms of ``training_target``, float32."""
 
     @abstractmethod
     def predicted_clean(
-        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> Latents:
         """Return the clean latents that a prediction points to."""
 
@@ -364,7 +324,7 @@ class VideoGenerator(ABC):
         levels = video[0].detach().float().cpu().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
         return GeneratedVideo(levels.permute(1, 2, 3, 0).numpy(), self.default_frame_rate, prompt, seed)
 
-    def conditions(
+    def conditioning(
         self,
         prompts: Sequence[str],
         num_frames: int,
@@ -372,8 +332,8 @@ class VideoGenerator(ABC):
         frame_rate: float | None = None,
         first_frames: GivenFrames | None = None,
         last_frame: Picture | None = None,
-    ) -> Conditions:
-        """Return what ``denoise`` is told for prompts and given frames."""
+    ) -> Conditioning:
+        """Return the conditioning of prompts and given frames; the domain is physics."""
         device = self.device
         image, num_given = {}, 0
         if first_frames is not None:
@@ -383,11 +343,12 @@ class VideoGenerator(ABC):
         elif last_frame is not None:
             raise DataError("a last frame needs first frames beside it.")
         rate = self.default_frame_rate if frame_rate is None else frame_rate
-        return Conditions(
+        return Conditioning.of(
             self.encode_text(prompts),
-            torch.full((len(prompts),), num_given, device=device),
             torch.full((len(prompts),), float(rate), device=device),
-            image,
+            torch.full((len(prompts),), DOMAIN_PHYSICS, device=device),
+            torch.full((len(prompts),), num_given, device=device),
+            frames=image,
         )
 
     def draw_noise(

@@ -27,8 +27,8 @@ from worldsim.data.footage.media import PICTURE_SUFFIXES, is_animation
 from worldsim.data.footage.windows import cut_windows
 from worldsim.diffusion import GuidanceConfig
 from worldsim.generator import find_family
-from worldsim.model.conditioning import Told
-from worldsim.sampling import Drawing, Story, generate, rollout
+from worldsim.model.conditioning import Conditioning, Scalars
+from worldsim.sampling import Drawing, generate, rollout
 from worldsim.vae.blocks import Memory
 from worldsim.weights import Generator, load_generator, model_folder, put_adapter
 
@@ -36,7 +36,7 @@ from worldsim.weights import Generator, load_generator, model_folder, put_adapte
 class SampleConfig(StrictModel):
     """How videos are drawn from a model. Sizes that are None are those it was trained on.
 
-    numbers:  what is told besides the prompt, for a model with ``model.numbers``; the rest counts as unknown
+    numbers:  conditioning scalars besides the prompt, for a model with ``model.scalars``; the rest is unknown
     """
 
     num_frames: int | None = None
@@ -133,26 +133,26 @@ class Sampler:
             first_frames=None if first_frames is None else to_tensor(first_frames).to(self.device),
             frames=pictures,
             domain=torch.tensor(domains, device=self.device),
-            told=self.told(len(prompts)),
+            scalars=self.scalars(len(prompts)),
         )
         return to_rgb(video)
 
-    def told(self, count: int) -> dict[str, Told]:
-        """Return the numbers of the config for so many videos.
+    def scalars(self, count: int) -> dict[str, Scalars]:
+        """Return the conditioning scalars of the config for so many videos.
 
         Raises:
             DataError: the model takes no such numbers, or another count of values.
         """
-        sizes = {one.name: one.size for one in self.model.dit.config.numbers}
-        found: dict[str, Told] = {}
+        sizes = {one.name: one.size for one in self.model.dit.config.scalars}
+        found: dict[str, Scalars] = {}
         for name, values in self.config.numbers.items():
             if name not in sizes:
-                known = suggest(name, sizes) if sizes else "it was trained without model.numbers."
+                known = suggest(name, sizes) if sizes else "it was trained without model.scalars."
                 raise DataError(f"this model takes no number '{name}': {known}")
             if len(values) != sizes[name]:
                 raise DataError(f"--number {name} has {len(values)} values, this model takes {sizes[name]}.")
-            told = torch.tensor(values, dtype=torch.float32, device=self.device).expand(count, 1, -1)
-            found[name] = Told(told, torch.ones(count, 1, dtype=torch.bool, device=self.device))
+            held = torch.tensor(values, dtype=torch.float32, device=self.device).expand(count, 1, -1)
+            found[name] = Scalars(held, torch.ones(count, 1, dtype=torch.bool, device=self.device))
         return found
 
     def stream(
@@ -179,16 +179,16 @@ class Sampler:
         if start.shape[2] >= shape[1]:
             raise DataError(f"the first frames leave nothing to make in a video of {num_frames}; give fewer.")
         text_ids, text_mask = (part.to(self.device) for part in self.model.tokenizer.encode([prompt]))
-        story = Story(
+        conditioning = Conditioning.of_words(
             text_ids,
             text_mask,
             torch.tensor([self.config.domain], device=self.device),
             torch.tensor([self.frame_rate], device=self.device),
-            self.told(1),
+            self.scalars(1),
         )
         made = rollout(
             dit,
-            story,
+            conditioning,
             start,
             shape[1] - start.shape[2],
             generator=torch.Generator(self.device).manual_seed(seed),

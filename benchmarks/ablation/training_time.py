@@ -9,6 +9,7 @@ import torch
 from benchmarks.ablation.grid import Grid, Run, planned
 from benchmarks.ablation.jobs import is_finished
 from worldsim.model import DiT
+from worldsim.model.conditioning import Conditioning
 from worldsim.vae import VideoVAE
 
 _STEPS = 3
@@ -36,9 +37,10 @@ class Speeds:
             latents = torch.randn(train.batch_size, *shape, generator=generator)
             words, mask = train.tokenizer.build().encode([""] * train.batch_size)
             domain, rate = torch.ones(train.batch_size, dtype=torch.long), torch.full((train.batch_size,), 16.0)
+            conditioning = Conditioning.of_words(words, mask, domain, rate)
             t = torch.rand(train.batch_size, shape[1], generator=generator)
             encode = _seconds(lambda: vae.decode(vae.encode(video).mode()).square().mean().backward())
-            step = _seconds(lambda: dit(latents, t, words, mask, domain, rate).square().mean().backward())
+            step = _seconds(lambda: dit(latents, t, conditioning).square().mean().backward())
         finally:
             torch.set_num_threads(threads)
         return cls(encode, step, _continuations(grid, step))

@@ -6,7 +6,8 @@ from benchmarks.rows import Row, median_row
 from benchmarks.speed.timing import Job, interleaved
 from worldsim.diffusion import SOLVERS, GuidanceConfig, timestep_grid
 from worldsim.model import DiT, DiTConfig
-from worldsim.sampling import Drawing, Story, rollout
+from worldsim.model.conditioning import Conditioning
+from worldsim.sampling import Drawing, rollout
 
 COMMAND = "python -m benchmarks speed sample --json"
 CONFIG = DiTConfig(depth=12, width=384, num_heads=6, latent_channels=16, causal=True, absolute_time=False)
@@ -22,14 +23,16 @@ def measure_sample(repeats: int) -> list[Row]:
     dit = DiT(CONFIG).to(device, dtype).eval().requires_grad_(False)
     ids, mask = torch.ones(1, 16, dtype=torch.int64, device=device), torch.ones(1, 16, dtype=torch.bool, device=device)
     rate = torch.tensor([24.0], device=device, dtype=dtype)
-    story = Story(ids, mask, torch.ones(1, dtype=torch.int64, device=device), rate)
+    conditioning = Conditioning.of_words(ids, mask, torch.ones(1, dtype=torch.int64, device=device), rate)
     start = torch.randn(1, 16, 1, 16, 16, device=device, dtype=dtype)
     drawing = Drawing(num_steps=STEPS, guidance=GuidanceConfig(weight=1.0))
 
     def cached(window: int | None) -> Job:
         def run() -> None:
             generator = torch.Generator(device).manual_seed(0)
-            for _ in rollout(dit, story, start, LATENT_FRAMES, generator=generator, drawing=drawing, window=window):
+            for _ in rollout(
+                dit, conditioning, start, LATENT_FRAMES, generator=generator, drawing=drawing, window=window
+            ):
                 pass
             if device == "cuda":
                 torch.cuda.synchronize()
@@ -45,8 +48,7 @@ def measure_sample(repeats: int) -> list[Row]:
             def field(x: torch.Tensor, t: float, past: torch.Tensor = past) -> torch.Tensor:
                 level = torch.zeros(1, past.shape[2] + 1, device=device, dtype=dtype)
                 level[:, -1] = t
-                told = (story.text_ids, story.text_mask, story.domain, story.frame_rate)
-                return dit(torch.cat([past, x], dim=2), level, *told)[:, :, -1:]
+                return dit(torch.cat([past, x], dim=2), level, conditioning)[:, :, -1:]
 
             x = torch.randn_like(start)
             past = torch.cat([past, SOLVERS.get("euler")()(field, x, timestep_grid(STEPS))], dim=2)

@@ -16,6 +16,7 @@ from benchmarks.speed.timing import Job, interleaved
 from worldsim.data.packing import balanced_rows
 from worldsim.losses.denoising import DiTObjective, dit_objective, packed_dit_objective
 from worldsim.model import DiT, DiTConfig
+from worldsim.model.conditioning import Conditioning
 
 COMMAND = "python -m benchmarks speed train --json"
 CONFIG = DiTConfig(depth=12, width=384, num_heads=6, latent_channels=16, text_every=2)
@@ -37,12 +38,12 @@ def _one_shape(device: str, repeats: int) -> list[Row]:
     """One step over clips of 512 tokens, ours and a Wan transformer of diffusers of the same width, depth and MLP."""
     batch = 4 if device == "cuda" else 2
     latents = torch.randn(batch, 16, *GRID, device=device)
-    columns = _columns(batch, device)
+    conditioning = _conditioning(batch, device)
     dit = DiT(CONFIG).to(device)
     generator = torch.Generator(device).manual_seed(0)
 
     def ours() -> torch.Tensor:
-        return dit_objective(dit, latents, *columns, generator, DiTObjective())["loss"]
+        return dit_objective(dit, latents, conditioning, generator, DiTObjective())["loss"]
 
     jobs: dict[str, Job] = {"ours": _step(dit, ours, device)}
     peer_name = None
@@ -85,13 +86,13 @@ def _mixed_sizes(device: str, repeats: int) -> list[Row]:
     shapes = [rng.choice(MIXED) for _ in range(16)]
     dit = DiT(CONFIG.model_copy(update={"depth": 4})).to(device)
     latents = [torch.randn(16, *shape, device=device) for shape in shapes]
-    columns = _columns(len(shapes), device)
+    conditioning = _conditioning(len(shapes), device)
     tokens = [dit.num_tokens(one.shape) for one in latents]
     rows = balanced_rows(tokens, 512, least_rows=1)
     generator = torch.Generator(device).manual_seed(0)
 
     def packed() -> torch.Tensor:
-        return packed_dit_objective(dit, latents, *columns, rows, generator, DiTObjective())["loss"]
+        return packed_dit_objective(dit, latents, conditioning, rows, generator, DiTObjective())["loss"]
 
     plain = DiT(dit.config).to(device)
     buckets = _buckets(tokens)
@@ -100,13 +101,14 @@ def _mixed_sizes(device: str, repeats: int) -> list[Row]:
         """Pad the clips of a batch to its most frames, height and width, as a model of plain tensors needs."""
         losses = []
         for members in buckets:
-            ids, mask, domain, rate = (column[members] for column in columns)
             largest = [max(latents[i].shape[axis] for i in members) for axis in (1, 2, 3)]
             video = torch.zeros(len(members), 16, *largest, device=device)
             for row, i in enumerate(members):
                 frames, down, across = latents[i].shape[1:]
                 video[row, :, :frames, :down, :across] = latents[i]
-            losses.append(dit_objective(plain, video, ids, mask, domain, rate, generator, DiTObjective())["loss"])
+            losses.append(
+                dit_objective(plain, video, conditioning.rows(torch.tensor(members)), generator, DiTObjective())["loss"]
+            )
         return torch.stack(losses).mean()
 
     seconds = interleaved({"packed": _step(dit, packed, device), "buckets": _step(plain, bucketed, device)}, repeats)
@@ -128,7 +130,7 @@ def _lengths(device: str, repeats: int) -> list[Row]:
 
         def loss(latents: torch.Tensor = latents) -> torch.Tensor:
             generator = torch.Generator(device).manual_seed(0)
-            return dit_objective(dit, latents, *_columns(1, device), generator, DiTObjective())["loss"]
+            return dit_objective(dit, latents, _conditioning(1, device), generator, DiTObjective())["loss"]
 
         seconds = interleaved({"ours": _step(dit, loss, device), "matmul": _matmul(device)}, repeats)
         tokens = frames * 64
@@ -154,11 +156,10 @@ def _step(model: nn.Module, loss: Callable[[], torch.Tensor], device: str) -> Jo
     return run
 
 
-def _columns(count: int, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _conditioning(count: int, device: str) -> Conditioning:
     ids, mask = torch.ones(count, WORDS, dtype=torch.int64), torch.ones(count, WORDS, dtype=torch.bool)
-    told = (ids, mask, torch.ones(count, dtype=torch.int64), torch.full((count,), 16.0))
-    ids, mask, domain, rate = (one.to(device) for one in told)
-    return ids, mask, domain, rate
+    facts = (torch.ones(count, dtype=torch.int64), torch.full((count,), 16.0))
+    return Conditioning.of_words(ids, mask, *facts).to(torch.device(device))
 
 
 def _buckets(tokens: list[int], batch: int = 4) -> list[list[int]]:

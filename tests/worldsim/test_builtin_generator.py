@@ -47,22 +47,21 @@ def test_denoise_and_sample_are_those_of_the_model(world: VideoGenerator) -> Non
     )
     assert torch.equal(ours, theirs)
     x0 = world.encode(ours)
-    conditions = world.conditions([""], 9)
+    conditioning = world.conditioning([""], 9)
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(3))
     t = torch.tensor([0.05])
-    samples = world.training_target(x0, noise, t, conditions)
+    samples = world.training_target(x0, noise, t, conditioning)
     with torch.no_grad():
-        error = (world.denoise(samples.x_t, t, conditions) - samples.target).square().mean()
-    told = (*(conditions.text[name] for name in ("ids", "mask", "domain")), conditions.frame_rate)
-    assert float(error) == denoising_loss(model.dit, x0, told, 3, levels=(0.05,))
-    assert torch.allclose(world.predicted_clean(samples.x_t, samples.target, t, conditions), x0, atol=1e-5)
+        error = (world.denoise(samples.x_t, t, conditioning) - samples.target).square().mean()
+    assert float(error) == denoising_loss(model.dit, x0, conditioning, 3, levels=(0.05,))
+    assert torch.allclose(world.predicted_clean(samples.x_t, samples.target, t, conditioning), x0, atol=1e-5)
 
 
 def test_given_frames_stay_clean(world: VideoGenerator) -> None:
     video = torch.zeros(1, 3, 9, 64, 64)
-    conditions = world.conditions([""], 9, first_frames=video[:, :, :5])
+    conditioning = world.conditioning([""], 9, first_frames=video[:, :, :5])
     x0 = world.encode(video)
-    samples = world.training_target(x0, torch.randn(x0.shape), torch.tensor([0.9]), conditions)
+    samples = world.training_target(x0, torch.randn(x0.shape), torch.tensor([0.9]), conditioning)
     assert samples.counts.tolist() == [[False, False, True]]
     assert torch.equal(samples.x_t[:, :, :2], x0[:, :, :2])
 

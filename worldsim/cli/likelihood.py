@@ -35,6 +35,7 @@ def likelihood(
     from physics_data.core.errors import DataError
     from worldsim.data.collate import to_tensor
     from worldsim.generator import VideoGenerator, find_family
+    from worldsim.model.conditioning import Conditioning
     from worldsim.sampling.likelihood import denoising_loss, generator_loss
     from worldsim.weights import load_generator, model_folder
 
@@ -65,14 +66,15 @@ def likelihood(
             video = to_tensor(clip.rgb[None]).to(device)
             if family is not None:
                 first = video[:, :, :1] if given else None
-                told = family.conditions([prompt], len(clip.rgb), frame_rate=meta.frame_rate, first_frames=first)
-                loss = generator_loss(family, video, told, noise_seed)
+                known = family.conditioning([prompt], len(clip.rgb), frame_rate=meta.frame_rate, first_frames=first)
+                loss = generator_loss(family, video, known, noise_seed)
             else:
                 with torch.no_grad():
                     latents = vae.normalise(vae.encode(video).mode())
                 ids, mask = loaded.tokenizer.encode([prompt])
-                columns = (ids, mask, torch.tensor([meta.domain]), torch.tensor([meta.frame_rate]))
-                loss = denoising_loss(dit, latents, tuple(x.to(device) for x in columns), noise_seed)
+                facts = (torch.tensor([meta.domain]), torch.tensor([meta.frame_rate]))
+                conditioning = Conditioning.of_words(ids, mask, *facts).to(device)
+                loss = denoising_loss(dit, latents, conditioning, noise_seed)
             writer.writerow([meta.key, repr(loss)])
     write_text(out, table.getvalue())
     typer.echo(f"{out}: {len(positions)} clips")

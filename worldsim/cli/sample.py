@@ -40,7 +40,7 @@ def sample(
     number: Annotated[
         list[str] | None,
         typer.Option(
-            help="What a model with model.numbers is told, NAME=VALUE, e.g. gravity=3.7 (m/s²); several values are "
+            help="What a model with model.scalars is told, NAME=VALUE, e.g. gravity=3.7 (m/s²); several values are "
             "joined by commas. May be given several times; what is not given is unknown, which is not zero."
         ),
     ] = None,

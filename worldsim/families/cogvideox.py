@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from physics_data.core.errors import DataError
 from worldsim.families.diffusers_generator import DiffusersGenerator, posterior_mode
-from worldsim.generator import Conditions, GivenFrames, Latents, NoisySamples, Picture, Video
+from worldsim.generator import GivenFrames, Latents, NoisySamples, Picture, Video
+from worldsim.model.conditioning import Conditioning
 
 
 class CogVideoX(DiffusersGenerator):
@@ -87,11 +88,11 @@ class CogVideoX(DiffusersGenerator):
         """Return text features."""
         return {"embeds": torch.empty(1, self.max_text_tokens, int(self.config.text_embed_dim), device="meta")}, {}
 
-    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Call the transformer, time before channels."""
         x = x_t.transpose(1, 2)
         if self._has_channels:
-            first = conditions.image.get("first")
+            first = conditioning.frames.get("first")
             first = torch.zeros_like(x) if first is None else first.transpose(1, 2).to(x)
             x = torch.cat([x, first], dim=2)
         x = x.to(network.dtype)
@@ -102,7 +103,7 @@ class CogVideoX(DiffusersGenerator):
         more = {} if network.config.ofs_embed_dim is None else {"ofs": x.new_full((1,), 2.0)}
         predicted = network(
             hidden_states=x,
-            encoder_hidden_states=conditions.text["embeds"].to(network.dtype),
+            encoder_hidden_states=conditioning.text["embeds"].to(network.dtype),
             timestep=self._index(t).to(x.device),
             image_rotary_emb=rotary,
             return_dict=False,
@@ -119,7 +120,7 @@ class CogVideoX(DiffusersGenerator):
         return tuple(part.sqrt().to(like).view(-1, 1, 1, 1, 1) for part in (kept, 1 - kept))  # pyright: ignore
 
     def training_target(
-        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> NoisySamples:
         """Return sqrt(a) x0 + sqrt(1 - a) noise and v = sqrt(a) noise - sqrt(1 - a) x0.
 
@@ -130,7 +131,7 @@ class CogVideoX(DiffusersGenerator):
         return NoisySamples(alpha * x0 + sigma * noise, alpha * noise - sigma * x0, counts)
 
     def predicted_clean(
-        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> Latents:
         """Return sqrt(a) x_t - sqrt(1 - a) v."""
         alpha, sigma = self._alpha_sigma(t, x_t)

@@ -20,7 +20,6 @@ from worldsim.diffusion import interpolate, v_target, x0_from_v
 from worldsim.families.folder import PipelineFolder
 from worldsim.generator import (
     PIPELINE_DEFAULTS,
-    Conditions,
     GivenFrames,
     Latents,
     NoisySamples,
@@ -29,6 +28,7 @@ from worldsim.generator import (
     Video,
     VideoGenerator,
 )
+from worldsim.model.conditioning import Conditioning
 from worldsim.prompt import PromptError
 
 
@@ -175,15 +175,15 @@ class DiffusersGenerator(VideoGenerator):
         raise NotImplementedError
 
     @abstractmethod
-    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Call the network as the family's pipeline does. t is float64, given latent frames are in place."""
 
     @torch.no_grad()
     def denoise_all(
         self,
         noise: Latents,
-        conditions: Conditions,
-        negative: Conditions | None,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
         num_steps: int,
         guidance_scale: float,
         generator: Any = None,
@@ -196,27 +196,27 @@ class DiffusersGenerator(VideoGenerator):
         x_t = noise * scheduler.init_noise_sigma if hasattr(scheduler, "init_noise_sigma") else noise
         for number, timestep in enumerate(self.timesteps(scheduler, num_steps, noise.shape)):
             t = torch.full((len(x_t),), self.time_of(timestep), dtype=torch.float64, device=x_t.device)
-            prediction = self.guided(x_t, t, conditions, negative, guidance_scale)
+            prediction = self.guided(x_t, t, conditioning, negative, guidance_scale)
             x_t = self.step(scheduler, prediction, timestep, x_t, number, generator)
-            x_t = self.with_given(x_t, conditions)
+            x_t = self.with_given(x_t, conditioning)
         return x_t
 
     def guided(
         self,
         x_t: Latents,
         t: Float[torch.Tensor, "b"],
-        conditions: Conditions,
-        negative: Conditions | None,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
         guidance_scale: float,
     ) -> Latents:
         """Return the prediction with classifier-free guidance (Ho and Salimans 2022)."""
         if negative is None:
-            return self.denoise(x_t, t, conditions)
+            return self.denoise(x_t, t, conditioning)
         if self.joins_guidance:
-            both = Conditions.join([negative, conditions])
+            both = Conditioning.join([negative, conditioning])
             without, prompted = self.denoise(torch.cat([x_t] * 2), torch.cat([t] * 2), both).chunk(2)
         else:
-            prompted, without = self.denoise(x_t, t, conditions), self.denoise(x_t, t, negative)
+            prompted, without = self.denoise(x_t, t, conditioning), self.denoise(x_t, t, negative)
         return without + guidance_scale * (prompted - without)
 
     def timesteps(self, scheduler: Any, num_steps: int, shape: Sequence[int]) -> torch.Tensor:
@@ -234,39 +234,41 @@ class DiffusersGenerator(VideoGenerator):
         """Do one step of the scheduler."""
         return scheduler.step(prediction, timestep, x_t, return_dict=False)[0]
 
-    def with_given(self, x_t: Latents, conditions: Conditions) -> Latents:
+    def with_given(self, x_t: Latents, conditioning: Conditioning) -> Latents:
         """Return latents with the clean given frames in place."""
-        if not self.keeps_clean or "latents" not in conditions.image:
+        if not self.keeps_clean or "latents" not in conditioning.frames:
             return x_t
-        clean = conditions.clean(x_t.shape[2])[:, None, :, None, None]
-        return torch.where(clean, conditions.image["latents"].to(x_t.dtype), x_t)
+        clean = conditioning.clean(x_t.shape[2])[:, None, :, None, None]
+        return torch.where(clean, conditioning.frames["latents"].to(x_t.dtype), x_t)
 
-    def denoise(self, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def denoise(self, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Return the network's prediction, float32. Samples of two experts go each to its own."""
-        x_t, t = self.with_given(x_t, conditions), t.double()
+        x_t, t = self.with_given(x_t, conditioning), t.double()
         if len(self.networks) == 1:
-            return self.call(self.network, x_t, t, conditions).float()
+            return self.call(self.network, x_t, t, conditioning).float()
         names = [self.expert_of(float(one)) for one in t]
         found = torch.empty_like(x_t, dtype=torch.float32)
         for name, network in self.networks.items():
             rows = torch.tensor([one == name for one in names], device=x_t.device)
             if rows.any():
-                found = found.index_put((rows,), self.call(network, x_t[rows], t[rows], conditions.at(rows)).float())
+                found = found.index_put(
+                    (rows,), self.call(network, x_t[rows], t[rows], conditioning.rows(rows)).float()
+                )
         return found
 
     def training_target(
-        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x0: Latents, noise: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> NoisySamples:
         """Return x_t on the straight path and v = noise - x0."""
-        clean = conditions.clean(x0.shape[2])
+        clean = conditioning.clean(x0.shape[2])
         frame_t = t.to(x0.dtype)[:, None].expand(-1, x0.shape[2]).masked_fill(clean, 0.0)
         return NoisySamples(interpolate(x0, noise, frame_t), v_target(x0, noise), ~clean)
 
     def predicted_clean(
-        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions
+        self, x_t: Latents, prediction: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning
     ) -> Latents:
         """Return x_t - t v, with given latent frames as they are."""
-        clean = conditions.clean(x_t.shape[2])
+        clean = conditioning.clean(x_t.shape[2])
         frame_t = t.to(x_t.dtype)[:, None].expand(-1, x_t.shape[2]).masked_fill(clean, 0.0)
         return x0_from_v(x_t, prediction, frame_t)
 
@@ -286,7 +288,7 @@ class DiffusersGenerator(VideoGenerator):
     ) -> Video:
         """Draw one video for each prompt; see ``VideoGenerator.sample``."""
         shape = self.latent_shape(num_frames, height, width)
-        conditions = self.conditions(
+        conditioning = self.conditioning(
             prompts, num_frames, frame_rate=frame_rate, first_frames=first_frames, last_frame=last_frame
         )
         noise = self.draw_noise(len(prompts), shape, generator)
@@ -294,9 +296,9 @@ class DiffusersGenerator(VideoGenerator):
         negative = None
         if scale != 1:
             text = self.encode_text([sampling.negative_prompt] * len(prompts))
-            negative = replace(conditions, text=text)
+            negative = replace(conditioning, text=text)
         steps = sampling.num_steps or self.default_steps
-        latents = self.denoise_all(noise, conditions, negative, steps, scale, generator)
+        latents = self.denoise_all(noise, conditioning, negative, steps, scale, generator)
         return self.decode(latents).clamp(-1, 1)
 
     def save(self, folder: Path) -> None:

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from PIL import Image
 
 from worldsim.families.diffusers_generator import DiffusersGenerator, posterior_mode
-from worldsim.generator import Conditions, GivenFrames, Latents, Picture, Video
+from worldsim.generator import GivenFrames, Latents, Picture, Video
+from worldsim.model.conditioning import Conditioning
 
 _VISION_TOKENS = 729
 
@@ -86,9 +87,9 @@ class HunyuanVideo15(DiffusersGenerator):
         ]
         return {"condition": condition, "seen": torch.cat(seen)}, 0
 
-    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Call the transformer; without a first frame, conditioning channels and image features are zero."""
-        text, image = conditions.text, conditions.image
+        text, image = conditioning.text, conditioning.frames
         if image:
             condition, seen = image["condition"].to(x_t), image["seen"]
         else:

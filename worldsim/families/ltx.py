@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from physics_data.core.errors import DataError
 from worldsim.families.diffusers_generator import DiffusersGenerator, by_channel, posterior_mode
-from worldsim.generator import Conditions, GivenFrames, Latents, Picture, Video
+from worldsim.generator import GivenFrames, Latents, Picture, Video
+from worldsim.model.conditioning import Conditioning
 
 
 class LTX(DiffusersGenerator):
@@ -90,18 +91,18 @@ class LTX(DiffusersGenerator):
         embeds = torch.empty(1, self.max_text_tokens, int(self.config.caption_channels), device="meta")
         return {"embeds": embeds, "mask": torch.empty(embeds.shape[:2], dtype=torch.bool, device="meta")}, {}
 
-    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Call the transformer on packed tokens; tokens of given latent frames have time 0."""
         steps, side = int(network.config.patch_size_t), int(network.config.patch_size)
         _, _, frames, height, width = x_t.shape
-        clean = conditions.clean(frames)
+        clean = conditioning.clean(frames)
         timestep = (t * self.prediction_steps).float()
         if self._counts_frames or clean.any():
             timestep = timestep[:, None]
         if clean.any():
             tokens = (height // side) * (width // side)
             timestep = timestep * (1 - clean[:, ::steps, None].expand(-1, -1, tokens).flatten(1).to(timestep))
-        rates = conditions.frame_rate.unique()
+        rates = conditioning.frame_rate.unique()
         if len(rates) != 1:
             raise DataError(f"one batch has clips at {rates.tolist()} Hz; LTX reads one rate a batch, sort them apart.")
         where: dict[str, Any]
@@ -118,9 +119,9 @@ class LTX(DiffusersGenerator):
         pack: Any = self.folder.pipeline_class
         packed = network(
             hidden_states=pack._pack_latents(x_t, side, steps).to(network.dtype),
-            encoder_hidden_states=conditions.text["embeds"].to(network.dtype),
+            encoder_hidden_states=conditioning.text["embeds"].to(network.dtype),
             timestep=timestep.to(x_t.device),
-            encoder_attention_mask=conditions.text["mask"],
+            encoder_attention_mask=conditioning.text["mask"],
             return_dict=False,
             **where,
         )[0]

@@ -18,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from worldsim.families.adapters import AdapterSettings, add_adapter
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.families.folder import PipelineFolder
-from worldsim.generator import FAMILIES, Conditions
+from worldsim.generator import FAMILIES
+from worldsim.model.conditioning import Conditioning
 
 GIB = 2**30
 CARDS_GB = (24, 48, 80, 141)
@@ -176,7 +177,7 @@ def _one_forward(generator: DiffusersGenerator, shape: tuple[int, ...], compute:
     x_t = torch.empty(1, *shape, device="meta")
     text, image = generator.placeholders(shape)
     rate = torch.tensor([generator.default_frame_rate])
-    conditions = Conditions(text, torch.zeros(1, dtype=torch.int64), rate, image)
+    conditioning = Conditioning.of(text, rate, frames=image)
     network = generator.network.to(compute)
     own = {weight.untyped_storage()._cdata for weight in network.parameters()}
     blocks = max((part for part in network.modules() if isinstance(part, nn.ModuleList)), key=len)
@@ -214,7 +215,7 @@ def _one_forward(generator: DiffusersGenerator, shape: tuple[int, ...], compute:
         return tensor
 
     with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
-        generator.call(network, x_t, torch.tensor([0.5], dtype=torch.float64), conditions)
+        generator.call(network, x_t, torch.tensor([0.5], dtype=torch.float64), conditioning)
     for hook in hooks:
         hook.remove()
     kept = sum(storage.nbytes() for storage in storages.values())

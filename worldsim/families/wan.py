@@ -15,7 +15,8 @@ from PIL import Image
 
 from physics_data.core.errors import CheckpointError, ConfigError
 from worldsim.families.diffusers_generator import DiffusersGenerator, by_channel, posterior_mode
-from worldsim.generator import Conditions, GivenFrames, Latents, Picture, Video
+from worldsim.generator import GivenFrames, Latents, Picture, Video
+from worldsim.model.conditioning import Conditioning
 
 
 class Wan(DiffusersGenerator):
@@ -125,14 +126,14 @@ class Wan(DiffusersGenerator):
             image["embeds"] = torch.empty(1, 1, 257, int(self.config.image_dim), device="meta")
         return text, image
 
-    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditions: Conditions) -> Latents:
+    def call(self, network: Any, x_t: Latents, t: Float[torch.Tensor, "b"], conditioning: Conditioning) -> Latents:
         """Call the transformer; for TI2V-5B with a time for each token, 0 in given latent frames."""
         timestep = (t * self.prediction_steps).float()
         if self.keeps_clean:
             _, height, width = (side // step for side, step in zip(x_t.shape[2:], self.config.patch_size, strict=True))
-            frame_t = timestep[:, None] * ~conditions.clean(x_t.shape[2])
+            frame_t = timestep[:, None] * ~conditioning.clean(x_t.shape[2])
             timestep = frame_t[:, :, None].expand(-1, -1, height * width).flatten(1)
-        image = conditions.image
+        image = conditioning.frames
         if self._has_channels:
             x_t = torch.cat([x_t, image["condition"].to(x_t)], dim=1)
         dtype = network.dtype
@@ -140,7 +141,7 @@ class Wan(DiffusersGenerator):
         return network(
             hidden_states=x_t.to(dtype),
             timestep=timestep.to(x_t.device),
-            encoder_hidden_states=conditions.text["embeds"].to(dtype),
+            encoder_hidden_states=conditioning.text["embeds"].to(dtype),
             encoder_hidden_states_image=embeds,
             return_dict=False,
         )[0]

@@ -1,12 +1,12 @@
 """What training of the transformer minimises: how samples are noised, what is hidden, and what counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
@@ -27,10 +27,9 @@ from worldsim.losses.auxiliary.config import AuxiliaryTerms
 from worldsim.losses.auxiliary.mix import Beside
 from worldsim.losses.flow_matching import FlowMatching
 from worldsim.losses.part import WHOLE, Part
-from worldsim.model.conditioning import NOTHING, Told
+from worldsim.model.conditioning import Conditioning, Scalars
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Text = Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"]
 
 
 class DiTObjective(StrictModel):
@@ -80,48 +79,44 @@ class DiTObjective(StrictModel):
 
 
 @dataclass(frozen=True)
-class Hidden:
-    """What samples are not told, for guidance. True = told."""
+class ConditionDropout:
+    """What samples are not conditioned on, for guidance. True = kept."""
 
     prompt: Bool[torch.Tensor, "b"]
     domain: Bool[torch.Tensor, "b"]
-    numbers: Mapping[str, Bool[torch.Tensor, "b"]]
+    scalars: Mapping[str, Bool[torch.Tensor, "b"]]
 
     @classmethod
     def draw(
-        cls, batch: int, told: Mapping[str, Told], generator: torch.Generator, settings: DiTObjective, device: Any
-    ) -> "Hidden":
-        """Draw for each of ``batch`` samples."""
+        cls, conditioning: Conditioning, generator: torch.Generator, settings: DiTObjective, device: Any
+    ) -> "ConditionDropout":
+        """Draw for each sample."""
 
         def keep(drop: float) -> torch.Tensor:
-            return torch.rand(batch, generator=generator, device=device) >= drop
+            return torch.rand(len(conditioning), generator=generator, device=device) >= drop
 
         prompt, domain = keep(settings.drop_prompt), keep(settings.drop_domain)
-        return cls(prompt, domain, {name: keep(settings.drop_numbers) for name in sorted(told)})
+        return cls(prompt, domain, {name: keep(settings.drop_numbers) for name in sorted(conditioning.scalars)})
 
-    def apply(
-        self,
-        text: Text,
-        text_mask: Bool[torch.Tensor, "b l"],
-        domain: Int64[torch.Tensor, "b"],
-        frame_rate: Float[torch.Tensor, "b"],
-        told: Mapping[str, Told],
-    ) -> tuple[Any, ...]:
-        """Return the conditions with what is hidden taken out."""
-        numbers = {name: Told(one.values, one.present & self.numbers[name][:, None]) for name, one in told.items()}
-        return text, text_mask & self.prompt[:, None], domain * self.domain, frame_rate, numbers
+    def apply(self, conditioning: Conditioning) -> Conditioning:
+        """Return the conditioning with what is dropped taken out."""
+        return replace(
+            conditioning,
+            text={**conditioning.text, "mask": conditioning.text_mask & self.prompt[:, None]},
+            domain=conditioning.domain * self.domain,
+            scalars={
+                name: Scalars(one.values, one.present & self.scalars[name][:, None])
+                for name, one in conditioning.scalars.items()
+            },
+        )
 
 
 def dit_objective(
     dit: Any,
     latents: Float[torch.Tensor, "b c t h w"],
-    text_ids: Text,
-    text_mask: Bool[torch.Tensor, "b l"],
-    domain: Int64[torch.Tensor, "b"],
-    frame_rate: Float[torch.Tensor, "b"],
+    conditioning: Conditioning,
     generator: torch.Generator,
     settings: DiTObjective,
-    told: Mapping[str, Told] = NOTHING,
     part: Part = WHOLE,
     beside: Beside | None = None,
 ) -> dict[str, Float[torch.Tensor, ""]]:
@@ -137,14 +132,14 @@ def dit_objective(
     t = draw_t([latents.shape[1:]] * batch, dit, generator, settings, device)
     t = torch.stack(t).masked_fill(given, 0.0)
     noise = torch.randn(latents.shape, generator=generator, device=device, dtype=latents.dtype)
-    hidden = Hidden.draw(batch, told, generator, settings, device)
+    dropout = ConditionDropout.draw(conditioning, generator, settings, device)
     every = (~given).sum()
     latents, given, t, noise = (part.rows(x) for x in (latents, given, t, noise))
-    conditions = hidden.apply(text_ids, text_mask, domain, frame_rate, told)
+    conditioning = dropout.apply(conditioning)
     own = torch.arange(part.rank, batch, part.count, device=device)
     x_t = interpolate(latents, noise, t)
     labels = None if beside is None else beside.labels.rows(part.rank, part.count)
-    v_pred = dit(x_t, t, *_picked(conditions, own))
+    v_pred = dit(x_t, t, conditioning.rows(own))
     weight = loss_weight(t, settings.weighting, snr_gamma=settings.snr_gamma) * ~given
     counts = None if labels is None else instance_weight(labels, settings.instance_gain)
     loss = FlowMatching()(v_pred, v_target(latents, noise), weight, counts)
@@ -173,31 +168,27 @@ def instance_weight(labels: LatentLabels, gain: float) -> Float[torch.Tensor, "b
 def packed_dit_objective(
     dit: Any,
     latents: Sequence[Float[torch.Tensor, "c _t _h _w"]],
-    text_ids: Text,
-    text_mask: Bool[torch.Tensor, "b l"],
-    domain: Int64[torch.Tensor, "b"],
-    frame_rate: Float[torch.Tensor, "b"],
+    conditioning: Conditioning,
     rows: Sequence[Sequence[int]],
     generator: torch.Generator,
     settings: DiTObjective,
-    told: Mapping[str, Told] = NOTHING,
     part: Part = WHOLE,
 ) -> dict[str, Float[torch.Tensor, ""]]:
     """Return what ``dit_objective`` does, for samples of any size packed into rows; each value counts the same."""
-    batch, device = len(latents), frame_rate.device
+    device = conditioning.frame_rate.device
     given = [draw_given(1, one.shape[1], generator, settings, device)[0] for one in latents]
     levels = draw_t([one.shape for one in latents], dit, generator, settings, device)
     t = [level.masked_fill(kept, 0.0) for level, kept in zip(levels, given, strict=True)]
     noise = [torch.randn(one.shape, generator=generator, device=device, dtype=one.dtype) for one in latents]
-    hidden = Hidden.draw(batch, told, generator, settings, device)
+    dropout = ConditionDropout.draw(conditioning, generator, settings, device)
     counts = [int((~kept).sum()) * one[:, 0].numel() for kept, one in zip(given, latents, strict=True)]
-    conditions = hidden.apply(text_ids, text_mask, domain, frame_rate, told)
+    conditioning = dropout.apply(conditioning)
     members = [sample for row in part.items(rows) for sample in row]
     if not members:
         raise DataError(f"{part.count} processes share fewer packed rows than they are; give a larger batch_size.")
-    *columns, numbers = _picked(conditions, torch.tensor(members, device=device))
+    own = conditioning.rows(torch.tensor(members, device=device))
     noisy = [interpolate(latents[i][None], noise[i][None], t[i][None])[0] for i in members]
-    v_pred = dit.forward_packed(noisy, [t[i] for i in members], *columns, numbers)
+    v_pred = dit.forward_packed(noisy, [t[i] for i in members], own)
     loss, weight = FlowMatching(), partial(loss_weight, weighting=settings.weighting, snr_gamma=settings.snr_gamma)
     losses = [
         loss(v[None], v_target(latents[i][None], noise[i][None]), (weight(t[i]) * ~given[i])[None])
@@ -222,13 +213,6 @@ def draw_t(
         chosen = torch.rand(batch, generator=generator, device=device) < settings.own_t_share
         levels = [torch.where(pick, mine, one) for pick, mine, one in zip(chosen, own, levels, strict=True)]
     return [shift_t(one, factor) for one, factor in zip(levels, shift, strict=True)]
-
-
-def _picked(conditions: tuple[Any, ...], samples: Int64[torch.Tensor, "k"]) -> list[Any]:
-    """Return some samples of text, mask, domain, frame rate and numbers."""
-    *columns, numbers = conditions
-    told = {name: Told(one.values[samples], one.present[samples]) for name, one in numbers.items()}
-    return [*(column[samples] for column in columns), told]
 
 
 def draw_given(

@@ -1,159 +1,169 @@
-"""What the transformer is told: noise level, domain, and the prompt."""
+"""``Conditioning``: what a batch of samples is conditioned on, the same from the dataset to the sampler."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from torch import nn
 from torch.nn import functional as F
 
-from physics_data.core.errors import DataError, suggest
-from worldsim.model.config import NumbersConfig
-from worldsim.model.positions import sinusoidal_word_embedding
-
-NUM_DOMAINS = 3
-"""0 = not told, 1 = physics, 2 = real."""
+Tensors = Mapping[str, torch.Tensor]
+"""Name to tensor, b first."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """Numbers that samples come with; t is 1 where they hold for the whole video.
+class Scalars:
+    """Conditioning scalars of one name; t is 1 where they hold for the whole video.
 
-    present:  False = not known, or hidden for guidance; the value does not matter then
+    present:  False = unknown, or dropped for guidance; the value does not matter then
     """
 
     values: Float[torch.Tensor, "b t k"]
     present: Bool[torch.Tensor, "b t"]
 
 
-NOTHING: Mapping[str, Told] = {}
+NO_SCALARS: Mapping[str, Scalars] = {}
 
 
-class Prompt(nn.Module):
-    """Word ids to vectors. A first vector that is always kept stands for "no words", so a prompt may be empty."""
+@dataclass(frozen=True)
+class Conditioning:
+    """What b samples are conditioned on. Every part but the frame rate may be unknown.
 
-    def __init__(self, num_buckets: int, width: int) -> None:
-        super().__init__()
-        self.words = nn.Embedding(num_buckets, width)
-        self.nothing = nn.Parameter(torch.randn(width) * 0.02)
-        self.mix = nn.Linear(3 * width, width)
-        nn.init.normal_(self.words.weight, std=0.5)
-        nn.init.zeros_(self.mix.bias)
-
-    def forward(
-        self, ids: Int64[torch.Tensor, "b l"], mask: Bool[torch.Tensor, "b l"]
-    ) -> tuple[Float[torch.Tensor, "b l1 d"], Bool[torch.Tensor, "b l1"]]:
-        """Return one vector for each word, which also sees its two neighbours, and the mask, with one more in front."""
-        kept = mask[..., None].to(self.words.weight.dtype)
-        x = self.words(ids) * kept
-        before, after = F.pad(x, (0, 0, 1, -1)), F.pad(x, (0, 0, -1, 1))
-        x = (
-            x
-            + sinusoidal_word_embedding(ids.shape[1], x.shape[-1], x.device)
-            + F.silu(self.mix(torch.cat([before, x, after], -1)))
-        )
-        return _in_front(self.nothing, x * kept, mask)
-
-
-class TextFeatures(nn.Module):
-    """The features of another text encoder in the width of the transformer, behind a vector for "no words"."""
-
-    def __init__(self, text_width: int, width: int) -> None:
-        super().__init__()
-        self.enter = nn.Linear(text_width, width)
-        self.nothing = nn.Parameter(torch.randn(width) * 0.02)
-        nn.init.zeros_(self.enter.bias)
-
-    def forward(
-        self, features: Float[torch.Tensor, "b l f"], mask: Bool[torch.Tensor, "b l"]
-    ) -> tuple[Float[torch.Tensor, "b l1 d"], Bool[torch.Tensor, "b l1"]]:
-        """Return one vector for each piece of text and the mask, with one more in front."""
-        x = self.enter(F.rms_norm(features, features.shape[-1:]))
-        return _in_front(self.nothing, x * mask[..., None].to(x.dtype), mask)
-
-
-def _in_front(
-    first: Float[torch.Tensor, "d"], x: Float[torch.Tensor, "b l d"], mask: Bool[torch.Tensor, "b l"]
-) -> tuple[Float[torch.Tensor, "b l1 d"], Bool[torch.Tensor, "b l1"]]:
-    return torch.cat([first.to(x.dtype).expand(len(x), 1, -1), x], dim=1), F.pad(mask, (1, 0), value=True)
-
-
-class Numbers(nn.Module):
-    """Camera paths, gravity, forces, actions as vectors for each latent frame; what is not known has its own vector.
-
-    All start at 0, so a trained transformer that gets new numbers begins as it was.
+    text:        what the text encoder returns; that of the built-in transformer has ``ids`` (or features) and ``mask``
+    frame_rate:  Hz
+    domain:      0 = unknown, 1 = physics, 2 = real
+    scalars:     gravity, friction, the camera's path and the like; what is not in it is unknown
+    frames:      conditioning frames, as a model reads them: ``latents`` and ``known`` for the built-in transformer,
+                 what ``encode_given`` returns for a public one. Empty = none
+    num_clean:   latent frames at the start that stay clean, at t = 0. 0 without conditioning frames, and for families
+                 that take them as further channels and denoise all latent frames
     """
 
-    def __init__(self, config: Sequence[NumbersConfig], width: int) -> None:
-        super().__init__()
-        self.sizes = {one.name: one.size for one in config}
-        self.enter = nn.ModuleDict({one.name: nn.Linear(one.size, width) for one in config})
-        self.leave = nn.ModuleDict({one.name: nn.Linear(width, width) for one in config})
-        self.unknown = nn.ParameterDict({one.name: nn.Parameter(torch.zeros(width)) for one in config})
-        for layer in self.leave.values():
-            assert isinstance(layer, nn.Linear)
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+    text: Tensors
+    frame_rate: Float[torch.Tensor, "b"]
+    domain: Int64[torch.Tensor, "b"]
+    num_clean: Int64[torch.Tensor, "b"]
+    scalars: Mapping[str, Scalars] = field(default_factory=dict)
+    frames: Tensors = field(default_factory=dict)
 
-    def forward(self, told: Mapping[str, Told]) -> Float[torch.Tensor, "*b_t d"] | float:
-        """Return the sum over all numbers; names that are not told count as unknown.
+    @classmethod
+    def of(
+        cls,
+        text: Tensors,
+        frame_rate: Float[torch.Tensor, "b"],
+        domain: Int64[torch.Tensor, "b"] | None = None,
+        num_clean: Int64[torch.Tensor, "b"] | None = None,
+        scalars: Mapping[str, Scalars] = NO_SCALARS,
+        frames: Tensors | None = None,
+    ) -> "Conditioning":
+        """Return a conditioning; a domain that is not given is unknown, and no frame is clean."""
+        none = torch.zeros(len(frame_rate), dtype=torch.int64, device=frame_rate.device)
+        return cls(
+            text,
+            frame_rate,
+            none if domain is None else domain,
+            none if num_clean is None else num_clean,
+            scalars,
+            frames or {},
+        )
 
-        Raises:
-            DataError: a name that the transformer was not made for, or another count of values.
-        """
-        total: torch.Tensor | float = 0.0
-        for name, one in told.items():
-            if name not in self.sizes:
-                raise DataError(f"the transformer takes no numbers '{name}': {suggest(name, self.sizes)}")
-            if one.values.shape[-1] != self.sizes[name]:
-                raise DataError(
-                    f"'{name}' has {one.values.shape[-1]} values, the transformer takes {self.sizes[name]}."
-                )
-        for name in self.sizes:
-            unknown = self.unknown[name]
-            if name not in told:
-                total = total + unknown
-                continue
-            present = told[name].present[..., None]
-            values = torch.where(present, told[name].values, 0.0).to(unknown)
-            vector = self.leave[name](F.silu(self.enter[name](values)))
-            total = total + torch.where(present, vector, unknown)
-        return total
-
-
-class FrameCondition(nn.Module):
-    """Noise level of each latent frame, domain, mean word and numbers as one vector for each latent frame."""
-
-    WAVES = 64
-
-    def __init__(self, width: int, numbers: Sequence[NumbersConfig] = ()) -> None:
-        super().__init__()
-        self.time_in = nn.Linear(self.WAVES, width)
-        self.time_out = nn.Linear(width, width)
-        self.domain = nn.Embedding(NUM_DOMAINS, width)
-        self.text = nn.Linear(width, width, bias=False)
-        nn.init.normal_(self.domain.weight, std=0.02)
-        self.numbers = Numbers(numbers, width)
-
-    def forward(
-        self,
-        t: Float[torch.Tensor, "b t"],
-        domain: Int64[torch.Tensor, "b"],
-        words: Float[torch.Tensor, "b l d"],
+    @classmethod
+    def of_words(
+        cls,
+        ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"],
         mask: Bool[torch.Tensor, "b l"],
-        told: Mapping[str, Told],
-    ) -> Float[torch.Tensor, "b t d"]:
-        """Return the vectors that modulate the blocks."""
-        kept = mask[..., None].to(words.dtype)
-        mean = (words * kept).sum(dim=1) / kept.sum(dim=1)
-        level = self.time_out(F.silu(self.time_in(time_waves(t, self.WAVES))))
-        return F.silu(level + (self.domain(domain) + self.text(mean))[:, None] + self.numbers(told))
+        domain: Int64[torch.Tensor, "b"],
+        frame_rate: Float[torch.Tensor, "b"],
+        scalars: Mapping[str, Scalars] = NO_SCALARS,
+    ) -> "Conditioning":
+        """Return what the built-in transformer reads.
+
+        Args:
+            ids: words, or the features of another encoder if the transformer has a ``text_width``
+            mask: True = there is a word; a row that is all False is a dropped prompt
+            domain: 0 = unknown, 1 = physics, 2 = real
+            frame_rate: video frames per second, Hz
+            scalars: what else is known
+        """
+        return cls.of({"ids": ids, "mask": mask}, frame_rate, domain, scalars=scalars)
+
+    def __len__(self) -> int:
+        return len(self.frame_rate)
+
+    @property
+    def text_ids(self) -> Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"]:
+        """Words or features of the built-in transformer."""
+        return self.text["ids"]
+
+    @property
+    def text_mask(self) -> Bool[torch.Tensor, "b l"]:
+        """Where there is a word."""
+        return self.text["mask"]
+
+    @classmethod
+    def join(cls, each: "Sequence[Conditioning]") -> "Conditioning":
+        """Put several batches together; scalars of shorter videos end in unknown ones."""
+
+        def joined(parts: Sequence[Tensors]) -> dict[str, torch.Tensor]:
+            return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+        return cls(
+            joined([one.text for one in each]),
+            torch.cat([one.frame_rate for one in each]),
+            torch.cat([one.domain for one in each]),
+            torch.cat([one.num_clean for one in each]),
+            _join_scalars([one.scalars for one in each]),
+            joined([one.frames for one in each]),
+        )
+
+    def rows(self, index: torch.Tensor | slice) -> "Conditioning":
+        """Return the conditioning of some of the samples, by number, by a mask or by a slice."""
+        return self._map(lambda tensor: tensor[index])
+
+    def to(self, device: torch.device) -> "Conditioning":
+        """Return it on another device."""
+        return self._map(lambda tensor: tensor.to(device))
+
+    def repeat(self, times: int) -> "Conditioning":
+        """Return the samples several times, one batch after the other."""
+        return self._map(lambda tensor: tensor.repeat(times, *[1] * (tensor.ndim - 1)))
+
+    def without_text(self) -> "Conditioning":
+        """Return it with the prompt dropped, for guidance of the built-in transformer."""
+        return replace(self, text={**self.text, "mask": torch.zeros_like(self.text_mask)})
+
+    def clean(self, num_latent_frames: int) -> Bool[torch.Tensor, "b t"]:
+        """Return which latent frames stay clean: the first ``num_clean``, or those that ``frames`` says are known."""
+        if "known" in self.frames:
+            return self.frames["known"]
+        return torch.arange(num_latent_frames, device=self.num_clean.device) < self.num_clean[:, None]
+
+    def place(self, noise: Float[torch.Tensor, "b c t h w"]) -> Float[torch.Tensor, "b c t h w"]:
+        """Return noise with the clean latents of conditioning frames in their places."""
+        if "latents" not in self.frames:
+            return noise
+        return torch.where(self.clean(noise.shape[2])[:, None, :, None, None], self.frames["latents"], noise)
+
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Conditioning":
+        def each(part: Tensors) -> dict[str, torch.Tensor]:
+            return {name: change(one) for name, one in part.items()}
+
+        return Conditioning(
+            each(self.text),
+            change(self.frame_rate),
+            change(self.domain),
+            change(self.num_clean),
+            {name: Scalars(change(one.values), change(one.present)) for name, one in self.scalars.items()},
+            each(self.frames),
+        )
 
 
-def time_waves(t: Float[torch.Tensor, "*s"], count: int) -> Float[torch.Tensor, "*s count"]:
-    """Return sines and cosines of t, from half a cycle over [0, 1] to 64 cycles."""
-    frequency = math.pi * torch.exp(math.log(128.0) * torch.linspace(0, 1, count // 2, device=t.device))
-    angles = t[..., None] * frequency
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+def _join_scalars(each: Sequence[Mapping[str, Scalars]]) -> dict[str, Scalars]:
+    joined: dict[str, Scalars] = {}
+    for name in each[0]:
+        parts = [one[name] for one in each]
+        longest = max(part.present.shape[1] for part in parts)
+        values = [F.pad(part.values, (0, 0, 0, longest - part.values.shape[1])) for part in parts]
+        present = [F.pad(part.present, (0, longest - part.present.shape[1])) for part in parts]
+        joined[name] = Scalars(torch.cat(values), torch.cat(present))
+    return joined

@@ -1,6 +1,7 @@
 """The shape of a diffusion transformer, and the usual sizes."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,8 +21,8 @@ SIZES: dict[str, dict[str, int]] = {
 """Source: Peebles and Xie (2023), Scalable diffusion models with transformers, table 1."""
 
 
-class NumbersConfig(StrictModel):
-    """Numbers that the transformer can be told: a camera's path, gravity, forces, actions.
+class ScalarConfig(StrictModel):
+    """Conditioning scalars: a camera's path, gravity, forces, actions.
 
     name:       what batches and prompts call them
     size:       how many
@@ -49,7 +50,7 @@ class DiTConfig(StrictModel):
                        latents, or ``v``. ``forward`` returns v in any case
     least_t:           ``x0`` only: v is (x_t - x0) / max(t, least_t)
     text_width:        channels of the text features of another encoder; None = word ids of the own tokenizer
-    numbers:           what else can be told
+    scalars:           conditioning scalars
     causal:            a latent frame reads itself and earlier ones only, so videos can be made frame by frame
     absolute_time:     whether tokens are told their second, besides the differences that attention sees; without it
                        nothing changes when a video goes on for longer than any seen in training
@@ -58,6 +59,8 @@ class DiTConfig(StrictModel):
     carry:             start from given frames carried along paths that are read from them, see ``carry``; for latents
                        as fine as pixels
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"numbers": "scalars"}
 
     latent_channels: Count = 16
     temporal_factor: Count = 4
@@ -71,7 +74,7 @@ class DiTConfig(StrictModel):
     prediction: Literal["balanced", "x0", "v"] = "balanced"
     least_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
     text_width: Count | None = None
-    numbers: tuple[NumbersConfig, ...] = ()
+    scalars: tuple[ScalarConfig, ...] = ()
     causal: bool = False
     absolute_time: bool = True
     num_registers: Annotated[int, Field(ge=0)] = 0
@@ -98,10 +101,10 @@ class DiTConfig(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _numbers_have_names(self) -> "DiTConfig":
-        names = [one.name for one in self.numbers]
+    def _scalars_have_names(self) -> "DiTConfig":
+        names = [one.name for one in self.scalars]
         if len(set(names)) < len(names):
-            raise ValueError(f"numbers {names} must have different names")
+            raise ValueError(f"scalars {names} must have different names")
         return self
 
     def experts_of(self, block: int) -> ExpertsConfig | None:

@@ -1,7 +1,7 @@
 """The diffusion transformer over video latents."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -15,8 +15,9 @@ from worldsim.diffusion import v_from_balanced, v_from_x0
 from worldsim.model.attention import AttentionContext
 from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
 from worldsim.model.cache import FrameCache
-from worldsim.model.conditioning import NOTHING, FrameCondition, Prompt, TextFeatures, Told
+from worldsim.model.conditioning import Conditioning
 from worldsim.model.config import DiTConfig
+from worldsim.model.embeddings import FrameCondition, Prompt, TextFeatures
 from worldsim.model.motion_prior import make_carry, v_beside
 from worldsim.model.positions import (
     Grid,
@@ -49,7 +50,7 @@ class DiT(nn.Module):
         self.prompt = (
             Prompt(config.text_buckets, width) if config.text_width is None else TextFeatures(config.text_width, width)
         )
-        self.condition = FrameCondition(width, config.numbers)
+        self.condition = FrameCondition(width, config.scalars)
         self.modulate = nn.Linear(width, NUM_MODULATIONS * width)
         self.blocks = nn.ModuleList(
             Block(
@@ -74,11 +75,7 @@ class DiT(nn.Module):
         self,
         latents: Latents,
         t: Float[torch.Tensor, "b t"],
-        text_ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"],
-        text_mask: Bool[torch.Tensor, "b l"],
-        domain: Int64[torch.Tensor, "b"],
-        frame_rate: Float[torch.Tensor, "b"],
-        told: Mapping[str, Told] = NOTHING,
+        conditioning: Conditioning,
         cache: FrameCache | None = None,
     ) -> Latents:
         """Return v.
@@ -86,12 +83,7 @@ class DiT(nn.Module):
         Args:
             latents: normalised and noisy, x_t
             t: noise level of each latent frame; 0 = clean, as given first frames are
-            text_ids: words, or the features of another encoder if the config has a ``text_width``; where all of a row's
-                mask is False, the prompt counts as dropped
-            text_mask: True = there is a word
-            domain: 0 = not told, 1 = physics, 2 = real
-            frame_rate: video frames per second, Hz
-            told: numbers such as a camera's path; what is not in it counts as unknown
+            conditioning: prompt, domain, frame rate and scalars, see ``Conditioning.of_words``
             cache: the frames before these, of a causal transformer
 
         Raises:
@@ -101,9 +93,9 @@ class DiT(nn.Module):
         first = 0 if cache is None else cache.num_frames
         if cache is not None and not self.config.causal:
             raise DataError("only a causal transformer can go on from a cache; set model.causal and train it so.")
-        positions = token_positions(grid, self.config.temporal_factor, frame_rate, first_frame=first)
-        words, mask = self.prompt(text_ids, text_mask)
-        shared, last = self._modulations(self.condition(t, domain, words, mask, told))
+        positions = token_positions(grid, self.config.temporal_factor, conditioning.frame_rate, first_frame=first)
+        words, mask = self.prompt(conditioning.text_ids, conditioning.text_mask)
+        shared, last = self._modulations(self.condition(t, conditioning.domain, words, mask, conditioning.scalars))
         guess = None if self.carry is None else self.carry(latents, t)
         tokens = self._patches(latents, guess)
         frame = self._frame_of_tokens(grid, latents.device) if self.config.causal and grid[0] > 1 else None
@@ -126,11 +118,7 @@ class DiT(nn.Module):
         self,
         latents: Sequence[Float[torch.Tensor, "c _t _h _w"]],
         t: Sequence[Float[torch.Tensor, "_t"]],
-        text_ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"],
-        text_mask: Bool[torch.Tensor, "b l"],
-        domain: Int64[torch.Tensor, "b"],
-        frame_rate: Float[torch.Tensor, "b"],
-        told: Mapping[str, Told] = NOTHING,
+        conditioning: Conditioning,
     ) -> list[Float[torch.Tensor, "c _t _h _w"]]:
         """Return v of samples of any size and length, packed into one row of variable-length segments.
 
@@ -139,28 +127,21 @@ class DiT(nn.Module):
         Args:
             latents: normalised and noisy, one for each sample
             t: noise level of each latent frame of each sample
-            text_ids: words of each sample
-            text_mask: True = there is a word
-            domain: 0 = not told, 1 = physics, 2 = real
-            frame_rate: video frames per second, Hz
-            told: as ``forward``; numbers of each latent frame are padded to the longest sample
+            conditioning: of all samples, as ``forward``; scalars of each latent frame are padded to the longest sample
 
         Raises:
             DataError: as ``forward``.
 
         Source: Dehghani et al. (2023), Patch n' Pack: NaViT, a vision transformer for any aspect ratio and resolution.
         """
-        grids, factor, device = (
-            [self._grid(one[None]) for one in latents],
-            self.config.temporal_factor,
-            frame_rate.device,
-        )
+        grids, factor = [self._grid(one[None]) for one in latents], self.config.temporal_factor
+        device = conditioning.frame_rate.device
         lengths = [math.prod(grid) for grid in grids]
-        rates = frame_rate.split(1)
+        rates = conditioning.frame_rate.split(1)
         positions = torch.cat([token_positions(g, factor, rate) for g, rate in zip(grids, rates, strict=True)], dim=1)
-        words, mask = self.prompt(text_ids, text_mask)
+        words, mask = self.prompt(conditioning.text_ids, conditioning.text_mask)
         levels = pad_sequence(list(t), batch_first=True)  # [b t], shorter samples padded
-        shared, last = self._modulations(self.condition(levels, domain, words, mask, told))
+        shared, last = self._modulations(self.condition(levels, conditioning.domain, words, mask, conditioning.scalars))
         guesses = [
             None if self.carry is None else self.carry(one[None], level[None])
             for one, level in zip(latents, t, strict=True)

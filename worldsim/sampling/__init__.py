@@ -1,16 +1,14 @@
 """From prompts to videos."""
 
+from worldsim.sampling.conditioning_frames import encode_frames, standing_still
 from worldsim.sampling.drawing import Drawing
 from worldsim.sampling.generate import denoise, generate
-from worldsim.sampling.given import Given, encode_given, standing_still
-from worldsim.sampling.rollout import Story, rollout
+from worldsim.sampling.rollout import rollout
 
 __all__ = [
     "Drawing",
-    "Given",
-    "Story",
     "denoise",
-    "encode_given",
+    "encode_frames",
     "generate",
     "rollout",
     "standing_still",

@@ -8,10 +8,10 @@ from jaxtyping import Float, Int64
 from physics_data.core.errors import DataError
 from worldsim.diffusion import SOLVERS, guide
 from worldsim.model import DiT
-from worldsim.model.conditioning import NOTHING, Told
+from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.prompt import TextEncoder
+from worldsim.sampling.conditioning_frames import Pictures, encode_frames
 from worldsim.sampling.drawing import DEFAULT, Drawing
-from worldsim.sampling.given import Given, Pictures, encode_given
 from worldsim.vae import VideoVAE
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
@@ -36,7 +36,7 @@ def generate(
     first_frames: GivenFrames | None = None,
     frames: Pictures = NO_PICTURES,
     domain: Int64[torch.Tensor, "b"] | int = 0,
-    told: Mapping[str, Told] = NOTHING,
+    scalars: Mapping[str, Scalars] = NO_SCALARS,
 ) -> Video:
     """Draw one video for each prompt.
 
@@ -53,16 +53,16 @@ def generate(
             others beside it
         drawing: solver, its stops, and guidance
         first_frames: in [-1, 1]; k = j * temporal_factor + 1 frames that the videos begin with, as the VAE sees them
-        frames: further frames that are given, anywhere, by their number; see ``encode_given``. Of use with a
+        frames: further frames that are given, anywhere, by their number; see ``encode_frames``. Of use with a
             transformer that was trained with ``loss.given_anywhere`` or ``loss.own_t_share``
         domain: 0 = not told, 1 = physics, 2 = real
-        told: numbers such as gravity, see ``DiT.forward``
+        scalars: gravity and the like, see ``Conditioning``
 
     Returns:
         Videos in [-1, 1]; the colours that the decoder gives beyond that are set to the nearest.
 
     Raises:
-        DataError: size or length do not fit the VAE, or given frames, numbers or generators do not fit the videos.
+        DataError: size or length do not fit the VAE, or given frames, scalars or generators do not fit the videos.
         PromptError: a prompt is too long.
     """
     device = next(dit.parameters()).device
@@ -72,42 +72,32 @@ def generate(
     domains = torch.full((len(prompts),), domain, device=device) if isinstance(domain, int) else domain.to(device)
     rates = torch.full((len(prompts),), float(frame_rate), device=device)
     given = _given(noise, vae, first_frames, frames, num_frames, height, width)
-    latents = denoise(dit, noise, (text_ids, text_mask, domains, rates), drawing, given, told)
+    words = {"ids": text_ids, "mask": text_mask}
+    latents = denoise(dit, noise, Conditioning.of(words, rates, domains, scalars=scalars, frames=given), drawing)
     return vae.decode(vae.denormalise(latents)).clamp(-1, 1)
 
 
 @torch.no_grad()
-def denoise(
-    dit: DiT,
-    noise: Latents,
-    conditions: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor],
-    drawing: Drawing = DEFAULT,
-    given: Given | None = None,
-    told: Mapping[str, Told] = NOTHING,
-) -> Latents:
-    """Draw normalised latents. Given latent frames stay as they are, at noise level 0, with and without the prompt.
+def denoise(dit: DiT, noise: Latents, conditioning: Conditioning, drawing: Drawing = DEFAULT) -> Latents:
+    """Draw normalised latents. Conditioning frames stay as they are, at noise level 0, with and without the prompt.
 
     Args:
         dit: the transformer
         noise: of the shape of the latents
-        conditions: words, their mask, domain and frame rate, see ``DiT.forward``
+        conditioning: prompt and what else is known; all but the prompt is kept for guidance
         drawing: solver, its stops, and guidance
-        given: latent frames that are known
-        told: numbers such as gravity; like the domain they are told with and without the prompt
     """
-    text, text_mask, domains, rates = conditions
-    known = torch.zeros(noise.shape[2], dtype=torch.bool, device=noise.device) if given is None else given.known
+    known = conditioning.clean(noise.shape[2])
+    unprompted = conditioning.without_text()
 
     def field(x: Latents, t: float) -> Latents:
         frame_t = torch.full((len(x), x.shape[2]), t, device=x.device, dtype=x.dtype).masked_fill(known, 0.0)
-        prompted = dit(x, frame_t, text, text_mask, domains, rates, told)
+        v = dit(x, frame_t, conditioning)
         if drawing.guidance.acts_at(t):
-            unprompted = dit(x, frame_t, text, torch.zeros_like(text_mask), domains, rates, told)
-            prompted = guide(prompted, unprompted, drawing.guidance.weight)
-        return prompted.masked_fill(known[None, None, :, None, None], 0.0)
+            v = guide(v, dit(x, frame_t, unprompted), drawing.guidance.weight)
+        return v.masked_fill(known[:, None, :, None, None], 0.0)
 
-    start = noise if given is None else given.placed_in(noise)
-    return SOLVERS.get(drawing.solver)()(field, start, drawing.stops)
+    return SOLVERS.get(drawing.solver)()(field, conditioning.place(noise), drawing.stops)
 
 
 def _draw_noise(
@@ -133,8 +123,8 @@ def _given(
     num_frames: int,
     height: int,
     width: int,
-) -> Given | None:
-    """Return what is known of the latents."""
+) -> dict[str, torch.Tensor]:
+    """Return ``Conditioning.frames``."""
     pictures = {number: picture.to(noise) for number, picture in frames.items()}
     if first_frames is not None:
         _require_first(first_frames, len(noise), num_frames, height, width)
@@ -148,7 +138,7 @@ def _given(
             raise DataError(
                 f"frame {number} is given for {len(picture)} videos, asked for are {len(noise)}; give one for each."
             )
-    return encode_given(vae, pictures, num_frames, height, width) if pictures else None
+    return encode_frames(vae, pictures, num_frames, height, width) if pictures else {}
 
 
 def _require_first(first_frames: GivenFrames, count: int, num_frames: int, height: int, width: int) -> None:

@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Float
 
 from worldsim.diffusion import interpolate, v_target
-from worldsim.generator import Conditions, Video, VideoGenerator
+from worldsim.generator import Video, VideoGenerator
+from worldsim.model.conditioning import Conditioning
 
 VelocityNetwork = Callable[..., torch.Tensor]
-"""A ``DiT``, or whatever takes x_t, t and conditions and returns v."""
+"""A ``DiT``, or whatever takes x_t, t and conditioning and returns v."""
 
 LEVELS = tuple((number + 0.5) / 10 for number in range(10))
 """Ten evenly spread noise levels."""
@@ -23,7 +24,7 @@ LEVELS = tuple((number + 0.5) / 10 for number in range(10))
 def denoising_loss(
     dit: VelocityNetwork,
     latents: Float[torch.Tensor, "1 c t h w"],
-    told: tuple[torch.Tensor, ...],
+    conditioning: Conditioning,
     seed: int,
     levels: Sequence[float] = LEVELS,
 ) -> float:
@@ -32,7 +33,7 @@ def denoising_loss(
     Args:
         dit: the transformer
         latents: normalised latents of one clip
-        told: what ``DiT.forward`` takes after t
+        conditioning: of the clips
         seed: of the noise; clips that are compared share it, so what differs is the clip
         levels: values of t
     """
@@ -41,21 +42,21 @@ def denoising_loss(
     for level in levels:
         noise = torch.randn(latents.shape, generator=generator, device=latents.device)
         t = torch.full((1, latents.shape[2]), level, device=latents.device)
-        v_pred = dit(interpolate(latents, noise, t), t, *told)
+        v_pred = dit(interpolate(latents, noise, t), t, conditioning)
         errors.append((v_pred - v_target(latents, noise)).square().mean())
     return float(torch.stack(errors).mean())
 
 
 @torch.no_grad()
 def generator_loss(
-    generator: VideoGenerator, video: Video, conditions: Conditions, seed: int, levels: Sequence[float] = LEVELS
+    generator: VideoGenerator, video: Video, conditioning: Conditioning, seed: int, levels: Sequence[float] = LEVELS
 ) -> float:
     """Return what ``denoising_loss`` does for any model: the error of its own target, over frames that are not given.
 
     Args:
         generator: the model
         video: one clip in [-1, 1]
-        conditions: what the model is told about it
+        conditioning: of the clip
         seed: of the noise; clips that are compared share it
         levels: values of t
     """
@@ -65,7 +66,7 @@ def generator_loss(
     for level in levels:
         noise = torch.randn(x0.shape, generator=draws, device=x0.device)
         t = torch.full((len(x0),), level, device=x0.device)
-        samples = generator.training_target(x0, noise, t, conditions)
-        error = (generator.denoise(samples.x_t, t, conditions) - samples.target).square().mean((1, 3, 4))
+        samples = generator.training_target(x0, noise, t, conditioning)
+        error = (generator.denoise(samples.x_t, t, conditioning) - samples.target).square().mean((1, 3, 4))
         errors.append(error[samples.counts].mean())
     return float(torch.stack(errors).mean())

@@ -1,36 +1,25 @@
 """Videos of any length, made a few latent frames at a time by a causal transformer that remembers what it made."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float
 
 from physics_data.core.errors import DataError
 from worldsim.diffusion import SOLVERS, guide
 from worldsim.model import DiT
 from worldsim.model.cache import FrameCache
-from worldsim.model.conditioning import Told
+from worldsim.model.conditioning import Conditioning
 from worldsim.sampling.drawing import DEFAULT, Drawing
 
 Latents = Float[torch.Tensor, "b c _ h w"]
 
 
-@dataclass(frozen=True)
-class Story:
-    """What a rollout is told; see ``DiT.forward``. Numbers hold for the whole video."""
-
-    text_ids: Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"]
-    text_mask: Bool[torch.Tensor, "b l"]
-    domain: Int64[torch.Tensor, "b"]
-    frame_rate: Float[torch.Tensor, "b"]
-    told: Mapping[str, Told] = field(default_factory=dict)
-
-
 @torch.no_grad()
 def rollout(
     dit: DiT,
-    story: Story,
+    conditioning: Conditioning,
     start: Latents,
     num_frames: int,
     *,
@@ -47,7 +36,7 @@ def rollout(
 
     Args:
         dit: a causal transformer
-        story: what it is told
+        conditioning: prompt and what else is known; scalars hold for the whole video
         start: normalised clean latents that the video begins with; it may have no frames
         num_frames: latent frames to make
         generator: source of the noise
@@ -66,9 +55,8 @@ def rollout(
         raise DataError("only a causal transformer makes videos frame by frame; train one with model.causal: true.")
     if num_frames < 1 or chunk < 1:
         raise DataError(f"a rollout of {num_frames} latent frames, {chunk} at a time, makes nothing; give at least 1.")
-    prompted = _Memory(dit, story, FrameCache(dit.config.depth, window=window, sinks=sinks))
-    hidden = replace(story, text_mask=torch.zeros_like(story.text_mask))
-    unprompted = _Memory(dit, hidden, FrameCache(dit.config.depth, window=window, sinks=sinks))
+    prompted = _Memory(dit, conditioning, FrameCache(dit.config.depth, window=window, sinks=sinks))
+    unprompted = _Memory(dit, conditioning.without_text(), FrameCache(dit.config.depth, window=window, sinks=sinks))
     memories = [prompted] if drawing.guidance.weight == 1 else [prompted, unprompted]
     if start.shape[2]:
         for memory in memories:
@@ -96,7 +84,7 @@ class _Memory:
     """A transformer with its past."""
 
     dit: DiT
-    story: Story
+    conditioning: Conditioning
     cache: FrameCache
 
     def read(self, x: Latents, t: float) -> Latents:
@@ -109,7 +97,5 @@ class _Memory:
 
     def _call(self, x: Latents, t: float, *, keep: bool) -> Latents:
         self.cache.keep(keep)
-        told = self.story
         level = torch.full((len(x), x.shape[2]), t, device=x.device, dtype=x.dtype)
-        columns = (told.text_ids, told.text_mask, told.domain, told.frame_rate, told.told)
-        return self.dit(x, level, *columns, cache=self.cache)
+        return self.dit(x, level, self.conditioning, cache=self.cache)

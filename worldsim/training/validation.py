@@ -37,8 +37,7 @@ def validation_error(model: DiT, clips: Sequence[HeldOutClip], levels: Sequence[
         noise = torch.randn(latents.shape, generator=generator, device=latents.device)
         for level in levels:
             t = torch.full((1, latents.shape[2]), level, device=latents.device)
-            conditions = clip.batch.conditions
-            v_pred = model(interpolate(latents, noise, t), t, *conditions.columns, conditions.numbers)
+            v_pred = model(interpolate(latents, noise, t), t, clip.batch.conditioning)
             error = float((v_pred - v_target(latents, noise)).square().mean())
             for name in {"loss", clip.source, f"{clip.source}/{clip.scenario}", f"t={level:g}"}:
                 sums[name].append(error)

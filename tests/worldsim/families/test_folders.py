@@ -49,13 +49,13 @@ def test_prompts_are_not_cut_off(opened: Callable[[str], Any]) -> None:
 def test_frames_that_are_not_taken_are_refused(opened: Callable[[str], Any]) -> None:
     frames = torch.zeros(1, 3, 5, 32, 48)
     with pytest.raises(DataError, match="takes no given frames"):
-        opened("wan21_t2v").conditions(["a ball"], 9, first_frames=frames[:, :, :1])
+        opened("wan21_t2v").conditioning(["a ball"], 9, first_frames=frames[:, :, :1])
     with pytest.raises(DataError, match="takes 1 first frame"):
-        opened("wan21_i2v").conditions(["a ball"], 9, first_frames=frames)
+        opened("wan21_i2v").conditioning(["a ball"], 9, first_frames=frames)
     with pytest.raises(DataError, match="4 k"):
-        opened("wan22_ti2v").conditions(["a ball"], 9, first_frames=torch.zeros(1, 3, 4, 32, 64))
+        opened("wan22_ti2v").conditioning(["a ball"], 9, first_frames=torch.zeros(1, 3, 4, 32, 64))
     with pytest.raises(DataError, match="takes no last frame"):
-        opened("wan22_ti2v").conditions(
+        opened("wan22_ti2v").conditioning(
             ["a ball"], 9, first_frames=torch.zeros(1, 3, 1, 32, 64), last_frame=torch.zeros(1, 3, 32, 64)
         )
 

@@ -12,7 +12,8 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from PIL import Image
 
 from tests.worldsim.families.tiny_pipelines import D
-from worldsim.generator import Conditions, Sampling
+from worldsim.generator import Sampling
+from worldsim.model.conditioning import Conditioning
 
 PROMPT = "a red ball falls"
 
@@ -139,10 +140,10 @@ def noise_of(generator: Any, case: Case) -> torch.Tensor:
     return torch.randn((1, *generator.latent_shape(*case.size)), generator=torch.Generator().manual_seed(5))
 
 
-def own_conditions(generator: Any, case: Case) -> Conditions:
+def own_conditions(generator: Any, case: Case) -> Conditioning:
     frames, height, width = case.size
     first = picture(height, width)[:, :, None] if case.image else None
-    return generator.conditions([PROMPT], frames, first_frames=first, last_frame=last_picture(case))
+    return generator.conditioning([PROMPT], frames, first_frames=first, last_frame=last_picture(case))
 
 
 def last_picture(case: Case) -> torch.Tensor | None:

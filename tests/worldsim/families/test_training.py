@@ -90,7 +90,7 @@ def test_training_resumes_to_the_bit_and_writes_an_adapter(
     generator = VideoGenerator.from_pretrained(base)
     load_adapter(generator, whole.out / "model")  # pyright: ignore[reportArgumentType]
     noise = torch.randn(1, *generator.latent_shape(5, 32, 32))
-    conditions = generator.conditions(["a red ball falls"], 5)
+    conditions = generator.conditioning(["a red ball falls"], 5)
     with torch.no_grad():
         ours = generator.denoise(noise, torch.tensor([0.5]), conditions)
         generator.networks = {"transformer": pipeline.transformer}

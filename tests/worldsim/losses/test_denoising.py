@@ -5,7 +5,7 @@ from torch import nn
 from worldsim.diffusion import TimeSampling, loss_weight, v_target
 from worldsim.losses.denoising import DiTObjective, dit_objective, draw_given, packed_dit_objective
 from worldsim.losses.part import Part
-from worldsim.model.conditioning import NOTHING, Told
+from worldsim.model.conditioning import Conditioning, Scalars
 
 
 class Recorder(nn.Module):
@@ -18,8 +18,9 @@ class Recorder(nn.Module):
     def num_tokens(self, shape) -> int:  # type: ignore[no-untyped-def]
         return int(shape[1])
 
-    def forward(self, latents, t, text_ids, text_mask, domain, frame_rate, told=NOTHING):  # type: ignore[no-untyped-def]
-        self.seen = {"latents": latents, "t": t, "text_mask": text_mask, "domain": domain}
+    def forward(self, latents, t, conditioning):  # type: ignore[no-untyped-def]
+        known = {"text_mask": conditioning.text_mask, "domain": conditioning.domain}
+        self.seen = {"latents": latents, "t": t, **known}
         share = t[:, None, :, None, None].clamp_min(1e-6)
         return (latents - self.x0) / share
 
@@ -29,7 +30,9 @@ def run(settings: DiTObjective, batch: int = 64) -> tuple[dict[str, torch.Tensor
     dit = Recorder(x0)
     ids, mask = torch.ones(batch, 6, dtype=torch.int64), torch.ones(batch, 6, dtype=torch.bool)
     domain, rate = torch.ones(batch, dtype=torch.int64), torch.full((batch,), 16.0)
-    return dit_objective(dit, x0, ids, mask, domain, rate, torch.Generator().manual_seed(1), settings), dit
+    return dit_objective(
+        dit, x0, Conditioning.of_words(ids, mask, domain, rate), torch.Generator().manual_seed(1), settings
+    ), dit
 
 
 def test_a_perfect_transformer_has_no_loss() -> None:
@@ -72,7 +75,8 @@ def test_v_zero_costs_the_power_of_v() -> None:
     ids, mask = torch.ones(512, 1, dtype=torch.int64), torch.ones(512, 1, dtype=torch.bool)
     settings = DiTObjective(given_share=0.0)
     generator = torch.Generator().manual_seed(0)
-    loss = dit_objective(Silent(x0), x0, ids, mask, ids[:, 0], torch.full((512,), 16.0), generator, settings)
+    known = Conditioning.of_words(ids, mask, ids[:, 0], torch.full((512,), 16.0))
+    loss = dit_objective(Silent(x0), x0, known, generator, settings)
     assert loss["loss"].item() == pytest.approx(v_target(x0, torch.ones_like(x0)).square().mean().item(), rel=0.05)
 
 
@@ -83,7 +87,7 @@ class PackedRecorder(Recorder):
         super().__init__(x0[0])
         self.all, self.faults = x0, faults
 
-    def forward_packed(self, latents, t, text_ids, text_mask, domain, frame_rate, told=NOTHING):  # type: ignore[no-untyped-def]
+    def forward_packed(self, latents, t, conditioning):  # type: ignore[no-untyped-def]
         self.seen = {"t": t, "latents": latents}
         shares = [level[None, :, None, None].clamp_min(1e-6) for level in t]
         return [(x - x0) / s + f for x, x0, s, f in zip(latents, self.all, shares, self.faults, strict=True)]
@@ -95,9 +99,9 @@ def test_a_packed_loss_is_the_mean_over_all_values_that_are_not_given() -> None:
     x0 = [torch.randn(shape, generator=generator) for shape in shapes]
     dit = PackedRecorder(x0, faults=[0.1, 0.2, 0.3])
     ids, mask = torch.ones(3, 6, dtype=torch.int64), torch.ones(3, 6, dtype=torch.bool)
-    told = (ids, mask, torch.ones(3, dtype=torch.int64), torch.full((3,), 16.0))
+    known = Conditioning.of_words(ids, mask, torch.ones(3, dtype=torch.int64), torch.full((3,), 16.0))
     settings = DiTObjective(time=TimeSampling(mean=1.0), given_share=1.0)
-    loss = packed_dit_objective(dit, x0, *told, [[0, 1], [2]], torch.Generator().manual_seed(1), settings)["loss"]
+    loss = packed_dit_objective(dit, x0, known, [[0, 1], [2]], torch.Generator().manual_seed(1), settings)["loss"]
     counted = [int((t > 0).sum()) * x[:, 0].numel() for t, x in zip(dit.seen["t"], x0, strict=True)]
     assert counted[1] == x0[1].numel()  # a picture has nothing to continue from
     expected = sum(n * f**2 for n, f in zip(counted, dit.faults, strict=True)) / sum(counted)
@@ -129,16 +133,16 @@ def test_parts_of_a_batch_add_up_to_the_whole(count: int) -> None:
     generator = torch.Generator().manual_seed(5)
     latents = torch.randn(6, 4, 5, 2, 2, generator=generator)
     ids, mask = torch.ones(6, 3, dtype=torch.int64), torch.ones(6, 3, dtype=torch.bool)
-    columns = (latents, ids, mask, ids[:, 0], torch.full((6,), 16.0))
+    scalars = {"gravity": Scalars(torch.ones(6, 1, 3), torch.ones(6, 1, dtype=torch.bool))}
+    known = Conditioning.of_words(ids, mask, ids[:, 0], torch.full((6,), 16.0), scalars)
 
     class Faulty(Recorder):
         def forward(self, latents, t, *others):  # type: ignore[no-untyped-def]
             return latents * t[:, None, :, None, None]
 
     def loss(part: Part) -> float:
-        told = {"gravity": Told(torch.ones(6, 1, 3), torch.ones(6, 1, dtype=torch.bool))}
         drawn = torch.Generator().manual_seed(1)
-        return dit_objective(Faulty(latents), *columns, drawn, settings, told, part)["loss"].item()
+        return dit_objective(Faulty(latents), latents, known, drawn, settings, part)["loss"].item()
 
     whole = loss(Part(0, 1))
     assert sum(loss(Part(rank, count)) for rank in range(count)) / count == pytest.approx(whole, rel=1e-5)
@@ -148,7 +152,7 @@ def test_packed_parts_add_up_to_the_whole() -> None:
     generator = torch.Generator().manual_seed(0)
     latents = [torch.randn(4, t, h, 2, generator=generator) for t, h in ((5, 2), (1, 4), (3, 6), (2, 2))]
     ids, mask = torch.ones(4, 6, dtype=torch.int64), torch.ones(4, 6, dtype=torch.bool)
-    columns = (ids, mask, torch.ones(4, dtype=torch.int64), torch.full((4,), 16.0))
+    known = Conditioning.of_words(ids, mask, torch.ones(4, dtype=torch.int64), torch.full((4,), 16.0))
 
     class Faulty(Recorder):
         def forward_packed(self, latents, t, *others):  # type: ignore[no-untyped-def]
@@ -158,7 +162,7 @@ def test_packed_parts_add_up_to_the_whole() -> None:
         drawn = torch.Generator().manual_seed(1)
         dit = Faulty(latents[0])
         rows = [[0, 3], [1], [2]]
-        return packed_dit_objective(dit, latents, *columns, rows, drawn, DiTObjective(), part=part)["loss"].item()
+        return packed_dit_objective(dit, latents, known, rows, drawn, DiTObjective(), part=part)["loss"].item()
 
     assert (loss(Part(0, 2)) + loss(Part(1, 2))) / 2 == pytest.approx(loss(Part(0, 1)), rel=1e-5)
 
@@ -172,6 +176,6 @@ def test_the_weight_of_a_noise_level_multiplies_its_error() -> None:
     ids, mask = torch.ones(400, 1, dtype=torch.int64), torch.ones(400, 1, dtype=torch.bool)
     settings = DiTObjective(given_share=0.0, weighting="cosmap", time=TimeSampling(distribution="uniform"))
     dit = Off(x0)
-    told = (ids, mask, ids[:, 0], torch.full((400,), 16.0))
-    loss = dit_objective(dit, x0, *told, torch.Generator().manual_seed(0), settings)["loss"].item()
+    known = Conditioning.of_words(ids, mask, ids[:, 0], torch.full((400,), 16.0))
+    loss = dit_objective(dit, x0, known, torch.Generator().manual_seed(0), settings)["loss"].item()
     assert loss == pytest.approx(0.25 * loss_weight(dit.seen["t"], "cosmap").mean().item(), rel=0.02)

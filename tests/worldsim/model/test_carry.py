@@ -6,6 +6,7 @@ import torch
 from worldsim.diffusion import interpolate
 from worldsim.losses.paths import path_error
 from worldsim.model import DiT, DiTConfig
+from worldsim.model.conditioning import Conditioning
 from worldsim.model.motion_prior import Carry, CarryConfig, taught_by_near_frames, v_beside
 
 SIZE, FRAMES, GIVEN = 32, 10, 3
@@ -141,10 +142,10 @@ def test_packed_samples_are_carried_alike() -> None:
             weight.add_(0.05 * torch.randn_like(weight))
     video = noised(blobs(path((8.0, 16.0), (1.0, 0.0)))).double()
     ids, mask = torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, 1, dtype=torch.bool)
-    told = (ids, mask, torch.tensor([2]), torch.tensor([10.0], dtype=torch.float64))
+    known = Conditioning.of_words(ids, mask, torch.tensor([2]), torch.tensor([10.0], dtype=torch.float64))
     t = levels(t=0.7).double()
-    alone = dit(video, t, *told)
-    packed = dit.forward_packed([video[0]], [t[0]], *told)
+    alone = dit(video, t, known)
+    packed = dit.forward_packed([video[0]], [t[0]], known)
     torch.testing.assert_close(packed[0], alone[0])
 
 

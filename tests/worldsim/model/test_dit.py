@@ -4,6 +4,7 @@ import torch
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError
 from worldsim.model import SIZES, DiT, DiTConfig, named_size
+from worldsim.model.conditioning import Conditioning
 
 CONFIG = DiTConfig(latent_channels=4, depth=2, width=48, num_heads=2, text_buckets=64)
 
@@ -18,7 +19,7 @@ def stirred(config: DiTConfig = CONFIG) -> DiT:
     return dit.eval()
 
 
-def inputs(batch: int = 3, grid: tuple[int, int, int] = (3, 4, 6)) -> list[torch.Tensor]:
+def columns(batch: int = 3, grid: tuple[int, int, int] = (3, 4, 6)) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     return [
         torch.randn(batch, 4, *grid, generator=generator),
@@ -28,6 +29,14 @@ def inputs(batch: int = 3, grid: tuple[int, int, int] = (3, 4, 6)) -> list[torch
         torch.tensor([1, 2, 0])[:batch],
         torch.tensor([16.0, 24.0, 16.0])[:batch],
     ]
+
+
+words = Conditioning.of_words
+
+
+def inputs(batch: int = 3, grid: tuple[int, int, int] = (3, 4, 6)) -> tuple[torch.Tensor, torch.Tensor, Conditioning]:
+    latents, t, *rest = columns(batch, grid)
+    return latents, t, words(*rest)
 
 
 @torch.no_grad()
@@ -46,46 +55,59 @@ def test_it_starts_by_predicting_nothing(prediction: str) -> None:
 def test_samples_do_not_see_each_other() -> None:
     dit, given = stirred(), inputs()
     order = torch.tensor([2, 0, 1])
-    torch.testing.assert_close(dit(*given)[order], dit(*(part[order] for part in given)), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(dit(*given)[1:2], dit(*(part[1:2] for part in given)), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        dit(*given)[order], dit(given[0][order], given[1][order], given[2].rows(order)), atol=1e-4, rtol=1e-4
+    )
+    torch.testing.assert_close(
+        dit(*given)[1:2], dit(given[0][1:2], given[1][1:2], given[2].rows(slice(1, 2))), atol=1e-4, rtol=1e-4
+    )
 
 
 @torch.no_grad()
 def test_a_dropped_prompt_is_the_same_whatever_the_words() -> None:
     dit = stirred()
-    latents, t, ids, mask, domain, rate = inputs()
+    latents, t, ids, mask, domain, rate = columns()
     dropped = torch.zeros_like(mask)
-    assert torch.equal(dit(latents, t, ids, dropped, domain, rate), dit(latents, t, ids + 1, dropped, domain, rate))
-    told, other = dit(latents, t, ids, mask, domain, rate), dit(latents, t, (ids + 1) % 64, mask, domain, rate)
+    assert torch.equal(
+        dit(latents, t, words(ids, dropped, domain, rate)),
+        dit(latents, t, words(ids + 1, dropped, domain, rate)),
+    )
+    told, other = (
+        dit(latents, t, words(ids, mask, domain, rate)),
+        dit(latents, t, words((ids + 1) % 64, mask, domain, rate)),
+    )
     assert (told - other).abs().max() > 1e-3
 
 
 @torch.no_grad()
 def test_words_behind_the_mask_are_not_read() -> None:
     dit = stirred()
-    latents, t, ids, mask, domain, rate = inputs()
+    latents, t, ids, mask, domain, rate = columns()
     hidden = torch.where(mask, ids, (ids + 7) % 64)
     torch.testing.assert_close(
-        dit(latents, t, ids, mask, domain, rate), dit(latents, t, hidden, mask, domain, rate), atol=1e-6, rtol=1e-6
+        dit(latents, t, words(ids, mask, domain, rate)),
+        dit(latents, t, words(hidden, mask, domain, rate)),
+        atol=1e-6,
+        rtol=1e-6,
     )
 
 
 @torch.no_grad()
 def test_the_order_of_words_matters() -> None:
     dit = stirred()
-    latents, t, ids, _, domain, rate = inputs()
+    latents, t, ids, _, domain, rate = columns()
     mask = torch.ones_like(ids, dtype=torch.bool)
-    there, back = (dit(latents, t, words, mask, domain, rate) for words in (ids, ids.flip(1)))
+    there, back = (dit(latents, t, words(one, mask, domain, rate)) for one in (ids, ids.flip(1)))
     assert (there - back).abs().max() > 1e-3
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("which", [1, 4, 5])
 def test_noise_level_domain_and_frame_rate_are_read(which: int) -> None:
-    dit, given = stirred(), inputs()
+    dit, given = stirred(), columns()
     changed = list(given)
     changed[which] = (given[which] + 1) % 3 if which == 4 else given[which] * 0.5
-    assert (dit(*given) - dit(*changed)).abs().max() > 1e-3
+    assert (dit(*given[:2], words(*given[2:])) - dit(*changed[:2], words(*changed[2:]))).abs().max() > 1e-3
 
 
 @torch.no_grad()
@@ -155,12 +177,12 @@ def test_it_learns_two_prompts() -> None:
     for _ in range(120):
         t, noise = torch.rand(2, 1).expand(-1, 2) * 0.7 + 0.3, torch.randn_like(x0)
         x_t = (1 - t[:, None, :, None, None]) * x0 + t[:, None, :, None, None] * noise
-        loss = (dit(x_t, t, ids, mask, domain, rate) - (noise - x0)).square().mean()
+        loss = (dit(x_t, t, words(ids, mask, domain, rate)) - (noise - x0)).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     noise = torch.randn_like(x0)
     with torch.no_grad():
-        found = noise - dit(noise, torch.ones(2, 2), ids, mask, domain, rate)
+        found = noise - dit(noise, torch.ones(2, 2), words(ids, mask, domain, rate))
     assert (found - x0).square().mean() < 0.1
     assert (found - x0.flip(0)).square().mean() > 1

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from worldsim.model import DiT, DiTConfig
+from worldsim.model.conditioning import Conditioning
 from worldsim.model.experts import ExpertsConfig, FeedForward, NoiseExperts, TokenExperts, rebalance
 
 
@@ -68,7 +69,9 @@ def test_transformers_with_experts_train(kind: str) -> None:
     with torch.no_grad():
         for weight in dit.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
-    dit(latents, t, ids, mask, torch.ones(3, dtype=torch.int64), torch.full((3,), 16.0)).square().mean().backward()
+    dit(
+        latents, t, Conditioning.of_words(ids, mask, torch.ones(3, dtype=torch.int64), torch.full((3,), 16.0))
+    ).square().mean().backward()
     parts = {name for name, weight in dit.named_parameters() if weight.grad is not None and weight.grad.any()}
     wanted = ("detail", "layout") if kind == "noise" else ("router", "experts")
     assert all(any(part in name for name in parts) for part in wanted)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from physics_data.core.errors import ConfigError
-from tests.worldsim.model.test_causal_and_cache import stirred, told, video
+from tests.worldsim.model.test_causal_and_cache import conditioning, stirred, video
 from worldsim.model import DiTConfig
 
 pytest.importorskip("peft", reason="pip install 'worldsim[finetune]'")
@@ -27,7 +27,7 @@ T = torch.full((2, 5), 0.4, dtype=torch.float64)
 
 def run(dit: torch.nn.Module) -> torch.Tensor:
     with torch.no_grad():
-        return dit(video(), T, *told())
+        return dit(video(), T, conditioning())
 
 
 def trained_adapter(seed: int) -> dict[str, torch.Tensor]:

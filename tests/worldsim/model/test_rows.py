@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from worldsim.model import DiT, DiTConfig
+from worldsim.model.conditioning import Conditioning
 
 CONFIG = DiTConfig(
     latent_channels=4, temporal_factor=4, patch_size=2, depth=3, width=48, num_heads=2, text_buckets=32, text_every=2
@@ -42,14 +43,14 @@ def samples() -> dict[str, list[torch.Tensor] | torch.Tensor]:
 def alone(dit: DiT, given: dict) -> list[torch.Tensor]:
     found = []
     for i in range(len(SHAPES)):
-        rest = (given[name][i : i + 1] for name in ("ids", "mask", "domain", "rate"))
-        found.append(dit(given["latents"][i][None], given["t"][i][None], *rest)[0])
+        rest = Conditioning.of_words(*(given[name][i : i + 1] for name in ("ids", "mask", "domain", "rate")))
+        found.append(dit(given["latents"][i][None], given["t"][i][None], rest)[0])
     return found
 
 
 def packed(dit: DiT, given: dict) -> list[torch.Tensor]:
-    rest = (given[name] for name in ("ids", "mask", "domain", "rate"))
-    return dit.forward_packed(given["latents"], given["t"], *rest)
+    rest = Conditioning.of_words(*(given[name] for name in ("ids", "mask", "domain", "rate")))
+    return dit.forward_packed(given["latents"], given["t"], rest)
 
 
 def test_values_are_those_of_each_sample_alone(dit: DiT) -> None:

@@ -9,10 +9,11 @@ from physics_data.core.errors import DataError
 from tests.worldsim.model.test_causal_and_cache import stirred
 from worldsim.diffusion import GuidanceConfig
 from worldsim.model import DiTConfig
-from worldsim.sampling import Drawing, Story, rollout
+from worldsim.model.conditioning import Conditioning
+from worldsim.sampling import Drawing, rollout
 
 CONFIG = DiTConfig(latent_channels=4, depth=2, width=48, num_heads=2, text_buckets=32, causal=True)
-STORY = Story(
+KNOWN = Conditioning.of_words(
     torch.arange(6).view(2, 3) + 1,
     torch.ones(2, 3, dtype=torch.bool),
     torch.tensor([1, 2]),
@@ -28,7 +29,7 @@ def start(frames: int = 1) -> torch.Tensor:
 def roll(num_frames: int, **settings: object) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     settings = {"drawing": DRAWING, **settings}
-    return list(rollout(stirred(CONFIG), STORY, start(), num_frames, generator=generator, **settings))  # type: ignore[arg-type]
+    return list(rollout(stirred(CONFIG), KNOWN, start(), num_frames, generator=generator, **settings))  # type: ignore[arg-type]
 
 
 def test_frames_of_a_rollout_solve_the_same_equation_without_a_cache() -> None:
@@ -42,9 +43,8 @@ def test_frames_of_a_rollout_solve_the_same_equation_without_a_cache() -> None:
             t[:, -1] = now
             whole = torch.cat([so_far, x], dim=2)
             with torch.no_grad():
-                told = (STORY.domain, STORY.frame_rate)
-                prompted = dit(whole, t, STORY.text_ids, STORY.text_mask, *told)[:, :, -1:]
-                unprompted = dit(whole, t, STORY.text_ids, torch.zeros_like(STORY.text_mask), *told)[:, :, -1:]
+                prompted = dit(whole, t, KNOWN)[:, :, -1:]
+                unprompted = dit(whole, t, KNOWN.without_text())[:, :, -1:]
             x = x + (then - now) * (unprompted + 2.0 * (prompted - unprompted))
         torch.testing.assert_close(made, x, atol=1e-9, rtol=0)
         so_far = torch.cat([so_far, x], dim=2)
@@ -63,6 +63,6 @@ def test_a_window_that_holds_everything_changes_nothing() -> None:
 def test_what_cannot_be_rolled_out_is_refused() -> None:
     full = stirred(CONFIG.model_copy(update={"causal": False}))
     with pytest.raises(DataError, match="model.causal"):
-        next(rollout(full, STORY, start(), 2, generator=torch.Generator()))
+        next(rollout(full, KNOWN, start(), 2, generator=torch.Generator()))
     with pytest.raises(DataError, match="makes nothing"):
         roll(0)

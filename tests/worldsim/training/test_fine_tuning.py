@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from physics_data.core.errors import CheckpointError
-from tests.worldsim.model.test_causal_and_cache import stirred, told, video
+from tests.worldsim.model.test_causal_and_cache import conditioning, stirred, video
 from worldsim.cards import save_tensors
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.experts import ExpertsConfig
@@ -38,7 +38,7 @@ def test_experts_begin_as_copies_and_change_nothing(old: tuple[DiT, Path], exper
     assert len(found.taken) + len(found.copied) + len(found.new) == len(model.state_dict())
     assert "copies of its feed-forward layers" in " ".join(found.lines(weights))
     # Routers compute in single precision.
-    torch.testing.assert_close(model(video(), T, *told()), dense(video(), T, *told()), atol=1e-6, rtol=0)
+    torch.testing.assert_close(model(video(), T, conditioning()), dense(video(), T, conditioning()), atol=1e-6, rtol=0)
 
 
 def test_other_widths_are_said(old: tuple[DiT, Path]) -> None:

@@ -29,22 +29,22 @@ from worldsim.data.loading import (
     validation_sources,
 )
 from worldsim.data.packing import balanced_rows, padding_share, share_out
+from worldsim.data.scalars import ClipScalars
 from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.losses.auxiliary.mix import Beside, Mix, WithProbes
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
 from worldsim.losses.part import WHOLE, Part
 from worldsim.losses.paths import with_paths
 from worldsim.model import DiT
-from worldsim.model.conditioning import NOTHING, Told
+from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.model.lora import add_adapter, merge_adapter
 from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.probes.probes import FILE_NAME as PROBES_FILE
 from worldsim.sampling import generate
 from worldsim.training.fine_tuning import start_from
 from worldsim.training.label_store import cached_labels, factors, labels_of_source
-from worldsim.training.latent_store import Conditions, LatentBatch, LatentStore, PackedLatentBatch, Sample
+from worldsim.training.latent_store import LatentBatch, LatentStore, PackedLatentBatch, Sample
 from worldsim.training.latents import cached, encode_clips, encode_source
-from worldsim.training.told import ToldNumbers, told_to
 from worldsim.training.validation import HeldOutClip, validation_error
 from worldsim.training.words import build_tokenizer, describe_words, facts_of
 from worldsim.vae import VideoVAE
@@ -68,7 +68,7 @@ Trained = DiT | WithProbes
 
 
 class DiTTask:
-    """Noise to latents, told what happens in words."""
+    """Noise to latents, conditioned on words and what else is known of a scene."""
 
     name: ClassVar[str] = "dit"
     shares_batches = True
@@ -96,7 +96,7 @@ class DiTTask:
             self._taken = start_from(self.dit, weights).lines(config.start_from)
         if config.lora is not None:
             add_adapter(self.dit, config.lora)
-        self._numbers = ToldNumbers(config.model.numbers, config.model.temporal_factor)
+        self._scalars = ClipScalars(config.model.scalars, config.model.temporal_factor)
         self._mix = Mix(config.loss.auxiliary)
         self._groups = _groups_read(config, self._mix)
         self._no_probes = self._build_probes(())
@@ -127,8 +127,8 @@ class DiTTask:
             latents = self._latents(source, length, progress)
             labels = self._labels(source, progress) if self._groups else None
             counted.append((source.name, labels or []))
-            numbers = self._numbers_of(source, range(len(source)))
-            self._store.add(latents, source.rows, self.tokenizer, self.device, labels, numbers)
+            scalars = self._scalars_of(source, range(len(source)))
+            self._store.add(latents, source.rows, self.tokenizer, self.device, labels, scalars)
         for line in self._losses_without_labels(counted):
             messages.print(line, markup=False, highlight=False)
 
@@ -207,16 +207,14 @@ class DiTTask:
     def _denoising(
         self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part
     ) -> dict[str, torch.Tensor]:
-        told, numbers, settings = batch.conditions.columns, batch.conditions.numbers, self.config.loss
+        conditioning, settings = batch.conditioning, self.config.loss
         if isinstance(batch, PackedLatentBatch):
-            return packed_dit_objective(
-                model, batch.latents, *told, batch.rows, generator, settings, told=numbers, part=part
-            )
+            return packed_dit_objective(model, batch.latents, conditioning, batch.rows, generator, settings, part=part)
         beside = None
         if batch.labels is not None:
             probes = model.probes if isinstance(model, WithProbes) else self._no_probes
             beside = Beside(self._mix, probes, batch.labels, len(batch.latents), batch.step)
-        return dit_objective(model, batch.latents, *told, generator, settings, told=numbers, part=part, beside=beside)
+        return dit_objective(model, batch.latents, conditioning, generator, settings, part=part, beside=beside)
 
     @torch.no_grad()
     def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
@@ -233,9 +231,9 @@ class DiTTask:
             rows, lines = [], []
             for clip in clips:
                 given, captions = to_tensor(clip.rgb[None, : shown.num_given]), [clip.meta.caption]
-                numbers = told_to(self._numbers.of(clip.meta, len(clip.rgb)), self.device)
+                scalars = self._scalars.of(clip.meta, len(clip.rgb))
                 made = self._sample(
-                    model, captions, [clip.meta.domain], given, clip.rgb.shape[:3], clip.meta.frame_rate, numbers
+                    model, captions, [clip.meta.domain], given, clip.rgb.shape[:3], clip.meta.frame_rate, scalars
                 )
                 rows += [clip.rgb, made[0]]
                 lines += [clip.meta.caption or clip.meta.key, "continued"]
@@ -324,8 +322,8 @@ class DiTTask:
             raw = encode_source(self.vae, source, positions, length, self.device)
             store = LatentStore()
             latents = [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
-            numbers = self._numbers_of(source, positions)
-            store.add(latents, rows, self.tokenizer, self.device, numbers=numbers)
+            scalars = self._scalars_of(source, positions)
+            store.add(latents, rows, self.tokenizer, self.device, scalars=scalars)
             clips += [
                 HeldOutClip(source.name, row.scenario or source.name, store.batch([(0, number)]))
                 for number, row in enumerate(rows)
@@ -337,17 +335,17 @@ class DiTTask:
         latents = self.vae.normalise(encode_clips(self.vae, [clip], length, self.device))[0]
         labels = latent_labels(clip, *factors(self.vae), self._groups) if self._groups else {}
         ids, mask = self.tokenizer.encode([clip.meta.caption])
-        told = (ids, mask, torch.tensor([clip.meta.domain]), torch.tensor([clip.meta.frame_rate]))
-        numbers = told_to(self._numbers.of(clip.meta, len(clip.rgb[:length])), self.device)
-        return latents, Conditions(*(column.to(self.device) for column in told), numbers=numbers), labels
+        facts = (torch.tensor([clip.meta.domain]), torch.tensor([clip.meta.frame_rate]))
+        scalars = self._scalars.of(clip.meta, len(clip.rgb[:length]))
+        return latents, Conditioning.of_words(ids, mask, *facts, scalars).to(self.device), labels
 
-    def _numbers_of(self, source: ShardSource, positions: Iterable[int]) -> list[Mapping[str, Told]] | None:
-        """Return the numbers of some clips of a source, from their scenes; None if the transformer takes none."""
-        if not self._numbers:
+    def _scalars_of(self, source: ShardSource, positions: Iterable[int]) -> list[Mapping[str, Scalars]] | None:
+        """Return the scalars of some clips of a source, from their scenes; None if the transformer takes none."""
+        if not self._scalars:
             return None
         length = None if self.config.data.packing else self.config.data.num_frames
         metas = [source.load_meta(position) for position in positions]
-        return [self._numbers.of(meta, length or meta.num_frames) for meta in metas]
+        return [self._scalars.of(meta, length or meta.num_frames) for meta in metas]
 
     def _with_probes(self) -> Trained:
         """Return the transformer, with the probes beside it that its losses read with."""
@@ -394,7 +392,7 @@ class DiTTask:
         first_frames: torch.Tensor | None,
         shape: tuple[int, ...],
         frame_rate: float,
-        numbers: Mapping[str, Told] = NOTHING,
+        scalars: Mapping[str, Scalars] = NO_SCALARS,
     ) -> UInt8[np.ndarray, "b t h w 3"]:
         shown = self.config.samples
         num_frames, height, width = shape
@@ -411,7 +409,7 @@ class DiTTask:
             drawing=shown.drawing,
             first_frames=None if first_frames is None else first_frames.to(self.device),
             domain=torch.tensor(domains, device=self.device),
-            told=numbers,
+            scalars=scalars,
         )
         return to_rgb(video)
 

@@ -4,7 +4,7 @@ import copy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,10 +30,11 @@ from worldsim.diffusion import TimeSampling, sample_t
 from worldsim.families.adapters import add_adapter, save_adapter
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.families.planning import plan_training
-from worldsim.generator import Conditions, Sampling, VideoGenerator
+from worldsim.generator import Sampling, VideoGenerator
 from worldsim.losses.denoising import instance_weight
 from worldsim.losses.flow_matching import FlowMatching
 from worldsim.losses.part import WHOLE, Part
+from worldsim.model.conditioning import Conditioning
 from worldsim.training.family_cache import (
     TensorCache,
     contact_frames,
@@ -69,7 +70,7 @@ class FamilyBatch:
     """One batch. position_weight, frame_weight: how much latent positions and frames count, None = all the same."""
 
     latents: Float[torch.Tensor, "b c t h w"]
-    conditions: Conditions
+    conditioning: Conditioning
     position_weight: Float[torch.Tensor, "b t h w"] | None = None
     frame_weight: Float[torch.Tensor, "b t"] | None = None
 
@@ -227,15 +228,15 @@ class FamilyTask:
         count = len(x0)
         t = self._draw_t(count, generator)
         noise = torch.randn(x0.shape, generator=generator, device=x0.device)
-        conditions = self._hidden(self._given(batch, generator), generator, settings.condition_dropout)
+        conditioning = self._hidden(self._given(batch, generator), generator, settings.condition_dropout)
         if self.config.adapter is not None and self.config.adapter.dropout:
             torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator, device=x0.device)))
         rows = torch.arange(part.rank, count, part.count, device=x0.device)
-        conditions, x0, noise, t = conditions.at(rows), x0[rows], noise[rows], t[rows]
-        samples = self.generator.training_target(x0, noise, t, conditions)
+        conditioning, x0, noise, t = conditioning.rows(rows), x0[rows], noise[rows], t[rows]
+        samples = self.generator.training_target(x0, noise, t, conditioning)
         for network in self.generator.networks.values():
             network.train()
-        prediction = self.generator.denoise(samples.x_t, t, conditions)
+        prediction = self.generator.denoise(samples.x_t, t, conditioning)
         weight = samples.counts.to(x0)
         if batch.frame_weight is not None:
             weight = weight * batch.frame_weight[rows]
@@ -278,8 +279,8 @@ class FamilyTask:
                 noise = torch.randn(x0.shape, generator=seed, device=x0.device)
                 for level in self.config.validation.levels:
                     t = torch.full((1,), level, device=x0.device)
-                    samples = self.generator.training_target(x0, noise, t, clip.batch.conditions)
-                    prediction = self.generator.denoise(samples.x_t, t, clip.batch.conditions)
+                    samples = self.generator.training_target(x0, noise, t, clip.batch.conditioning)
+                    prediction = self.generator.denoise(samples.x_t, t, clip.batch.conditioning)
                     error = float(FlowMatching()(prediction, samples.target, samples.counts.to(x0)))
                     names = {"loss", clip.source, f"{clip.source}/{clip.scenario}", f"t={level:g}"}
                     if len(self.generator.networks) > 1:
@@ -336,9 +337,9 @@ class FamilyTask:
             "{distribution: uniform}."
         )
 
-    def _given(self, batch: FamilyBatch, generator: torch.Generator) -> Conditions:
+    def _given(self, batch: FamilyBatch, generator: torch.Generator) -> Conditioning:
         """Draw which samples are given their first latent frames, for families that keep them clean."""
-        told, x0, settings = batch.conditions, batch.latents, self.config.loss
+        told, x0, settings = batch.conditioning, batch.latents, self.config.loss
         if not self.generator.keeps_clean:
             return told
         most = min(settings.max_conditioning_latents, x0.shape[2] - 1)
@@ -349,20 +350,19 @@ class FamilyTask:
         least = min(settings.min_conditioning_latents, most)
         count = torch.randint(least, most + 1, (len(x0),), generator=generator, device=x0.device)
         chosen = torch.rand(len(x0), generator=generator, device=x0.device) < settings.image_to_video_probability
-        return Conditions(told.text, count * chosen, told.frame_rate, {"latents": x0})
+        return replace(told, num_clean=count * chosen, frames={"latents": x0})
 
-    def _hidden(self, conditions: Conditions, generator: torch.Generator, share: float) -> Conditions:
+    def _hidden(self, conditioning: Conditioning, generator: torch.Generator, share: float) -> Conditioning:
         """Take the prompt of a share of the samples out: they get that of the empty prompt."""
-        count = len(conditions.num_given)
-        hidden = torch.rand(count, generator=generator, device=self.device) < share
+        hidden = torch.rand(len(conditioning), generator=generator, device=self.device) < share
         if not hidden.any():
-            return conditions
+            return conditioning
         empty = {name: one.to(self.device) for name, one in self._texts.get("").items()}
         text = {
             name: torch.where(hidden.view(-1, *[1] * (one.ndim - 1)), empty[name].to(one), one)
-            for name, one in conditions.text.items()
+            for name, one in conditioning.text.items()
         }
-        return Conditions(text, conditions.num_given, conditions.frame_rate, conditions.image)
+        return replace(conditioning, text=text)
 
     @property
     def _texts(self) -> TensorCache:
@@ -403,11 +403,10 @@ class FamilyTask:
             texts.append(self._texts.get(row.caption, lambda caption=row.caption: self._text(caption)))
             rates.append(row.frame_rate)
         latents = torch.stack([one["latents"] for one in stored]).to(self.device)
-        conditions = Conditions(
+        conditioning = Conditioning.of(
             {name: torch.cat([one[name] for one in texts]).to(self.device) for name in texts[0]},
-            torch.zeros(len(picks), dtype=torch.int64, device=self.device),
             torch.tensor(rates, device=self.device),
-            {
+            frames={
                 name: torch.stack([image_of(one)[name] for one in stored]).to(self.device)
                 for name in image_of(stored[0])
             },
@@ -418,7 +417,7 @@ class FamilyTask:
             position_weight = instance_weight(stack_latent_labels(labels), self.config.loss.foreground_weight)
         if position_weight is not None:
             position_weight = position_weight.to(self.device)
-        return FamilyBatch(latents, conditions, position_weight, self._contact_weight(labels))
+        return FamilyBatch(latents, conditioning, position_weight, self._contact_weight(labels))
 
     def _contact_weight(self, labels: Sequence[Any]) -> Float[torch.Tensor, "b t"] | None:
         """Return how much each latent frame counts; the mean of a clip is 1."""
@@ -440,8 +439,8 @@ class FamilyTask:
             for position in np.unique(positions).tolist():
                 batch = self._collated([(source, position)])
                 if self.generator.keeps_clean and self.config.loss.image_to_video_probability:
-                    told = batch.conditions
-                    told = Conditions(told.text, told.num_given + 1, told.frame_rate, {"latents": batch.latents})
+                    told = batch.conditioning
+                    told = replace(told, num_clean=told.num_clean + 1, frames={"latents": batch.latents})
                     batch = FamilyBatch(batch.latents, told)
                 clips.append(HeldOut(source.name, source.rows[position].scenario or source.name, batch))
         return clips

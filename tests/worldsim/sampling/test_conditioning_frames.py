@@ -1,5 +1,7 @@
 """Frames that are given anywhere in a video."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,8 +10,9 @@ from tests.worldsim.sampling.test_generate import draw, first_frames, parts  # n
 from worldsim.diffusion import GuidanceConfig
 from worldsim.losses.denoising import DiTObjective, dit_objective
 from worldsim.model import DiT, DiTConfig
-from worldsim.sampling import Drawing, denoise, encode_given, standing_still
-from worldsim.sampling.given import Given, latent_frame_of, video_frames_of
+from worldsim.model.conditioning import Conditioning
+from worldsim.sampling import Drawing, denoise, encode_frames, standing_still
+from worldsim.sampling.conditioning_frames import latent_frame_of, video_frames_of
 from worldsim.vae import VideoVAE
 
 Parts = tuple[DiT, VideoVAE]
@@ -37,28 +40,29 @@ def test_whole_groups_are_encoded_as_they_are_and_single_pictures_as_still_ones(
     _, vae = parts
     given = first_frames(3)
     start, end = dict(enumerate(given.unbind(2))), picture()
-    found = encode_given(vae, {**start, 6: end}, 7, 16, 24)
-    assert found.known.tolist() == [True, True, False, True]
-    torch.testing.assert_close(found.latents[:, :, :2], vae.normalise(vae.encode(given).mode()))
+    found = encode_frames(vae, {**start, 6: end}, 7, 16, 24)
+    assert found["known"].tolist() == [[True, True, False, True]] * 2
+    torch.testing.assert_close(found["latents"][:, :, :2], vae.normalise(vae.encode(given).mode()))
     resting = [given[:, :, -1:].expand(-1, -1, 2, -1, -1), end[:, :, None].expand(-1, -1, 2, -1, -1)]
     shown = torch.cat([given, *resting], dim=2)
-    torch.testing.assert_close(found.latents[:, :, 3], vae.normalise(vae.encode(shown).mode())[:, :, 3])
+    torch.testing.assert_close(found["latents"][:, :, 3], vae.normalise(vae.encode(shown).mode())[:, :, 3])
     still = end[:, :, None].expand(-1, -1, 7, -1, -1)
-    alone = encode_given(vae, {6: end}, 7, 16, 24)
-    assert alone.known.tolist() == [False, False, False, True]
-    torch.testing.assert_close(alone.latents[:, :, 3], vae.normalise(vae.encode(still).mode())[:, :, 3])
+    alone = encode_frames(vae, {6: end}, 7, 16, 24)
+    assert alone["known"].tolist() == [[False, False, False, True]] * 2
+    torch.testing.assert_close(alone["latents"][:, :, 3], vae.normalise(vae.encode(still).mode())[:, :, 3])
 
 
 def test_given_latents_come_out_as_they_went_in_whatever_the_guidance(parts: Parts) -> None:  # noqa: F811
     dit, vae = parts
-    given = encode_given(vae, {0: picture(1), 6: picture(2)}, 7, 16, 24)
-    noise = torch.randn(given.latents.shape, generator=torch.Generator().manual_seed(0))
-    conditions = (torch.ones(2, 3, dtype=torch.int64), torch.ones(2, 3, dtype=torch.bool), torch.ones(2).long())
+    given = encode_frames(vae, {0: picture(1), 6: picture(2)}, 7, 16, 24)
+    noise = torch.randn(given["latents"].shape, generator=torch.Generator().manual_seed(0))
+    words = {"ids": torch.ones(2, 3, dtype=torch.int64), "mask": torch.ones(2, 3, dtype=torch.bool)}
+    known = Conditioning.of(words, torch.full((2,), 16.0), torch.ones(2).long(), frames=given)
     drawing = Drawing(num_steps=3, guidance=GuidanceConfig(weight=4.0))
-    made = denoise(dit, noise, (*conditions, torch.full((2,), 16.0)), drawing, given)
-    assert torch.equal(made[:, :, [0, 3]], given.latents[:, :, [0, 3]])
+    made = denoise(dit, noise, known, drawing)
+    assert torch.equal(made[:, :, [0, 3]], given["latents"][:, :, [0, 3]])
     assert not torch.allclose(made[:, :, 1:3], noise[:, :, 1:3], atol=1e-3)
-    free = denoise(dit, given.placed_in(noise), (*conditions, torch.full((2,), 16.0)), drawing)
+    free = denoise(dit, known.place(noise), replace(known, frames={}), drawing)
     assert not torch.allclose(made[:, :, 1:3], free[:, :, 1:3], atol=1e-3)
 
 
@@ -93,7 +97,8 @@ def test_a_transformer_learns_what_lies_between_two_given_frames() -> None:
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(dit.parameters(), lr=3e-3)
     settings = DiTObjective(given_share=0.8, given_anywhere=1.0, least_given=1, most_given=2)
-    told = (torch.zeros(32, 1).long(), torch.zeros(32, 1).bool(), torch.ones(32).long(), torch.full((32,), 16.0))
+    words = {"ids": torch.zeros(32, 1).long(), "mask": torch.zeros(32, 1).bool()}
+    free = Conditioning.of(words, torch.full((32,), 16.0), torch.ones(32).long())
     share = torch.linspace(0, 1, 3)[:, None, None]
 
     def clips() -> torch.Tensor:
@@ -102,13 +107,16 @@ def test_a_transformer_learns_what_lies_between_two_given_frames() -> None:
 
     for _ in range(250):
         optimizer.zero_grad()
-        dit_objective(dit, clips(), *told, generator, settings)["loss"].backward()
+        dit_objective(dit, clips(), free, generator, settings)["loss"].backward()
         optimizer.step()
     truth = clips()
     noise = torch.randn(truth.shape, generator=generator)
-    known = torch.tensor([True, False, True])
-    made = denoise(dit, noise, told, Drawing(num_steps=8), Given(truth, known))
-    forgotten = denoise(dit, noise, told, Drawing(num_steps=8), Given(truth, torch.tensor([True, False, False])))
+
+    def continued(*known: bool) -> torch.Tensor:
+        frames = {"latents": truth, "known": torch.tensor(known).expand(32, -1)}
+        return denoise(dit, noise, replace(free, frames=frames), Drawing(num_steps=8))
+
+    made, forgotten = continued(True, False, True), continued(True, False, False)
     between, guessed = ((one - truth)[:, :, 1].square().mean() for one in (made, forgotten))
     assert between < 0.1  # of a middle whose variance is 0.5
     assert guessed > 0.2  # and 0.25 of it stays open without the end

@@ -1,14 +1,15 @@
-"""Numbers of a clip's scene that a transformer can be told: gravity, friction, mass, the camera's path.
+"""Conditioning scalars of a clip's scene: gravity, friction, mass, the camera's path.
 
-Not every clip knows every number: footage knows none, a scene without a second body has no ratio of masses, and in a
+Not every clip knows every scalar: footage knows none, a scene without a second body has no ratio of masses, and in a
 clip that cannot happen bodies do not move as the numbers of its scene say. What is not known is None, never 0.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from physics_data.core.clip import ClipMeta
@@ -16,14 +17,16 @@ from physics_data.core.errors import ConfigError, suggest
 from physics_data.core.geometry import camera_matrices
 from physics_data.core.paths import scripted_poses
 from physics_data.core.scene import Body, SceneSpec
+from worldsim.model.conditioning import Scalars
+from worldsim.model.config import ScalarConfig
 
 Values = Float[np.ndarray, "_t k"]
 """One row for the whole clip, or one for each of the video frames that are asked for."""
 
 
 @dataclass(frozen=True)
-class WorldNumber:
-    """A number of a scene.
+class SceneScalar:
+    """A scalar, or a few, of a scene.
 
     size:       how many values
     per_frame:  whether each frame has its own
@@ -75,14 +78,14 @@ def _action(spec: SceneSpec, frames: np.ndarray) -> Values | None:
     return np.diff(position, axis=0, prepend=position[:1]) / spacing * spec.frame_rate
 
 
-NUMBERS: dict[str, WorldNumber] = {
-    "gravity": WorldNumber(1, False, _gravity, "m/s²"),
-    "mass": WorldNumber(1, False, _mass, "kg"),
-    "mass_ratio": WorldNumber(1, False, _mass_ratio, "1"),
-    "friction": WorldNumber(1, False, _friction, "1"),
-    "restitution": WorldNumber(1, False, _restitution, "1"),
-    "camera": WorldNumber(12, True, _camera, "1 and m"),
-    "action": WorldNumber(3, True, _action, "m/s"),
+SCALARS: dict[str, SceneScalar] = {
+    "gravity": SceneScalar(1, False, _gravity, "m/s²"),
+    "mass": SceneScalar(1, False, _mass, "kg"),
+    "mass_ratio": SceneScalar(1, False, _mass_ratio, "1"),
+    "friction": SceneScalar(1, False, _friction, "1"),
+    "restitution": SceneScalar(1, False, _restitution, "1"),
+    "camera": SceneScalar(12, True, _camera, "1 and m"),
+    "action": SceneScalar(3, True, _action, "m/s"),
 }
 """What can be read.
 
@@ -100,34 +103,66 @@ NUMBERS: dict[str, WorldNumber] = {
 
 
 def require_known(wanted: Iterable[tuple[str, int, bool]]) -> None:
-    """Check that clips can give numbers of these names, sizes and kinds (name, size, per_frame).
+    """Check that clips can give scalars of these names, sizes and kinds (name, size, per_frame).
 
     Raises:
-        ConfigError: there is no such number, or it has another size or kind.
+        ConfigError: there is no such scalar, or it has another size or kind.
     """
     for name, size, per_frame in wanted:
-        if name not in NUMBERS:
-            raise ConfigError(f"model.numbers: no clip tells '{name}': {suggest(name, NUMBERS)}")
-        known = NUMBERS[name]
+        if name not in SCALARS:
+            raise ConfigError(f"model.scalars: no clip has '{name}': {suggest(name, SCALARS)}")
+        known = SCALARS[name]
         if (size, per_frame) != (known.size, known.per_frame):
             right = f"{{name: {name}, size: {known.size}, per_frame: {str(known.per_frame).lower()}}}"
             raise ConfigError(
-                f"model.numbers: '{name}' has size {size} and per_frame {str(per_frame).lower()}, clips tell another; "
+                f"model.scalars: '{name}' has size {size} and per_frame {str(per_frame).lower()}, clips have another; "
                 f"write {right}."
             )
 
 
-def read_numbers(meta: ClipMeta, names: Iterable[str], frames: Iterable[int]) -> dict[str, Values | None]:
-    """Return the numbers of a clip, those that change at some evenly spaced video frames; None = not known.
+def read_scalars(meta: ClipMeta, names: Iterable[str], frames: Iterable[int]) -> dict[str, Values | None]:
+    """Return the scalars of a clip, those that change at some evenly spaced video frames; None = not known.
 
     Raises:
-        KeyError: a name that is not in ``NUMBERS``; ask ``require_known`` first.
+        KeyError: a name that is not in ``SCALARS``; ask ``require_known`` first.
     """
     spec = meta.spec
     if spec is None or (meta.twin is not None and not meta.twin.is_possible):
         return dict.fromkeys(names)
     at = np.array(list(frames))
-    return {name: NUMBERS[name].read(spec, at) for name in names}
+    return {name: SCALARS[name].read(spec, at) for name in names}
+
+
+class ClipScalars:
+    """Reads of clips the scalars that a transformer takes (``model.scalars``)."""
+
+    def __init__(self, wanted: Sequence[ScalarConfig], temporal_factor: int) -> None:
+        """Check the names.
+
+        Raises:
+            ConfigError: a scalar that no clip has, or of another size or kind.
+        """
+        require_known((one.name, one.size, one.per_frame) for one in wanted)
+        self._wanted = tuple(wanted)
+        self._factor = temporal_factor
+
+    def __bool__(self) -> bool:
+        return bool(self._wanted)
+
+    def of(self, meta: ClipMeta, num_frames: int) -> dict[str, Scalars]:
+        """Return the scalars of one clip of so many video frames (b = 1); what it does not know is not present.
+
+        Scalars of frames are those of the last video frame that each latent frame stands for.
+        """
+        frames = range(0, num_frames, self._factor)
+        known = read_scalars(meta, [one.name for one in self._wanted], frames)
+        found: dict[str, Scalars] = {}
+        for one in self._wanted:
+            values = known[one.name]
+            rows = len(frames) if one.per_frame else 1
+            held = torch.zeros(rows, one.size) if values is None else torch.from_numpy(values).float()
+            found[one.name] = Scalars(held[None], torch.full((1, rows), values is not None))
+        return found
 
 
 def _moved(spec: SceneSpec) -> list[Body]:

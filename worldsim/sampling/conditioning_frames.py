@@ -1,32 +1,15 @@
-"""Frames that a video must have: the first ones, the last one, or any."""
+"""Conditioning frames of a video: the first ones, the last one, or any."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from physics_data.core.errors import DataError
 from worldsim.vae import VideoVAE
 
 Pictures = Mapping[int, Float[torch.Tensor, "n 3 height width"]]
 """Number of a video frame, counted from 0, to its picture in each of n videos, in [-1, 1]."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """Latent frames that are known.
-
-    latents:  normalised; where nothing is known the values do not matter
-    known:    which latent frames
-    """
-
-    latents: Float[torch.Tensor, "n c t h w"]
-    known: Bool[torch.Tensor, "t"]
-
-    def placed_in(self, noise: Float[torch.Tensor, "n c t h w"]) -> Float[torch.Tensor, "n c t h w"]:
-        """Return noise with the known latent frames in their places."""
-        return torch.where(self.known[:, None, None], self.latents, noise)
 
 
 def latent_frame_of(frame: int, temporal_factor: int) -> int:
@@ -51,8 +34,13 @@ def standing_still(frames: Mapping[int, object], temporal_factor: int) -> dict[i
 
 
 @torch.no_grad()
-def encode_given(vae: VideoVAE, pictures: Pictures, num_frames: int, height: int, width: int) -> Given:
-    """Return the latent frames that hold given pictures, wherever they are in a video of that size.
+def encode_frames(
+    vae: VideoVAE, pictures: Pictures, num_frames: int, height: int, width: int
+) -> dict[str, torch.Tensor]:
+    """Return ``Conditioning.frames`` of given pictures, wherever they are in a video of that size.
+
+    ``latents`` [n c t h w] are normalised, ``known`` [n t] says which latent frames hold given pictures; elsewhere the
+    latents do not matter.
 
     A latent frame after the first stands for ``temporal_factor`` video frames. Whole groups of given frames are encoded
     as they are; of a group with gaps, each frame that is missing shows the next given one of the group, or the last. So
@@ -86,7 +74,7 @@ def encode_given(vae: VideoVAE, pictures: Pictures, num_frames: int, height: int
     latents[:, :, known] = encoded[:, :, known]
     mask = torch.zeros(latent_frames, dtype=torch.bool, device=encoded.device)
     mask[known] = True
-    return Given(latents, mask)
+    return {"latents": latents, "known": mask.expand(len(latents), -1)}
 
 
 def _shown_at(frame: int, pictures: Pictures, temporal_factor: int) -> int:

@@ -6,7 +6,7 @@ import pytest
 from physics_data.core.clip import ClipMeta, TwinInfo
 from physics_data.core.errors import ConfigError
 from physics_data.core.scene import CameraKey, PoseKey, SceneSpec, Surface
-from worldsim.data.numbers import NUMBERS, read_numbers, require_known
+from worldsim.data.scalars import SCALARS, read_scalars, require_known
 
 FRAMES = (0, 4, 8)
 
@@ -27,13 +27,13 @@ def test_gravity_mass_friction_and_restitution(falling_ball: SceneSpec) -> None:
     spec = falling_ball.model_copy(update={"gravity": (0.0, -3.0, -4.0)})
     spec = with_body(spec, 0, surface=Surface(friction=0.2, restitution=0.9))
     spec = with_body(spec, 2, surface=Surface(friction=0.8, restitution=0.6), mass=2.5)
-    read = read_numbers(meta(spec), ("gravity", "mass", "friction", "restitution", "mass_ratio"), FRAMES)
+    read = read_scalars(meta(spec), ("gravity", "mass", "friction", "restitution", "mass_ratio"), FRAMES)
     assert read.pop("mass_ratio") is None, "there is one ball"
     values = {name: value.item() for name, value in read.items() if value is not None}
     assert values == pytest.approx({"gravity": 5.0, "mass": 2.5, "friction": 0.4, "restitution": 0.6})
     second = spec.bodies[2].model_copy(update={"name": "second", "mass": 10.0, "position": (2.0, 0.0, 2.0)})
     two = spec.model_copy(update={"bodies": (*spec.bodies, second)})
-    np.testing.assert_allclose(read_numbers(meta(two), ["mass_ratio"], FRAMES)["mass_ratio"], [[4.0]])
+    np.testing.assert_allclose(read_scalars(meta(two), ["mass_ratio"], FRAMES)["mass_ratio"], [[4.0]])
 
 
 def test_a_camera_that_moves_sideways_does_so_along_its_own_axis(falling_ball: SceneSpec) -> None:
@@ -43,7 +43,7 @@ def test_a_camera_that_moves_sideways_does_so_along_its_own_axis(falling_ball: S
         CameraKey(seconds=0.5, position=end, target=(0.5, 0.0, 1.0)),
     )
     camera = falling_ball.camera.model_copy(update={"position": start, "target": (0.0, 0.0, 1.0), "path": keys})
-    read = read_numbers(meta(falling_ball.model_copy(update={"camera": camera})), ["camera"], FRAMES)["camera"]
+    read = read_scalars(meta(falling_ball.model_copy(update={"camera": camera})), ["camera"], FRAMES)["camera"]
     assert read is not None
     poses = read.reshape(3, 3, 4)
     np.testing.assert_allclose(poses[:, :, :3], np.tile(np.eye(3), (3, 1, 1)), atol=1e-12)
@@ -52,36 +52,36 @@ def test_a_camera_that_moves_sideways_does_so_along_its_own_axis(falling_ball: S
 
 
 def test_an_action_is_the_velocity_of_what_is_driven(falling_ball: SceneSpec) -> None:
-    assert read_numbers(meta(falling_ball), ["action"], FRAMES)["action"] is None, "nothing is driven"
+    assert read_scalars(meta(falling_ball), ["action"], FRAMES)["action"] is None, "nothing is driven"
     home = falling_ball.bodies[1].position
     path = (
         PoseKey(seconds=0.0, position=home),
         PoseKey(seconds=0.5, position=(home[0] - 1.0, home[1], home[2]), ease="linear"),
     )
     spec = with_body(falling_ball, 1, is_static=False, path=path)
-    read = read_numbers(meta(spec), ["action"], FRAMES)["action"]
+    read = read_scalars(meta(spec), ["action"], FRAMES)["action"]
     np.testing.assert_allclose(read, [[0, 0, 0], [-2, 0, 0], [-2, 0, 0]], atol=1e-12)
-    single = read_numbers(meta(spec), ["action"], [0])["action"]
+    single = read_scalars(meta(spec), ["action"], [0])["action"]
     np.testing.assert_array_equal(single, [[0, 0, 0]])
 
 
 def test_footage_and_what_cannot_happen_know_nothing(falling_ball: SceneSpec) -> None:
     twin = TwinInfo(set_id="a", editor="wrong_g", role="impossible", is_possible=False, is_hidden=False)
     for clip in (meta(None), meta(falling_ball, twin)):
-        assert set(read_numbers(clip, NUMBERS, FRAMES).values()) == {None}
+        assert set(read_scalars(clip, SCALARS, FRAMES).values()) == {None}
     lawful = twin.model_copy(update={"role": "possible", "is_possible": True})
-    assert read_numbers(meta(falling_ball, lawful), ["gravity"], FRAMES)["gravity"] is not None
+    assert read_scalars(meta(falling_ball, lawful), ["gravity"], FRAMES)["gravity"] is not None
 
 
 def test_every_number_has_the_size_it_says(falling_ball: SceneSpec) -> None:
-    for name, values in read_numbers(meta(falling_ball), NUMBERS, FRAMES).items():
+    for name, values in read_scalars(meta(falling_ball), SCALARS, FRAMES).items():
         if values is not None:
-            assert values.shape == (len(FRAMES) if NUMBERS[name].per_frame else 1, NUMBERS[name].size)
+            assert values.shape == (len(FRAMES) if SCALARS[name].per_frame else 1, SCALARS[name].size)
 
 
 def test_wrong_names_and_sizes_are_said_before_training() -> None:
-    require_known((name, one.size, one.per_frame) for name, one in NUMBERS.items())
-    with pytest.raises(ConfigError, match="no clip tells 'gravty'.*gravity"):
+    require_known((name, one.size, one.per_frame) for name, one in SCALARS.items())
+    with pytest.raises(ConfigError, match="no clip has 'gravty'.*gravity"):
         require_known([("gravty", 1, False)])
     with pytest.raises(ConfigError, match="write {name: camera, size: 12, per_frame: true}"):
         require_known([("camera", 12, False)])
