@@ -216,6 +216,20 @@ def baselines(
     messages.print(f"{written} videos in {out}")
 
 
+@app.command()
+def house(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Count modules and lines per package against their limits, and list the modules that break a house rule.
+
+    Example: `python -m benchmarks house --json`
+    """
+    from benchmarks.house import size_rows
+    from benchmarks.rows import print_rows
+
+    print_rows(size_rows(), as_json)
+
+
 @app.command("list")
 def list_members(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,

@@ -1,0 +1,242 @@
+"""House rules: size of modules, unique file names, the field's words in names, keys and flags."""
+
+import importlib
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer.main
+
+from benchmarks.house import House, size_rows
+
+ROOT = Path(__file__).parents[1]
+
+# Exceptions that were there when the rules came. Take a name out when it is mended; add none.
+KNOWN_SMALL: frozenset[str] = frozenset(
+    [
+        "physics_data.cli.scenes",
+        "physics_data.pipeline.regenerate",
+        "worldsim.cli.annotate",
+        "worldsim.cli.listing",
+        "worldsim.cli.publish",
+        "worldsim.cli.train",
+        "worldsim.data.footage.shots",
+        "worldsim.diffusion.flow_matching",
+        "worldsim.diffusion.guidance",
+        "worldsim.diffusion.weightings",
+        "worldsim.losses.weighting",
+        "worldsim.prompt.base",
+        "worldsim.sampling.likelihood",
+        "worldsim.training.fine_tuning",
+        "worldsim.training.hardware",
+        "worldsim.training.label_store",
+        "worldsim.training.meters",
+        "worldsim.training.validation",
+        "worldsim.training.words",
+        "eval.pairs.audit_scorer",
+        "eval.report.skill",
+    ]
+)
+KNOWN_TWICE: frozenset[str] = frozenset(
+    {
+        *(f"physics_data: {name}.py" for name in ("base", "cuda", "looks", "materials", "points", "visibility")),
+        *(f"worldsim: {name}.py" for name in ("annotate", "attributes", "base", "config", "dit", "flow_matching")),
+        *(f"worldsim: {name}.py" for name in ("ingest", "likelihood", "listing", "weights")),
+    }
+)
+
+FORMER_MODULES = frozenset(
+    [
+        "meeting",
+        "takes",
+        "second_take",
+        "looks",
+        "plate",
+        "ends",
+        "births",
+        "trials",
+        "dose",
+        "twins",
+        "told",
+        "numbers",
+        "story",
+        "drawing",
+        "stops",
+        "given",
+        "reading",
+        "beside",
+        "mix",
+        "part",
+        "critic",
+        "folding",
+        "spectrum",
+        "strangers",
+        "sightings",
+        "stays",
+        "glides",
+        "flights",
+        "kinks",
+        "dummies",
+        "pinned",
+        "contestants",
+        "race",
+        "journal",
+        "meters",
+        "answers",
+        "work",
+        "plan",
+        "switches",
+        "look",
+        "make",
+        "use",
+    ]
+)
+FORMER_KEYS = frozenset(
+    [
+        "carry",
+        "meeting",
+        "looks",
+        "twins",
+        "drop_prompt",
+        "drawing",
+        "given",
+        "num_given",
+        "given_share",
+        "most_given",
+        "own_t_share",
+        "instance_gain",
+        "guidance",
+        "critic",
+        "folding",
+        "strangers",
+        "dummies",
+        "pinned",
+    ]
+)
+KNOWN_MODULES: frozenset[str] = frozenset(
+    [
+        "benchmarks.suites.twins",
+        "physics_data.cli.look",
+        "physics_data.cli.make",
+        "physics_data.cli.use",
+        "physics_data.editors.looks",
+        "physics_data.pipeline.twins",
+        "physics_data.variation.looks",
+        "worldsim.losses.auxiliary.mix",
+        "worldsim.losses.part",
+        "worldsim.sampling.drawing",
+        "worldsim.training.journal",
+        "worldsim.training.meters",
+    ]
+)
+KNOWN_KEYS: frozenset[str] = frozenset(
+    [
+        "Augment.least_scale",
+        "AuxiliaryTerm.most_noise",
+        "BuildConfig.twins",
+        "Continuation.drawing",
+        "Continuation.num_given",
+        "CropConfig.centre_share",
+        "DiTConfig.carry",
+        "DiTConfig.least_t",
+        "DiTObjective.drop_prompt",
+        "DiTObjective.given_share",
+        "DiTObjective.instance_gain",
+        "DiTObjective.least_given",
+        "DiTObjective.most_given",
+        "DiTObjective.own_t_share",
+        "Drawing.guidance",
+        "IngestConfig.max_bars_share",
+        "IngestConfig.max_repeated_share",
+        "IngestConfig.max_text_share",
+        "IngestConfig.test_share",
+        "PictureConfig.drawing",
+        "PictureConfig.num_given",
+        "ProbesConfig.most_noise",
+        "ReportConfig.most_skipped",
+        "SceneSettings.looks",
+        "VAEObjective.instance_gain",
+    ]
+)
+KNOWN_FLAGS: frozenset[str] = frozenset(
+    [
+        "worldsim ingest --max-bars-share",
+        "worldsim ingest --max-repeated-share",
+        "worldsim ingest --max-text-share",
+        "worldsim ingest --test-share",
+        "worldsim sample --num-given",
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def house() -> House:
+    return House()
+
+
+def test_a_module_is_large_enough_or_used_twice_or_registered(house: House) -> None:
+    assert set(house.too_small()) - KNOWN_SMALL == set()
+
+
+def test_file_names_are_unique_within_a_package(house: House) -> None:
+    assert set(house.same_names()) - KNOWN_TWICE == set()
+
+
+def test_rows_count_every_module_once(house: House) -> None:
+    rows = [row for row in size_rows() if row.unit == "modules"]
+    assert rows[0].value == sum(row.value or 0 for row in rows if row.name in house.roots)
+    assert sum(row.value or 0 for row in rows[1:]) == len(house.modules)
+    assert "benchmarks.house" in house.modules
+    assert "benchmarks.cli" in house.importers["benchmarks.house"]
+    assert "benchmarks.suites.folder" in house.registered
+
+
+def test_no_module_has_a_former_name(house: House) -> None:
+    former = {module.name for module in house.modules.values() if module.path.stem in FORMER_MODULES}
+    assert former - KNOWN_MODULES == set()
+
+
+def hooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_hooks", ROOT / "docs" / "build_hooks.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def config_keys() -> Iterator[str]:
+    """Every key of every config as ``Model.key``."""
+    tables = hooks()
+    for target in tables.CONFIGS.values():
+        for model, _ in tables.models_below(tables.load(target), ""):
+            yield from (f"{model.__name__}.{key}" for key in model.model_fields)
+
+
+def is_former(name: str) -> bool:
+    return name in FORMER_KEYS or re.match(r"(least|most)_", name) is not None or name.endswith("_share")
+
+
+def test_no_config_key_has_a_former_name() -> None:
+    assert {key for key in config_keys() if is_former(key.rpartition(".")[2])} - KNOWN_KEYS == set()
+
+
+def flags(command: Any, path: str) -> Iterator[str]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from flags(inner, f"{path} {name}")
+    for parameter in command.params:
+        yield from (f"{path} {flag}" for flag in parameter.opts if flag.startswith("--"))
+
+
+def test_no_flag_has_a_former_name() -> None:
+    programs = ("physics_data", "worldsim", "eval", "eval.audit", "benchmarks")
+    found = {
+        flag
+        for program in programs
+        for flag in flags(typer.main.get_command(importlib.import_module(f"{program}.__main__").app), program)
+    }
+    former = {flag for flag in found if is_former(flag.rpartition("--")[2].replace("-", "_"))}
+    assert former - KNOWN_FLAGS == set()
