@@ -14,7 +14,7 @@ from physics_data.core.program import Table, messages, progress_bar
 
 def export(
     dataset: DatasetArgument,
-    to: Annotated[str, typer.Option(help="webdataset, lerobot, frames or vbvr.")],
+    to: Annotated[str, typer.Option(help="webdataset, lerobot, frames, vbvr, rigidbench or pisa.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it must be new or empty.")],
     split: SplitOption = None,
 ) -> None:
@@ -24,6 +24,7 @@ def export(
     as KEY.json in a dataset's shards); Hugging Face's load_dataset("webdataset") reads them, too. lerobot: Parquet
     tables and one video per file, in the layout of LeRobot's dataset format 3. frames: one folder of PNGs, labels.npz
     and clip.json per clip. vbvr: first_frame.png, final_frame.png, prompt.txt and ground_truth.mp4 per clip.
+    rigidbench, pisa: the layouts of these benchmarks, so that their programs score videos of our clips.
 
     Example: `python -m physics_data export runs/demo/physics --to webdataset --out runs/demo/webdataset`
     """

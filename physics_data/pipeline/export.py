@@ -18,6 +18,7 @@ from physics_data.core.shards import json_record, tar_block
 from physics_data.core.video import encode_video, write_video
 from physics_data.labels.tables import label_arrays
 from physics_data.pipeline.export_lerobot import write_lerobot
+from physics_data.pipeline.export_peers import write_pisa, write_rigidbench
 
 
 def record_of(clip: Clip) -> bytes:
@@ -159,5 +160,7 @@ EXPORTERS: Mapping[str, Exporter] = {
     "lerobot": write_lerobot,
     "frames": _each(write_frames),
     "vbvr": _each(write_task),
+    "rigidbench": write_rigidbench,
+    "pisa": write_pisa,
 }
 """Every form that a dataset can be written in."""
