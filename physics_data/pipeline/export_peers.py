@@ -146,7 +146,7 @@ def _rigidbench_sample(clip: Clip, folder: Path) -> dict[str, Any]:
 
 
 def write_pisa(dataset: ShardDataset, positions: Sequence[int], out: Path, on_clip: Callable[[], None]) -> None:
-    """Write ``KEY/00000.jpg`` and all later frames, ``movie.mp4``, ``mask.npz``, ``clip_info.json``; and ``eval.jsonl``.
+    """Write frames ``KEY/00000.jpg`` on, ``movie.mp4``, ``mask.npz`` and ``clip_info.json`` a clip; and ``eval.jsonl``.
 
     ``mask.npz`` holds ``mask``, uint8 [t n h w] of what is seen of each moving object. PISA scores the last one; the
     object that is highest in the first frame is put there. A line of ``eval.jsonl`` names the true mask and where the

@@ -21,6 +21,9 @@ from worldsim.families.diffusers_generator import DiffusersGenerator
 
 Tensors = dict[str, torch.Tensor]
 
+_ON_GRID = ("seen_share", "covered_share")
+"""Labels with an axis of latent frames."""
+
 
 @dataclass(frozen=True)
 class TensorCache:
@@ -85,11 +88,15 @@ def labels_on_grid(generator: DiffusersGenerator, clip: PixelClip, groups: tuple
         return {}
     found = latent_labels(clip, generator.temporal_stride, generator.spatial_stride, groups)
     added = generator.added_frames
-    on_grid = ("seen_share", "covered_share")
     return {
-        name: np.concatenate([np.repeat(one[:, :1], added, 1), one], 1) if added and name in on_grid else one
+        name: np.concatenate([np.repeat(one[:, :1], added, 1), one], 1) if added and name in _ON_GRID else one
         for name, one in found.items()
     }
+
+
+def without_added(labels: ClipLabels, added: int) -> ClipLabels:
+    """Return the labels without the latent frames that ``labels_on_grid`` adds in front."""
+    return {name: one[:, added:] if name in _ON_GRID else one for name, one in labels.items()}
 
 
 def labels_of(stored: Tensors) -> ClipLabels:

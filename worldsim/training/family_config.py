@@ -9,6 +9,8 @@ from physics_data.core.config import StrictModel
 from worldsim.config import Count, Share, TrainConfig, ValidationConfig
 from worldsim.diffusion import TimeSampling
 from worldsim.families.adapters import AdapterSettings
+from worldsim.losses.auxiliary.config import AuxiliaryTerms
+from worldsim.probes.probes import ProbesConfig
 
 
 class FamilyObjective(StrictModel):
@@ -23,6 +25,8 @@ class FamilyObjective(StrictModel):
     foreground_weight:           by how much more a latent position counts that is all object, seen or hidden, than one
                                  that is none; the mean weight of a clip stays 1, clips without masks count as before
     contact_weight:              by how much more a latent frame counts in which, or beside which, a touch begins
+    auxiliary:                   losses on the predicted clean latents, by name (identity, permanence, attributes,
+                                 physical_plausibility); their probes learn to read the family's latents meanwhile
     """
 
     time: TimeSampling | None = None
@@ -32,6 +36,7 @@ class FamilyObjective(StrictModel):
     condition_dropout: Share = 0.1
     foreground_weight: Annotated[float, Field(ge=0)] = 0.0
     contact_weight: Annotated[float, Field(ge=0)] = 0.0
+    auxiliary: AuxiliaryTerms = {}
 
     @property
     def label_groups(self) -> tuple[str, ...]:
@@ -69,6 +74,7 @@ class FamilyTrainConfig(TrainConfig):
     adapter:   the adapter; None trains all weights of the networks
     weights:   precision of the frozen base; adapters and fully trained weights are kept in fp32
     samples:   None = no videos are sampled during training
+    probes:    of the auxiliary losses
     """
 
     task: Literal["family"]
@@ -78,6 +84,7 @@ class FamilyTrainConfig(TrainConfig):
     loss: FamilyObjective = FamilyObjective()
     validation: ValidationConfig = ValidationConfig()
     samples: FamilySamples | None = None
+    probes: ProbesConfig = ProbesConfig()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "FamilyTrainConfig":

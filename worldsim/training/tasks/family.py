@@ -23,7 +23,7 @@ from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.collate import to_rgb
-from worldsim.data.latent_labels import labels_read_for, stack_latent_labels
+from worldsim.data.latent_labels import GROUPS, LatentLabels, labels_read_for, stack_latent_labels
 from worldsim.data.loading import describe_splits, open_mixture, require_validation, validation_sources
 from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.diffusion import TimeSampling, sample_t
@@ -31,10 +31,13 @@ from worldsim.families.adapters import add_adapter, save_adapter
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.families.planning import plan_training
 from worldsim.generator import Sampling, VideoGenerator
+from worldsim.losses.auxiliary.base import Prediction
+from worldsim.losses.auxiliary.mix import Beside, Mix
 from worldsim.losses.denoising import instance_weight
 from worldsim.losses.flow_matching import FlowMatching
 from worldsim.losses.part import WHOLE, Part
 from worldsim.model.conditioning import Conditioning
+from worldsim.probes.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.training.family_cache import (
     TensorCache,
     contact_frames,
@@ -42,6 +45,7 @@ from worldsim.training.family_cache import (
     image_of,
     labels_of,
     parts_digest,
+    without_added,
 )
 from worldsim.training.family_config import FamilyTrainConfig
 
@@ -56,9 +60,10 @@ class TrainedWeights(nn.Module):
     The loop averages, stores and exports these alone; the frozen base is neither copied nor stored.
     """
 
-    def __init__(self, networks: dict[str, nn.Module]) -> None:
-        """Take all weights of the networks that have gradients."""
+    def __init__(self, networks: dict[str, nn.Module], probes: Probes | None) -> None:
+        """Take all weights of the networks that have gradients, and the probes that losses read with."""
         super().__init__()
+        self.probes = probes
         for name, network in networks.items():
             for key, weight in network.named_parameters():
                 if weight.requires_grad:
@@ -67,12 +72,19 @@ class TrainedWeights(nn.Module):
 
 @dataclass(frozen=True)
 class FamilyBatch:
-    """One batch. position_weight, frame_weight: how much latent positions and frames count, None = all the same."""
+    """One batch.
+
+    position_weight, frame_weight:  how much latent positions and frames count, None = all the same
+    labels:                         what auxiliary losses read, without added frames; None = there are no such losses
+    step:                           number of the batch
+    """
 
     latents: Float[torch.Tensor, "b c t h w"]
     conditioning: Conditioning
     position_weight: Float[torch.Tensor, "b t h w"] | None = None
     frame_weight: Float[torch.Tensor, "b t"] | None = None
+    labels: LatentLabels | None = None
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,9 +126,16 @@ class FamilyTask:
         for network in generator.networks.values():
             if config.hardware.recompute:
                 network.enable_gradient_checkpointing()  # pyright: ignore[reportCallIssue]
-        self.model: nn.Module = TrainedWeights(generator.networks)
+        self._mix = Mix(config.loss.auxiliary)
+        space = LatentSpace(generator.latent_channels, generator.temporal_stride)
+        self._no_probes = Probes((), space, ProbesConfig())
+        names = self._mix.probes
+        self.model = TrainedWeights(
+            generator.networks, Probes(names, space, config.probes).to(device) if names else None
+        )
         self._matched = [f"{name}: an adapter on {len(one)} layers: {', '.join(one)}" for name, one in matched.items()]
-        self._groups = config.loss.label_groups
+        wanted = {*config.loss.label_groups, *self._mix.groups}
+        self._groups = tuple(group for group in GROUPS if group in wanted)
         data = config.data
         if self._groups:
             data = data.model_copy(update={"labels": labels_read_for(self._groups)})
@@ -186,7 +205,7 @@ class FamilyTask:
                 if without:
                     messages.print(
                         f"{source.name}: {len(without)} of {len(source)} clips have no labels; "
-                        "loss.foreground_weight and loss.contact_weight change nothing there.",
+                        "loss.foreground_weight, loss.contact_weight and loss.auxiliary change nothing there.",
                         markup=False,
                     )
         bar = progress.add_task("encode captions", total=len(captions), note="")
@@ -199,10 +218,12 @@ class FamilyTask:
 
     def describe(self) -> list[str]:
         """Return which layers are trained, and where validation clips come from."""
-        count = sum(weight.numel() for weight in self.model.parameters())
+        probes = self.model.probes
+        count = sum(weight.numel() for name, weight in self.model.named_parameters() if not name.startswith("probes."))
         whole = [] if self._matched else ["all weights are trained"]
         validation = [] if self.config.report.validate_every is None else describe_splits(self._data)
-        return [f"{self.generator.family}: {count:,} weights are trained", *whole, *self._matched, *validation]
+        beside = [] if probes is None else [f"probes: {', '.join(probes.members)} learn to read its latents"]
+        return [f"{self.generator.family}: {count:,} weights are trained", *whole, *self._matched, *beside, *validation]
 
     def data_identity(self) -> dict[str, str]:
         """Return source name → digest of all its clips, and the digests of the base's parts."""
@@ -218,12 +239,15 @@ class FamilyTask:
         """Return the encoded clips of a step."""
         picks = self.mixture.batch(step, self.config.batch_size)
         sources: Any = self.mixture.sources
-        return self._collated([(sources[source], position) for source, position in picks])
+        return replace(self._collated([(sources[source], position) for source, position in picks]), step=step)
 
     def loss(
         self, model: TrainedWeights, batch: FamilyBatch, generator: torch.Generator, part: Part = WHOLE
     ) -> dict[str, torch.Tensor]:
-        """Return the mean square error of the family's own target over the latent frames that are not given."""
+        """Return the mean square error of the family's own target over the latent frames that are not given.
+
+        With auxiliary losses, "loss" is the sum, and each part stands beside it.
+        """
         settings, x0 = self.config.loss, batch.latents
         count = len(x0)
         t = self._draw_t(count, generator)
@@ -241,7 +265,19 @@ class FamilyTask:
         if batch.frame_weight is not None:
             weight = weight * batch.frame_weight[rows]
         positions = None if batch.position_weight is None else batch.position_weight[rows]
-        return {"loss": FlowMatching()(prediction, samples.target, weight, positions)}
+        denoising = FlowMatching()(prediction, samples.target, weight, positions)
+        if batch.labels is None:
+            return {"loss": denoising}
+        added = self.generator.added_frames  # copies in front, which no label describes
+        judged = Prediction(
+            self.generator.predicted_clean(samples.x_t, prediction, t, conditioning)[:, :, added:],
+            x0[:, :, added:],
+            (t[:, None] * samples.counts)[:, added:],
+            batch.labels.at(rows),
+        )
+        probes = model.probes if model.probes is not None else self._no_probes
+        beside = Beside(self._mix, probes, batch.labels, count, batch.step)
+        return beside.add_to(denoising, prediction, judged, generator, part)
 
     @torch.no_grad()
     def pictures(self, model: TrainedWeights, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
@@ -301,8 +337,13 @@ class FamilyTask:
         with self._with(model):
             if self.config.adapter is not None:
                 save_adapter(self.generator, folder, facts)
-                return
-            self.generator.save(folder)
+            else:
+                self.generator.save(folder)
+        trained = model.probes
+        if trained is not None and not trained.config.frozen:
+            trained.save(self.config.out)
+        if self.config.adapter is not None:
+            return
         paths = sorted(path for name in self.generator.networks for path in (folder / name).iterdir())
         files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
         card = {"format": FULL_FORMAT, "kind": "family", "family": self.generator.family, **facts, "files": files}
@@ -417,7 +458,11 @@ class FamilyTask:
             position_weight = instance_weight(stack_latent_labels(labels), self.config.loss.foreground_weight)
         if position_weight is not None:
             position_weight = position_weight.to(self.device)
-        return FamilyBatch(latents, conditioning, position_weight, self._contact_weight(labels))
+        judged = None
+        if self.config.loss.auxiliary:
+            judged = stack_latent_labels([without_added(one, self.generator.added_frames) for one in labels])
+            judged = judged.to(self.device)
+        return FamilyBatch(latents, conditioning, position_weight, self._contact_weight(labels), judged)
 
     def _contact_weight(self, labels: Sequence[Any]) -> Float[torch.Tensor, "b t"] | None:
         """Return how much each latent frame counts; the mean of a clip is 1."""
