@@ -19,7 +19,7 @@ from physics_data.core.errors import DataError
 from physics_data.core.provenance import write_provenance
 from physics_data.core.scene import SceneSpec
 from physics_data.core.video import write_video
-from physics_data.renderers.base import Renderer
+from physics_data.renderers.renderer import Renderer
 
 NUM_CONDITIONING_FRAMES = 5
 """First frames that suites give to models and leave out of the scores; baselines are given as many."""

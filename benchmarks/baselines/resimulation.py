@@ -9,7 +9,7 @@ from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.core.video import decode_video, encode_video
 from physics_data.engines import ENGINES
-from physics_data.renderers.base import Renderer
+from physics_data.renderers.renderer import Renderer
 from physics_data.renderers.sensor import with_grain
 
 SPEED_SPREAD = 0.003

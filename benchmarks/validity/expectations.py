@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from physics_data.editors import EDITORS
-from physics_data.editors.base import Category
+from physics_data.editors.editor import Category
 
 SUMMARIES = frozenset({"overall"})
 """Metrics that sum up others: they should notice everything."""

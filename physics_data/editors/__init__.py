@@ -1,7 +1,7 @@
 """Editors: ways in which a motion cannot happen. To add one, write its class and add its line here."""
 
 from physics_data.core.errors import Registry
-from physics_data.editors.base import Editor
+from physics_data.editors.editor import Editor
 
 EDITORS: Registry[Editor] = Registry(
     "editor",
@@ -13,10 +13,10 @@ EDITORS: Registry[Editor] = Registry(
         "hidden_color_swap": "physics_data.editors.looks:HiddenColorSwap",
         "hidden_size_swap": "physics_data.editors.looks:HiddenSizeSwap",
         "hidden_texture_swap": "physics_data.editors.looks:HiddenTextureSwap",
-        "hidden_teleport": "physics_data.editors.places:HiddenTeleport",
-        "path_gap": "physics_data.editors.places:PathGap",
-        "freeze_off_screen": "physics_data.editors.places:FreezeOffScreen",
-        "reset_on_return": "physics_data.editors.places:ResetOnReturn",
+        "hidden_teleport": "physics_data.editors.presence:HiddenTeleport",
+        "path_gap": "physics_data.editors.presence:PathGap",
+        "freeze_off_screen": "physics_data.editors.presence:FreezeOffScreen",
+        "reset_on_return": "physics_data.editors.presence:ResetOnReturn",
         "vanish": "physics_data.editors.presence:Vanish",
         "appear": "physics_data.editors.presence:Appear",
         "duplicate": "physics_data.editors.presence:Duplicate",
@@ -24,7 +24,7 @@ EDITORS: Registry[Editor] = Registry(
         "color_swap": "physics_data.editors.looks:ColorSwap",
         "size_swap": "physics_data.editors.looks:SizeSwap",
         "texture_swap": "physics_data.editors.looks:TextureSwap",
-        "teleport": "physics_data.editors.places:Teleport",
+        "teleport": "physics_data.editors.presence:Teleport",
         "pass_through": "physics_data.editors.impacts:PassThrough",
         "block_without_cause": "physics_data.editors.inertia:BlockWithoutCause",
         "float": "physics_data.editors.falling:Float",

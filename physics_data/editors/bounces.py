@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
-from physics_data.editors.base import Break, EditorInfo, Simulate, World, refuse
+from physics_data.editors.editor import Break, EditorInfo, Simulate, World, refuse
 from physics_data.editors.motions import ball_of, continued, floor_height, need_ball, vector, with_body
 from physics_data.editors.residuals import energy_gain, jump_residuals
 

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from physics_data.core.scene import Body, Box, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
-from physics_data.editors.base import Break, EditorInfo, Simulate, World, refuse
+from physics_data.editors.editor import Break, EditorInfo, Simulate, World, refuse
 from physics_data.editors.motions import (
     WALL_LOOK,
     ball_of,

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from physics_data.core.scene import Body
 from physics_data.core.trajectory import Trajectory
-from physics_data.editors.base import Break, EditorInfo, Simulate, World, refuse
+from physics_data.editors.editor import Break, EditorInfo, Simulate, World, refuse
 from physics_data.editors.motions import ball_of, continued, moved_by, need_ball, select, with_body
 from physics_data.editors.residuals import jump_residuals
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from physics_data.editors.base import Break, EditorInfo, Simulate, World, refuse
+from physics_data.editors.editor import Break, EditorInfo, Simulate, World, refuse
 from physics_data.editors.motions import WALL_HALF, ball_of, continued, moved_by, need_ball, vector, wall, with_body
 from physics_data.editors.residuals import jump_residuals
 from physics_data.variation.appearance import COLORS

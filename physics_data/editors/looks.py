@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from physics_data.core.scene import Body, Capsule, Color
-from physics_data.editors.base import EditorInfo, Simulate, Switch, World, hidden
+from physics_data.editors.editor import EditorInfo, Simulate, Switch, World, hidden
 from physics_data.editors.motions import ball_of, need_ball, need_subject, resized, the_subject, widened, with_body
 from physics_data.editors.presence import IN_SIGHT, SCREENED
 from physics_data.variation.appearance import COLORS

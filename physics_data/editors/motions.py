@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from physics_data.core.scene import Appearance, Body, Box, Cylinder, SceneSpec, Sphere, Surface, Vector3
 from physics_data.core.trajectory import Contacts, Trajectory
-from physics_data.editors.base import Simulate, World
+from physics_data.editors.editor import Simulate, World
 
 WALL_LOOK = Appearance(color_name="brown", albedo=(0.30, 0.17, 0.08), specular=0.0)
 """The look of walls and posts that make a motion lawful."""

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from physics_data.core.mechanics import kinetic_energy, momentum, potential_energy, volume
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.editors.base import World
+from physics_data.editors.editor import World
 from physics_data.editors.motions import presence
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from physics_data.core.clip import Clip, Rendering
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory, true_intervals
-from physics_data.editors.base import Switch, World, refuse
+from physics_data.editors.editor import Switch, World, refuse
 from physics_data.editors.motions import presence
 from physics_data.pipeline.captions import listing, number_word, plural, with_article
 from physics_data.pipeline.clearance import gap

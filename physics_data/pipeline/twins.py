@@ -13,7 +13,7 @@ from physics_data.core.errors import ClipRejectedError, ConfigError
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.shards import json_record
 from physics_data.editors import EDITORS
-from physics_data.editors.base import Break, Editor, Switch, World, refuse
+from physics_data.editors.editor import Break, Editor, Switch, World, refuse
 from physics_data.editors.motions import joined
 from physics_data.editors.residuals import switch_residuals
 from physics_data.engines import ENGINES
@@ -34,7 +34,7 @@ from physics_data.pipeline.splice import (
     visibly_differ,
 )
 from physics_data.renderers import RENDERERS
-from physics_data.renderers.base import Renderer
+from physics_data.renderers.renderer import Renderer
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
 

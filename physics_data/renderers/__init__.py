@@ -1,7 +1,7 @@
 """Renderers: a scene and a trajectory in, pixels and their labels out."""
 
 from physics_data.core.errors import Registry
-from physics_data.renderers.base import Renderer
+from physics_data.renderers.renderer import Renderer
 
 RENDERERS: Registry[Renderer] = Registry(
     "renderer",

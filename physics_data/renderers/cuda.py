@@ -88,7 +88,7 @@ class DeviceDrawing:
             yield slice(first, last), self._draw(first, last)
 
     def _draw(self, first: int, last: int) -> dict[str, Any]:
-        kernels = importlib.import_module("physics_data.renderers.kernels.cuda")
+        kernels = importlib.import_module("physics_data.renderers.kernels.cuda_kernels")
         count, height, width = last - first, self._height, self._width
         shape = (count, height, width)
         blocks = (count * height * width + _THREADS - 1) // _THREADS

@@ -14,13 +14,12 @@ from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import PinholeView
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
+from physics_data.renderers.appearance_arrays import Looks, needs_rich, pack_looks, reaches_far
 from physics_data.renderers.arrays import SceneArrays, pack, surfaces_of
-from physics_data.renderers.base import cut_at_far_plane
 from physics_data.renderers.cuda import DeviceDrawing, load_cuda
-from physics_data.renderers.images import Images, clip_bytes
 from physics_data.renderers.kernels.recolor import recolor_frames
-from physics_data.renderers.launch import draw_clips
-from physics_data.renderers.materials import Looks, needs_rich, pack_looks, reaches_far
+from physics_data.renderers.launch import Images, clip_bytes, draw_clips
+from physics_data.renderers.renderer import cut_at_far_plane
 from physics_data.renderers.sensor import apply_sensor, needs_sensor
 
 

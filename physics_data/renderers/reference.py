@@ -14,7 +14,7 @@ from physics_data.core.errors import DataError
 from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Mesh, Part, SceneSpec, Shape, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.renderers.base import cut_at_far_plane
+from physics_data.renderers.renderer import cut_at_far_plane
 
 _ABSENT = 2
 _NEAR = 1e-3

@@ -9,6 +9,7 @@ from typing import Any
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.layout import CAPSULE, ELLIPSOID, SPHERE, by_address
+from physics_data.renderers.kernels.trace import eye_of, to_camera
 from physics_data.renderers.kernels.vectors import (
     add_scaled,
     dot,
@@ -19,7 +20,6 @@ from physics_data.renderers.kernels.vectors import (
     to_world,
     triple,
 )
-from physics_data.renderers.kernels.visibility import eye_of, to_camera
 
 _NEAR = 1e-3
 _PADDING = 2.0

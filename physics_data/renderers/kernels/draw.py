@@ -18,8 +18,8 @@ from physics_data.renderers.kernels.rows import (
 )
 from physics_data.renderers.kernels.shade import encode, may_darken, sky_color
 from physics_data.renderers.kernels.spans import color_span, dim_span, lane, pattern_span, shadow_span, start_span
+from physics_data.renderers.kernels.trace import ray_through
 from physics_data.renderers.kernels.vectors import unit
-from physics_data.renderers.kernels.visibility import ray_through
 
 
 @scalar

@@ -10,8 +10,8 @@ from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.layout import COLUMN, EDGES_AT_ONCE, FAR, LINE, NEAREST, SKY
 from physics_data.renderers.kernels.shade import encode, sky_color, surface_color
 from physics_data.renderers.kernels.spans import enter_span, ground_span, lane
+from physics_data.renderers.kernels.trace import enter, eye_of, ray_through, surface_of
 from physics_data.renderers.kernels.vectors import rotation_of, row_of, to_local, unit
-from physics_data.renderers.kernels.visibility import enter, eye_of, ray_through, surface_of
 
 _NO_KEY = -1000000
 _AROUND = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))

@@ -11,8 +11,7 @@ import numpy as np
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.layout import FACE_BITS, NEAR, SKY, by_address
-from physics_data.renderers.kernels.vectors import add_scaled, dot, minus, rotation_of, row_of, to_local, to_world
-from physics_data.renderers.kernels.visibility import (
+from physics_data.renderers.kernels.trace import (
     enter,
     enter_ground,
     eye_of,
@@ -22,6 +21,7 @@ from physics_data.renderers.kernels.visibility import (
     solid_normal,
     to_camera,
 )
+from physics_data.renderers.kernels.vectors import add_scaled, dot, minus, rotation_of, row_of, to_local, to_world
 
 
 @scalar

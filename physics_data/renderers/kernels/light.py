@@ -9,8 +9,8 @@ import math
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.intersect import box_interval, cylinder_interval
 from physics_data.renderers.kernels.layout import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE
+from physics_data.renderers.kernels.trace import enter_triangles
 from physics_data.renderers.kernels.vectors import add_scaled, cross, dot, triple, unit
-from physics_data.renderers.kernels.visibility import enter_triangles
 
 _SUN_RAYS = 7
 _SIN_60 = 0.8660254037844386

@@ -20,8 +20,8 @@ from physics_data.renderers.kernels.layout import (
     SKY,
 )
 from physics_data.renderers.kernels.spans import enter_span, ground_span, lane, rays_of_row, whole_vectors
+from physics_data.renderers.kernels.trace import eye_of, to_camera
 from physics_data.renderers.kernels.vectors import add_scaled, dot, minus, rotation_of, row_of, to_local
-from physics_data.renderers.kernels.visibility import eye_of, to_camera
 
 _CLOSE = 1.0 - 1e-7
 """A point is hidden by what its ray meets before this part of the way."""

@@ -7,7 +7,7 @@ from physics_data.renderers.kernels.layout import SKY, by_address
 from physics_data.renderers.kernels.rich import rich_background, rich_color
 from physics_data.renderers.kernels.rows import touched_columns
 from physics_data.renderers.kernels.shade import encode
-from physics_data.renderers.kernels.visibility import eye_of, key_of, look_through, ray_through, surface_of
+from physics_data.renderers.kernels.trace import eye_of, key_of, look_through, ray_through, surface_of
 
 _NO_KEY = -1000000
 _CONTRAST = 0.08

@@ -20,8 +20,8 @@ from physics_data.renderers.kernels.layout import (
 )
 from physics_data.renderers.kernels.rich_light import part_let_past, shine_of, sky_past, surroundings
 from physics_data.renderers.kernels.shade import surface_point, to_screen
+from physics_data.renderers.kernels.trace import trace
 from physics_data.renderers.kernels.vectors import add_scaled, dot, rotation_of, to_local, unit
-from physics_data.renderers.kernels.visibility import trace
 
 _MOST_RAYS = 6
 _NEGLIGIBLE = 0.004

@@ -6,6 +6,7 @@ from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.layout import CAPSULE, ELLIPSOID, MESH, SPHERE
 from physics_data.renderers.kernels.light import ambient_past, smooth, solid_lets_past
 from physics_data.renderers.kernels.pattern import second_share
+from physics_data.renderers.kernels.trace import is_within, solid_normal
 from physics_data.renderers.kernels.vectors import (
     add_scaled,
     dot,
@@ -17,7 +18,6 @@ from physics_data.renderers.kernels.vectors import (
     triple,
     unit,
 )
-from physics_data.renderers.kernels.visibility import is_within, solid_normal
 
 _KNEE = 0.75
 

@@ -50,6 +50,7 @@ from physics_data.renderers.kernels.light import (
 )
 from physics_data.renderers.kernels.pattern import second_share
 from physics_data.renderers.kernels.shade import has_curved_faces, lit_color
+from physics_data.renderers.kernels.trace import enter_triangles, eye_of, ray_through, solid_normal
 from physics_data.renderers.kernels.vectors import (
     add_scaled,
     minus,
@@ -60,7 +61,6 @@ from physics_data.renderers.kernels.vectors import (
     triple,
     unit,
 )
-from physics_data.renderers.kernels.visibility import enter_triangles, eye_of, ray_through, solid_normal
 
 
 @scalar

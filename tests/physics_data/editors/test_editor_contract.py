@@ -8,7 +8,7 @@ from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, ConfigError, UnknownNameError
 from physics_data.core.shards import decode_clip, encode_clip
 from physics_data.editors import EDITORS
-from physics_data.editors.base import Break, Editor, Switch, World
+from physics_data.editors.editor import Break, Editor, Switch, World
 from physics_data.editors.motions import subject
 from physics_data.editors.residuals import switch_residuals
 from physics_data.engines import ENGINES

@@ -6,8 +6,8 @@ from random_scenes import random_scene, tumbling
 
 from physics_data.core.errors import DataError, UnknownNameError
 from physics_data.renderers import RENDERERS
-from physics_data.renderers.base import Renderer
 from physics_data.renderers.reference import MujocoRayRenderer
+from physics_data.renderers.renderer import Renderer
 
 
 def inner_pixels(ids: np.ndarray) -> np.ndarray:

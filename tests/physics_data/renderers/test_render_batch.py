@@ -8,7 +8,7 @@ from random_scenes import FLOOR, at_rest, make_scene, random_scene, solid, tumbl
 from physics_data.core.clip import Rendering, Stream
 from physics_data.core.scene import Camera, SceneSpec, Sensor, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.renderers.images import clip_bytes
+from physics_data.renderers.launch import clip_bytes
 from physics_data.renderers.raycast import RaycastRenderer
 
 STREAMS: tuple[Stream, ...] = ("optical_flow", "backward_flow", "normal_map", "object_coordinates")

@@ -1,8 +1,7 @@
 """What a ray meets in a scene, and where its surfaces are in the world and in the picture."""
 
-from physics_data.renderers.kernels.bvh import enter_mesh
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.intersect import MISS, enter_plane, enter_solid, normal_of
+from physics_data.renderers.kernels.intersect import MISS, enter_mesh, enter_plane, enter_solid, normal_of
 from physics_data.renderers.kernels.layout import FACE_BITS, FACES, FAR, MESH, SKY
 from physics_data.renderers.kernels.vectors import dot, minus, rotation_of, row_of, to_local, triple
 
