@@ -98,10 +98,10 @@ def run_command(
         )
     summary = Summary(**{field: record[field] for field in Summary.model_fields})
     for submission in submissions:
-        if submission.strangers:
-            some = ", ".join(submission.strangers[:3])
+        if submission.unmatched:
+            some = ", ".join(submission.unmatched[:3])
             messages.print(
-                f"[yellow]{submission.system}[/yellow]: {len(submission.strangers)} files match no scene and were "
+                f"[yellow]{submission.system}[/yellow]: {len(submission.unmatched)} files match no scene and were "
                 f"not scored ({some}); the key of a scene is its name in manifest.json"
             )
     if as_json:

@@ -79,7 +79,7 @@ def score(
         "scoring": scoring,
         "split": split,
         "perception": "built in" if tracks is None else f"plug-in: {tracks.resolve().name}",
-        "strangers": {system.name: list(system.strangers) for system in systems if system.strangers},
+        "unmatched": {system.name: list(system.unmatched) for system in systems if system.unmatched},
     }
     kinds: dict[str, Kind] = {REFERENCE_NAME: "ceiling"}
     kinds |= {name: kind for name, folder in folders if (kind := read_record(folder).kind) is not None}
@@ -91,9 +91,9 @@ def score(
     shown = {key: value for key, value in record.items() if key not in Summary.model_fields}
     write_page(out / PAGE_NAME, summary, stored, shown, [(out / GALLERY_NAME / e.file, e.caption) for e in entries])
     for system in systems:
-        if system.strangers:
-            some = ", ".join(system.strangers[:3])
-            messages.print(f"[yellow]{system.name}[/yellow]: {len(system.strangers)} files match no clip ({some} …)")
+        if system.unmatched:
+            some = ", ".join(system.unmatched[:3])
+            messages.print(f"[yellow]{system.name}[/yellow]: {len(system.unmatched)} files match no clip ({some} …)")
     if as_json:
         typer.echo(json.dumps(record, indent=1))
     messages.print(summary_table(summary))

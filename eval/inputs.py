@@ -18,7 +18,7 @@ from physics_data.core.video import VIDEO_SUFFIXES, TimedFrame, iterate_frames, 
 
 @dataclass(frozen=True)
 class System:
-    """One model's videos. files maps a clip key to its video; strangers are files of no reference clip.
+    """One model's videos. files maps a clip key to its video; unmatched are files of no reference clip.
 
     is_reference: the reference's own frames take the place of videos
     """
@@ -26,7 +26,7 @@ class System:
     name: str
     folder: Path
     files: dict[str, Path]
-    strangers: tuple[str, ...]
+    unmatched: tuple[str, ...]
     is_reference: bool = False
 
 
@@ -208,10 +208,10 @@ def folders_in(folder: Path) -> list[Path]:
 
 def _system(folder: Path, name: str, keys: Collection[str]) -> System:
     files: dict[str, Path] = {}
-    strangers: list[str] = []
+    unmatched: list[str] = []
     for path in videos_in(folder):
         if path.stem not in keys:
-            strangers.append(path.name)
+            unmatched.append(path.name)
         elif path.stem in files:
             raise DataError(
                 f"{folder} has two videos of '{path.stem}': {files[path.stem].name}, {path.name}; keep one."
@@ -219,9 +219,9 @@ def _system(folder: Path, name: str, keys: Collection[str]) -> System:
         else:
             files[path.stem] = path
     if not files:
-        example = suggest(Path(strangers[0]).stem, sorted(keys)[:4])
-        raise DataError(f"no video in {folder} is named like a reference clip: '{strangers[0]}' is none; {example}")
-    return System(name, folder, files, tuple(strangers))
+        example = suggest(Path(unmatched[0]).stem, sorted(keys)[:4])
+        raise DataError(f"no video in {folder} is named like a reference clip: '{unmatched[0]}' is none; {example}")
+    return System(name, folder, files, tuple(unmatched))
 
 
 def load_aligned(path: Path, num_frames: int, frame_rate: float, height: int, width: int) -> AlignedVideo:

@@ -27,7 +27,7 @@ LOST_DIAMETERS = 2.0
 LOST_SPEED = 0.5
 """Largest velocity error of a frame, and that of an object that is not found, diameters per frame."""
 
-LEAST_SPEED = 0.02
+MIN_SPEED = 0.02
 """Below this a thing counts as standing still, diameters per frame."""
 
 FLICKER = 8.0
@@ -140,9 +140,9 @@ def _speed_gain(
     if not both.any():
         return []
     speeds = [float(np.hypot(*velocity[both].mean(0))) for velocity in (made, meant)]
-    if speeds[1] < LEAST_SPEED:
+    if speeds[1] < MIN_SPEED:
         return []
-    return [float(np.log2(max(speeds[0], LEAST_SPEED) / speeds[1]))]
+    return [float(np.log2(max(speeds[0], MIN_SPEED) / speeds[1]))]
 
 
 def _pixels(

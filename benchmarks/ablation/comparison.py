@@ -26,7 +26,7 @@ from physics_data.core.errors import DataError
 RESAMPLES = 1999
 SET_RESAMPLES = 199
 
-_LEAST_SCENES = 2
+_MIN_SCENES = 2
 
 Place = tuple[int, str]
 """Seed and clip."""
@@ -165,7 +165,7 @@ def compare(
 def _compare_clips(variant: str, on: str, column: str, one: Measured, reference: Measured, seed: int) -> list[Compared]:
     mine, theirs = one.values[on][column], reference.values[on][column]
     both = sorted(mine.keys() & theirs.keys())
-    if len({key for _, key in both}) < _LEAST_SCENES:
+    if len({key for _, key in both}) < _MIN_SCENES:
         return []
     tables = [_seeds_by_scenes({place: side[place] for place in both}) for side in (mine, theirs)]
     difference = paired_difference(tables[0], tables[1], np.random.default_rng(seed), (variant, "reference"))

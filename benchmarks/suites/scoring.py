@@ -121,7 +121,7 @@ def run_suite(
         **prepared.facts,
         "fingerprint": prepared.fingerprint,
         "scoring": scoring,
-        "strangers": {s.system: list(s.strangers) for s in submissions if s.strangers},
+        "unmatched": {s.system: list(s.unmatched) for s in submissions if s.unmatched},
         "columns": dict(suite.info.columns),
     }
     info = suite.info

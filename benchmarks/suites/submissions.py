@@ -15,17 +15,17 @@ _SEED_SUFFIX = re.compile(r"^(?P<key>.+)\.seed(?P<seed>\d{1,9})$")
 
 @dataclass(frozen=True)
 class Submission:
-    """One system's videos from one generation seed. strangers are files of no scene."""
+    """One system's videos from one generation seed. unmatched are files of no scene."""
 
     system: str
     seed: int
     folder: Path
     files: dict[str, Path]
-    strangers: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
     def as_system(self) -> System:
         """Return it as ``eval`` takes it."""
-        return System(self.system, self.folder, self.files, self.strangers)
+        return System(self.system, self.folder, self.files, self.unmatched)
 
 
 def _seed_folders(folder: Path) -> dict[int, Path]:
@@ -60,7 +60,7 @@ def find_submissions(folder: Path, keys: Collection[str], name: str | None = Non
 
 def _submissions(folder: Path, name: str, keys: Collection[str]) -> list[Submission]:
     files: dict[int, dict[str, Path]] = {}
-    strangers: list[str] = []
+    unmatched: list[str] = []
     candidates = [(0, path) for path in videos_in(folder)]
     for number, inner in _seed_folders(folder).items():
         candidates += [(number, path) for path in videos_in(inner)]
@@ -68,7 +68,7 @@ def _submissions(folder: Path, name: str, keys: Collection[str]) -> list[Submiss
         match = _SEED_SUFFIX.match(path.stem)
         key, seed = (match["key"], int(match["seed"])) if match and number == 0 else (path.stem, number)
         if key not in keys:
-            strangers.append(str(path.relative_to(folder)))
+            unmatched.append(str(path.relative_to(folder)))
             continue
         taken = files.setdefault(seed, {})
         if key in taken:
@@ -77,9 +77,9 @@ def _submissions(folder: Path, name: str, keys: Collection[str]) -> list[Submiss
             )
         taken[key] = path
     if not files:
-        given = Path(strangers[0]).stem if strangers else ""
+        given = Path(unmatched[0]).stem if unmatched else ""
         raise DataError(
             f"no video in {folder} is named like a scene: '{given}' is none; {suggest(given, sorted(keys)[:4])} "
             "manifest.json of the exported folder lists all names."
         )
-    return [Submission(name, seed, folder, files[seed], tuple(strangers)) for seed in sorted(files)]
+    return [Submission(name, seed, folder, files[seed], tuple(unmatched)) for seed in sorted(files)]

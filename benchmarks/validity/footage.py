@@ -18,11 +18,11 @@ from eval.statistics import auroc
 WINDOW = 4.0
 """Length of the stretches that are audited, s."""
 
-MOST_WINDOWS = 6
+MAX_WINDOWS = 6
 """Stretches of one clip, spread over its first minute."""
 
 _SPAN = 60.0
-_LEAST_FRAMES = 20
+_MIN_FRAMES = 20
 _DRAWS = 2000
 
 
@@ -82,8 +82,8 @@ def stretches(path: Path) -> Iterator[tuple[float, Footage]]:
     whole = read_footage(path, 0.0, _SPAN)
     starts = np.arange(0.0, float(whole.seconds[-1]) + 1e-6, WINDOW)
     inside = [(whole.seconds >= start) & (whole.seconds < start + WINDOW - 1e-6) for start in starts]
-    enough = [number for number, chosen in enumerate(inside) if chosen.sum() >= _LEAST_FRAMES]
-    for place in np.unique(np.linspace(0, len(enough) - 1, min(MOST_WINDOWS, len(enough))).round().astype(int)):
+    enough = [number for number, chosen in enumerate(inside) if chosen.sum() >= _MIN_FRAMES]
+    for place in np.unique(np.linspace(0, len(enough) - 1, min(MAX_WINDOWS, len(enough))).round().astype(int)):
         chosen = inside[enough[place]]
         seconds = whole.seconds[chosen]
         yield float(starts[enough[place]]), replace(whole, rgb=whole.rgb[chosen], seconds=seconds - seconds[0])

@@ -14,11 +14,11 @@ from scipy import ndimage
 Video = UInt8[np.ndarray, "t h w 3"]
 
 _THRESHOLD = 24
-_LEAST_SHARE = 0.001
-_MOST_SHARE = 0.15
+_MIN_SHARE = 0.001
+_MAX_SHARE = 0.15
 _CROWDED = 0.35
 _SOLID = 0.55
-_LEAST_FRAMES = 6  # before and after the edit begins
+_MIN_FRAMES = 6  # before and after the edit begins
 _LONGEST = 24  # frames before and after; longer makes no edit better
 _CONTRAST = 35.0  # grey levels between the thing and what is behind it
 _TRAVEL = 1.0  # diameters that it moves in the frames around the edit's beginning
@@ -71,9 +71,9 @@ def find_mover(rgb: Video) -> Mover | str:
         return "more than a third of the picture moves; the camera does, or the background is not seen"
     best, most, reasons = None, 0.0, ["nothing small moves before a still background"]
     for chain in _chains(foreground):
-        if len(chain) < 2 * _LEAST_FRAMES:
+        if len(chain) < 2 * _MIN_FRAMES:
             continue
-        for middle in range(_LEAST_FRAMES, len(chain) - _LEAST_FRAMES + 1, 3):
+        for middle in range(_MIN_FRAMES, len(chain) - _MIN_FRAMES + 1, 3):
             worth = _worth(chain, middle, difference, foreground)
             if isinstance(worth, str):
                 reasons.append(worth)
@@ -101,7 +101,7 @@ Chain = list[tuple[int, np.ndarray]]
 
 def _worth(chain: Chain, middle: int, difference: np.ndarray, foreground: np.ndarray) -> float | str:
     """How well a thing can be edited from one of its frames on: its frames times its contrast; or why it cannot."""
-    near = chain[middle - _LEAST_FRAMES : middle + _LEAST_FRAMES]
+    near = chain[middle - _MIN_FRAMES : middle + _MIN_FRAMES]
     area = float(np.median([piece.sum() for _, piece in near]))
     diameter = 2 * np.sqrt(area / np.pi)
     ends = [np.array(ndimage.center_of_mass(near[k][1])) for k in (0, -1)]
@@ -114,7 +114,7 @@ def _worth(chain: Chain, middle: int, difference: np.ndarray, foreground: np.nda
         return "what moves is found in parts only; its outline cannot be cut out"
     reach = max(2, round(0.5 * diameter))
     around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    for frame, piece in near[_LEAST_FRAMES - 2 : _LEAST_FRAMES + 2]:
+    for frame, piece in near[_MIN_FRAMES - 2 : _MIN_FRAMES + 2]:
         ring = (cv2.dilate(piece.astype(np.uint8), around) > 0) & ~cv2.dilate(
             piece.astype(np.uint8), np.ones((5, 5), np.uint8)
         ).astype(bool)
@@ -156,7 +156,7 @@ def _pieces(picture: np.ndarray) -> list[np.ndarray]:
     for number in range(1, count):
         left, top, across, down, area = stats[number]
         inside = left > 0 and top > 0 and left + across < width and top + down < height
-        if inside and _LEAST_SHARE <= area / picture.size <= _MOST_SHARE:
+        if inside and _MIN_SHARE <= area / picture.size <= _MAX_SHARE:
             found.append(labels == number)
     return found
 

@@ -16,8 +16,8 @@ from physics_data.core.atomic import atomic_path
 
 COMMAND = "python -m benchmarks validity --json"
 
-LEAST_CORRELATION = 0.95
-LEAST_AUROC = 0.95
+MIN_CORRELATION = 0.95
+MIN_AUROC = 0.95
 CHANCE = (0.2, 0.8)
 """Where a cell that should stay near one half may lie: six scenes leave a wide interval around it."""
 
@@ -87,8 +87,8 @@ def matrix_rows(matrix: Matrix) -> list[Row]:
 
 def _noticed(name: str, found: Cell | None) -> Row:
     if found is None:
-        return row(name, None, "AUROC", LEAST_AUROC, False, "applies to no scene")
-    return row(name, found.auroc, "AUROC", LEAST_AUROC, found.auroc >= LEAST_AUROC, _spread(found))
+        return row(name, None, "AUROC", MIN_AUROC, False, "applies to no scene")
+    return row(name, found.auroc, "AUROC", MIN_AUROC, found.auroc >= MIN_AUROC, _spread(found))
 
 
 def _spread(found: Cell) -> str:
@@ -107,11 +107,11 @@ def dose_rows(responses: Mapping[str, Response]) -> list[Row]:
             if metric is None or metric not in response.scores:
                 missing = metric or "its components"
                 text = f"dose of {violation}: {missing} does not apply"
-                rows.append(row(text, None, "Spearman", LEAST_CORRELATION, False, spread))
+                rows.append(row(text, None, "Spearman", MIN_CORRELATION, False, spread))
                 continue
             value = response.correlation(metric)
             name = f"dose of {violation} in {metric}"
-            rows.append(row(name, value, "Spearman", LEAST_CORRELATION, value >= LEAST_CORRELATION, spread))
+            rows.append(row(name, value, "Spearman", MIN_CORRELATION, value >= MIN_CORRELATION, spread))
     return rows
 
 

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares, minimize_scalar
 Law = Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "none"]
 
 _UNREST = (0.25, 0.015)  # what an outline's centre is off by: pixels, and diameters
-_FEWEST_TURNS = 0.5  # periods in the stretch; fewer cannot be told from a parabola
+_MIN_COUNT_TURNS = 0.5  # periods in the stretch; fewer cannot be told from a parabola
 _NYQUIST = 0.48  # periods per frame; more alias
 _OVERSAMPLED = 10  # trial frequencies per 1 / duration; a peak is about 1 / duration wide
 _STARTS = 3  # peaks of the periodogram that are refined
@@ -114,7 +114,7 @@ def _periodogram_peaks(time: np.ndarray, place: np.ndarray) -> list[float]:
 
     Source: Lomb (1976); Scargle (1982).
     """
-    turns = np.arange(_FEWEST_TURNS, max(_NYQUIST * (len(time) - 1), _FEWEST_TURNS + 0.2), 1 / _OVERSAMPLED)
+    turns = np.arange(_MIN_COUNT_TURNS, max(_NYQUIST * (len(time) - 1), _MIN_COUNT_TURNS + 0.2), 1 / _OVERSAMPLED)
     misfit = []
     for chosen in np.array_split(turns, max(1, turns.size * len(time) // 100_000)):
         angle = 2 * np.pi * chosen[:, None] * time

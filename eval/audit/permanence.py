@@ -10,7 +10,7 @@ from eval.audit.terminations import LIFE, End, find_ends, ramp, unbroken_runs
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 
-LEAST_COVERAGE = 0.1
+MIN_COVERAGE = 0.1
 """Share of the moving foreground that must be judged; below it there is no verdict, in either direction."""
 
 _ALIKE = 40.0  # grey levels between the mean colours of one thing, seen twice
@@ -24,7 +24,7 @@ def audit_permanence(scene: Scene, tracks: Tracks, given: int = 0) -> tuple[list
     """Return the events that break permanence, and the measure: one minus the strongest; tracks on the canvas.
 
     Coverage is the share of the moving foreground, in pixels, that belongs to things whose beginnings and ends could be
-    judged; below ``LEAST_COVERAGE`` there is no verdict. What happens within the first ``given`` frames is not judged.
+    judged; below ``MIN_COVERAGE`` there is no verdict. What happens within the first ``given`` frames is not judged.
     """
     if not tracks.tracks:
         return [], Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
@@ -34,7 +34,7 @@ def audit_permanence(scene: Scene, tracks: Tracks, given: int = 0) -> tuple[list
     for index, track in enumerate(tracks.tracks):
         events += _changes(scene, track, tracks, index, lit, given)
     coverage = _coverage(scene, tracks, ends, given)
-    if coverage < LEAST_COVERAGE:
+    if coverage < MIN_COVERAGE:
         why = f"{coverage:.0%} of what moves belongs to things whose beginnings and ends could be judged"
         return events, Measure(value=None, coverage=coverage, reason=why)
     reason = "" if coverage >= 0.5 else "most of what moves is not followed, or begins or ends in crowds or unseen"

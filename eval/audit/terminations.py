@@ -125,10 +125,10 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
     if (others & around).sum() > 0.15 * usual:
         return verdict(0.0, False)
     left = float((scene.foreground[after] > 0)[around].sum()) / max(float(mask.sum()), 1.0)
-    lost = np.abs(scene.video[end][mask].astype(float) - scene.plate.picture[mask]).max(-1).mean()
+    lost = np.abs(scene.video[end][mask].astype(float) - scene.background.picture[mask]).max(-1).mean()
     ahead = shifted if shifted.any() else mask
     color = scene.video[end][mask].mean(0)
-    hidden = float(np.abs(scene.plate.picture[ahead] - color).max(-1).mean())
+    hidden = float(np.abs(scene.background.picture[ahead] - color).max(-1).mean())
     visible = ramp(min(float(lost), hidden), _VISIBLE)
     fast = 1 - ramp(pace / max(diameter, 1.0), _FAST)
     if visible * fast < 0.2:

@@ -55,7 +55,7 @@ def fit_polynomial(position: Float[np.ndarray, "n"], seconds: Float[np.ndarray, 
     return PolynomialFit(coefficients, residual)
 
 
-def flights(reference: Reference) -> list[Stretch]:
+def airborne_segments(reference: Reference) -> list[Stretch]:
     """Return every stretch of free flight: the object touches nothing and is seen whole."""
     spec, _, trajectory = reference.clip.labelled
     airborne = trajectory.airborne()
@@ -69,7 +69,7 @@ def flights(reference: Reference) -> list[Stretch]:
     return found
 
 
-def glides(reference: Reference) -> list[Stretch]:
+def collision_free_segments(reference: Reference) -> list[Stretch]:
     """Return every stretch between two collisions; contact with the ground does not end one."""
     spec, _, trajectory = reference.clip.labelled
     contacts = trajectory.contacts

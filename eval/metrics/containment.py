@@ -1,4 +1,4 @@
-"""Does what is in a container stay in it, go where it goes, and come out of it and of nothing else?"""
+"""Containment: what is in a container stays in it, goes where it goes, and comes out of it and of nothing else."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,20 +15,20 @@ from physics_data.labels.boxes import mask_boxes
 from physics_data.labels.visibility import contained, containers
 
 MIN_FRAMES = 3
-"""Frames that a stay must last: one or two are a ball that touches the rim."""
+"""Frames that an interval must last: one or two are a ball that touches the rim."""
 
 WALLS = 4
 """Ways out of six that are closed: a box without lid and front still holds what lies in it, and shows it."""
 
 
 @dataclass(frozen=True)
-class Stay:
+class ContainmentInterval:
     """A stretch of time that an object spends in a container, and what a video can show of it.
 
     Units:
-        inside:   frames of the stay
+        inside:   frames of the interval
         shown:    frames of it, and the last stretch of sight before and the first after it, in which it must be seen
-        hidden:   frames of the stay in which no pixel of it is seen, nor a frame before or after
+        hidden:   frames of the interval in which no pixel of it is seen, nor a frame before or after
         room:     (left, top, right, bottom) of the container's outline in each hidden frame, pixels
     """
 
@@ -41,7 +41,7 @@ class Stay:
 
 
 class Containment:
-    """How well objects keep to standing and carried containers: the least of what can be seen of a stay, mean of stays.
+    """How well objects keep to standing and carried containers: the worst of an interval, averaged over them.
 
     - Seen in the container (through an opening or a wall) and where it is revealed: in every frame in which the object
       is due, from entering to leaving and while it is in sight next, 1 - (distance from its true place / diameter -
@@ -63,15 +63,15 @@ class Containment:
 
     def refuses(self, reference: Reference) -> str | None:
         """Return a reason where nothing that pixels could show is in a container."""
-        return None if stays(reference) else "no object of the first frame is in a container in view"
+        return None if containment_intervals(reference) else "no object of the first frame is in a container in view"
 
     def score(self, reference: Reference, tracks: Tracks) -> float:
         """Return the score in [0, 1]."""
-        return float(np.mean([_score(reference, stay, tracks) for stay in stays(reference)]))
+        return float(np.mean([_score(reference, interval, tracks) for interval in containment_intervals(reference)]))
 
 
 @lru_cache(maxsize=4)
-def stays(reference: Reference) -> list[Stay]:
+def containment_intervals(reference: Reference) -> list[ContainmentInterval]:
     """Return every stay of at least three frames of an object of the first frame, if any frame of it can be judged."""
     spec, _, trajectory = reference.clip.labelled
     found = []
@@ -82,15 +82,15 @@ def stays(reference: Reference) -> list[Stay]:
             for frames in stretches(inside[:, spec.body_index(name)]):
                 if len(frames) < MIN_FRAMES:
                     continue
-                stay = _stay(reference, number, frames, visible, spec.bodies[index].name)
-                if len(stay.shown) or len(stay.hidden):
-                    found.append(stay)
+                interval = _interval(reference, number, frames, visible, spec.bodies[index].name)
+                if len(interval.shown) or len(interval.hidden):
+                    found.append(interval)
     return found
 
 
-def _stay(
+def _interval(
     reference: Reference, number: int, inside: Int[np.ndarray, "n"], visible: Bool[np.ndarray, "t"], container: str
-) -> Stay:
+) -> ContainmentInterval:
     spec, rendering, _ = reference.clip.labelled
     names = [body.name for body in spec.instances]
     outline = rendering.amodal_masks[:, names.index(container)]
@@ -103,19 +103,19 @@ def _stay(
     after = np.flatnonzero(in_sight & (np.arange(len(visible)) > inside[-1]))
     asked[after[: MIN_FRAMES + 2]] = True
     shown = np.flatnonzero(asked & visible & reference.clear(number))
-    return Stay(number, reference.tracked[number], inside, shown, hidden, room)
+    return ContainmentInterval(number, reference.tracked[number], inside, shown, hidden, room)
 
 
-def _score(reference: Reference, stay: Stay, tracks: Tracks) -> float:
+def _score(reference: Reference, interval: ContainmentInterval, tracks: Tracks) -> float:
     colors = alike(reference)
-    twins = [tracks.of(name) for name, color in colors.items() if color == colors[stay.name]]
-    outline = reference.silhouette(stay.number)
+    twins = [tracks.of(name) for name, color in colors.items() if color == colors[interval.name]]
+    outline = reference.silhouette(interval.number)
     parts = []
-    if len(stay.shown):
-        places = [_places(track, stay.shown, outline.centroid, outline.diameter) for track in twins]
+    if len(interval.shown):
+        places = [_places(track, interval.shown, outline.centroid, outline.diameter) for track in twins]
         parts.append(float(np.max(places, axis=0).mean()))
-    if len(stay.hidden):
-        parts.append(1.0 - float(_outside(tracks.of(stay.name), stay, outline.diameter / 2).mean()))
+    if len(interval.hidden):
+        parts.append(1.0 - float(_outside(tracks.of(interval.name), interval, outline.diameter / 2).mean()))
     return min(parts)
 
 
@@ -126,8 +126,8 @@ def _places(
     return np.where(track.presence[frames], np.nan_to_num(place_marks(off)), 0.0)
 
 
-def _outside(track: Track, stay: Stay, margin: float) -> Bool[np.ndarray, "k"]:
-    x, y = track.centroid[stay.hidden].T
-    left, top, right, bottom = stay.room.T
+def _outside(track: Track, interval: ContainmentInterval, margin: float) -> Bool[np.ndarray, "k"]:
+    x, y = track.centroid[interval.hidden].T
+    left, top, right, bottom = interval.room.T
     within = (x >= left - margin) & (x <= right + margin) & (y >= top - margin) & (y <= bottom + margin)
-    return track.presence[stay.hidden] & ~within
+    return track.presence[interval.hidden] & ~within

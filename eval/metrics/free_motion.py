@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from eval.metrics.contact_free import Stretch, fit_polynomial, flights, glides, tracked_path
+from eval.metrics.contact_free import Stretch, airborne_segments, collision_free_segments, fit_polynomial, tracked_path
 from eval.metrics.metric import MetricInfo
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
@@ -38,7 +38,7 @@ class LawError:
 @lru_cache(maxsize=4)
 def gravity_stretches(reference: Reference) -> list[Stretch]:
     """Return the flights whose plane faces the camera closely enough that pixels give the acceleration within 10 %."""
-    return [stretch for stretch in flights(reference) if _is_flat(reference, stretch)]
+    return [stretch for stretch in airborne_segments(reference) if _is_flat(reference, stretch)]
 
 
 def _is_flat(reference: Reference, stretch: Stretch) -> bool:
@@ -77,7 +77,7 @@ def velocity_stretches(reference: Reference) -> list[tuple[Stretch, float]]:
     """Return the stretches with a steady horizontal velocity over 6 % of the image or more, and the velocity, m/s."""
     spec, _, trajectory = reference.clip.labelled
     seconds, found = np.array(spec.seconds), []
-    for stretch in glides(reference):
+    for stretch in collision_free_segments(reference):
         path = reference.true_path(stretch.name)[stretch.frames]
         fit = fit_polynomial(path[:, 0], seconds[stretch.frames], 1)
         distance = abs(fit.coefficients[1]) * float(np.ptp(seconds[stretch.frames]))

@@ -1,4 +1,4 @@
-"""Impacts that a video shows clearly: a kink in the path of an object, with its time and the velocities around it."""
+"""Impacts that a video shows clearly: a fit in the path of an object, with its time and the velocities around it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,11 +19,11 @@ _STEPS = 8
 _BETTER_PIXELS = 0.1
 
 _SEEN_SHARE = 0.25
-"""A tracked kink counts as the impact when it changes the velocity by this share of what is due."""
+"""A tracked fit counts as the impact when it changes the velocity by this share of what is due."""
 
 
 @dataclass(frozen=True)
-class Kink:
+class ImpactFit:
     """Two arcs of constant acceleration that meet in one point.
 
     Units:
@@ -50,14 +50,14 @@ class Side:
 
     frames:  seen whole, some before and some after the impact, none beyond the object's next or last impact
     pulls:   vertical acceleration before and after, m/s²: that of gravity, or 0 for what lies on something
-    kink:    of the reference
+    fit:    of the reference
     """
 
     name: str
     mass: float
     frames: Int[np.ndarray, "n"]
     pulls: tuple[float, float]
-    kink: Kink
+    fit: ImpactFit
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Impact:
 
 def fit_kink(
     path: Float[np.ndarray, "n 2"], seconds: Float[np.ndarray, "n"], pulls: tuple[float, float]
-) -> Kink | None:
+) -> ImpactFit | None:
     """Fit two arcs of given vertical accelerations (m/s²) that meet; None with fewer than 5 different times.
 
     The time of the meeting is searched in steps of an eighth of a frame interval.
@@ -98,7 +98,7 @@ def fit_kink(
     residuals = np.sqrt(np.square(missed).sum(-1).mean(-1))
     best = int(residuals.argmin())
     fit, *_ = np.linalg.lstsq(terms[best], left[best], rcond=None)
-    return Kink(float(meetings[best]), fit[1], fit[2], float(residuals[best]))
+    return ImpactFit(float(meetings[best]), fit[1], fit[2], float(residuals[best]))
 
 
 @lru_cache(maxsize=4)
@@ -107,7 +107,7 @@ def impacts(reference: Reference) -> list[Impact]:
 
     At least 3 frames on either side in which the object is seen whole and meets nothing else, a path that two arcs fit
     within the tracker's noise, meeting within a frame of the contact, no third body that can move touched
-    meanwhile, and a kink of 2 pixels after 3 frames. Of the two bodies of an impact, what moves must be such an object;
+    meanwhile, and a fit of 2 pixels after 3 frames. Of the two bodies of an impact, what moves must be such an object;
     an object that only shivers is taken along.
     """
     spec, _, trajectory = reference.clip.labelled
@@ -148,26 +148,26 @@ def _touches_a_third(reference: Reference, frame: int, body: int, pair: list[int
     return any(other not in pair and not spec.bodies[other].is_static for other in others.tolist())
 
 
-def measure(reference: Reference, side: Side, tracks: Tracks) -> tuple[Kink | None, float]:
-    """Return the kink of a tracked object about an impact, and the share of the frames in which it is seen whole."""
+def measure(reference: Reference, side: Side, tracks: Tracks) -> tuple[ImpactFit | None, float]:
+    """Return the fit of a tracked object about an impact, and the share of the frames in which it is seen whole."""
     track = tracks.of(side.name)
     frames = side.frames[track.whole[side.frames]]
     path = reference.lift(side.name, track.centroid[frames], frames)
     usable = np.isfinite(path).all(axis=1)
     path, seconds = path[usable], tracks.seconds[frames][usable]
     best = fit_kink(path, seconds, side.pulls)
-    # What hovers has no kink, though two falling arcs that meet in one come close to a level line.
+    # What hovers has no fit, though two falling arcs that meet in one come close to a level line.
     least = _BETTER_PIXELS * reference.metres_per_pixel(side.name)
-    for kink in [fit_kink(path, seconds, pulls) for pulls in _pulls(reference) if pulls != side.pulls]:
-        if best is not None and kink is not None and kink.residual < best.residual - least:
-            best = kink
+    for fit in [fit_kink(path, seconds, pulls) for pulls in _pulls(reference) if pulls != side.pulls]:
+        if best is not None and fit is not None and fit.residual < best.residual - least:
+            best = fit
     return best, float(usable.sum()) / len(side.frames)
 
 
-def is_seen(side: Side, kink: Kink) -> bool:
-    """Whether a tracked kink is the impact, and not the noise of a smooth path."""
-    due = side.kink.change
-    return bool(kink.change @ due >= _SEEN_SHARE * (due @ due))
+def is_seen(side: Side, fit: ImpactFit) -> bool:
+    """Whether a tracked fit is the impact, and not the noise of a smooth path."""
+    due = side.fit.change
+    return bool(fit.change @ due >= _SEEN_SHARE * (due @ due))
 
 
 def _pulls(reference: Reference) -> list[tuple[float, float]]:
@@ -188,14 +188,14 @@ def _side(reference: Reference, body: int, number: int, frame: int, hits: list[i
     name, seconds = spec.bodies[body].name, np.array(spec.seconds)[frames]
     path = reference.lift(name, reference.silhouette(number).centroid[frames], frames)
     fits = {pulls: fit_kink(path, seconds, pulls) for pulls in _pulls(reference)}
-    pulls, kink = min(fits.items(), key=lambda item: item[1].residual if item[1] else np.inf)
-    if kink is None or kink.residual > NOISE_PIXELS * reference.metres_per_pixel(name):
+    pulls, fit = min(fits.items(), key=lambda item: item[1].residual if item[1] else np.inf)
+    if fit is None or fit.residual > NOISE_PIXELS * reference.metres_per_pixel(name):
         return None
-    return Side(name, spec.bodies[body].mass, frames, pulls, kink)
+    return Side(name, spec.bodies[body].mass, frames, pulls, fit)
 
 
 def _is_clear(reference: Reference, side: Side, frame: int) -> bool:
     spec, _, _ = reference.clip.labelled
-    bend = float(np.linalg.norm(side.kink.change)) * _MIN_SIDE / spec.frame_rate
-    late = abs(side.kink.seconds * spec.frame_rate - (frame - 0.5))
+    bend = float(np.linalg.norm(side.fit.change)) * _MIN_SIDE / spec.frame_rate
+    late = abs(side.fit.seconds * spec.frame_rate - (frame - 0.5))
     return bend >= _MIN_PIXELS * reference.metres_per_pixel(side.name) and late <= 1.0

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from eval.metrics.impact_fit import Impact, Kink, Side, impacts, is_seen, measure
+from eval.metrics.impact_fit import Impact, ImpactFit, Side, impacts, is_seen, measure
 from eval.metrics.metric import MetricInfo
 from eval.metrics.motion_skill import NOISE_PIXELS
 from eval.perception.tracks import Tracks
@@ -17,7 +17,7 @@ class ContactTime:
     Two arcs that meet are fitted to the tracked path about each impact, and the same to the reference's. The skill is
     1 - (difference of the times they meet, s) / (time from the impact to the nearer end of the fitted stretch, s),
     times the share of frames in which the object is seen whole. Half a frame interval and what half a pixel of tracker
-    noise moves the kink are free. Where the velocity changes by less than a quarter of what is due, there is no
+    noise moves the fit are free. Where the velocity changes by less than a quarter of what is due, there is no
     impact: 0.
 
     Source: this project.
@@ -50,19 +50,19 @@ class ContactTime:
 def _bend(reference: Reference, side: Side) -> float:
     """Return by how many pixels a frame the velocity changes."""
     spec, _, _ = reference.clip.labelled
-    change = float(np.linalg.norm(side.kink.change))
+    change = float(np.linalg.norm(side.fit.change))
     return change / spec.frame_rate / reference.metres_per_pixel(side.name)
 
 
 def _time_skill(reference: Reference, side: Side, tracks: Tracks) -> float:
     spec, _, _ = reference.clip.labelled
-    kink, share = measure(reference, side, tracks)
-    if kink is None or not is_seen(side, kink):
+    fit, share = measure(reference, side, tracks)
+    if fit is None or not is_seen(side, fit):
         return 0.0
     seconds = np.array(spec.seconds)[side.frames]
-    reach = min(side.kink.seconds - seconds[0], seconds[-1] - side.kink.seconds)
+    reach = min(side.fit.seconds - seconds[0], seconds[-1] - side.fit.seconds)
     free = (0.5 + NOISE_PIXELS / max(_bend(reference, side), NOISE_PIXELS)) / spec.frame_rate
-    late = max(0.0, abs(kink.seconds - side.kink.seconds) - free)
+    late = max(0.0, abs(fit.seconds - side.fit.seconds) - free)
     return max(0.0, 1.0 - late / reach) * share
 
 
@@ -105,14 +105,14 @@ class Restitution:
         return float(np.mean([_restitution_skill(reference, tracks, *bounce) for bounce in _bounces(reference)]))
 
 
-def ratio(impact: Impact, kinks: dict[str, Kink]) -> tuple[float, float]:
+def ratio(impact: Impact, fits: dict[str, ImpactFit]) -> tuple[float, float]:
     """Return (restitution, speed together in m/s) of an impact; restitution is 0 where nothing comes together."""
     normal = impact.normal / np.linalg.norm(impact.normal)
     together = apart = 0.0
     for side, sign in ((impact.first, 1.0), (impact.second, -1.0)):
         if side is not None:
-            together += sign * float(kinks[side.name].before @ normal)
-            apart -= sign * float(kinks[side.name].after @ normal)
+            together += sign * float(fits[side.name].before @ normal)
+            apart -= sign * float(fits[side.name].after @ normal)
     return (apart / together if together > 0 else 0.0), together
 
 
@@ -122,7 +122,7 @@ def _bounces(reference: Reference) -> list[tuple[Impact, float]]:
     for impact in impacts(reference):
         if np.linalg.norm(impact.normal) < _IN_PLANE:
             continue
-        value, together = ratio(impact, {side.name: side.kink for side in impact.sides})
+        value, together = ratio(impact, {side.name: side.fit for side in impact.sides})
         least = _MIN_PIXELS * max(reference.metres_per_pixel(side.name) for side in impact.sides)
         if value >= _MIN_RESTITUTION and together * IMPACT_FRAMES / spec.frame_rate >= least:
             found.append((impact, value))
@@ -130,14 +130,14 @@ def _bounces(reference: Reference) -> list[tuple[Impact, float]]:
 
 
 def _restitution_skill(reference: Reference, tracks: Tracks, impact: Impact, expected: float) -> float:
-    kinks, shares = {}, []
+    fits, shares = {}, []
     for side in impact.sides:
-        kink, share = measure(reference, side, tracks)
-        if kink is None:
+        fit, share = measure(reference, side, tracks)
+        if fit is None:
             return 0.0
-        kinks[side.name] = kink
+        fits[side.name] = fit
         shares.append(share)
-    value, together = ratio(impact, kinks)
+    value, together = ratio(impact, fits)
     if together * IMPACT_FRAMES / reference.clip.meta.frame_rate < reference.metres_per_pixel(impact.sides[0].name):
         return 0.0
     return max(0.0, 1.0 - max(0.0, abs(value - expected) - FREE_RESTITUTION) / expected) * min(shares)
@@ -185,10 +185,10 @@ def _exchanges(reference: Reference) -> list[tuple[Impact, float]]:
     for impact in impacts(reference):
         if len(impact.sides) < 2:
             continue
-        bends = [abs(side.kink.change[0]) * IMPACT_FRAMES / spec.frame_rate for side in impact.sides]
+        bends = [abs(side.fit.change[0]) * IMPACT_FRAMES / spec.frame_rate for side in impact.sides]
         pixels = [bend / reference.metres_per_pixel(s.name) for bend, s in zip(bends, impact.sides, strict=True)]
         if max(pixels) >= _MIN_PIXELS:
-            exchanged = 0.5 * sum(side.mass * abs(float(side.kink.change[0])) for side in impact.sides)
+            exchanged = 0.5 * sum(side.mass * abs(float(side.fit.change[0])) for side in impact.sides)
             found.append((impact, exchanged))
     return found
 
@@ -197,11 +197,11 @@ def _momentum_score(reference: Reference, tracks: Tracks, impact: Impact, exchan
     surplus = moved = 0.0
     shares = []
     for side in impact.sides:
-        kink, share = measure(reference, side, tracks)
-        if kink is None:
+        fit, share = measure(reference, side, tracks)
+        if fit is None:
             return 0.0
-        surplus += side.mass * float(kink.change[0] - side.kink.change[0])
-        moved += 0.5 * side.mass * abs(float(kink.change[0]))
+        surplus += side.mass * float(fit.change[0] - side.fit.change[0])
+        moved += 0.5 * side.mass * abs(float(fit.change[0]))
         shares.append(share)
     residual = max(0.0, abs(surplus) / exchanged - FREE_MOMENTUM)
     return max(0.0, 1.0 - residual) * min(1.0, 2 * moved / exchanged) * min(shares)

@@ -99,7 +99,7 @@ def near(frames: Bool[np.ndarray, "t"]) -> Bool[np.ndarray, "t"]:
 
 def uncalled(reference: Reference, tracks: Tracks) -> Int[np.ndarray, "t"]:
     """Return the pieces of each scored frame that are no object, less the objects that may have entered."""
-    return np.maximum(tracks.births - expected_late(reference)[1], 0) * reference.scored
+    return np.maximum(tracks.initiations - expected_late(reference)[1], 0) * reference.scored
 
 
 class Survival:
@@ -148,7 +148,7 @@ class Count:
     def score(self, reference: Reference, tracks: Tracks) -> float:
         """Return the score in [0, 1]."""
         low, high = _bounds(reference)
-        number = tracks.births + np.sum([track.presence for track in tracks.tracks], axis=0, dtype=np.int64)
+        number = tracks.initiations + np.sum([track.presence for track in tracks.tracks], axis=0, dtype=np.int64)
         error = np.maximum(number - high, 0) + np.maximum(low - number, 0)
         return max(0.0, 1.0 - float(error[reference.scored].sum() / low.sum()))
 

@@ -42,11 +42,11 @@ def read_scores(path: Path, keys: Collection[str], meaning: Meaning = "plausibil
     if not path.is_file():
         raise DataError(f"no table {path}; give a .csv with the columns key and score, or a .json.")
     given = dict(_unique(path, _read_json(path) if path.suffix.lower() == ".json" else _read_csv(path)))
-    strangers = sorted(set(given) - set(keys))
-    if strangers:
+    unmatched = sorted(set(given) - set(keys))
+    if unmatched:
         raise DataError(
-            f"{path} has {len(strangers)} keys that are no clip of a set of twins, such as '{strangers[0]}': "
-            + suggest(strangers[0], sorted(keys)[:4])
+            f"{path} has {len(unmatched)} keys that are no clip of a set of twins, such as '{unmatched[0]}': "
+            + suggest(unmatched[0], sorted(keys)[:4])
         )
     if not given:
         raise DataError(f"{path} holds no score; write one line per clip, with its key and a number.")

@@ -18,7 +18,7 @@ def validate(
     scenario: Annotated[list[str] | None, typer.Option(help="Only these scenarios; may be given often.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of clips on stdout.")] = False,
 ) -> None:
-    """Follow the objects of every clip with both trackers; report HOTA, IDF1, misses and strangers by scenario.
+    """Follow the objects of every clip with both trackers; report HOTA, IDF1, misses and unmatched tracks by scenario.
 
     Example: `python -m eval.perception --reference runs/demo/physics --limit 2`
     """
@@ -39,9 +39,9 @@ def validate(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
         return
-    table = Table("tracker", "scenario", "clips", "HOTA", "IDF1", "missed", "strangers", "CPU s")
+    table = Table("tracker", "scenario", "clips", "HOTA", "IDF1", "missed", "unmatched", "CPU s")
     for line in by_scenario(rows):
-        figures = (f"{line[name]:.3f}" for name in ("hota", "idf1", "missed", "strangers", "cpu_seconds"))
+        figures = (f"{line[name]:.3f}" for name in ("hota", "idf1", "missed", "unmatched", "cpu_seconds"))
         table.add_row(str(line["tracker"]), str(line["scenario"]), str(line["clips"]), *figures)
     messages.print(table)
 

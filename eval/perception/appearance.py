@@ -51,11 +51,11 @@ def color_groups(palettes: list[Float[np.ndarray, "k 3"]]) -> list[int]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """How well pixels are explained by one object in front of the plate.
+    """How well pixels are explained by one object in front of the background.
 
     Units:
         alpha:     share of the pixel that the object covers, 0..1
-        residual:  colour that the mixture of object and plate leaves unexplained, grey levels
+        residual:  colour that the mixture of object and background leaves unexplained, grey levels
     """
 
     alpha: Float[np.ndarray, "n"]
@@ -63,21 +63,21 @@ class Evidence:
 
 
 def explain(
-    pixels: Float[np.ndarray, "n 3"], plate: Float[np.ndarray, "n 3"], palette: Float[np.ndarray, "k 3"]
+    pixels: Float[np.ndarray, "n 3"], background: Float[np.ndarray, "n 3"], palette: Float[np.ndarray, "k 3"]
 ) -> Evidence:
-    """Explain each pixel as a mixture of the plate and the palette colour that fits best.
+    """Explain each pixel as a mixture of the background and the palette colour that fits best.
 
     Blur and half-covered pixels are such mixtures, so edges stay with the object and areas keep their size. A colour
-    that hardly differs from the plate explains nothing. A side that turns into the light or into the shade keeps its
-    hue: a colour with one also explains its own multiples from 0.4 to 2, of which the object covers the whole pixel.
+    that hardly differs from the background explains nothing. A side that turns into light or shade keeps its hue:
+    a colour with one also explains its own multiples from 0.4 to 2, of which the object covers the whole pixel.
 
     Units:
-        pixels, plate, palette:  grey levels 0..255
+        pixels, background, palette:  grey levels 0..255
     """
     best = Evidence(np.zeros(len(pixels)), np.full(len(pixels), np.inf))
-    difference = pixels - plate
+    difference = pixels - background
     for color in palette:
-        contrast = color - plate
+        contrast = color - background
         square = dot(contrast, contrast)
         alpha = np.clip(dot(difference, contrast) / np.maximum(square, 1.0), 0.0, 1.0)
         residual = length(difference - alpha[:, None] * contrast)

@@ -23,20 +23,22 @@ class Background:
     """The empty scene of one video.
 
     Units:
-        plate:   grey levels 0..255, in the colours of the reference
+        picture: grey levels 0..255, in the colours of the reference
         video:   the video with each frame's global colour offset removed, grey levels
-        noise:   standard deviation of the video around the plate, grey levels per channel
+        noise:   standard deviation of the video around the background, grey levels per channel
     """
 
-    plate: Float[np.ndarray, "h w 3"]
+    picture: Float[np.ndarray, "h w 3"]
     video: Float[np.ndarray, "t h w 3"]
     noise: float
 
 
-def shadow_residual(pixels: Float[np.ndarray, "*a 3"], plate: Float[np.ndarray, "*b 3"]) -> Float[np.ndarray, "*a"]:
-    """Return how far pixels are from being the plate (one, or one each) made darker or brighter, grey levels."""
-    factor = np.clip(dot(pixels, plate) / np.maximum(dot(plate, plate), 1.0), *SHADOW_RANGE)
-    return length(pixels - factor[..., None] * plate)
+def shadow_residual(
+    pixels: Float[np.ndarray, "*a 3"], background: Float[np.ndarray, "*b 3"]
+) -> Float[np.ndarray, "*a"]:
+    """Return how far pixels are from being the background (one, or one each) made darker or brighter, grey levels."""
+    factor = np.clip(dot(pixels, background) / np.maximum(dot(background, background), 1.0), *SHADOW_RANGE)
+    return length(pixels - factor[..., None] * background)
 
 
 def fill(picture: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
@@ -57,9 +59,9 @@ def model_background(
     masks: Bool[np.ndarray, "o h w"],
     palettes: list[Float[np.ndarray, "k 3"]],
 ) -> Background:
-    """Find the plate of a video.
+    """Find the background of a video.
 
-    A pixel of the plate is the median of the frames in which the video looks like the first reference frame there
+    A pixel of the background is the median of the frames in which the video looks like the first reference frame there
     (within what blur and shadows can do). Where an object stood in the first frame, the frames count that differ from
     that object and resemble its surroundings. Pixels that never look like background keep the first frame's colour.
 
@@ -90,32 +92,32 @@ def model_background(
         zone = _grow(mask, 2 * wide)
         pixels = video[:, zone]
         to_object = length(pixels[..., None, :] - palette).min(-1)
-        to_plate = length(pixels - filled[zone])
-        plain[:, zone] &= to_object > np.minimum(to_plate, 60.0)
+        to_background = length(pixels - filled[zone])
+        plain[:, zone] &= to_object > np.minimum(to_background, 60.0)
 
     sightings = plain.sum(0)
     ordered = np.sort(np.where(plain[..., None], video, np.inf), axis=0)
     middle = np.minimum(np.maximum(sightings - 1, 0) // 2, len(video) - 1)
     median = np.take_along_axis(ordered, middle[None, ..., None], axis=0)[0]
     seen = sightings >= min(_MIN_SIGHTINGS, len(video))
-    plate = np.where(seen[..., None], median, filled)
-    deviation = np.abs(video - plate)[:, seen & ~covered]
+    background = np.where(seen[..., None], median, filled)
+    deviation = np.abs(video - background)[:, seen & ~covered]
     noise = 1.4826 * float(np.median(deviation)) if deviation.size else 0.0
-    return Background(plate, video, noise)
+    return Background(background, video, noise)
 
 
-_MOST_FRAMES = 64
+_MAX_FRAMES = 64
 _RARE = 2  # sightings that make a second colour of a pixel worth a look
-_MOST_CHANGING = 0.6  # share of the canvas; where more changes, nothing around is known
+_MAX_CHANGING = 0.6  # share of the canvas; where more changes, nothing around is known
 _ALIEN = 22.0  # grey levels from all that encloses it, from which on a colour is taken for a thing's
 _CLOSER = 0.6
-_HOME = 0.75  # a colour that is there first, last and for this share of the time is the plate's
+_HOME = 0.75  # a colour that is there first, last and for this share of the time is the background's
 _PEELS = 12
 _LEVELS = 3.0  # grey levels of noise that every video is granted
 
 
 @dataclass(frozen=True)
-class Plate:
+class FreeBackground:
     """The empty scene.
 
     Units:
@@ -127,17 +129,19 @@ class Plate:
     noise: Float[np.ndarray, "h w"]
 
 
-def model_plate(video: UInt8[np.ndarray, "t h w 3"], valid: Bool[np.ndarray, "t h w"] | None = None) -> Plate:
-    """Find the plate: the median of every pixel, but where a thing lay for most of the time, what was seen without it.
+def model_free_background(
+    video: UInt8[np.ndarray, "t h w 3"], valid: Bool[np.ndarray, "t h w"] | None = None
+) -> FreeBackground:
+    """Find the background: the median of every pixel, or what was seen without a thing that lay there most of the time.
 
     A pixel that shows one colour for some time and another one before or after shows a thing that came or went; the
-    plate is the colour that joins up with the surroundings. A thing that never leaves its place is part of the plate.
+    background is the colour that joins up with the surroundings. A thing that never leaves its place is part of it.
 
     Units:
         video:  sRGB, registered on one canvas
         valid:  False = the canvas was not in view
     """
-    step = max(1, len(video) // _MOST_FRAMES)
+    step = max(1, len(video) // _MAX_FRAMES)
     sample = video[::step]
     seen = None if valid is None else valid[::step]
     first = _median(sample, seen)
@@ -150,7 +154,7 @@ def model_plate(video: UInt8[np.ndarray, "t h w 3"], valid: Bool[np.ndarray, "t 
     limit = np.maximum(14.0, 5 * np.minimum(noise, 2 * level))
     apart = distance > limit
     picture = _choose(sample, first, apart, limit)
-    return Plate(picture.astype(np.float64), np.where((picture != first).any(-1), level, noise))
+    return FreeBackground(picture.astype(np.float64), np.where((picture != first).any(-1), level, noise))
 
 
 def _apart(sample: np.ndarray, picture: np.ndarray) -> np.ndarray:
@@ -172,14 +176,14 @@ def _median(sample: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
 
 
 def _choose(sample: np.ndarray, first: np.ndarray, apart: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Choose each changing pixel's plate among its three commonest colours: the one that joins up with what is around.
+    """Choose each changing pixel's background among its three commonest colours: the one that fits what is around.
 
-    What never changes is the plate; the colours expected inside a changing region are drawn in from its rim.
+    What never changes is the background; the colours expected inside a changing region are drawn in from its rim.
     """
     changing = apart.sum(0) >= _RARE
     changing = without_specks(changing.astype(np.uint8))
     share = changing.mean()
-    if not 0 < share < _MOST_CHANGING:
+    if not 0 < share < _MAX_CHANGING:
         return first
     reach = max(1, round(max(first.shape) / 64))
     region = cv2.dilate(changing, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 _MOST = 48  # sightings of a picture that are looked at, the largest
-_FEWEST = 5  # sightings that make a course
+_MIN_COUNT = 5  # sightings that make a course
 _FURTHEST = 4.0  # picture widths per second
 _SHORTEST = 0.7  # diameters from picture to picture; slower things are linked by overlap
 _TURN = (0.6, 2.0)  # change of the velocity between the first three: share of the step, and pixels
@@ -51,7 +51,7 @@ def find_courses(found: Sightings, seconds: Float[np.ndarray, "t"], width: int) 
             if (triple[0], triple[1]) not in begun:
                 course = _grown(found, groups, seconds, triple)
                 begun |= set(pairwise(course))
-                if len(course) >= _FEWEST:
+                if len(course) >= _MIN_COUNT:
                     courses.append(course)
     kept: list[list[int]] = []
     used: set[int] = set()

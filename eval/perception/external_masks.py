@@ -6,7 +6,7 @@ A file ``KEY.npz`` holds
 - ``seconds``: [t], the time of each picture from the video's first; may be left out where the rate is the reference's.
 
 Which number is which object follows from the first picture: each object of the reference's first frame is the number
-that overlaps its mask most. What is no object is a birth.
+that overlaps its mask most. What is no object is a initiation.
 """
 
 import zipfile
@@ -22,9 +22,9 @@ from eval.perception.tracks import FirstFrame, Track, Tracks
 from physics_data.core.errors import DataError
 
 SUFFIX = ".npz"
-BIRTH = 255
+INITIATION = 255
 
-_LEAST_OVERLAP = 0.3
+_MIN_OVERLAP = 0.3
 _WHERE = "see 'Tracks of your own' in docs/evaluation.md"
 
 
@@ -74,8 +74,8 @@ def _read(path: Path, rate: float) -> tuple[Int[np.ndarray, "t h w"], Float[np.n
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as .npz ({error}); write it with numpy.savez_compressed.") from error
-    strangers = sorted(set(arrays) - {"masks", "seconds"})
-    if "masks" not in arrays or strangers:
+    unmatched = sorted(set(arrays) - {"masks", "seconds"})
+    if "masks" not in arrays or unmatched:
         raise DataError(f"{path} holds {sorted(arrays)}, needed is 'masks' and, if you like, 'seconds'; {_WHERE}.")
     masks = arrays["masks"]
     if masks.ndim != 3 or not np.issubdtype(masks.dtype, np.integer) or not len(masks):
@@ -104,20 +104,20 @@ def _numbers(mask: Int[np.ndarray, "h w"], first: FirstFrame) -> dict[int, int]:
             either = (first.instance_ids == i) | (mask == number)
             overlap[row, column] = both.sum() / either.sum()
     pairs = zip(*linear_sum_assignment(-overlap), strict=True)
-    return {ids[row]: found[column] for row, column in pairs if overlap[row, column] >= _LEAST_OVERLAP}
+    return {ids[row]: found[column] for row, column in pairs if overlap[row, column] >= _MIN_OVERLAP}
 
 
 def _tracks(masks: Int[np.ndarray, "t h w"], video: AlignedVideo, first: FirstFrame, numbers: dict[int, int]) -> Tracks:
     ids = [i for i in first.tracked if (first.instance_ids == i).any()]
-    labels = np.where(masks > 0, BIRTH, 0).astype(np.uint8)
+    labels = np.where(masks > 0, INITIATION, 0).astype(np.uint8)
     tracks = []
     for place, i in enumerate(ids, start=1):
         own = masks == numbers[i] if i in numbers else np.zeros(masks.shape, bool)
         labels[own] = place
         tracks.append(_track(first.tracked[i], own, video.rgb))
     known = list(numbers.values())
-    births = np.array([len(np.setdiff1d(frame, [0, *known])) for frame in masks], dtype=np.int64)
-    return Tracks(tuple(tracks), np.asarray(video.seconds, dtype=np.float64), births, labels)
+    initiations = np.array([len(np.setdiff1d(frame, [0, *known])) for frame in masks], dtype=np.int64)
+    return Tracks(tuple(tracks), np.asarray(video.seconds, dtype=np.float64), initiations, labels)
 
 
 def _track(name: str, own: Bool[np.ndarray, "t h w"], rgb: UInt8[np.ndarray, "t h w 3"]) -> Track:

@@ -13,7 +13,7 @@ from eval.perception.course import Sightings, find_courses
 from eval.perception.scene import Scene, take_apart
 from eval.perception.tracks import Track, Tracks
 
-MOST_TRACKS = 254
+MAX_TRACKS = 254
 
 _SMALLEST = 6e-5  # of the picture's pixels, and at least 9
 _REACH = 2.5  # picture widths per second that a thing may move unseen
@@ -85,7 +85,7 @@ def track_freely(rgb: UInt8[np.ndarray, "t h w 3"], frame_rate: float) -> Tracks
     Units:
         rgb:         sRGB
         frame_rate:  Hz
-        returns:     tracks "1", "2", ... in the order of appearance; births counts the tracks that begin, by frame
+        returns:     tracks "1", "2", ... in the order of appearance; initiations counts the tracks that begin, by frame
     """
     return tracks_in(take_apart(rgb), np.arange(len(rgb)) / frame_rate)
 
@@ -118,7 +118,7 @@ def tracks_in(scene: Scene, seconds: Float[np.ndarray, "t"], *, on_canvas: bool 
         for index, piece in claims.items():
             things[index].see(frame, piece)
         for piece in loose:
-            if piece.area >= smallest and len(things) < 4 * MOST_TRACKS:
+            if piece.area >= smallest and len(things) < 4 * MAX_TRACKS:
                 things.append(_Thing())
                 claims[len(things) - 1] = piece
                 things[-1].see(frame, piece)
@@ -147,7 +147,7 @@ def _on_courses(things: list[_Thing], labels: np.ndarray, seconds: np.ndarray, w
         np.array([piece.area for _, _, piece in loose]),
     )
     for course in find_courses(found, seconds, width):
-        if len({loose[k][1] for k in course}) == 1 or len(things) >= 4 * MOST_TRACKS:
+        if len({loose[k][1] for k in course}) == 1 or len(things) >= 4 * MAX_TRACKS:
             continue
         things.append(_Thing())
         for k in course:
@@ -349,19 +349,19 @@ def _collect(scene: Scene, things: list[_Thing], labels: np.ndarray, seconds: np
     num_frames = len(labels)
     height, width = scene.size
     kept = [i for i, thing in enumerate(things) if len(thing.frames) >= _SHORTEST]
-    kept = sorted(sorted(kept, key=lambda i: -len(things[i].frames))[:MOST_TRACKS])
+    kept = sorted(sorted(kept, key=lambda i: -len(things[i].frames))[:MAX_TRACKS])
     table = np.zeros(len(things) + 1, np.uint8)
     for new, index in enumerate(kept, start=1):
         table[index + 1] = new
     found = table[labels]
     pictures = found if on_canvas else scene.in_picture(found)
-    births = np.zeros(num_frames, dtype=np.int64)
+    initiations = np.zeros(num_frames, dtype=np.int64)
     back = np.linalg.inv(scene.to_canvas)
     tracks = []
     for new, index in enumerate(kept, start=1):
         thing = things[index]
         if thing.frames[0] > 0:
-            births[thing.frames[0]] += 1
+            initiations[thing.frames[0]] += 1
         presence, whole, crowded = np.zeros((3, num_frames), dtype=bool)
         centroid, color, box = (np.full((num_frames, n), np.nan) for n in (2, 3, 4))
         area = np.zeros(num_frames)
@@ -376,4 +376,4 @@ def _collect(scene: Scene, things: list[_Thing], labels: np.ndarray, seconds: np
             whole[frame] = left > 0.5 and top > 0.5 and right < width - 0.5 and bottom < height - 0.5
         tracks.append(Track(str(new), presence, whole, centroid, area, color, box, crowded))
     camera = scene.camera.to_first if scene.camera.moving else None
-    return Tracks(tuple(tracks), np.asarray(seconds, np.float64), births, pictures, camera)
+    return Tracks(tuple(tracks), np.asarray(seconds, np.float64), initiations, pictures, camera)

@@ -13,7 +13,7 @@ from eval.perception.background_model import Background, model_background, shado
 from eval.perception.colors import length
 from eval.perception.tracks import FirstFrame, Track, Tracks
 
-BIRTH = 255
+INITIATION = 255
 
 _COVERED = 0.45  # a pixel is an object's when it covers this share of it
 _FOREIGN = 45.0  # grey levels from every explanation that make a pixel foreign
@@ -91,7 +91,7 @@ def track_objects(
 
     Each frame is split into background (shadows allowed), known objects and foreign pixels by colour; connected pieces
     are assigned to the objects by distance to where each should be (Hungarian method). A hidden object is remembered
-    and looked for in a circle that grows with the time it has been away. Pieces that no object claims are births.
+    and looked for in a circle that grows with the time it has been away. Pieces that no object claims are initiations.
 
     Units:
         video:    sRGB, the size of the first frame
@@ -109,7 +109,7 @@ def track_objects(
     centroid = np.full((len(ids), num_frames, 2), np.nan)
     area = np.zeros((len(ids), num_frames))
     color = np.full((len(ids), num_frames, 3), np.nan)
-    births = np.zeros(num_frames, dtype=np.int64)
+    initiations = np.zeros(num_frames, dtype=np.int64)
     labels = np.zeros((num_frames, height, width), dtype=np.uint8)
     if covered.any():
         background = model_background(video[covered].astype(np.float32), picture, masks, palettes)
@@ -126,13 +126,13 @@ def track_objects(
                 solid = blob.alpha > _COVERED
                 color[index, frame] = _mean_color(video[frame], blob)
                 labels[frame, blob.rows[solid], blob.columns[solid]] = index + 1
-            births[frame] = len(foreign)
+            initiations[frame] = len(foreign)
             for blob in foreign:
-                labels[frame, blob.rows, blob.columns] = BIRTH
+                labels[frame, blob.rows, blob.columns] = INITIATION
     tracks = tuple(
         Track(first.tracked[i], presence[k], whole[k], centroid[k], area[k], color[k]) for k, i in enumerate(ids)
     )
-    return Tracks(tracks, np.asarray(seconds, dtype=np.float64), births, labels)
+    return Tracks(tracks, np.asarray(seconds, dtype=np.float64), initiations, labels)
 
 
 def _mean_color(picture: np.ndarray, blob: _Blob) -> np.ndarray:
@@ -146,11 +146,11 @@ def _center(mask: np.ndarray) -> np.ndarray:
 
 def _blobs(background: Background, place: int, palettes: list[np.ndarray], groups: list[int]) -> list[_Blob]:
     """Split one frame into connected pieces of each colour group, and of foreign pixels (group -1)."""
-    frame, plate = background.video[place], background.plate
+    frame, empty = background.video[place], background.picture
     shape = frame.shape[:2]
-    candidates = length(frame - plate) > max(16.0, 3.5 * background.noise)
+    candidates = length(frame - empty) > max(16.0, 3.5 * background.noise)
     rows, columns = np.nonzero(candidates)
-    pixels, behind = frame[rows, columns], plate[rows, columns]
+    pixels, behind = frame[rows, columns], empty[rows, columns]
     evidence = [explain(pixels, behind, palette) for palette in palettes]
     shadow = shadow_residual(pixels, behind)
     tolerance = _FOREIGN + 2 * background.noise
@@ -167,20 +167,20 @@ def _blobs(background: Background, place: int, palettes: list[np.ndarray], group
         found += _connected(share, share > _COVERED, group)
     foreign = np.zeros(shape)
     strange = (best > tolerance) & (shadow > tolerance / 2)
-    strange[strange] = ~_displaced(plate, rows[strange], columns[strange], pixels[strange], tolerance)
+    strange[strange] = ~_displaced(empty, rows[strange], columns[strange], pixels[strange], tolerance)
     foreign[rows, columns] = strange
     return found + _connected(foreign, foreign > 0, -1)
 
 
 def _displaced(
-    plate: np.ndarray, rows: np.ndarray, columns: np.ndarray, pixels: np.ndarray, tolerance: float
+    empty: np.ndarray, rows: np.ndarray, columns: np.ndarray, pixels: np.ndarray, tolerance: float
 ) -> np.ndarray:
-    """Whether pixels have a colour of the plate nearby: a camera that moves shifts the background, and adds nothing."""
-    height, width = plate.shape[:2]
+    """Whether pixels have a colour of the background nearby: a moving camera shifts it, and adds nothing."""
+    height, width = empty.shape[:2]
     steps = np.round(np.linspace(-_SHIFT, _SHIFT, 9) * width).astype(int)
     near_rows = np.clip(rows + steps[:, None], 0, height - 1)
     near_columns = np.clip(columns + steps[:, None], 0, width - 1)
-    near = plate[near_rows[:, None], near_columns[None]]
+    near = empty[near_rows[:, None], near_columns[None]]
     return shadow_residual(np.broadcast_to(pixels, near.shape), near).min((0, 1)) < tolerance / 2
 
 
@@ -202,7 +202,7 @@ def _connected(share: np.ndarray, core: np.ndarray, group: int) -> list[_Blob]:
 def _associate(
     blobs: list[_Blob], memories: list[_Memory], groups: list[int], seconds: float, width: int, first_look: bool
 ) -> tuple[dict[int, _Blob], list[_Blob]]:
-    """Assign blobs to objects; return the claims by object and the blobs that are births."""
+    """Assign blobs to objects; return the claims by object and the blobs that are initiations."""
     claims: dict[int, _Blob] = {}
     left = [blob for blob in blobs if blob.group < 0]
     for group in sorted(set(groups)):
@@ -213,8 +213,8 @@ def _associate(
         left += unclaimed
     smallest = min((memory.area for memory in memories), default=9.0)
     large = [blob for blob in left if blob.area >= max(4.0, 4.0 * (width / 64) ** 2, 0.3 * smallest)]
-    births = [blob for blob in large if not any(_clings(blob, own, memories[k]) for k, own in claims.items())]
-    return claims, births
+    initiations = [blob for blob in large if not any(_clings(blob, own, memories[k]) for k, own in claims.items())]
+    return claims, initiations
 
 
 def _clings(blob: _Blob, own: _Blob, memory: _Memory) -> bool:
@@ -269,7 +269,7 @@ def _gather(
     taken: dict[int, _Blob], loose: list[_Blob], memories: list[_Memory]
 ) -> tuple[dict[int, _Blob], list[_Blob]]:
     """Join loose fragments to the object they lie on, and refuse objects that grew out of all proportion."""
-    births = []
+    initiations = []
     for blob in loose:
         home = [
             row
@@ -282,8 +282,8 @@ def _gather(
             parts = zip((own.rows, own.columns, own.alpha), (blob.rows, blob.columns, blob.alpha), strict=True)
             taken[home[0]] = _Blob(own.group, *(np.concatenate(pair) for pair in parts))
         else:
-            births.append(blob)
+            initiations.append(blob)
     for row, own in list(taken.items()):
         if own.area > 4 * memories[row].area:
-            births.append(taken.pop(row))
-    return taken, births
+            initiations.append(taken.pop(row))
+    return taken, initiations

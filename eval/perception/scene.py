@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from eval.perception.background_model import Plate, model_plate
+from eval.perception.background_model import FreeBackground, model_free_background
 from eval.perception.camera import CameraMotion, apply, estimate_camera, still_camera
 from eval.perception.colors import largest
 
@@ -23,8 +23,8 @@ class Scene:
     Units:
         video:       sRGB
         valid:       True = the frame shows this part of the canvas; None = always
-        plate:       the empty scene
-        foreground:  1 = something is in front of the plate
+        background:       the empty scene
+        foreground:  1 = something is in front of the background
         to_canvas:   homography of each frame
         camera:      how the camera moved
         size:        (height, width) of the picture, pixels
@@ -32,7 +32,7 @@ class Scene:
 
     video: UInt8[np.ndarray, "t h w 3"]
     valid: Bool[np.ndarray, "t h w"] | None
-    plate: Plate
+    background: FreeBackground
     foreground: UInt8[np.ndarray, "t h w"]
     to_canvas: Float[np.ndarray, "t 3 3"]
     camera: CameraMotion
@@ -52,7 +52,7 @@ class Scene:
 
 
 def take_apart(rgb: UInt8[np.ndarray, "t h w 3"]) -> Scene:
-    """Estimate camera, plate and foreground of a video; a camera that swings too far for one canvas counts as still."""
+    """Estimate camera, background and foreground; a camera that swings too far for one canvas counts as still."""
     camera = estimate_camera(rgb)
     height, width = rgb.shape[1:3]
     to_canvas, (canvas_height, canvas_width) = _canvas(camera, height, width)
@@ -65,11 +65,11 @@ def take_apart(rgb: UInt8[np.ndarray, "t h w 3"]) -> Scene:
         inside = np.full((height, width), 255, np.uint8)
         video = np.stack([cv2.warpPerspective(f, m, size) for f, m in zip(rgb, to_canvas, strict=True)])
         valid = np.stack([cv2.warpPerspective(inside, m, size, flags=cv2.INTER_NEAREST) > 0 for m in to_canvas])
-    plate = model_plate(video, valid)
-    foreground = np.stack([_foreground(frame, plate, camera.moving) for frame in video])
+    background = model_free_background(video, valid)
+    foreground = np.stack([_foreground(frame, background, camera.moving) for frame in video])
     if valid is not None:
         foreground[~valid] = 0
-    return Scene(video, valid, plate, foreground, to_canvas, camera, (height, width))
+    return Scene(video, valid, background, foreground, to_canvas, camera, (height, width))
 
 
 def _canvas(camera: CameraMotion, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -82,15 +82,15 @@ def _canvas(camera: CameraMotion, height: int, width: int) -> tuple[np.ndarray, 
     return shift @ camera.to_first, (int(high[1] - low[1]), int(high[0] - low[0]))
 
 
-def _foreground(frame: np.ndarray, plate: Plate, moving: bool) -> np.ndarray:
-    """Pixels that differ from the plate by more than noise and by more than a shadow does."""
+def _foreground(frame: np.ndarray, background: FreeBackground, moving: bool) -> np.ndarray:
+    """Pixels that differ from the background by more than noise and by more than a shadow does."""
     pixels = frame.astype(np.float32)
-    picture = plate.picture.astype(np.float32)
+    picture = background.picture.astype(np.float32)
     difference = largest(np.abs(pixels - picture))
-    if moving:  # registration is a pixel off where the camera shakes: a pixel that fits a neighbour of the plate fits
+    if moving:  # registration is a pixel off where the camera shakes: a neighbour of the background will do
         low, high = cv2.erode(picture, np.ones((3, 3))), cv2.dilate(picture, np.ones((3, 3)))
         difference = largest(np.maximum(np.maximum(low - pixels, pixels - high), 0))
-    candidates = difference > np.maximum(_CONTRAST, 5 * plate.noise)
+    candidates = difference > np.maximum(_CONTRAST, 5 * background.noise)
     if not candidates.any():
         return candidates.astype(np.uint8)
     here, behind = pixels[candidates], picture[candidates]

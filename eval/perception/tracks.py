@@ -60,14 +60,14 @@ class Tracks:
 
     Units:
         seconds:  time of the picture that was looked at for each frame, s
-        births:   blobs per frame that match no known object (intruders, duplicates, objects of changed colour)
-        labels:   0 = background, i = ``tracks[i - 1]``, 255 = birth
+        initiations:   blobs per frame that match no known object (intruders, duplicates, objects of changed colour)
+        labels:   0 = background, i = ``tracks[i - 1]``, 255 = initiation
         camera:   homography of each frame, pixels → pixels of the first frame; None = it stands still
     """
 
     tracks: tuple[Track, ...]
     seconds: Float[np.ndarray, "t"]
-    births: Int[np.ndarray, "t"]
+    initiations: Int[np.ndarray, "t"]
     labels: UInt8[np.ndarray, "t h w"]
     camera: Float[np.ndarray, "t 3 3"] | None = None
 

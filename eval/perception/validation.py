@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from eval.perception.free_tracker import track_freely
-from eval.perception.object_tracker import BIRTH, track_objects
+from eval.perception.object_tracker import INITIATION, track_objects
 from eval.perception.tracks import Tracks
 from eval.public.tracking import hota_scores, idf1, mask_detections
 from eval.reference import Reference
@@ -27,7 +27,7 @@ class TrackingRow:
         tracker:        "conditioned" on the first frame's masks, or "free"
         hota, idf1:     [0, 1]; one-to-one with the exact masks of everything that can move
         missed:         share of due sightings (more than SMALLEST pixels) that no track of that object covers
-        strangers:      tracks or births per frame beside the objects, 1
+        unmatched:      tracks or initiations per frame beside the objects, 1
         cpu_seconds:    of this process, s
     """
 
@@ -37,7 +37,7 @@ class TrackingRow:
     hota: float
     idf1: float
     missed: float
-    strangers: float
+    unmatched: float
     cpu_seconds: float
 
 
@@ -96,13 +96,15 @@ def _row(
     began = process_time()
     tracks = run()
     spent = process_time() - began
-    found = np.where(tracks.labels == BIRTH, 0, tracks.labels)
+    found = np.where(tracks.labels == INITIATION, 0, tracks.labels)
     if others is not None:  # a track on a thing that hardly moves is neither asked for nor wrong
         found = _without_unasked(found, truth, others)
     frames = mask_detections(truth, found)
     due = sum(len(frame.true_ids) for frame in frames)
     hit = sum(int((frame.overlap.max(1, initial=0.0) > 0.1).sum()) for frame in frames)
-    strange = sum(int((frame.overlap.max(0, initial=0.0) < 0.1).sum()) for frame in frames) + int(tracks.births.sum())
+    strange = sum(int((frame.overlap.max(0, initial=0.0) < 0.1).sum()) for frame in frames) + int(
+        tracks.initiations.sum()
+    )
     return TrackingRow(
         tracker=tracker,
         key=clip.meta.key,
@@ -110,7 +112,7 @@ def _row(
         hota=hota_scores(frames).hota,
         idf1=idf1(frames),
         missed=1 - hit / max(due, 1),
-        strangers=strange / len(truth),
+        unmatched=strange / len(truth),
         cpu_seconds=spent,
     )
 
@@ -160,7 +162,7 @@ def by_scenario(rows: Sequence[TrackingRow]) -> list[dict[str, float | str | int
         own = [row for row in rows if row.tracker == tracker]
         for scenario in [*sorted({row.scenario for row in own}), "all"]:
             chosen = [asdict(row) for row in own if scenario in (row.scenario, "all")]
-            figures = ("hota", "idf1", "missed", "strangers", "cpu_seconds")
+            figures = ("hota", "idf1", "missed", "unmatched", "cpu_seconds")
             means = {name: float(np.mean([row[name] for row in chosen])) for name in figures}
             table.append({"tracker": tracker, "scenario": scenario, "clips": len(chosen), **means})
     return table

@@ -81,7 +81,7 @@ def weighted_spatial_iou(first: Bool[np.ndarray, "t h w"], second: Bool[np.ndarr
 
 
 VERIFIED_EPSILON = 1e-8
-LEAST_SIDE = 384
+MIN_SIDE = 384
 """Smaller videos are enlarged to this shorter side by whole factors: the measure's kernels of 5 pixels, followed by a
 quarter of the resolution, are made for pictures of 480 pixels and more."""
 
@@ -187,7 +187,7 @@ def scene_values(pair: Comparison) -> SceneValues:
 
 
 def _enlarged(rgb: np.ndarray) -> np.ndarray:
-    factor = -(-LEAST_SIDE // min(rgb.shape[1:3]))
+    factor = -(-MIN_SIDE // min(rgb.shape[1:3]))
     if factor <= 1:
         return rgb
     size = (rgb.shape[2] * factor, rgb.shape[1] * factor)

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 
 from eval.public.measure import Comparison, PublicMeasureInfo
 
-MOST_DB = 100.0
+MAX_DB = 100.0
 """Frames that are equal have no finite ratio; they count as 100 dB, the usual convention for video."""
 
 _SIGMA, _RADIUS = 1.5, 5
@@ -24,8 +24,8 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 def psnr(first: UInt8[np.ndarray, "t h w 3"], second: UInt8[np.ndarray, "t h w 3"]) -> float:
     """Return the mean over frames of 10 log10(255² / mean squared difference), dB."""
     error = ((first.astype(np.float64) - second) ** 2).mean((1, 2, 3))
-    ratio = np.where(error > 0, 10 * np.log10(255.0**2 / np.maximum(error, 1e-12)), MOST_DB)
-    return float(np.minimum(ratio, MOST_DB).mean())
+    ratio = np.where(error > 0, 10 * np.log10(255.0**2 / np.maximum(error, 1e-12)), MAX_DB)
+    return float(np.minimum(ratio, MAX_DB).mean())
 
 
 def ssim(first: UInt8[np.ndarray, "t h w 3"], second: UInt8[np.ndarray, "t h w 3"]) -> float:

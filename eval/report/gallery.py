@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from eval.inputs import System
-from eval.perception.object_tracker import BIRTH
+from eval.perception.object_tracker import INITIATION
 from eval.perception.tracks import Tracks
 from eval.reference import Reference
 from eval.report.page import goodness
@@ -25,7 +25,7 @@ from physics_data.core.display import contact_sheet
 from physics_data.core.errors import VideoError
 
 TRACK_COLORS = ((255, 221, 0), (0, 229, 255), (255, 64, 255), (140, 255, 60))
-BIRTH_COLOR = (255, 255, 255)
+INITIATION_COLOR = (255, 255, 255)
 _SCALE = 2
 
 
@@ -38,14 +38,16 @@ class GalleryEntry:
 
 
 def draw_tracks(video: UInt8[np.ndarray, "t h w 3"], tracks: Tracks) -> UInt8[np.ndarray, "t h2 w2 3"]:
-    """Draw the outline of every track in its own colour and of births in white, at twice the size."""
+    """Draw the outline of every track in its own colour and of initiations in white, at twice the size."""
     drawn = video.repeat(_SCALE, axis=1).repeat(_SCALE, axis=2)
     labels = tracks.labels.repeat(_SCALE, axis=1).repeat(_SCALE, axis=2)
     for frame, picture in zip(labels, drawn, strict=True):
         for number in np.unique(frame[frame > 0]):
             mask = frame == number
             outline = ndimage.binary_dilation(mask, structure=np.ones((3, 3))) & ~mask
-            picture[outline] = BIRTH_COLOR if number == BIRTH else TRACK_COLORS[(number - 1) % len(TRACK_COLORS)]
+            picture[outline] = (
+                INITIATION_COLOR if number == INITIATION else TRACK_COLORS[(number - 1) % len(TRACK_COLORS)]
+            )
     return drawn
 
 

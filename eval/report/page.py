@@ -86,7 +86,7 @@ def _bar(axes, x: float, width: float, estimate: Estimate, color: str) -> None:
         axes.plot([x, x], [estimate.low, estimate.high], color="#222", linewidth=1)
 
 
-_MOST_BARS = 8
+_MAX_BARS = 8
 """Systems in the bar charts; the heat map and the tables show all."""
 
 
@@ -116,7 +116,7 @@ def write_page(
     )
     environment.filters["estimate"] = show_estimate
     models = [system for system in summary.systems if system.kind == "model"]
-    few = models[:_MOST_BARS] or summary.systems[:_MOST_BARS]
+    few = models[:_MAX_BARS] or summary.systems[:_MAX_BARS]
     pictures = [(base64.b64encode(file.read_bytes()).decode(), caption) for file, caption in gallery]
     html = environment.get_template("page.html.j2").render(
         summary=summary,

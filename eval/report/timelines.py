@@ -62,7 +62,7 @@ def timeline(reference: Reference, tracks: Tracks) -> Timeline:
         distances.append(np.where(clear, off, np.nan))
         faults += _first(clear & track.whole & (off > BROKEN_DISTANCE), f"{name} is at the wrong place")
     late = [reference.visible(i) for i in reference.tracked if i not in reference.present_at_start]
-    extra = np.maximum(tracks.births - (np.sum(late, axis=0) if late else 0), 0) * reference.scored
+    extra = np.maximum(tracks.initiations - (np.sum(late, axis=0) if late else 0), 0) * reference.scored
     faults += _first(extra > 0, "something is there that should not be")
     total = due + extra
     permanence = np.where(total > 0, hits / np.maximum(total, 1), np.nan)

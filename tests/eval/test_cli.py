@@ -60,7 +60,7 @@ def test_every_scene_of_every_system_has_a_row(workplace):
         "truth": "model",
         "flawed": "model",
     }
-    assert record["strangers"] == {"flawed": ["birthday.mp4"]}
+    assert record["unmatched"] == {"flawed": ["birthday.mp4"]}
 
 
 def test_truth_is_near_the_ceiling(workplace):

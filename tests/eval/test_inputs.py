@@ -143,7 +143,7 @@ def test_one_folder_or_folders_of_folders(tmp_path):
         write_video(tmp_path / folder / "clip-1.mp4", numbered(3), 16.0)
     write_video(tmp_path / "b" / "holiday.mp4", numbered(3), 16.0)
     many = find_systems(tmp_path, {"clip-1", "clip-2"})
-    assert [(s.name, set(s.files), s.strangers) for s in many] == [
+    assert [(s.name, set(s.files), s.unmatched) for s in many] == [
         ("a", {"clip-1"}, ()),
         ("b", {"clip-1"}, ("holiday.mp4",)),
     ]

@@ -120,16 +120,16 @@ def test_a_stranger_in_the_place_of_an_object_is_a_switch(scene):
     number, name = next(iter(reference.tracked.items()))
     tracks = by_hand(reference, {0: tuple(reference.tracked.values())})
     there = reference.silhouette(number).centroid
-    labels, births = tracks.labels.copy(), tracks.births.copy()
+    labels, initiations = tracks.labels.copy(), tracks.initiations.copy()
     for frame in range(6, 9):
         x, y = there[frame].astype(int)
-        labels[frame, y - 2 : y + 3, x - 2 : x + 3], births[frame] = 255, 1
+        labels[frame, y - 2 : y + 3, x - 2 : x + 3], initiations[frame] = 255, 1
     kept = tuple(
         replace(t, presence=t.presence & ~((np.arange(17) >= 6) & (np.arange(17) < 9))) if t.name == name else t
         for t in tracks.tracks
     )
     # Once to the stranger, once back.
-    assert identity_switches(reference, replace(tracks, tracks=kept, labels=labels, births=births)) == 2
+    assert identity_switches(reference, replace(tracks, tracks=kept, labels=labels, initiations=initiations)) == 2
 
 
 def test_frechet_distance_is_that_of_normal_distributions():

@@ -129,7 +129,7 @@ def test_seeds_by_name_and_by_folder(tmp_path):
         ("m", 1, ["drop-0"]),
         ("m", 2, ["drop-1"]),
     ]
-    assert found[0].strangers == ("holiday.mp4",)
+    assert found[0].unmatched == ("holiday.mp4",)
 
 
 def test_folders_without_a_usable_video(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from test_permanence_components import first, truth
 from toy_scenes import closed_form, toy_clip
 
-from eval.metrics.containment import Containment, stays
+from eval.metrics.containment import Containment
 from eval.reference import Reference
 from physics_data.core.conventions import clip_generator
 from physics_data.scenarios.carry import BALL, CONTAINER, Carry
@@ -56,8 +56,8 @@ def left_behind(tracks, share):
 
 
 def test_a_carried_ball_is_in_its_box_all_the_time():
-    (stay,) = stays(carried(is_hidden=False))
-    assert (stay.name, len(stay.inside), len(stay.hidden)) == ("ball", FRAMES, 0)
+    (interval,) = containment_intervals(carried(is_hidden=False))
+    assert (interval.name, len(interval.inside), len(interval.hidden)) == ("ball", FRAMES, 0)
 
 
 def test_a_ball_that_stays_behind_costs():
@@ -70,12 +70,12 @@ def test_a_ball_that_stays_behind_costs():
 def test_a_hidden_ball_shows_nowhere_but_at_its_box():
     reference = carried(is_hidden=True)
     tracks = truth(reference)
-    (stay,) = stays(reference)
+    (interval,) = containment_intervals(reference)
     assert METRIC.score(reference, tracks) == 1.0
     centroid, presence = tracks.tracks[0].centroid.copy(), tracks.tracks[0].presence.copy()
-    centroid[stay.hidden], presence[stay.hidden] = tracks.tracks[0].centroid[0], True
+    centroid[interval.hidden], presence[interval.hidden] = tracks.tracks[0].centroid[0], True
     left = first(tracks, centroid=centroid, presence=presence)
-    outside = np.abs(centroid[stay.hidden, 0] - (13 + 2 * stay.hidden)) > 7 + 4 * 2 / np.sqrt(np.pi) + 0.5
+    outside = np.abs(centroid[interval.hidden, 0] - (13 + 2 * interval.hidden)) > 7 + 4 * 2 / np.sqrt(np.pi) + 0.5
     assert METRIC.score(reference, left) <= 1.0 - outside.mean() + 0.15 < 1.0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from edits import follow, with_gravity, with_speed
 
-from eval.metrics.contact_free import fit_polynomial, flights, glides
+from eval.metrics.contact_free import airborne_segments, collision_free_segments, fit_polynomial
 from eval.metrics.free_motion import GravityError, VelocityError
 from physics_data.core.errors import TrackTooShortError
 
@@ -47,7 +47,7 @@ def test_fit_refuses_what_any_path_would_fit():
 def test_flights_end_at_contacts(toy):
     reference = toy("free_drop")
     contact = int(reference.clip.trajectory.contacts.frame_index[0])
-    frames = [stretch.frames for stretch in flights(reference)]
+    frames = [stretch.frames for stretch in airborne_segments(reference)]
     assert frames[0].tolist() == list(range(contact))[: len(frames[0])]
     assert all(contact - 1 not in f or contact not in f for f in frames)
 
@@ -55,7 +55,7 @@ def test_flights_end_at_contacts(toy):
 def test_glides_are_split_by_collisions_only(toy):
     reference = toy("collide")
     hit = int(reference.clip.trajectory.contacts.frame_index[0])
-    striker = [s.frames for s in glides(reference) if s.name == "red"]
+    striker = [s.frames for s in collision_free_segments(reference) if s.name == "red"]
     assert striker[0].tolist() == list(range(hit))
     assert striker[1][0] == hit
 

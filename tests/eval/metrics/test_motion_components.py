@@ -166,11 +166,11 @@ def test_kink_by_hand():
     late = np.maximum(seconds - 0.4, 0)
     early = np.minimum(seconds - 0.4, 0)
     height = -3.0 * early + 1.5 * late - 0.5 * 9.81 * (early**2 + late**2)
-    kink = fit_kink(np.stack([2 * seconds, height], axis=-1), seconds, (-9.81, -9.81))
-    assert kink is not None
-    assert kink.seconds == pytest.approx(0.4, abs=1 / 256)
-    np.testing.assert_allclose(kink.before, (2, -3), atol=0.05)
-    np.testing.assert_allclose(kink.after, (2, 1.5), atol=0.05)
+    fit = fit_kink(np.stack([2 * seconds, height], axis=-1), seconds, (-9.81, -9.81))
+    assert fit is not None
+    assert fit.seconds == pytest.approx(0.4, abs=1 / 256)
+    np.testing.assert_allclose(fit.before, (2, -3), atol=0.05)
+    np.testing.assert_allclose(fit.after, (2, 1.5), atol=0.05)
 
 
 def test_kink_needs_five_times():

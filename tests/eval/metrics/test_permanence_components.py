@@ -41,9 +41,9 @@ def misplaced(reference, tracks, diameters):
 
 
 def intruders(reference, tracks, frames):
-    births = tracks.births.copy()
-    births[:frames] = 1
-    return replace(tracks, births=births)
+    initiations = tracks.initiations.copy()
+    initiations[:frames] = 1
+    return replace(tracks, initiations=initiations)
 
 
 def swapped(reference, tracks, frames):

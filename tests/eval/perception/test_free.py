@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from discs import BACK, drawn
 
-from eval.perception.background_model import model_plate
+from eval.perception.background_model import model_free_background
 from eval.perception.camera import apply, estimate_camera
 from eval.perception.free_tracker import track_freely
 
@@ -27,7 +27,7 @@ def test_places_of_two_discs():
         assert track.presence.all()
         assert np.linalg.norm(track.centroid - places[:, k], axis=-1).max() < 0.8
         assert track.size == pytest.approx(disc, rel=0.1)
-    assert tracks.births.sum() == 0
+    assert tracks.initiations.sum() == 0
 
 
 def test_colour_is_recorded_over_time():
@@ -45,11 +45,11 @@ def test_a_hidden_disc_keeps_its_number():
     assert np.flatnonzero(~tracks.tracks[0].presence).tolist() == list(range(13, 19))
 
 
-def test_a_disc_that_rests_most_of_the_time_is_not_the_plate():
+def test_a_disc_that_rests_most_of_the_time_is_not_the_background():
     x = np.concatenate([np.linspace(12, 70, 12), np.full(36, 70.0)])
     places = np.stack([x, np.full(48, 50.0)], -1)[:, None]
     rgb = drawn(places, [(220, 40, 40)])
-    assert np.abs(model_plate(rgb).picture - BACK).max(-1).mean() < 2.0
+    assert np.abs(model_free_background(rgb).picture - BACK).max(-1).mean() < 2.0
     assert track_freely(rgb, 16.0).tracks[0].presence.all()
 
 

@@ -66,7 +66,7 @@ def test_a_number_that_is_no_object_is_a_birth(place):
     clip = reference.clip
     video = load_for(clip, system.files[clip.meta.key])
     tracks = load_tracks(folder / "x.npz", video, reference.first_frame, clip.meta.frame_rate)
-    assert tracks.births.tolist() == [0] * 5 + [1] * 4 + [0] * (clip.meta.num_frames - 9)
+    assert tracks.initiations.tolist() == [0] * 5 + [1] * 4 + [0] * (clip.meta.num_frames - 9)
 
 
 WRONG = {

@@ -28,7 +28,7 @@ def degrade(rgb, kind, tmp_path):
 
 
 def errors_of(reference, tracks):
-    """Return missed sightings, ghosts (present while hidden), centroid errors (px) and births."""
+    """Return missed sightings, ghosts (present while hidden), centroid errors (px) and initiations."""
     _, rendering, _ = reference.clip.labelled
     missed = ghosts = 0
     errors = []
@@ -39,19 +39,19 @@ def errors_of(reference, tracks):
         ghosts += int((track.presence & ~mask.any((1, 2))).sum())
         for k in np.flatnonzero(track.presence & reference.clear(number)):
             errors.append(np.linalg.norm(np.argwhere(mask[k]).mean(0)[::-1] + 0.5 - track.centroid[k]))
-    return missed, ghosts, np.array(errors), int(tracks.births.sum())
+    return missed, ghosts, np.array(errors), int(tracks.initiations.sum())
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("kind", ["clean", "blur", "noise", "color shift", "h264", "all"])
 def test_accuracy(toy, scenario, kind, tmp_path):
-    """Every sighting found, no ghost, no birth, no swapped identity; centroids within 0.5 px on average at 64 x 64."""
+    """All found, no ghost, no initiation, no swapped identity; centroids within 0.5 px on average at 64 x 64."""
     for index in range(2):
         reference = toy(scenario, index)
-        missed, ghosts, errors, births = errors_of(
+        missed, ghosts, errors, initiations = errors_of(
             reference, follow(reference, degrade(reference.clip.rgb, kind, tmp_path))
         )
-        assert (missed, ghosts, births) == (0, 0, 0)
+        assert (missed, ghosts, initiations) == (0, 0, 0)
         assert errors.mean() < 0.5
         assert errors.max() < 1.0  # an identity switch would be 6 px
 
@@ -59,10 +59,10 @@ def test_accuracy(toy, scenario, kind, tmp_path):
 @pytest.mark.parametrize("scenario", ["collide_same", "occluder_pass"])
 def test_accuracy_at_four_times_the_size(toy, scenario, tmp_path):
     reference = toy(scenario, 0, 256)
-    missed, ghosts, errors, births = errors_of(
+    missed, ghosts, errors, initiations = errors_of(
         reference, follow(reference, degrade(reference.clip.rgb, "all", tmp_path))
     )
-    assert (missed, ghosts, births) == (0, 0, 0)
+    assert (missed, ghosts, initiations) == (0, 0, 0)
     assert errors.mean() < 1.5
 
 
@@ -79,13 +79,13 @@ def test_vanished_is_absent_in_exactly_those_frames(toy):
     reference = toy("free_drop")
     tracks = follow(reference, vanishing(reference.clip, [5, 6, 11]))
     assert np.flatnonzero(~tracks.of("red").presence).tolist() == [5, 6, 11]
-    assert tracks.births.sum() == 0
+    assert tracks.initiations.sum() == 0
 
 
 def test_a_double_is_a_birth_in_exactly_those_frames(toy):
     reference = toy("free_drop")
     tracks = follow(reference, doubled(reference.clip, [9, 10, 11]))
-    assert np.flatnonzero(tracks.births).tolist() == [9, 10, 11]
+    assert np.flatnonzero(tracks.initiations).tolist() == [9, 10, 11]
     assert tracks.of("red").presence.all()
 
 
@@ -93,7 +93,7 @@ def test_another_colour_is_another_object(toy):
     reference = toy("projectile")
     tracks = follow(reference, recolored(reference.clip, [7, 8, 9]))
     assert np.flatnonzero(~tracks.of("blue").presence).tolist() == [7, 8, 9]
-    assert np.flatnonzero(tracks.births).tolist() == [7, 8, 9]
+    assert np.flatnonzero(tracks.initiations).tolist() == [7, 8, 9]
 
 
 def test_a_jump_across_the_picture_is_not_the_same_object_at_once(toy):
@@ -102,4 +102,4 @@ def test_a_jump_across_the_picture_is_not_the_same_object_at_once(toy):
     rgb[6] = np.roll(rgb[6], 32, axis=1)
     tracks = follow(reference, rgb)
     assert np.flatnonzero(~tracks.of("red").presence).tolist() == [6]
-    assert np.flatnonzero(tracks.births).tolist() == [6]
+    assert np.flatnonzero(tracks.initiations).tolist() == [6]
