@@ -141,7 +141,6 @@ KNOWN_KEYS: frozenset[str] = frozenset(
         "Continuation.drawing",
         "Continuation.num_given",
         "CropConfig.centre_share",
-        "DiTConfig.carry",
         "DiTConfig.least_t",
         "DiTObjective.drop_prompt",
         "DiTObjective.given_share",

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from physics_data.core.errors import CheckpointError
 from physics_data.core.provenance import sha256_of
+from worldsim.former_names import present_weight
 
 CARD_NAME = "card.json"
 
@@ -30,13 +31,13 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read safetensors.
+    """Read safetensors; weights have their present names.
 
     Raises:
         CheckpointError: the file is missing or damaged.
     """
     try:
-        return load_file(str(path))
+        return {present_weight(name): value for name, value in load_file(str(path)).items()}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); it is missing or damaged.") from error
 

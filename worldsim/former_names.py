@@ -5,14 +5,28 @@ from typing import Any
 
 from physics_data.core.errors import CheckpointError
 
-RENAMED: dict[str, str] = {"numbers": "scalars"}
+RENAMED: dict[str, str] = {
+    "numbers": "scalars",
+    "carry": "motion_prior",
+    "carriers": "bodies",
+    "meet": "collision",
+}
 """Former key of a stored config, at any depth → its present name."""
+
+RENAMED_WEIGHTS: dict[str, str] = {"carry": "motion_prior"}
+"""Former first part of the names of stored weights → its present name."""
 
 REMOVED: dict[str, tuple[Any, ...]] = {
     "text_attention": ("cross",),
     "attention": ("sdpa", "segments", "flex"),
 }
 """Former key of a stored config → the values that mean what is done today without it."""
+
+
+def present_weight(name: str) -> str:
+    """Return the present name of a stored weight, or of a prefix of such names."""
+    first, dot, rest = name.partition(".")
+    return RENAMED_WEIGHTS.get(first, first) + dot + rest
 
 
 def with_present_names(config: Any, *, source: str) -> Any:
@@ -24,7 +38,9 @@ def with_present_names(config: Any, *, source: str) -> Any:
     if isinstance(config, Mapping):
         found: dict[str, Any] = {}
         for key, value in config.items():
-            if key not in REMOVED:
+            if key == "adamw_for":
+                found[key] = [present_weight(str(prefix)) for prefix in value]
+            elif key not in REMOVED:
                 found[RENAMED.get(str(key), str(key))] = with_present_names(value, source=source)
             elif value not in REMOVED[key]:
                 raise CheckpointError(

@@ -23,7 +23,7 @@ from worldsim.vae import VideoVAE, VideoVAEConfig
 MODEL_FORMAT = "worldsim.model/1"
 WEIGHTS_NAME = "weights.safetensors"
 _VAE_FOLDER = "vae"
-_KEPT_WHOLE = "carry."
+_KEPT_WHOLE = "motion_prior."
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def publish(given: Path, folder: Path) -> None:
     """Copy a model, and the VAE of a generator, with weights rounded to half precision: half the size.
 
     Numbers are 1 sign, 5 exponent and 10 fraction bits; models compute in single precision after loading. What paths
-    are computed with (``model.carry``) stays as it is: a recursion of 30 steps would magnify its rounding.
+    are computed with (``model.motion_prior``) stays as it is: a recursion of 30 steps would magnify its rounding.
 
     Raises:
         CheckpointError: no model there, a damaged one, or a weight that half precision cannot hold.

@@ -40,7 +40,7 @@ def phyworld(
     With --model, others continue its scenes from 3 frames.
 
     Examples: `python -m benchmarks phyworld --json > phyworld.json`,
-    `python -m benchmarks phyworld --law uniform --model runs/phyworld/carry_uniform --out runs/phyworld/table`
+    `python -m benchmarks phyworld --law uniform --model runs/phyworld/motion_prior_uniform --out runs/phyworld/table`
     """
     if context.invoked_subcommand is not None:
         return

@@ -8,7 +8,7 @@ import torch
 from physics_data.core.errors import CheckpointError, ConfigError
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.motion_prior import CarryConfig
+from worldsim.model.motion_prior import MotionPriorConfig
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 from worldsim.weights import WEIGHTS_NAME, load_generator, load_vae, publish, save_generator, save_vae
 
@@ -45,12 +45,12 @@ def test_a_generator_takes_half_the_room_and_loads_rounded(tmp_path: Path, vae_f
 
 
 def test_what_paths_are_computed_with_stays_whole(tmp_path: Path, vae_folder: Path) -> None:
-    config = SHAPE.model_copy(update={"carry": CarryConfig()})
+    config = SHAPE.model_copy(update={"motion_prior": MotionPriorConfig()})
     dit = DiT(config)
     save_generator(tmp_path / "run" / "model", dit, config, TokenizerConfig(num_buckets=32), vae_folder, {"clip": {}})
     publish(tmp_path / "run", tmp_path / "out")
     loaded, trained = load_generator(tmp_path / "out").dit.state_dict(), dit.state_dict()
-    carried = [name for name in trained if name.startswith("carry.")]
+    carried = [name for name in trained if name.startswith("motion_prior.")]
     assert carried
     assert all(torch.equal(loaded[name], trained[name]) for name in carried)
     assert not torch.equal(loaded["enter.weight"], trained["enter.weight"])

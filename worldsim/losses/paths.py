@@ -1,4 +1,4 @@
-"""How a carry learns its law: its paths against the places that are read in the clips it is trained on."""
+"""How a motion prior learns its law: its paths against the places that are read in the clips it is trained on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from worldsim.losses.part import WHOLE, Part
-from worldsim.model.motion_prior import REACH, Carry, Paths
+from worldsim.model.motion_prior import REACH, MotionPrior, Paths
 
 _WHOLE = 0.97
 """Least share of the largest area that a thing shows in a clip, where all of it is in view."""
@@ -19,7 +19,7 @@ _SMOOTH = 0.01
 """Half pictures per frame squared; what bends by more than this beside its usual bend was pushed."""
 
 
-def path_error(carry: Carry, latents: Float[torch.Tensor, "b c t h w"]) -> Float[torch.Tensor, "b"]:
+def path_error(motion_prior: MotionPrior, latents: Float[torch.Tensor, "b c t h w"]) -> Float[torch.Tensor, "b"]:
     """Return the mean error of predicted places over the frames since they were last seen: of mean velocities.
 
     From any three frames in which all things are wholly in view and nothing happens to them, to all later ones in which
@@ -38,7 +38,7 @@ def path_error(carry: Carry, latents: Float[torch.Tensor, "b c t h w"]) -> Float
     if num_steps < 1:
         return latents.new_zeros(len(latents))
     with torch.no_grad():
-        places, areas, sizes = carry.read(latents.movedim(1, 2))
+        places, areas, sizes = motion_prior.read(latents.movedim(1, 2))
     index = torch.arange(num_steps, device=latents.device)[:, None] + torch.arange(num_frames, device=latents.device)
     known = index < num_frames
     index = index.clamp_max(num_frames - 1)
@@ -47,7 +47,7 @@ def path_error(carry: Carry, latents: Float[torch.Tensor, "b c t h w"]) -> Float
     counts = later[:, :, REACH:] & starts[:, :, None, None]
     paths, filled = places[:, index].flatten(0, 1), sizes[:, index[:, REACH - 1]].flatten(0, 1)
     given = torch.full((len(paths),), REACH, device=latents.device)
-    error = _mean_velocity(carry.law(paths[:, :REACH], filled, given, num_steps) - paths[:, REACH:])
+    error = _mean_velocity(motion_prior.law(paths[:, :REACH], filled, given, num_steps) - paths[:, REACH:])
     error = (error.square().sum(-1) + _EXACT**2).sqrt() - _EXACT
     error = error.unflatten(0, (len(latents), -1)) * counts
     return error.sum((1, 2, 3)) / counts.sum((1, 2, 3)).clamp_min(1)
@@ -66,7 +66,7 @@ def smooth(places: Paths) -> Bool[torch.Tensor, "b starts"]:
 
 def with_paths(
     losses: Mapping[str, torch.Tensor],
-    carry: Carry,
+    motion_prior: MotionPrior,
     latents: Sequence[Float[torch.Tensor, "c _t _h _w"]] | Float[torch.Tensor, "b c t h w"],
     part: Part = WHOLE,
 ) -> dict[str, Any]:
@@ -75,9 +75,9 @@ def with_paths(
     It has no weight to choose: no other loss reaches the law, and it reaches nothing else.
     """
     if isinstance(latents, torch.Tensor):
-        errors = path_error(carry, part.rows(latents))
+        errors = path_error(motion_prior, part.rows(latents))
     else:
-        errors = torch.cat([path_error(carry, one[None]) for one in part.items(latents)])
+        errors = torch.cat([path_error(motion_prior, one[None]) for one in part.items(latents)])
     error = errors.sum() * (part.count / len(latents))
     return {**losses, "loss": losses["loss"] + error, "paths": error}
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import UnknownNameError, suggest
 from worldsim.model.experts import ExpertsConfig
-from worldsim.model.motion_prior import CarryConfig
+from worldsim.model.motion_prior import MotionPriorConfig
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -56,11 +56,11 @@ class DiTConfig(StrictModel):
                        nothing changes when a video goes on for longer than any seen in training
     num_registers:     learned keys and values that every token may read, in each block
     experts:           feed-forward layers of several experts
-    carry:             start from given frames carried along paths that are read from them, see ``carry``; for latents
-                       as fine as pixels
+    motion_prior:      start from given frames moved along paths that are read from them, for latents as fine as
+                       pixels; see ``motion_prior``
     """
 
-    renamed_keys: ClassVar[Mapping[str, str]] = {"numbers": "scalars"}
+    renamed_keys: ClassVar[Mapping[str, str]] = {"numbers": "scalars", "carry": "motion_prior"}
 
     latent_channels: Count = 16
     temporal_factor: Count = 4
@@ -79,7 +79,7 @@ class DiTConfig(StrictModel):
     absolute_time: bool = True
     num_registers: Annotated[int, Field(ge=0)] = 0
     experts: ExpertsConfig | None = None
-    carry: CarryConfig | None = None
+    motion_prior: MotionPriorConfig | None = None
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "DiTConfig":
@@ -93,10 +93,10 @@ class DiTConfig(StrictModel):
 
     @model_validator(mode="after")
     def _carries_whole_clips(self) -> "DiTConfig":
-        if self.carry is not None and (self.causal or self.prediction != "balanced"):
+        if self.motion_prior is not None and (self.causal or self.prediction != "balanced"):
             raise ValueError(
-                "carry needs the given frames in one call and scales the output itself; write causal: false and "
-                "prediction: balanced, or leave carry out"
+                "motion_prior needs the given frames in one call and scales the output itself; write causal: false and "
+                "prediction: balanced, or leave motion_prior out"
             )
         return self
 

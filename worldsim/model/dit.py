@@ -18,7 +18,7 @@ from worldsim.model.cache import FrameCache
 from worldsim.model.conditioning import Conditioning
 from worldsim.model.config import DiTConfig
 from worldsim.model.embeddings import FrameCondition, Prompt, TextFeatures
-from worldsim.model.motion_prior import make_carry, v_beside
+from worldsim.model.motion_prior import make_motion_prior, v_beside
 from worldsim.model.positions import (
     Grid,
     from_patches,
@@ -44,8 +44,10 @@ class DiT(nn.Module):
         self.config = config
         width = config.width
         patch_values = config.latent_channels * config.patch_size**2
-        self.carry = None if config.carry is None else make_carry(config.latent_channels, config.carry)
-        self.enter = nn.Linear(patch_values * (1 if self.carry is None else 2), width)
+        self.motion_prior = (
+            None if config.motion_prior is None else make_motion_prior(config.latent_channels, config.motion_prior)
+        )
+        self.enter = nn.Linear(patch_values * (1 if self.motion_prior is None else 2), width)
         self.place = nn.Linear(width, width, bias=False)
         self.prompt = (
             Prompt(config.text_buckets, width) if config.text_width is None else TextFeatures(config.text_width, width)
@@ -96,7 +98,7 @@ class DiT(nn.Module):
         positions = token_positions(grid, self.config.temporal_factor, conditioning.frame_rate, first_frame=first)
         words, mask = self.prompt(conditioning.text_ids, conditioning.text_mask)
         shared, last = self._modulations(self.condition(t, conditioning.domain, words, mask, conditioning.scalars))
-        guess = None if self.carry is None else self.carry(latents, t)
+        guess = None if self.motion_prior is None else self.motion_prior(latents, t)
         tokens = self._patches(latents, guess)
         frame = self._frame_of_tokens(grid, latents.device) if self.config.causal and grid[0] > 1 else None
         output = self._transform(
@@ -143,7 +145,7 @@ class DiT(nn.Module):
         levels = pad_sequence(list(t), batch_first=True)  # [b t], shorter samples padded
         shared, last = self._modulations(self.condition(levels, conditioning.domain, words, mask, conditioning.scalars))
         guesses = [
-            None if self.carry is None else self.carry(one[None], level[None])
+            None if self.motion_prior is None else self.motion_prior(one[None], level[None])
             for one, level in zip(latents, t, strict=True)
         ]
         pairs = zip(latents, guesses, strict=True)
@@ -231,8 +233,8 @@ class DiT(nn.Module):
         guess: Latents | None = None,
     ) -> Latents:
         output = from_patches(tokens, grid, self.config.patch_size)
-        if guess is not None and self.config.carry is not None:
-            return v_beside(guess, latents, output, t, self.config.carry.spread)
+        if guess is not None and self.config.motion_prior is not None:
+            return v_beside(guess, latents, output, t, self.config.motion_prior.spread)
         if self.config.prediction == "v":
             return output
         if self.config.prediction == "balanced":

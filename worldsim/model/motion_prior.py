@@ -1,7 +1,8 @@
 """Two things that push each other where they touch: impacts on the paths along which pictures are carried."""
 
 import math
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -29,24 +30,27 @@ REACH = 3
 """Last given frames that are read: two velocities."""
 
 
-class CarryConfig(StrictModel):
-    """Pictures carried along paths, as a first guess of what is to be made.
+class MotionPriorConfig(StrictModel):
+    """Conditioning frames moved along paths that are read from them, as a first guess of the video.
 
-    carriers:  things that may move each in its own way
+    bodies:    bodies that may move each in its own way
     hidden:    channels of the network that weighs a place by its content
     spread:    how far the guess is off, in standard deviations of the latents; scales what the transformer adds
-    meet:      two things that push each other where they touch, before a ground of one colour; see ``meeting``
+    collision: two bodies that push each other where they touch, before a background of one colour; see
+               ``TwoBodyCollision``
     """
 
-    carriers: Annotated[int, Field(ge=1)] = 1
+    renamed_keys: ClassVar[Mapping[str, str]] = {"carriers": "bodies", "meet": "collision"}
+
+    bodies: Annotated[int, Field(ge=1)] = 1
     hidden: Annotated[int, Field(ge=1)] = 16
     spread: Annotated[float, Field(gt=0)] = 0.2
-    meet: bool = False
+    collision: bool = False
 
     @model_validator(mode="after")
-    def _two_meet(self) -> "CarryConfig":
-        if self.meet and self.carriers != 2:
-            raise ValueError(f"meet is for two things, carriers is {self.carriers}; write carriers: 2")
+    def _two_meet(self) -> "MotionPriorConfig":
+        if self.collision and self.bodies != 2:
+            raise ValueError(f"collision is for two bodies, bodies is {self.bodies}; write bodies: 2")
         return self
 
 
@@ -102,7 +106,7 @@ class Law(nn.Module):
         return places + steps, torch.zeros_like(steps)
 
 
-class Carry(nn.Module):
+class MotionPrior(nn.Module):
     """The last given frame, moved on along the paths of a few things.
 
     Of each thing, the place in a frame is the mean of all places, weighed by what a small network gives for the content
@@ -121,12 +125,12 @@ class Carry(nn.Module):
     prediction (a picture moved in a few ways, and masks).
     """
 
-    def __init__(self, channels: int, config: CarryConfig) -> None:
+    def __init__(self, channels: int, config: MotionPriorConfig) -> None:
         super().__init__()
         self.config = config
         self.content = nn.Linear(channels, config.hidden)
-        self.weigh = nn.Linear(config.hidden, config.carriers)
-        self.law = Law(config.carriers)
+        self.weigh = nn.Linear(config.hidden, config.bodies)
+        self.law = Law(config.bodies)
         with torch.no_grad():  # all places weigh the same at first: data decides which is thing, which is ground
             self.weigh.weight.mul_(0.001)
             self.weigh.bias.fill_(1.0)
@@ -274,14 +278,14 @@ class Impacts(Law):
         return change, 1 - time
 
 
-class Meeting(Carry):
+class TwoBodyCollision(MotionPrior):
     """Pictures of two things, carried along paths that impacts bend.
 
     What differs from the ground, each picture's median, belongs to one of the two by what is learned of the direction
     in which it differs: the rim of a thing, where a pixel is ground in part, differs as the thing does, by less.
     """
 
-    def __init__(self, channels: int, config: CarryConfig) -> None:
+    def __init__(self, channels: int, config: MotionPriorConfig) -> None:
         super().__init__(channels, config)
         self.law = Impacts()
         self.weigh.reset_parameters()
@@ -311,9 +315,9 @@ class Meeting(Carry):
         return made
 
 
-def make_carry(channels: int, config: CarryConfig) -> Carry:
-    """Return what a config names: things that go their ways, or two that meet."""
-    return Meeting(channels, config) if config.meet else Carry(channels, config)
+def make_motion_prior(channels: int, config: MotionPriorConfig) -> MotionPrior:
+    """Return what a config names: independent bodies, or two that collide."""
+    return TwoBodyCollision(channels, config) if config.collision else MotionPrior(channels, config)
 
 
 def _ground(frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t c 1 1"]:

@@ -13,7 +13,7 @@ from benchmarks.phyworld.world import Kind, draw
 from physics_data.core.errors import DataError
 from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.motion_prior import CarryConfig
+from worldsim.model.motion_prior import MotionPriorConfig
 from worldsim.vae import VideoVAE, VideoVAEConfig
 from worldsim.vae.config import Stride
 from worldsim.weights import save_generator, save_vae
@@ -39,7 +39,7 @@ def saved(folder: Path, factor: int = 1) -> Path:
         width=32,
         num_heads=1,
         text_buckets=16,
-        carry=CarryConfig(),
+        motion_prior=MotionPriorConfig(),
     )
     torch.manual_seed(0)
     dit = DiT(config)

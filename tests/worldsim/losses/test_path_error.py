@@ -5,13 +5,13 @@ import torch
 
 from worldsim.losses.part import Part
 from worldsim.losses.paths import path_error, smooth, wholly_in_view, with_paths
-from worldsim.model.motion_prior import CarryConfig, Impacts, Meeting, Reading, make_carry
+from worldsim.model.motion_prior import Impacts, MotionPriorConfig, Reading, TwoBodyCollision, make_motion_prior
 
 SIZE, FRAMES = 24, 12
 
 
-class Given(Meeting):
-    """A carry whose readings are given: the first two channels of two pixels are the places, the third the areas."""
+class Given(TwoBodyCollision):
+    """A motion prior with given readings: the first two channels of two pixels are the places, the third the areas."""
 
     def read(self, frames: torch.Tensor) -> Reading:
         areas = frames[:, :, 2, 0]
@@ -19,7 +19,7 @@ class Given(Meeting):
 
 
 def given() -> Given:
-    return Given(3, CarryConfig(carriers=2, meet=True))
+    return Given(3, MotionPriorConfig(bodies=2, collision=True))
 
 
 def read(places: torch.Tensor, radii: torch.Tensor) -> torch.Tensor:
@@ -59,14 +59,14 @@ def blobs(num_clips: int = 3) -> torch.Tensor:
 
 @pytest.mark.parametrize(("mass", "restitution"), [(2.0, 1.0), (1.0, 0.4)])
 def test_an_impact_is_found_from_a_wrong_start(mass: float, restitution: float) -> None:
-    carry = given()
-    optimizer = torch.optim.Adam(carry.law.parameters(), lr=4e-2)
+    motion_prior = given()
+    optimizer = torch.optim.Adam(motion_prior.law.parameters(), lr=4e-2)
     for update in range(150):
         optimizer.param_groups[0]["lr"] = 4e-2 * (1 - update / 150)
         optimizer.zero_grad()
-        path_error(carry, head_on(8, update, mass, restitution)).mean().backward()
+        path_error(motion_prior, head_on(8, update, mass, restitution)).mean().backward()
         optimizer.step()
-    law = carry.law
+    law = motion_prior.law
     assert isinstance(law, Impacts)
     assert law.inertia.detach().sum(0).tolist() == pytest.approx([1, 1], abs=0.003)
     assert float(law.reach.detach()) == pytest.approx(1, abs=0.01)
@@ -79,14 +79,14 @@ def test_three_frames_have_no_later_ones() -> None:
 
 
 def test_what_is_not_wholly_in_view_does_not_count() -> None:
-    carry = given()
+    motion_prior = given()
     clip = head_on(1, 3)
     hidden = clip.clone()
     hidden[:, 2, 8:, :, 0] *= 0.9
     lost = hidden.clone()
     lost[:, :2, 8:, :, 0] = 0.0
-    torch.testing.assert_close(path_error(carry, lost), path_error(carry, hidden), rtol=0, atol=0)
-    assert path_error(carry, hidden) != path_error(carry, clip)
+    torch.testing.assert_close(path_error(motion_prior, lost), path_error(motion_prior, hidden), rtol=0, atol=0)
+    assert path_error(motion_prior, hidden) != path_error(motion_prior, clip)
     areas = torch.tensor([[[0.5], [1.0], [0.98], [0.9], [0.0]]])
     assert wholly_in_view(areas)[0, :, 0].tolist() == [False, True, True, False, False]
 
@@ -98,18 +98,18 @@ def test_three_frames_that_show_an_impact_do_not_count_and_gravity_is_none() -> 
     starts = smooth(torch.stack([fall, pushed], dim=1)[None])[0]
     assert starts.tolist() == [first not in (4, 5) for first in range(FRAMES - 2)]
     assert smooth(fall[None, :, None]).all()
-    carry = given()
-    exact(carry.law)
-    assert path_error(carry, head_on(16, 1)).max() < 2e-4
+    motion_prior = given()
+    exact(motion_prior.law)
+    assert path_error(motion_prior, head_on(16, 1)).max() < 2e-4
 
 
 def test_one_velocity_that_is_wrong_by_a_tenth_costs_a_tenth_of_it() -> None:
-    carry = given()
+    motion_prior = given()
     clip = torch.zeros(1, 3, FRAMES, 1, 2)
     clip[:, 0] = 0.05 * torch.arange(FRAMES)[:, None, None]
     clip[:, 2] = 1.0
     with torch.no_grad():
-        carry.law.inertia.copy_(torch.tensor([[0.9, 0.9], [0.0, 0.0]]))
+        motion_prior.law.inertia.copy_(torch.tensor([[0.9, 0.9], [0.0, 0.0]]))
     wrong = 0.0
     count = 0
     for start in range(2, FRAMES - 1):
@@ -117,30 +117,30 @@ def test_one_velocity_that_is_wrong_by_a_tenth_costs_a_tenth_of_it() -> None:
             moved = 0.05 * sum(0.9**step for step in range(1, steps + 1))
             wrong += ((0.05 - moved / steps) ** 2 + 1e-6) ** 0.5 - 1e-3
             count += 1
-    error = path_error(carry, clip)
+    error = path_error(motion_prior, clip)
     assert float(error.detach()) == pytest.approx(wrong / count, rel=1e-4)
 
 
 def test_paths_teach_the_law_and_pictures_the_reading() -> None:
     torch.manual_seed(0)
-    carry = make_carry(2, CarryConfig(carriers=2, hidden=4, meet=True))
+    motion_prior = make_motion_prior(2, MotionPriorConfig(bodies=2, hidden=4, collision=True))
     video = blobs()
-    path_error(carry, video).sum().backward()
-    assert all((weight.grad is not None) == name.startswith("law.") for name, weight in carry.named_parameters())
-    carry.zero_grad(set_to_none=True)
+    path_error(motion_prior, video).sum().backward()
+    assert all((weight.grad is not None) == name.startswith("law.") for name, weight in motion_prior.named_parameters())
+    motion_prior.zero_grad(set_to_none=True)
     levels = torch.ones(len(video), FRAMES).masked_fill(torch.arange(FRAMES) < 3, 0.0)
-    carry(video, levels).square().sum().backward()
-    assert all((weight.grad is None) == name.startswith("law.") for name, weight in carry.named_parameters())
+    motion_prior(video, levels).square().sum().backward()
+    assert all((weight.grad is None) == name.startswith("law.") for name, weight in motion_prior.named_parameters())
 
 
 def test_parts_of_a_batch_add_up() -> None:
-    carry, video = given(), head_on(5, 0)
+    motion_prior, video = given(), head_on(5, 0)
     denoising = {"loss": torch.tensor(2.0), "denoising": torch.tensor(1.5)}
-    whole = with_paths(denoising, carry, video)
+    whole = with_paths(denoising, motion_prior, video)
     assert float(whole["loss"].detach()) == pytest.approx(2 + float(whole["paths"].detach()))
     assert whole["denoising"] == 1.5
-    assert float(whole["paths"].detach()) == pytest.approx(float(path_error(carry, video).mean().detach()))
-    parts = [with_paths(denoising, carry, video, Part(rank, 2))["paths"] for rank in range(2)]
+    assert float(whole["paths"].detach()) == pytest.approx(float(path_error(motion_prior, video).mean().detach()))
+    parts = [with_paths(denoising, motion_prior, video, Part(rank, 2))["paths"] for rank in range(2)]
     torch.testing.assert_close(sum(parts) / 2, whole["paths"])
-    packed = [with_paths(denoising, carry, list(video), Part(rank, 2))["paths"] for rank in range(2)]
+    packed = [with_paths(denoising, motion_prior, list(video), Part(rank, 2))["paths"] for rank in range(2)]
     torch.testing.assert_close(packed, parts)

@@ -201,8 +201,8 @@ class DiTTask:
         self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part = WHOLE
     ) -> dict[str, torch.Tensor]:
         """Return what is minimised, and its parts: flow matching, auxiliary losses, and the error of carried paths."""
-        losses, carry = self._denoising(model, batch, generator, part), _transformer(model).carry
-        return losses if carry is None else with_paths(losses, carry, batch.latents, part)
+        losses, motion_prior = self._denoising(model, batch, generator, part), _transformer(model).motion_prior
+        return losses if motion_prior is None else with_paths(losses, motion_prior, batch.latents, part)
 
     def _denoising(
         self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part

@@ -3,11 +3,14 @@
 import pytest
 import torch
 
+from physics_data.core.config import validate_config
+from physics_data.core.errors import ConfigError
 from worldsim.diffusion import interpolate
+from worldsim.former_names import present_weight, with_present_names
 from worldsim.losses.paths import path_error
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.conditioning import Conditioning
-from worldsim.model.motion_prior import Carry, CarryConfig, taught_by_near_frames, v_beside
+from worldsim.model.motion_prior import MotionPrior, MotionPriorConfig, taught_by_near_frames, v_beside
 
 SIZE, FRAMES, GIVEN = 32, 10, 3
 CONFIG = DiTConfig(
@@ -18,7 +21,7 @@ CONFIG = DiTConfig(
     width=48,
     num_heads=2,
     text_buckets=16,
-    carry=CarryConfig(),
+    motion_prior=MotionPriorConfig(),
 )
 
 
@@ -43,16 +46,16 @@ def levels(given: int = GIVEN, t: float = 1.0) -> torch.Tensor:
     return torch.full((1, FRAMES), t).masked_fill(torch.arange(FRAMES) < given, 0.0)
 
 
-def reader(carriers: int = 1) -> Carry:
-    """A carry that sees its channel, and whose things go on as they were."""
-    carry = Carry(2, CarryConfig(carriers=carriers, hidden=2))
+def reader(bodies: int = 1) -> MotionPrior:
+    """A motion prior that sees its channel, and whose things go on as they were."""
+    motion_prior = MotionPrior(2, MotionPriorConfig(bodies=bodies, hidden=2))
     with torch.no_grad():
-        carry.content.weight.copy_(torch.eye(2) * 6)
-        carry.content.bias.fill_(0.0)
-        carry.weigh.weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]])[:carriers] * 4)
-        carry.weigh.bias.fill_(-0.01)
-        carry.law.inertia.fill_(0.5)
-    return carry
+        motion_prior.content.weight.copy_(torch.eye(2) * 6)
+        motion_prior.content.bias.fill_(0.0)
+        motion_prior.weigh.weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]])[:bodies] * 4)
+        motion_prior.weigh.bias.fill_(-0.01)
+        motion_prior.law.inertia.fill_(0.5)
+    return motion_prior
 
 
 def noised(video: torch.Tensor, given: int = GIVEN) -> torch.Tensor:
@@ -70,31 +73,31 @@ def test_a_thing_goes_on_at_any_speed(step: tuple[float, float]) -> None:
 
 
 def test_what_is_to_be_made_is_not_read() -> None:
-    carry, video = reader(), blobs(path((8.0, 16.0), (1.0, 0.0)))
+    motion_prior, video = reader(), blobs(path((8.0, 16.0), (1.0, 0.0)))
     other = torch.where(torch.arange(FRAMES)[:, None, None] < GIVEN, video, torch.zeros(()))
-    torch.testing.assert_close(carry(noised(video), levels()), carry(other, levels()))
+    torch.testing.assert_close(motion_prior(noised(video), levels()), motion_prior(other, levels()))
 
 
 def test_one_given_frame_stays_and_none_is_the_mean() -> None:
-    carry, video = reader(), blobs(path((8.0, 16.0), (1.0, 0.0)))
-    stays = carry(noised(video, 1), levels(1))
+    motion_prior, video = reader(), blobs(path((8.0, 16.0), (1.0, 0.0)))
+    stays = motion_prior(noised(video, 1), levels(1))
     torch.testing.assert_close(stays, video[:, :, :1].expand_as(stays))
-    assert (carry(noised(video, 0), levels(0)) == 0).all()
-    two = carry(noised(video, 2), levels(2))
+    assert (motion_prior(noised(video, 0), levels(0)) == 0).all()
+    two = motion_prior(noised(video, 2), levels(2))
     assert (two - video).abs().max() < 0.05
 
 
 def test_two_things_go_their_own_ways() -> None:
     video = blobs(path((7.0, 9.0), (1.4, 0.0)), path((24.0, 22.0), (-0.7, -0.3)))
-    guess = reader(carriers=2)(noised(video), levels())
+    guess = reader(bodies=2)(noised(video), levels())
     assert (guess - video).abs().max() < 0.2  # where the faint rims of both are mixed
     assert (guess - video).abs().mean() < 0.005
 
 
 def test_training_finds_inertia_and_gravity() -> None:
     torch.manual_seed(0)
-    carry, generator = Carry(2, CarryConfig()), torch.Generator().manual_seed(1)
-    optimizer = torch.optim.Adam(carry.parameters(), lr=2e-2)
+    motion_prior, generator = MotionPrior(2, MotionPriorConfig()), torch.Generator().manual_seed(1)
+    optimizer = torch.optim.Adam(motion_prior.parameters(), lr=2e-2)
     change, updates = (0.0, 0.15), 100
     for update in range(updates):
         for group in optimizer.param_groups:
@@ -102,14 +105,16 @@ def test_training_finds_inertia_and_gravity() -> None:
         speeds, starts = 0.3 + torch.rand(4, generator=generator), 6 + 8 * torch.rand(4, generator=generator)
         pairs = zip(speeds.tolist(), starts.tolist(), strict=True)
         video = torch.cat([blobs(path((start, start), (speed, 0.0), change)) for speed, start in pairs])
-        loss = (carry(noised(video), levels().expand(4, -1)) - video).square().mean() + path_error(carry, video).mean()
+        loss = (motion_prior(noised(video), levels().expand(4, -1)) - video).square().mean() + path_error(
+            motion_prior, video
+        ).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     faster = path((6.0, 8.0), (1.9, 0.0), change)
-    guess = carry(noised(blobs(faster)), levels())
-    found = carry.read(guess.movedim(1, 2)).places[0, -1, 0] * SIZE / 2 + SIZE / 2
-    assert float(carry.law.inertia.detach().sum()) == pytest.approx(1.0, abs=0.02)
+    guess = motion_prior(noised(blobs(faster)), levels())
+    found = motion_prior.read(guess.movedim(1, 2)).places[0, -1, 0] * SIZE / 2 + SIZE / 2
+    assert float(motion_prior.law.inertia.detach().sum()) == pytest.approx(1.0, abs=0.02)
     assert (found - faster[-1]).abs().max() < 0.5  # it has gone 17 pixels
 
 
@@ -151,4 +156,15 @@ def test_packed_samples_are_carried_alike() -> None:
 
 def test_a_causal_transformer_cannot_carry() -> None:
     with pytest.raises(ValueError, match="causal: false"):
-        DiTConfig(carry=CarryConfig(), causal=True)
+        DiTConfig(motion_prior=MotionPriorConfig(), causal=True)
+
+
+def test_stored_names_of_before_are_read():
+    card = {"carry": {"carriers": 2, "meet": True}, "optimizer": {"adamw_for": ["carry", "enter"]}}
+    found = with_present_names(card, source="card")
+    assert found["motion_prior"] == {"bodies": 2, "collision": True}
+    assert found["optimizer"]["adamw_for"][0] == "motion_prior"
+    assert present_weight("carry.law.inertia") == "motion_prior.law.inertia"
+    assert present_weight("blocks.0.carry") == "blocks.0.carry"
+    with pytest.raises(ConfigError, match="write motion_prior instead of carry"):
+        validate_config(DiTConfig, {"carry": None}, source="test")

@@ -7,26 +7,26 @@ import torch
 
 from worldsim.losses.paths import path_error
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.motion_prior import CarryConfig, Impacts, Meeting, make_carry
+from worldsim.model.motion_prior import Impacts, MotionPriorConfig, TwoBodyCollision, make_motion_prior
 
 SIZE, FRAMES = 32, 14
 GROUND = torch.tensor([0.3, 0.2])
 
 
-def elastic(heaviness: float = 1.0) -> Meeting:
-    """A carry that tells two channels apart and has found the elastic impact of discs."""
-    carry = make_carry(2, CarryConfig(carriers=2, hidden=2, meet=True))
-    assert isinstance(carry, Meeting)
+def elastic(heaviness: float = 1.0) -> TwoBodyCollision:
+    """A motion prior that tells two channels apart and has found the elastic impact of discs."""
+    motion_prior = make_motion_prior(2, MotionPriorConfig(bodies=2, hidden=2, collision=True))
+    assert isinstance(motion_prior, TwoBodyCollision)
     with torch.no_grad():
-        carry.content.weight.copy_(torch.eye(2) * 10)
-        carry.content.bias.fill_(0.0)
-        carry.weigh.weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) * 4)
-        carry.weigh.bias.fill_(0.0)
-        carry.law.inertia.fill_(0.5)
-        carry.law.reach.fill_(1.0)
-        carry.law.restitution.fill_(1.0)
-        carry.law.heaviness.fill_(heaviness)
-    return carry
+        motion_prior.content.weight.copy_(torch.eye(2) * 10)
+        motion_prior.content.bias.fill_(0.0)
+        motion_prior.weigh.weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) * 4)
+        motion_prior.weigh.bias.fill_(0.0)
+        motion_prior.law.inertia.fill_(0.5)
+        motion_prior.law.reach.fill_(1.0)
+        motion_prior.law.restitution.fill_(1.0)
+        motion_prior.law.heaviness.fill_(heaviness)
+    return motion_prior
 
 
 def discs(places: torch.Tensor, radii: tuple[float, float]) -> torch.Tensor:
@@ -97,16 +97,16 @@ def test_as_first_made_a_transformer_with_meeting_things_is_differentiable() -> 
         width=32,
         num_heads=1,
         text_buckets=16,
-        carry=CarryConfig(carriers=2, meet=True),
+        motion_prior=MotionPriorConfig(bodies=2, collision=True),
     )
     dit = DiT(config)
-    assert isinstance(dit.carry, Meeting)
+    assert isinstance(dit.motion_prior, TwoBodyCollision)
     video = discs(head_on((1.0, -1.0), (3.0, 3.0)), (3.0, 3.0))
-    guess = dit.carry(video, levels())
-    (guess.square().mean() + path_error(dit.carry, video).mean()).backward()
-    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in dit.carry.parameters())
+    guess = dit.motion_prior(video, levels())
+    (guess.square().mean() + path_error(dit.motion_prior, video).mean()).backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in dit.motion_prior.parameters())
 
 
 def test_three_things_cannot_meet() -> None:
-    with pytest.raises(ValueError, match="carriers: 2"):
-        CarryConfig(carriers=3, meet=True)
+    with pytest.raises(ValueError, match="bodies: 2"):
+        MotionPriorConfig(bodies=3, collision=True)

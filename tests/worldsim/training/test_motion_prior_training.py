@@ -16,8 +16,8 @@ MODEL = {"latent_channels": 4, "depth": 1, "width": 32, "num_heads": 2, "text_bu
 def test_the_error_of_paths_is_added_and_reaches_the_law(configure: Configure) -> None:
     torch.manual_seed(0)
     found = {}
-    for name, carry in (("plain", None), ("carried", {"carriers": 1})):
-        task = DiTTask(configure(name, model={**MODEL, "carry": carry}), torch.device("cpu"))
+    for name, motion_prior in (("plain", None), ("carried", {"bodies": 1})):
+        task = DiTTask(configure(name, model={**MODEL, "motion_prior": motion_prior}), torch.device("cpu"))
         with Progress(disable=True) as progress:
             task.prepare(progress)
         batch = task.batch(0)
@@ -30,13 +30,13 @@ def test_the_error_of_paths_is_added_and_reaches_the_law(configure: Configure) -
         )
     assert set(found["plain"][1]) == {"loss"}
     task, losses, latents = found["carried"]
-    assert task.dit.carry is not None
-    torch.testing.assert_close(losses["paths"], path_error(task.dit.carry, latents).mean())
+    assert task.dit.motion_prior is not None
+    torch.testing.assert_close(losses["paths"], path_error(task.dit.motion_prior, latents).mean())
     losses["loss"].backward()
-    law = task.dit.carry.law
+    law = task.dit.motion_prior.law
     with_pictures = [constant.grad.clone() for constant in law.parameters() if constant.grad is not None]
     law.zero_grad()
-    path_error(task.dit.carry, latents).mean().backward()
+    path_error(task.dit.motion_prior, latents).mean().backward()
     alone = [constant.grad for constant in law.parameters() if constant.grad is not None]
     assert len(alone) == 2
     torch.testing.assert_close(with_pictures, alone)
