@@ -15,6 +15,7 @@ from benchmarks.suites.suite import Edition, Shape, Size, Task
 from eval.inputs import System, conditioning_frames, find_systems
 from eval.report.table import SeedScore, Summary, summarise
 from eval.scoring import SceneScore, reference_positions, score_clip, score_systems, score_videos
+from physics_data.core.arguments import checked_arguments
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import ConfigError, UnknownNameError, suggest
 
@@ -71,6 +72,7 @@ class Evaluator:
         >>> scores = evaluator.score({task.key: model(task) for task in evaluator.tasks()})  # doctest: +SKIP
     """
 
+    @checked_arguments
     def __init__(
         self,
         reference: str | Path,
@@ -132,6 +134,7 @@ class Evaluator:
         """Return what a model is given in each scene of a suite: key, prompt, given frames, rate, length, size."""
         return self._tasks()
 
+    @checked_arguments
     def score(
         self,
         videos: Videos | str | Path,

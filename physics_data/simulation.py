@@ -7,6 +7,7 @@ from typing import Any, cast, get_args
 import numpy as np
 import yaml
 
+from physics_data.core.arguments import checked_arguments
 from physics_data.core.clip import DEFAULT_STREAMS, Clip, Stream
 from physics_data.core.config import load_config, validate_config
 from physics_data.core.dataset import ShardDataset
@@ -16,7 +17,7 @@ from physics_data.engines import ENGINES
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.captions import listing, with_article
-from physics_data.pipeline.generate import ClipTask, generate_clip, labelled_clip
+from physics_data.pipeline.generate import ClipTask, generate_clip, labelled_clip, require_clip_memory
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
@@ -25,6 +26,7 @@ from physics_data.scenes.scene_file import load_scene
 SCENE_SUFFIXES = (".yaml", ".yml", ".json")
 
 
+@checked_arguments
 def simulate(
     scene: str | Path | SceneSpec,
     *,
@@ -84,6 +86,7 @@ def simulate(
     return simulate_scene(scene, chosen, renderer, asked)
 
 
+@checked_arguments
 def build_dataset(
     config: str | Path | dict[str, Any] | BuildConfig,
     out: str | Path,
@@ -119,6 +122,7 @@ def build_dataset(
     return ShardDataset(Path(out))
 
 
+@checked_arguments
 def save_scene(spec: SceneSpec, path: str | Path) -> None:
     """Write a scene as YAML (or JSON, by the suffix), which ``simulate`` reads."""
     path = Path(path)
@@ -143,6 +147,7 @@ def simulate_scene(
     Raises:
         EngineError: the engine cannot run the scene.
     """
+    require_clip_memory(spec.num_frames, spec.height, spec.width, streams)
     engine = ENGINES.get(engine_name)()
     trajectory = engine.simulate(spec)
     words = [with_article(f"{body.appearance.color_name} {body.noun}") for body in spec.instances]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from physics_data.core.arguments import checked_arguments
 from physics_data.core.display import video_html
 from physics_data.core.video import write_video
 
@@ -24,6 +25,7 @@ class GeneratedVideo:
     prompt: str = ""
     seed: int | None = None
 
+    @checked_arguments
     def save(self, path: str | Path) -> Path:
         """Write a video file for people (4:2:0); the suffix chooses the format (.mp4, .gif, .webm, ...)."""
         write_video(Path(path), self.frames, self.frame_rate, "yuv420p")

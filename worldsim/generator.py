@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import nn
 
+from physics_data.core.arguments import checked_arguments, require_memory
 from physics_data.core.conventions import DOMAIN_PHYSICS
 from physics_data.core.errors import CheckpointError, DataError, Registry
 from worldsim.generated import GeneratedVideo
@@ -110,6 +111,7 @@ class VideoGenerator(ABC):
     default_guidance: float = 2.5
 
     @staticmethod
+    @checked_arguments
     def from_pretrained(
         given: str | Path, *, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", hub: bool = False
     ) -> "VideoGenerator":
@@ -274,6 +276,7 @@ class VideoGenerator(ABC):
     def save(self, folder: Path) -> None:
         """Write a folder that ``from_pretrained`` opens, whole or not at all."""
 
+    @checked_arguments
     def __call__(
         self,
         prompt: str = "",
@@ -309,6 +312,9 @@ class VideoGenerator(ABC):
         frames, rows, columns = asked
         if frames is None or rows is None or columns is None:
             raise DataError(f"{self.family} has no size of its own; give num_frames, height and width.")
+        pixels = float(frames) * rows * columns
+        wanted = f"a video of {frames} frames of {columns}x{rows}"
+        require_memory(pixels * 3 * (4 + 4 + 1), wanted, "ask for a shorter or smaller one")  # float32 twice, and bytes
         start = None
         if first_frames is not None:
             start = torch.tensor(first_frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1

@@ -18,6 +18,7 @@ from eval.audit.result import Measure, VideoAudit
 from eval.audit.video import abstain, audit_footage, audit_video
 from eval.inputs import conditioning_frames, read_record, videos_in
 from eval.store import code_fingerprint
+from physics_data.core.arguments import checked_arguments
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import ConfigError, DataError, VideoError
 from physics_data.core.video import VIDEO_SUFFIXES
@@ -73,6 +74,7 @@ def audit_videos(
         write_tables(out, done)
 
 
+@checked_arguments
 def audit(
     video: str | Path | UInt8[np.ndarray, "t h w 3"],
     frame_rate: float | None = None,

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
 
+from physics_data.core.arguments import checked_arguments
 from physics_data.core.config import StrictModel
 from physics_data.core.conventions import CLIP_FORMAT, DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.display import video_html
@@ -274,6 +275,7 @@ class Clip:
         """Contacts per body pair and frame interval."""
         return self.labelled[2].contacts
 
+    @checked_arguments
     def save(self, path: str | Path) -> Path:
         """Write the pictures as a video file for people; the suffix chooses the format (.mp4, .gif, .webm, ...).
 

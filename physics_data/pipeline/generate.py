@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from physics_data.core.arguments import require_memory
 from physics_data.core.clip import DEFAULT_STREAMS, Clip, ClipMeta, Rendering, Split, Stream, TwinInfo
 from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, EngineError
@@ -100,6 +101,7 @@ def generate_clip(
         EngineError: the engine cannot run the scene.
         ClipRejectedError: every one of MAX_DRAWS draws was rejected, or none of MAX_MISSES had what the task asks for.
     """
+    require_clip_memory(settings.num_frames, settings.height, settings.width, streams)
     scenario = SCENARIOS.get(task.scenario)()
     engine = ENGINES.get(task.engine)()
     renderer = RENDERERS.get(renderer_name)()
@@ -132,6 +134,20 @@ def generate_clip(
         f"all {MAX_DRAWS} draws of '{task.key}' broke the quality limits; the last one: {rejections[-1]} "
         "Make the clips longer (num_frames), raise frame_rate or physics_rate, or leave the scenario out.",
         reason=rejections[-1].reason,
+    )
+
+
+def require_clip_memory(num_frames: int, height: int, width: int, streams: Collection[Stream]) -> None:
+    """Refuse a clip whose pixels alone (colour, depth, ids and the streams) do not fit into memory.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    per_pixel = 8 + sum(12 if stream in ("normal_map", "object_coordinates") else 8 for stream in streams)
+    require_memory(
+        float(num_frames) * height * width * per_pixel,
+        f"a clip of {num_frames} frames of {width}x{height}",
+        "ask for fewer or smaller frames",
     )
 
 

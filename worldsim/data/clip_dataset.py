@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
+from physics_data.core.arguments import checked_arguments
 from physics_data.core.errors import DataError, UnknownNameError, suggest
 from worldsim.data.collate import to_tensor
 from worldsim.data.labels import LABELS, PER_INSTANCE
@@ -36,6 +37,7 @@ class ClipDataset(Dataset[Item]):
         >>> loader = torch.utils.data.DataLoader(data, 4, collate_fn=data.collate, num_workers=2)  # doctest: +SKIP
     """
 
+    @checked_arguments
     def __init__(
         self,
         folder: str | Path,

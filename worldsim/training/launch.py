@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.progress import Progress
 
+from physics_data.core.arguments import checked_arguments
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError
 from physics_data.core.program import progress_bar
@@ -16,6 +17,7 @@ from worldsim.training.stages import load_train_config
 from worldsim.training.tasks import TASKS
 
 
+@checked_arguments
 def train(
     config: str | Path | Mapping[str, Any] | TrainConfig,
     out: str | Path | None = None,
