@@ -7,7 +7,7 @@ import pytest
 from test_permanence_components import first, truth
 from toy_scenes import closed_form, toy_clip
 
-from eval.metrics.containment import Containment
+from eval.metrics.containment import Containment, containment_intervals
 from eval.reference import Reference
 from physics_data.core.conventions import clip_generator
 from physics_data.scenarios.carry import BALL, CONTAINER, Carry
