@@ -14,7 +14,7 @@ from torch import nn
 
 from physics_data.core.arguments import checked_arguments, require_memory
 from physics_data.core.conventions import DOMAIN_PHYSICS
-from physics_data.core.errors import CheckpointError, DataError, Registry
+from physics_data.core.errors import CheckpointError, ConfigError, DataError, Registry
 from worldsim.generated import GeneratedVideo
 from worldsim.model.conditioning import Conditioning
 
@@ -69,6 +69,27 @@ class Sampling:
 
 
 PIPELINE_DEFAULTS = Sampling()
+
+
+def fetch_from_hub(name: str) -> Path:
+    """Fetch a repository of the Hugging Face hub into its cache, or find it there, and return its folder.
+
+    Raises:
+        CheckpointError: no such repository, or no network.
+        ConfigError: the package huggingface_hub is missing.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise ConfigError("--hub needs the package huggingface_hub: pip install 'worldsim[models]'.") from None
+    try:
+        return Path(snapshot_download(name))
+    except (OSError, ValueError) as wrong:
+        reason = str(wrong).strip().splitlines()
+        raise CheckpointError(
+            f"'{name}' cannot be fetched from the Hugging Face hub ({reason[0] if reason else type(wrong).__name__}); "
+            "check the name (OWNER/NAME) and the network, or leave --hub out and give a folder."
+        ) from None
 
 
 class VideoGenerator(ABC):
@@ -129,9 +150,7 @@ class VideoGenerator(ABC):
         """
         folder = Path(given)
         if hub:
-            from huggingface_hub import snapshot_download
-
-            folder = Path(snapshot_download(str(given)))
+            folder = fetch_from_hub(str(given))
         found = find_family(folder)
         if found is not None:
             from worldsim.families.adapters import load_adapter
@@ -151,8 +170,7 @@ class VideoGenerator(ABC):
         if not hub and not str(given).startswith("builtin:") and not folder.exists():
             raise CheckpointError(
                 f"there is no folder {given}; give a diffusers folder, a run, or builtin:NAME. Nothing is fetched: for "
-                "a model of the Hugging Face hub say 'huggingface-cli download NAME --local-dir FOLDER' first, or "
-                "VideoGenerator.from_pretrained(NAME, hub=True)."
+                "a model of the Hugging Face hub give --hub, or VideoGenerator.from_pretrained(NAME, hub=True)."
             )
         from worldsim.builtin_generator import BuiltinGenerator
 

@@ -17,6 +17,9 @@ def likelihood(
     captions: Annotated[
         bool, typer.Option("--captions", help="Tell the model each clip's caption; twins have captions of their own.")
     ] = False,
+    hub: Annotated[
+        bool, typer.Option("--hub", help="--model is OWNER/NAME on the Hugging Face hub; fetched once, then cached.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise; twins of one set share it.")] = 0,
 ) -> None:
     """Measure how hard each clip is to denoise: do impossible clips surprise the model?
@@ -34,12 +37,14 @@ def likelihood(
     from physics_data.core.dataset import ShardDataset
     from physics_data.core.errors import DataError
     from worldsim.data.collate import to_tensor
-    from worldsim.generator import VideoGenerator, find_family
+    from worldsim.generator import VideoGenerator, fetch_from_hub, find_family
     from worldsim.model.conditioning import Conditioning
     from worldsim.sampling.likelihood import denoising_loss, generator_loss
     from worldsim.weights import load_generator, model_folder
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if hub:
+        model = fetch_from_hub(str(model))
     family = None
     if find_family(model) is not None:
         family = VideoGenerator.from_pretrained(model, device=device)

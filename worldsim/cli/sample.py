@@ -60,6 +60,9 @@ def sample(
     model: Annotated[
         Path, typer.Option(help="Run or model folder, a diffusers folder, or a model that comes with the package.")
     ] = DEFAULT_MODEL,
+    hub: Annotated[
+        bool, typer.Option("--hub", help="--model is OWNER/NAME on the Hugging Face hub; fetched once, then cached.")
+    ] = False,
     adapter: Annotated[
         Path | None, typer.Option(help="Low-rank adapter that a run with `lora` wrote, put on the model.")
     ] = None,
@@ -116,6 +119,10 @@ def sample(
         raise typer.BadParameter("--stream makes frame after frame and cannot look ahead; leave --stream out.")
     if num_given and not many and first_frames is None:
         raise typer.BadParameter("--num-given needs --first-frames, --reference or --suite.")
+    if hub:
+        from worldsim.generator import fetch_from_hub
+
+        model = fetch_from_hub(str(model))
     from physics_data.core.video import VIDEO_SUFFIXES
 
     one_file = not many and len(prompts) < 2

@@ -14,6 +14,9 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value; may be repeated.")
     ] = None,
+    hub: Annotated[
+        bool, typer.Option("--hub", help="`base` is OWNER/NAME on the Hugging Face hub; fetched once, then cached.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check config, data and model, then stop.")] = False,
 ) -> None:
     """Train a VAE or a diffusion transformer; the same command goes on with an interrupted run.
@@ -23,6 +26,13 @@ def train(
     from worldsim.training.stages import load_train_config
 
     given = list(overrides or []) + ([f"out={out}"] if out is not None else [])
+    if hub:
+        from worldsim.generator import fetch_from_hub
+
+        base = getattr(load_train_config(config, given), "base", None)
+        if base is None:
+            raise typer.BadParameter("--hub is for configs of task: family, whose `base` it fetches.")
+        given.append(f"base={fetch_from_hub(str(base))}")
     resolved = load_train_config(config, given)
     if dry_run:
         from worldsim.training.stages import describe

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from physics_data.core.errors import CheckpointError, DataError
 from tests.worldsim.families.test_parity import CASES
+from worldsim.__main__ import app
 from worldsim.families.folder import PipelineFolder
 from worldsim.generator import VideoGenerator
 from worldsim.prompt import PromptError
@@ -121,3 +123,23 @@ def test_worldsim_imports_neither_diffusers_nor_transformers() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_hub_is_asked_only_with_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub
+
+    asked: list[str] = []
+
+    def unreachable(name: str) -> str:
+        asked.append(name)
+        raise OSError("Network is unreachable\nmore")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    with pytest.raises(CheckpointError, match="give --hub"):
+        VideoGenerator.from_pretrained("Owner/Model")
+    assert asked == []
+    command = ["sample", "--model", "Owner/Model", "--prompt", "a ball", "--out", str(tmp_path / "a.mp4"), "--hub"]
+    result = CliRunner().invoke(app, command)
+    assert asked == ["Owner/Model"]
+    assert isinstance(result.exception, CheckpointError)
+    assert "Network is unreachable); check the name" in str(result.exception)
