@@ -335,6 +335,8 @@ class DiTTrainConfig(TrainConfig):
                 "loss.auxiliary and loss.instance_gain need the labels of clips of one size; leave data.packing out, "
                 "or leave them out"
             )
+        if self.data.packing is not None and self.model.scene_slots:
+            raise ValueError("data.packing and model.scene_slots exclude each other; leave out one of the two")
         if self.data.crop is not None or not self.data.augment.is_off:
             raise ValueError("data.crop and data.augment are for task vae; latents are made of whole clips")
         return self

@@ -228,6 +228,14 @@ class ShardSource:
             return self._memory[position]
         return self._read(self._positions[position])
 
+    def load_whole(self, position: int) -> Clip:
+        """Return one clip with all its streams and its trajectory.
+
+        Raises:
+            DataError: its shard is missing, truncated or changed.
+        """
+        return self._dataset.load(self._positions[position])
+
     def load_meta(self, position: int) -> ClipMeta:
         """Return the record of one clip alone, without reading its arrays.
 

@@ -28,6 +28,7 @@ from worldsim.losses.auxiliary.mix import Beside
 from worldsim.losses.flow_matching import FlowMatching
 from worldsim.losses.part import WHOLE, Part
 from worldsim.model.conditioning import Conditioning, Scalars
+from worldsim.model.scene_tokens import BODY, IS_DYNAMIC
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -43,6 +44,10 @@ class DiTObjective(StrictModel):
     drop_prompt:    share of samples without prompt, for guidance
     drop_domain:    share of samples that are not told their domain
     drop_numbers:   share of samples that are not told a number, drawn for each number
+    drop_scene:     share of samples whose scene is unknown
+    drop_scene_parts:  share of the slots, classes and values of a scene that are unknown, each drawn by itself
+    simulated_probability:  share of samples that are told where bodies are in all frames, as a simulator says; the
+                    others are told of the first frame alone, and of what stands still or is scripted
     given_share:    share of samples that are continued from clean latent frames
     least_given:    smallest number of them
     most_given:     largest number of them; at least one frame is left to predict
@@ -59,6 +64,9 @@ class DiTObjective(StrictModel):
     drop_prompt: Share = 0.1
     drop_domain: Share = 0.1
     drop_numbers: Share = 0.1
+    drop_scene: Share = 0.1
+    drop_scene_parts: Share = 0.05
+    simulated_probability: Share = 0.5
     given_share: Share = 0.5
     least_given: Annotated[int, Field(ge=1)] = 1
     most_given: Annotated[int, Field(ge=1)] = 3
@@ -111,6 +119,25 @@ class ConditionDropout:
         )
 
 
+def scene_dropout(conditioning: Conditioning, generator: torch.Generator, settings: DiTObjective) -> Conditioning:
+    """Return the conditioning with less known of its scenes; without scenes nothing is drawn."""
+    scene = conditioning.scene
+    if scene is None:
+        return conditioning
+
+    def keep(shape: Sequence[int], drop: float) -> torch.Tensor:
+        return torch.rand(tuple(shape), generator=generator, device=scene.kind.device) >= drop
+
+    count, parts = len(conditioning), settings.drop_scene_parts
+    slots = keep((count, 1), settings.drop_scene) & keep(scene.kind.shape, parts)
+    simulated = keep((count, 1, 1), 1 - settings.simulated_probability)
+    dynamic = (scene.kind == BODY) & (scene.values[..., IS_DYNAMIC] > 0)
+    first = torch.arange(scene.states.shape[2], device=scene.kind.device) == 0
+    states = (simulated | first | ~dynamic[..., None]) & keep(scene.kind.shape, parts)[..., None]
+    kept = scene.masked(slots, keep(scene.classes.shape, parts), keep(scene.known.shape, parts), states)
+    return replace(conditioning, scene=kept)
+
+
 def dit_objective(
     dit: Any,
     latents: Float[torch.Tensor, "b c t h w"],
@@ -135,7 +162,7 @@ def dit_objective(
     dropout = ConditionDropout.draw(conditioning, generator, settings, device)
     every = (~given).sum()
     latents, given, t, noise = (part.rows(x) for x in (latents, given, t, noise))
-    conditioning = dropout.apply(conditioning)
+    conditioning = scene_dropout(dropout.apply(conditioning), generator, settings)
     own = torch.arange(part.rank, batch, part.count, device=device)
     x_t = interpolate(latents, noise, t)
     labels = None if beside is None else beside.labels.rows(part.rank, part.count)

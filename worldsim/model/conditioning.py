@@ -7,6 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch.nn import functional as F
 
+from physics_data.core.errors import DataError
+from worldsim.model.scene_tokens import SceneTokens
+
 Tensors = Mapping[str, torch.Tensor]
 """Name to tensor, b first."""
 
@@ -32,6 +35,7 @@ class Conditioning:
     text:        what the text encoder returns; that of the built-in transformer has ``ids`` (or features) and ``mask``
     frame_rate:  Hz
     domain:      0 = unknown, 1 = physics, 2 = real
+    scene:       camera, light, gravity and bodies; None = the model takes none
     scalars:     gravity, friction, the camera's path and the like; what is not in it is unknown
     frames:      conditioning frames, as a model reads them: ``latents`` and ``known`` for the built-in transformer,
                  what ``encode_given`` returns for a public one. Empty = none
@@ -44,6 +48,7 @@ class Conditioning:
     domain: Int64[torch.Tensor, "b"]
     num_clean: Int64[torch.Tensor, "b"]
     scalars: Mapping[str, Scalars] = field(default_factory=dict)
+    scene: SceneTokens | None = None
     frames: Tensors = field(default_factory=dict)
 
     @classmethod
@@ -54,6 +59,7 @@ class Conditioning:
         domain: Int64[torch.Tensor, "b"] | None = None,
         num_clean: Int64[torch.Tensor, "b"] | None = None,
         scalars: Mapping[str, Scalars] = NO_SCALARS,
+        scene: SceneTokens | None = None,
         frames: Tensors | None = None,
     ) -> "Conditioning":
         """Return a conditioning; a domain that is not given is unknown, and no frame is clean."""
@@ -64,6 +70,7 @@ class Conditioning:
             none if domain is None else domain,
             none if num_clean is None else num_clean,
             scalars,
+            scene,
             frames or {},
         )
 
@@ -113,6 +120,7 @@ class Conditioning:
             torch.cat([one.domain for one in each]),
             torch.cat([one.num_clean for one in each]),
             _join_scalars([one.scalars for one in each]),
+            _join_scenes([one.scene for one in each]),
             joined([one.frames for one in each]),
         )
 
@@ -128,9 +136,11 @@ class Conditioning:
         """Return the samples several times, one batch after the other."""
         return self._map(lambda tensor: tensor.repeat(times, *[1] * (tensor.ndim - 1)))
 
-    def without_text(self) -> "Conditioning":
-        """Return it with the prompt dropped, for guidance of the built-in transformer."""
-        return replace(self, text={**self.text, "mask": torch.zeros_like(self.text_mask)})
+    def without_prompt(self) -> "Conditioning":
+        """Return it with words and scene dropped, for guidance of the built-in transformer."""
+        everywhere = torch.ones(len(self), dtype=torch.bool, device=self.frame_rate.device)
+        scene = None if self.scene is None else self.scene.dropped(everywhere)
+        return replace(self, text={**self.text, "mask": torch.zeros_like(self.text_mask)}, scene=scene)
 
     def clean(self, num_latent_frames: int) -> Bool[torch.Tensor, "b t"]:
         """Return which latent frames stay clean: the first ``num_clean``, or those that ``frames`` says are known."""
@@ -154,8 +164,20 @@ class Conditioning:
             change(self.domain),
             change(self.num_clean),
             {name: Scalars(change(one.values), change(one.present)) for name, one in self.scalars.items()},
+            None if self.scene is None else self.scene.map(change),
             each(self.frames),
         )
+
+
+def _join_scenes(each: Sequence[SceneTokens | None]) -> SceneTokens | None:
+    scenes = [one for one in each if one is not None]
+    if not scenes:
+        return None
+    if len(scenes) < len(each):
+        raise DataError("some samples have scene tokens and others none; give SceneTokens.unknown to these.")
+    if len({one.states.shape[2] for one in scenes}) > 1:
+        raise DataError("scene tokens of videos of different lengths cannot share a batch; leave data.packing out.")
+    return SceneTokens(*(torch.cat(parts) for parts in zip(*(one.parts for one in scenes), strict=True)))
 
 
 def _join_scalars(each: Sequence[Mapping[str, Scalars]]) -> dict[str, Scalars]:

@@ -51,6 +51,7 @@ class DiTConfig(StrictModel):
     least_t:           ``x0`` only: v is (x_t - x0) / max(t, least_t)
     text_width:        channels of the text features of another encoder; None = word ids of the own tokenizer
     scalars:           conditioning scalars
+    scene_slots:       slots of a scene: camera, light, gravity and the rest for bodies; 0 = it takes no scenes
     causal:            a latent frame reads itself and earlier ones only, so videos can be made frame by frame
     absolute_time:     whether tokens are told their second, besides the differences that attention sees; without it
                        nothing changes when a video goes on for longer than any seen in training
@@ -75,6 +76,7 @@ class DiTConfig(StrictModel):
     least_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
     text_width: Count | None = None
     scalars: tuple[ScalarConfig, ...] = ()
+    scene_slots: Annotated[int, Field(ge=0)] = 0
     causal: bool = False
     absolute_time: bool = True
     num_registers: Annotated[int, Field(ge=0)] = 0

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
@@ -28,6 +30,7 @@ from worldsim.model.positions import (
     to_patches,
     token_positions,
 )
+from worldsim.model.scene_tokens import SceneEmbedding, SceneTokens
 
 Latents = Float[torch.Tensor, "b c t h w"]
 
@@ -53,6 +56,7 @@ class DiT(nn.Module):
             Prompt(config.text_buckets, width) if config.text_width is None else TextFeatures(config.text_width, width)
         )
         self.condition = FrameCondition(width, config.scalars)
+        self.scene = SceneEmbedding(width) if config.scene_slots else None
         self.modulate = nn.Linear(width, NUM_MODULATIONS * width)
         self.blocks = nn.ModuleList(
             Block(
@@ -100,7 +104,9 @@ class DiT(nn.Module):
         shared, last = self._modulations(self.condition(t, conditioning.domain, words, mask, conditioning.scalars))
         guess = None if self.motion_prior is None else self.motion_prior(latents, t)
         tokens = self._patches(latents, guess)
-        frame = self._frame_of_tokens(grid, latents.device) if self.config.causal and grid[0] > 1 else None
+        scene = None if self.scene is None else self.scene(self._scene_of(conditioning, first, grid[0]))
+        slots = self.config.scene_slots
+        frame = self._frame_of_tokens(grid, latents.device, slots) if self.config.causal and grid[0] > 1 else None
         output = self._transform(
             tokens.unflatten(1, (grid[0], -1)),
             positions,
@@ -111,9 +117,10 @@ class DiT(nn.Module):
             AttentionContext(frame=frame),
             t.amax(1, keepdim=True).expand_as(t),
             cache,
+            scene,
         )
         if cache is not None and cache.layers[0].keeps:
-            cache.added(grid[0], grid[1] * grid[2])
+            cache.added(grid[0], grid[1] * grid[2] + slots)
         return self._v(latents, output.flatten(1, 2), grid, t, guess)
 
     def forward_packed(
@@ -136,6 +143,8 @@ class DiT(nn.Module):
 
         Source: Dehghani et al. (2023), Patch n' Pack: NaViT, a vision transformer for any aspect ratio and resolution.
         """
+        if self.scene is not None:
+            raise DataError("a transformer with model.scene_slots takes no packed samples; give batches of one size.")
         grids, factor = [self._grid(one[None]) for one in latents], self.config.temporal_factor
         device = conditioning.frame_rate.device
         lengths = [math.prod(grid) for grid in grids]
@@ -184,8 +193,21 @@ class DiT(nn.Module):
         return latents.shape[2], latents.shape[3] // size, latents.shape[4] // size
 
     @staticmethod
-    def _frame_of_tokens(grid: Grid, device: torch.device) -> Int64[torch.Tensor, "n"]:
-        return torch.arange(grid[0], device=device).repeat_interleave(grid[1] * grid[2])
+    def _frame_of_tokens(grid: Grid, device: torch.device, slots: int = 0) -> Int64[torch.Tensor, "n"]:
+        return torch.arange(grid[0], device=device).repeat_interleave(grid[1] * grid[2] + slots)
+
+    def _scene_of(self, conditioning: Conditioning, first: int, frames: int) -> SceneTokens:
+        """Return the scene at some latent frames; what lies behind the last known one is unknown."""
+        device, slots = conditioning.frame_rate.device, self.config.scene_slots
+        scene = conditioning.scene
+        if scene is None:
+            return SceneTokens.unknown(len(conditioning), slots, frames).map(lambda one: one.to(device))
+        if scene.kind.shape[1] != slots:
+            raise DataError(f"the scene has {scene.kind.shape[1]} slots, this transformer takes {slots}.")
+        missing = max(0, first + frames - scene.states.shape[2])
+        states = F.pad(scene.states, (0, 0, 0, missing))[:, :, first : first + frames]
+        known = F.pad(scene.states_known, (0, missing))[:, :, first : first + frames]
+        return replace(scene, states=states, states_known=known)
 
     def _modulations(
         self, condition: Float[torch.Tensor, "b t d"]
@@ -204,11 +226,18 @@ class DiT(nn.Module):
         context: AttentionContext,
         level: Float[torch.Tensor, "b t"],
         cache: FrameCache | None = None,
+        scene: tuple[Float[torch.Tensor, "b t k d"], Float[torch.Tensor, "b t k 2"]] | None = None,
     ) -> Float[torch.Tensor, "b t s p"]:
-        """Run all layers on tokens that have one modulation for each index along t."""
+        """Run all layers on tokens that have one modulation for each index along t; those of a scene stand behind."""
+        x = self.enter(tokens)
+        if scene is not None:
+            x = torch.cat([x, scene[0]], dim=2)
+            of_frame = positions.unflatten(1, tokens.shape[1:3])  # [b t s 3]
+            seconds = of_frame[:, :, :1, :1].expand(*scene[1].shape[:3], 1)
+            positions = torch.cat([of_frame, torch.cat([seconds, scene[1]], -1)], dim=2).flatten(1, 2)
         rotary = rotary_embedding(rotation_angles(positions, self.config.head_width // 2))
         place = positions if self.config.absolute_time else positions * positions.new_tensor([0.0, 1.0, 1.0])
-        x = self.enter(tokens) + self.place(sinusoidal_embedding(place, self.config.width)).view(*tokens.shape[:3], -1)
+        x = x + self.place(sinusoidal_embedding(place, self.config.width)).view_as(x)
         for number, block in enumerate(self.blocks):
             past = None if cache is None else cache.layers[number]
             if self.recomputes and self.training:
@@ -217,7 +246,7 @@ class DiT(nn.Module):
             else:
                 x = block(x, shared, rotary, words, text_mask, context, level, past)
         shift, scale = last.chunk(2, dim=-1)
-        return self.leave(modulated_norm(x, shift, scale))
+        return self.leave(modulated_norm(x[:, :, : tokens.shape[2]], shift, scale))
 
     def _patches(self, latents: Latents, guess: Latents | None) -> Float[torch.Tensor, "b n p"]:
         """Return what enters: patches, and beside each that of the guess; the guess learns from the picture alone."""

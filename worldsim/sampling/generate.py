@@ -88,7 +88,7 @@ def denoise(dit: DiT, noise: Latents, conditioning: Conditioning, drawing: Drawi
         drawing: solver, its stops, and guidance
     """
     known = conditioning.clean(noise.shape[2])
-    unprompted = conditioning.without_text()
+    unprompted = conditioning.without_prompt()
 
     def field(x: Latents, t: float) -> Latents:
         frame_t = torch.full((len(x), x.shape[2]), t, device=x.device, dtype=x.dtype).masked_fill(known, 0.0)

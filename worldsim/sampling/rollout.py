@@ -56,7 +56,7 @@ def rollout(
     if num_frames < 1 or chunk < 1:
         raise DataError(f"a rollout of {num_frames} latent frames, {chunk} at a time, makes nothing; give at least 1.")
     prompted = _Memory(dit, conditioning, FrameCache(dit.config.depth, window=window, sinks=sinks))
-    unprompted = _Memory(dit, conditioning.without_text(), FrameCache(dit.config.depth, window=window, sinks=sinks))
+    unprompted = _Memory(dit, conditioning.without_prompt(), FrameCache(dit.config.depth, window=window, sinks=sinks))
     memories = [prompted] if drawing.guidance.weight == 1 else [prompted, unprompted]
     if start.shape[2]:
         for memory in memories:

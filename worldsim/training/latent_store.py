@@ -10,6 +10,7 @@ from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL
 from physics_data.core.shards import IndexRow
 from worldsim.data.latent_labels import ClipLabels, LatentLabels, stack_latent_labels
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
+from worldsim.model.scene_tokens import SceneTokens
 from worldsim.prompt import TextEncoder
 
 Latents = Float[torch.Tensor, "cz _tz _hz _wz"]
@@ -56,10 +57,12 @@ class LatentStore:
         device: torch.device,
         labels: Sequence[ClipLabels] | None = None,
         scalars: Sequence[Mapping[str, Scalars]] | None = None,
+        scenes: Sequence[SceneTokens] | None = None,
     ) -> None:
         """Add the normalised latents of the next source, with the index rows of its clips.
 
-        Labels are those that losses read, scalars (b = 1) those that the transformer takes; None = none are.
+        Labels are those that losses read, scalars and scenes (b = 1) those that the
+        transformer takes; None = none are.
         """
         ids, mask = tokenizer.encode([row.caption for row in rows])
         domain = torch.tensor([DOMAIN_PHYSICS if row.source == "physics" else DOMAIN_REAL for row in rows])
@@ -68,7 +71,7 @@ class LatentStore:
         held = [one.to(device) for one in latents]
         of_clip: Sequence[ClipLabels] = labels or [{}] * len(held)
         conditioned = [
-            replace(words.rows(slice(n, n + 1)), scalars=of_one)
+            replace(words.rows(slice(n, n + 1)), scalars=of_one, scene=None if scenes is None else scenes[n])
             for n, of_one in enumerate(scalars or [NO_SCALARS] * len(held))
         ]
         conditioned = [one.to(device) for one in conditioned]

@@ -80,7 +80,7 @@ def test_features_of_another_encoder_are_read() -> None:
     assert (one - other).abs().max() > 1e-4
     assert torch.equal(
         *(
-            dit(video(), T, replace(known, text={**known.text, "ids": given}).without_text())
+            dit(video(), T, replace(known, text={**known.text, "ids": given}).without_prompt())
             for given in (features, features.flip(0))
         )
     )

@@ -44,7 +44,7 @@ def test_frames_of_a_rollout_solve_the_same_equation_without_a_cache() -> None:
             whole = torch.cat([so_far, x], dim=2)
             with torch.no_grad():
                 prompted = dit(whole, t, KNOWN)[:, :, -1:]
-                unprompted = dit(whole, t, KNOWN.without_text())[:, :, -1:]
+                unprompted = dit(whole, t, KNOWN.without_prompt())[:, :, -1:]
             x = x + (then - now) * (unprompted + 2.0 * (prompted - unprompted))
         torch.testing.assert_close(made, x, atol=1e-9, rtol=0)
         so_far = torch.cat([so_far, x], dim=2)

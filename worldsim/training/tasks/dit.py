@@ -30,6 +30,7 @@ from worldsim.data.loading import (
 )
 from worldsim.data.packing import balanced_rows, padding_share, share_out
 from worldsim.data.scalars import ClipScalars
+from worldsim.data.scene_encoding import SCENE_ENCODING, scene_of_clip
 from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.losses.auxiliary.mix import Beside, Mix, WithProbes
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
@@ -38,13 +39,14 @@ from worldsim.losses.paths import with_paths
 from worldsim.model import DiT
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.model.lora import add_adapter, merge_adapter
+from worldsim.model.scene_tokens import SCENE_PARTS, SceneTokens
 from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.probes.probes import FILE_NAME as PROBES_FILE
 from worldsim.sampling import generate
 from worldsim.training.fine_tuning import start_from
 from worldsim.training.label_store import cached_labels, factors, labels_of_source
 from worldsim.training.latent_store import LatentBatch, LatentStore, PackedLatentBatch, Sample
-from worldsim.training.latents import cached, encode_clips, encode_source
+from worldsim.training.latents import cached, encode_clips, encode_source, read_cache, write_cache
 from worldsim.training.validation import HeldOutClip, validation_error
 from worldsim.training.words import build_tokenizer, describe_words, facts_of
 from worldsim.vae import VideoVAE
@@ -128,7 +130,8 @@ class DiTTask:
             labels = self._labels(source, progress) if self._groups else None
             counted.append((source.name, labels or []))
             scalars = self._scalars_of(source, range(len(source)))
-            self._store.add(latents, source.rows, self.tokenizer, self.device, labels, scalars)
+            scenes = self._scenes(source, range(len(source)))
+            self._store.add(latents, source.rows, self.tokenizer, self.device, labels, scalars, scenes)
         for line in self._losses_without_labels(counted):
             messages.print(line, markup=False, highlight=False)
 
@@ -323,7 +326,8 @@ class DiTTask:
             store = LatentStore()
             latents = [self.vae.normalise(one[None].to(self.device))[0] for one in raw]
             scalars = self._scalars_of(source, positions)
-            store.add(latents, rows, self.tokenizer, self.device, scalars=scalars)
+            scenes = self._scenes(source, positions)
+            store.add(latents, rows, self.tokenizer, self.device, scalars=scalars, scenes=scenes)
             clips += [
                 HeldOutClip(source.name, row.scenario or source.name, store.batch([(0, number)]))
                 for number, row in enumerate(rows)
@@ -337,7 +341,37 @@ class DiTTask:
         ids, mask = self.tokenizer.encode([clip.meta.caption])
         facts = (torch.tensor([clip.meta.domain]), torch.tensor([clip.meta.frame_rate]))
         scalars = self._scalars.of(clip.meta, len(clip.rgb[:length]))
-        return latents, Conditioning.of_words(ids, mask, *facts, scalars).to(self.device), labels
+        model, frames = self.config.model, len(clip.rgb[:length])
+        scene = (
+            scene_of_clip(clip.meta, clip.trajectory, frames, model.temporal_factor, model.scene_slots)
+            if model.scene_slots
+            else None
+        )
+        known = replace(Conditioning.of_words(ids, mask, *facts, scalars), scene=scene)
+        return latents, known.to(self.device), labels
+
+    def _scenes(self, source: ShardSource, positions: Sequence[int]) -> list[SceneTokens] | None:
+        """Return the scene tokens of some clips of a source; None if the transformer takes none."""
+        model = self.config.model
+        if not model.scene_slots:
+            return None
+        length, path = self.config.data.num_frames, self.config.out / "latents" / f"{source.name}.scenes.safetensors"
+        shape = f"{length} {model.temporal_factor} {model.scene_slots}"
+        identity = {"identity": f"{source.identity()} {list(positions)[-1]} {len(positions)} {shape} {SCENE_ENCODING}"}
+        found = read_cache(path, identity) if len(positions) == len(source) else None
+        if found is None:
+            clips = (source.load_whole(position) for position in positions)
+            each = [
+                scene_of_clip(one.meta, one.trajectory, length, model.temporal_factor, model.scene_slots)
+                for one in clips
+            ]
+            parts = {name: torch.cat([getattr(one, name) for one in each]) for name in SCENE_PARTS}
+            if len(positions) == len(source):
+                write_cache(path, parts, identity)
+        else:
+            parts = found[0]
+        joined = SceneTokens(*(parts[name] for name in SCENE_PARTS))
+        return [joined.map(lambda one, n=n: one[n : n + 1]) for n in range(len(positions))]
 
     def _scalars_of(self, source: ShardSource, positions: Iterable[int]) -> list[Mapping[str, Scalars]] | None:
         """Return the scalars of some clips of a source, from their scenes; None if the transformer takes none."""
