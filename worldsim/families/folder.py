@@ -1,8 +1,9 @@
 """Folders of diffusers pipelines: what is in them, loaded one component at a time, without a network."""
 
 import importlib
+import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,9 @@ class PipelineFolder:
                 f"{self.path / name} has no weights for {len(missing)} tensors ({missing[0]}, ...); it is incomplete "
                 f"or of another model than {self.components[name][1]}, fetch the folder again."
             )
+        wrong = _wrong_setting(loaded)
+        if wrong is not None:
+            raise CheckpointError(f"{self.path / name}: {wrong}; its settings are damaged, fetch the folder again.")
         if getattr(loaded, "pad_token", "") is None:
             raise CheckpointError(f"{self.path / name} has no padding token; it is incomplete, fetch the folder again.")
         return loaded.eval().requires_grad_(False) if isinstance(loaded, torch.nn.Module) else loaded
@@ -159,6 +163,35 @@ def _without_weights(network: torch.nn.Module, missing: Iterable[str]) -> list[s
     parameters = dict(network.named_parameters(remove_duplicate=False))
     read = {id(value) for name, value in parameters.items() if name not in absent}
     return [name for name, value in parameters.items() if value.is_meta or (name in absent and id(value) not in read)]
+
+
+def _wrong_setting(component: Any) -> str | None:
+    """Return the first setting of a component that is of another type than its class declares, or None.
+
+    The libraries read many settings while sampling only, where a text in place of a number ends in a TypeError.
+    """
+    longest = getattr(component, "model_max_length", 0)
+    if not isinstance(longest, int | float):
+        return f"model_max_length is {longest!r}, needed is a number"
+    config = getattr(component, "config", None)
+    if isinstance(config, Mapping):  # diffusers: settings are the arguments of the class
+        given = dict(config)
+        defaults = {p.name: p.default for p in inspect.signature(type(component).__init__).parameters.values()}
+    elif hasattr(config, "to_dict"):  # transformers
+        given, defaults = config.to_dict(), type(config)().to_dict()
+    else:
+        return None
+    for name, default in defaults.items():
+        value = given.get(name, default)
+        if isinstance(default, bool):
+            fits, kind = isinstance(value, bool), "true or false"
+        elif isinstance(default, int | float):
+            fits, kind = isinstance(value, int | float) and not isinstance(value, bool), "a number"
+        else:
+            continue
+        if not fits and not (value is None and hasattr(config, "to_dict")):  # transformers stores null for defaults
+            return f"{name} is {value!r}, needed is {kind}"
+    return None
 
 
 def diffusers_module() -> Any:

@@ -102,6 +102,31 @@ def test_damaged_configs_of_a_folder_are_named(
         VideoGenerator.from_pretrained(folder)
 
 
+@pytest.mark.parametrize(
+    ("file", "setting", "value"),
+    [
+        ("transformer/config.json", "eps", "x"),
+        ("transformer/config.json", "eps", None),
+        ("transformer/config.json", "patch_size", "x"),
+        ("vae/config.json", "base_dim", "x"),
+        ("scheduler/scheduler_config.json", "num_train_timesteps", "x"),
+        ("scheduler/scheduler_config.json", "flow_shift", [1]),
+        ("text_encoder/config.json", "layer_norm_epsilon", "x"),
+        ("text_encoder/config.json", "dropout_rate", "x"),
+        ("tokenizer/tokenizer_config.json", "model_max_length", "x"),
+    ],
+)
+def test_settings_of_another_type_are_named_before_sampling(
+    pipeline_folder: Callable[[str], Path], tmp_path: Path, file: str, setting: str, value: Any
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(pipeline_folder("wan21_t2v"), folder)
+    settings = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps({**settings, setting: value}))
+    with pytest.raises(CheckpointError, match="fetch the folder again"):
+        PipelineFolder.open(folder).load(file.split("/")[0])
+
+
 def test_tensors_without_weights_are_named(pipeline_folder: Callable[[str], Path], tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(pipeline_folder("wan21_t2v"), folder)
