@@ -1,1 +1,1 @@
-"""Measurements that see every package: the demo run, speed against peers, pinned baselines."""
+"""Measurements that see every package: the demo run, speed against peers, control baselines."""

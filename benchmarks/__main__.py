@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the demo run, pinned baselines, speed."""
+"""``python -m benchmarks``: the demo run, control baselines, speed."""
 
 import os
 

@@ -74,7 +74,7 @@ def run_command(
     gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json on stdout.")] = False,
 ) -> None:
-    """Score videos on a suite, beside the pinned dummies. A second run scores only what is new.
+    """Score videos on a suite, beside the control baselines. A second run scores only what is new.
 
     Example: `python -m benchmarks run permanence --videos my_model --out runs/my_model --workers 2`
     """
@@ -198,7 +198,7 @@ def baselines(
         int, typer.Option(min=0, help="First frames of every video that are the reference's own, and are not scored.")
     ] = 5,
 ) -> None:
-    """Write the videos of the pinned dummies and of the simulator itself.
+    """Write the videos of the control baselines and of the simulator itself.
 
     Example: `python -m benchmarks baselines runs/demo/physics --out runs/demo/systems`
     """

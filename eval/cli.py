@@ -129,7 +129,7 @@ def report(
                 f"({', '.join(perceptions)}); they cannot share a table."
             )
         rows += [row for row in found if kinds.get(row.system, "model") == "model"]
-        kinds |= {system["name"]: system["kind"] for system in record["systems"] if record["has_pins"]}
+        kinds |= {system["name"]: system["kind"] for system in record["systems"] if record["has_baselines"]}
         facts[str(folder)] = f"{record['command']} (commit {record['commit']})"
         pictures += [(p, p.stem.replace("--", ", ")) for p in sorted((folder / GALLERY_NAME).glob("*.png"))]
     facts["num_conditioning_frames"] = shared_conditioning_frames({f: record for f, (_, record) in records.items()})

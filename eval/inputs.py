@@ -59,12 +59,12 @@ class VideoRecord:
 
     num_conditioning_frames:  first frames that were given
     made_for:                 digest of the dataset, or fingerprint of the suite, that they continue
-    kind:                     "ceiling" or "dummy" for videos of ``benchmarks baselines``
+    kind:                     "ceiling" or "control" for videos of ``benchmarks baselines``
     """
 
     num_conditioning_frames: int | None = None
     made_for: str | None = None
-    kind: Literal["ceiling", "dummy"] | None = None
+    kind: Literal["ceiling", "control"] | None = None
 
 
 def read_record(folder: Path) -> VideoRecord:
@@ -80,6 +80,7 @@ def read_record(folder: Path) -> VideoRecord:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         number = found.get("num_conditioning_frames", found.get("num_given"))
         made_for, kind = found.get("reference", found.get("suite")), found.get("kind")
+        kind = "control" if kind == "dummy" else kind  # its former name
     except (OSError, ValueError, yaml.YAMLError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path} is no record of videos ({_line(error)}); make the videos again, or delete it."
@@ -87,7 +88,7 @@ def read_record(folder: Path) -> VideoRecord:
     if number is not None:
         check_conditioning_frames(number, str(path))
     made_for = None if made_for is None else str(made_for)
-    return VideoRecord(number, made_for, kind if kind in ("ceiling", "dummy") else None)
+    return VideoRecord(number, made_for, kind if kind in ("ceiling", "control") else None)
 
 
 def check_conditioning_frames(number: object, source: str) -> None:

@@ -1,4 +1,4 @@
-"""Pinned baselines: videos made from the reference itself, which tell what a score is worth."""
+"""Control baselines: videos made from the reference itself, which tell what a score is worth."""
 
 from benchmarks.baselines.controls import Baseline, write_baselines
 from physics_data.core.errors import Registry
@@ -24,8 +24,8 @@ BASELINES: Registry[Baseline] = Registry(
 )
 
 CEILINGS = ("simulator", "second_take")
-"""The baselines that are right; every other one is a dummy, which may not score well."""
+"""The baselines that are right; every other one is a control, which may not score well."""
 
-DUMMIES = tuple(name for name in BASELINES if name not in CEILINGS)
+CONTROLS = tuple(name for name in BASELINES if name not in CEILINGS)
 
-__all__ = ["BASELINES", "CEILINGS", "DUMMIES", "Baseline", "write_baselines"]
+__all__ = ["BASELINES", "CEILINGS", "CONTROLS", "Baseline", "write_baselines"]

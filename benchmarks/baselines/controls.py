@@ -201,7 +201,7 @@ def write_baselines(
                 video = baseline.make(clip, drawer, num_conditioning_frames).copy()
                 video[:num_conditioning_frames] = clip.rgb[:num_conditioning_frames]
                 write_video(folder / f"{clip.meta.key}.mp4", video, clip.meta.frame_rate)
-            kind = "ceiling" if name in CEILINGS else "dummy"
+            kind = "ceiling" if name in CEILINGS else "control"
             facts = {"baseline": name, "kind": kind, "reference": dataset.digest}
             write_provenance(folder / RECORD_NAME, None, num_conditioning_frames=num_conditioning_frames, **facts)
     return len(chosen) * len(positions)

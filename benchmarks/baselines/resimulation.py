@@ -25,7 +25,7 @@ _OTHER = 500_000
 class SecondTake:
     """The same event recorded again: first velocities that differ by 0.3 %, other grain, compressed once.
 
-    What a right video can be asked for: where a scene is chaotic, its second take is another one. No dummy.
+    What a right video can be asked for: where a scene is chaotic, its second take is another one. No control.
     """
 
     def make(self, clip: Clip, renderer: Renderer, num_conditioning_frames: int) -> UInt8[np.ndarray, "t h w 3"]:

@@ -88,11 +88,11 @@ SYSTEM_MEANING = {
     "reference": "the truth itself, before it is a video file",
     "simulator": "the simulator's own videos: the ceiling",
     MODEL: f"the demo model, given the first {NUM_GIVEN} frames",
-    "frozen_first_frame": "dummy: nothing ever moves",
-    "given_then_frozen": "dummy: the given frames, then nothing moves",
-    "object_removed": "dummy: the object vanishes half way",
-    "reversed": "dummy: the truth backwards",
-    "constant_velocity": "dummy: every object keeps its first velocity",
+    "frozen_first_frame": "control: nothing ever moves",
+    "given_then_frozen": "control: the given frames, then nothing moves",
+    "object_removed": "control: the object vanishes half way",
+    "reversed": "control: the truth backwards",
+    "constant_velocity": "control: every object keeps its first velocity",
 }
 
 

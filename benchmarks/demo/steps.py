@@ -166,7 +166,7 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
         ),
         Step(
             "baselines",
-            "make the pinned dummies and the simulator's own videos",
+            "make the control baselines and the simulator's own videos",
             (
                 *("benchmarks", "baselines", str(folders.physics), "--split", "test", "--out", str(folders.systems)),
                 *("--num-conditioning-frames", str(NUM_GIVEN)),

@@ -48,7 +48,7 @@ class Folder:
             raise DataError(f"--name {name} was given, but {folder} holds {len(inner)} folders of videos.")
         return [Submission(name or p.resolve().name, 0, p, {v.name: v for v in videos_in(p)}) for p in inner]
 
-    def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
+    def baselines(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
         """Return none: without a reference there is nothing to make them from."""
         return [], {}
 

@@ -53,8 +53,8 @@ def _videos(rows, videos: Path | None, record) -> Check:
         return Check(name, False, f"no folder {videos}")
     folders = [videos, *(path for path in Path(videos).rglob("*") if path.is_dir())]
     present = {hashlib.sha256(path.read_bytes()).hexdigest() for folder in folders for path in videos_in(Path(folder))}
-    pinned = {system["name"] for system in record["systems"] if system["kind"] != "model"}
-    wanted = [row for row in rows if row.sha256 and row.system not in pinned]
+    baselines = {system["name"] for system in record["systems"] if system["kind"] != "model"}
+    wanted = [row for row in rows if row.sha256 and row.system not in baselines]
     lost = [f"{row.system}/{row.key}" for row in wanted if row.sha256 not in present]
     detail = f"{len(wanted) - len(lost)} of {len(wanted)} found" + (f"; not {', '.join(lost[:3])}" if lost else "")
     return Check(name, not lost, detail)

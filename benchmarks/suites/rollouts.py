@@ -22,7 +22,7 @@ from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.scenarios.shared.scenario import SceneSettings
 
-PINNED: dict[str, dict[Size, str]] = {
+FINGERPRINTS: dict[str, dict[Size, str]] = {
     "permanence": {"quick": "577ce415f0cffebe-9e308e55aa68304a", "full": "992425b88178ef44"},
     "motion": {"quick": "08656795e82923d2-8b8ca4f164f0db68", "full": "0b91add800c8adfc"},
     "twins": {"quick": "891741a9290da527-0a048d86d630a586", "full": "cbef8c4381a3e4c1"},
@@ -72,22 +72,22 @@ def build_reference(
 
 
 def standing(suite: str, edition: Edition, mark: str) -> str:
-    """Say in words whether scenes with this fingerprint are the pinned public ones."""
+    """Say in words whether scenes with this fingerprint are the published ones."""
     if edition.salt is not None:
         return "hidden scenes of a release"
-    if edition.shape != "square" or suite not in PINNED:
-        return "not pinned: compare only results of this fingerprint"
-    recipe, _, content = PINNED[suite][edition.size].partition("-")
+    if edition.shape != "square" or suite not in FINGERPRINTS:
+        return "no published fingerprint: compare only results of this fingerprint"
+    recipe, _, content = FINGERPRINTS[suite][edition.size].partition("-")
     if mark.partition("-")[0] != recipe:
-        return f"another recipe than the pinned {recipe}: results cannot be compared with published ones"
+        return f"another recipe than the published {recipe}: results cannot be compared with published ones"
     if not content:
-        return "the pinned recipe"
+        return "the published recipe"
     if mark != f"{recipe}-{content}":
         return (
-            f"the pinned recipe, but not its bytes ({content}): another processor or other versions of the engines; "
+            f"the published recipe, but not its bytes ({content}): another processor or other versions of the engines; "
             "compare only with results that have this fingerprint"
         )
-    return "the pinned scenes, to the byte"
+    return "the published scenes, to the byte"
 
 
 SPLIT = "test"
@@ -158,20 +158,20 @@ class Rollouts:
         """Find the videos by the scenes' keys."""
         return find_submissions(folder, prepared.keys, name)
 
-    def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
-        """Draw every dummy and ceiling once."""
+    def baselines(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
+        """Draw every control and ceiling once."""
         dataset = self._dataset(prepared)
         # Of other code, or with another number of conditioning frames, they are other videos.
         mark = f"{prepared.num_conditioning_frames}-{code_fingerprint(Path(baselines.__file__).parent)}"
         root = dataset.folder / BASELINES_FOLDER / mark
         for number, name in enumerate(BASELINES):
-            progress("drawing pinned videos", number, len(BASELINES))
+            progress("drawing baselines", number, len(BASELINES))
             if not (root / name).is_dir():
                 number_given = prepared.num_conditioning_frames
                 write_baselines(dataset, root, SPLIT, names=(name,), num_conditioning_frames=number_given)
-        progress("drawing pinned videos", len(BASELINES), len(BASELINES))
+        progress("drawing baselines", len(BASELINES), len(BASELINES))
         found = [find_submissions(root / name, prepared.keys, name)[0] for name in BASELINES]
-        kinds: dict[str, Kind] = {name: "ceiling" if name in CEILINGS else "dummy" for name in BASELINES}
+        kinds: dict[str, Kind] = {name: "ceiling" if name in CEILINGS else "control" for name in BASELINES}
         return found, kinds
 
     def expected_keys(self, prepared: Prepared, submission: Submission) -> Sequence[str]:

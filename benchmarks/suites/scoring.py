@@ -92,11 +92,11 @@ def run_suite(
 ) -> dict[str, Any]:
     """Score everything, write the bundle and its pages into ``out``, and return the summary's record.
 
-    Videos that an earlier run scored, found by their sha256, are not scored again. Pinned systems are scored once per
+    Videos that an earlier run scored, found by their sha256, are not scored again. Baselines are scored once per
     reference, into the cache. num_conditioning_frames is for suites that do not say it themselves.
 
     Raises:
-        DataError: a submission is called like a pinned system, its seeds differ, it was made for other scenes, or was
+        DataError: a submission is called like a baseline, its seeds differ, it was made for other scenes, or was
             given more frames than the suite leaves out.
         StorageError: the disk refused; scored rows stay.
     """
@@ -104,16 +104,16 @@ def run_suite(
     prepared = replace(
         prepared, num_conditioning_frames=_conditioning(suite, prepared, submissions, num_conditioning_frames)
     )
-    pinned, kinds = suite.pinned(prepared, progress)
+    baselines, kinds = suite.baselines(prepared, progress)
     taken = sorted({s.system for s in submissions} & set(kinds))
     if taken:
-        raise DataError(f"'{taken[0]}' is the name of a pinned system; rename the folder, or give another --name.")
+        raise DataError(f"'{taken[0]}' is the name of a baseline; rename the folder, or give another --name.")
     code = code_fingerprint(_OWN, _OWN.parent / "baselines")
     scoring = f"{prepared.fingerprint}-{code}-g{prepared.num_conditioning_frames}"
     rows: list[SeedScore] = []
-    if pinned and prepared.folder is not None:
-        store = RowStore(prepared.folder / f"pinned_{STORE_NAME}", scoring)
-        rows += score_all(suite, prepared, pinned, store, workers, progress, "scoring pinned videos")
+    if baselines and prepared.folder is not None:
+        store = RowStore(prepared.folder / f"baselines_{STORE_NAME}", scoring)
+        rows += score_all(suite, prepared, baselines, store, workers, progress, "scoring baselines")
     with folder_lock(out):
         store = RowStore(out / STORE_NAME, scoring)
         rows += score_all(suite, prepared, submissions, store, workers, progress, "scoring your videos")
@@ -130,7 +130,7 @@ def run_suite(
         out, rows, seed, facts, info.headline, kinds, info.is_paired, "benchmarks", num_conditioning_frames=number
     )
     progress("drawing the worst scenes", 0, 1)
-    shown = [*submissions, *(p for p in pinned if p.system in ("simulator", "given_then_frozen"))]
+    shown = [*submissions, *(p for p in baselines if p.system in ("simulator", "given_then_frozen"))]
     own = [row for row in rows if row.system not in kinds]
     curves = suite.gallery(prepared, shown, own, gallery, out / GALLERY_NAME)
     write_text(out / CURVES_NAME, json.dumps(curves) + "\n")

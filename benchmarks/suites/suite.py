@@ -118,7 +118,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Suite(Protocol):
-    """Scenes, conditions and a score. A suite may bring its own reference maker, metrics and dummies."""
+    """Scenes, conditions and a score. A suite may bring its own reference maker, metrics and controls."""
 
     info: ClassVar[SuiteInfo]
 
@@ -142,8 +142,8 @@ class Suite(Protocol):
         """
         ...
 
-    def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
-        """Return the pinned systems, made once into the cache, and what each is."""
+    def baselines(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
+        """Return the baselines, made once into the cache, and what each is."""
         ...
 
     def score(self, prepared: Prepared, submission: Submission, keys: Collection[str]) -> Sequence[SeedScore]:

@@ -91,7 +91,7 @@ class Twins:
             )
         return [Submission(name or path.stem, 0, path.parent, {"scores": path}) for path in tables]
 
-    def pinned(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
+    def baselines(self, prepared: Prepared, progress: Progress) -> tuple[list[Submission], Mapping[str, Kind]]:
         """Return none: chance is 0.5 by construction."""
         return [], {}
 

@@ -27,7 +27,7 @@ class Challenge:
     Units (order 0: m, 1: m/s, 2: m/s²):
         frames:   in which the reference shows the object whole
         truth:    where its centroid is, m
-        zero:     error of the best dummy beyond the floor at every frame; NaN where the window is not full
+        zero:     error of the best control beyond the floor at every frame; NaN where the window is not full
         floor:    error that is forgiven: tracker noise, and how far further takes of the scene are
     """
 
@@ -77,10 +77,10 @@ def noise(reference: Reference, name: str, order: int) -> float:
 def challenges(reference: Reference, order: int) -> list[Challenge]:
     """Return the objects whose place, velocity or acceleration can be asked for.
 
-    Dummies continue the last conditioning frame (else the first frame in which the object is seen whole): they stay at
+    Controls continue the last conditioning frame (else the first frame in which the object is seen whole): they stay at
     its place, keep its velocity, or keep it up to the border of the image. One that is right (its error is below twice
-    the noise) is the truth itself there and cannot mark the zero; the next one does. An object on which all dummies are
-    right says nothing and is left out.
+    the noise) is the truth itself there and cannot mark the zero; the next one does. An object on which all controls
+    are right says nothing and is left out.
     """
     spec, _, _ = reference.clip.labelled
     found = []
@@ -95,8 +95,8 @@ def challenges(reference: Reference, order: int) -> list[Challenge]:
         spread = [_length(derivative(drift[frames], seconds, frames, all_known, order)) for drift in drifts]
         least = noise(reference, name, order)
         floor = least + np.max([np.zeros(len(frames)), *spread], axis=0)
-        dummies = _dummies(reference, name, frames, seconds, truth, center)
-        errors = [derivative(truth - dummy, seconds, frames, all_known, order) for dummy in dummies]
+        controls = _controls(reference, name, frames, seconds, truth, center)
+        errors = [derivative(truth - control, seconds, frames, all_known, order) for control in controls]
         beyond = [np.maximum(0.0, _length(error) - floor) for error in errors]
         wrong = [zero for zero in beyond if np.isfinite(zero).any() and np.nanmean(zero) >= _MIN_FLOORS * least]
         if wrong:
@@ -105,9 +105,9 @@ def challenges(reference: Reference, order: int) -> list[Challenge]:
 
 
 def skills(reference: Reference, tracks: Tracks, order: int) -> dict[str, float]:
-    """Return 1 - error / error of the best dummy, in [0, 1], of every object that can be asked for.
+    """Return 1 - error / error of the best control, in [0, 1], of every object that can be asked for.
 
-    A frame in which the object is not seen whole counts as the dummy's error there or its mean, whichever is larger;
+    A frame in which the object is not seen whole counts as the control's error there or its mean, whichever is larger;
     no frame counts more than twice that.
     """
     spec, _, _ = reference.clip.labelled
@@ -126,7 +126,7 @@ def skills(reference: Reference, tracks: Tracks, order: int) -> dict[str, float]
     return found
 
 
-def _dummies(
+def _controls(
     reference: Reference,
     name: str,
     frames: Int[np.ndarray, "n"],
@@ -138,7 +138,7 @@ def _dummies(
     number = next(i for i, other in reference.present_at_start.items() if other == name)
     given = np.flatnonzero(reference.clear(number, with_conditioning=True) & ~reference.scored)
     first = int(given[-1]) if len(given) else int(frames[0])
-    # One conditioning frame shows no velocity: the dummy is told that of the first interval.
+    # One conditioning frame shows no velocity: the control is told that of the first interval.
     other = first - 1 if len(given) and first > 0 else min(first + 1, len(center) - 1)
     velocity = (center[first] - center[other]) * spec.frame_rate / ((first - other) or 1)
     start = reference.lift(name, reference.silhouette(number).centroid[[first]], np.array([first]))
@@ -158,10 +158,10 @@ _SOURCE = "skill against a reference forecast: Murphy (1988), Monthly Weather Re
 
 
 class MotionSkill:
-    """Skill of one derivative of the tracked path over the best dummy: 1 is the simulation's, 0 that without physics.
+    """Skill of one derivative of the tracked path over the best control: 1 is the simulation's, 0 that without physics.
 
-    1 - error / error of the dummy, the error being the mean distance between the tracked and the true derivative of the
-    centroid, lifted to metres. Dummies: frozen, first velocity kept, the same up to the image border. From both errors
+    1 - error / error of the control. The error is the mean distance between tracked and true derivative of the
+    centroid, lifted to metres. Controls: frozen, first velocity kept, the same up to the image border. From both errors
     goes what half a pixel of tracker noise makes. Mean over the objects that move.
 
     Source: skill scores against a reference forecast, Murphy (1988), Monthly Weather Review 116.
@@ -172,7 +172,7 @@ class MotionSkill:
     quantity: ClassVar[str]
 
     def refuses(self, reference: Reference) -> str | None:
-        """Return a reason where no object's motion differs measurably from every dummy's."""
+        """Return a reason where no object's motion differs measurably from every control's."""
         if challenges(reference, self.order):
             return None
         return f"no object, seen whole, has {self.quantity} that pixels tell from standing still"

@@ -45,7 +45,7 @@ def write_bundle(
         "num_conditioning_frames": num_conditioning_frames,
         **summary.model_dump(mode="json"),
         "is_paired": is_paired,
-        "has_pins": bool(kinds),
+        "has_baselines": bool(kinds),
         **facts,
         "command": " ".join([f"python -m {program}", *sys.argv[1:]]),
         "commit": git_commit(),
@@ -72,8 +72,9 @@ def read_bundle(folder: Path) -> tuple[list[SeedScore], dict[str, Any]]:
         raise DataError(f"{folder} has format '{version}', this version reads '{FORMAT}'; score the videos again.")
     check_conditioning_frames(record.get("num_conditioning_frames"), str(folder / SUMMARY_NAME))
     try:
+        record = _with_present_names(record)
         named = {str(system["name"]): system["kind"] for system in record["systems"]}
-        kinds = named if record["has_pins"] else None
+        kinds = named if record["has_baselines"] else None
         again = summarise(rows, seed, record["headline"], kinds, record["is_paired"]).model_dump(mode="json")
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{folder / SUMMARY_NAME} is damaged ({error!r}); score the videos again.") from error
@@ -84,6 +85,13 @@ def read_bundle(folder: Path) -> tuple[list[SeedScore], dict[str, Any]]:
             "one of the two was changed. Score the videos again."
         )
     return rows, record
+
+
+def _with_present_names(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the present names of its keys and kinds: a control was called a dummy."""
+    systems = [{**one, "kind": "control" if one["kind"] == "dummy" else one["kind"]} for one in record["systems"]]
+    has_baselines = record.get("has_baselines", record.get("has_pins"))
+    return {**record, "systems": systems, "has_baselines": has_baselines}
 
 
 def shared_conditioning_frames(records: Mapping[Path, Mapping[str, Any]]) -> int:

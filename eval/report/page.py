@@ -27,7 +27,7 @@ class Curve(TypedDict):
     seconds: list[float]
     mean: list[float]
     error: list[float]
-    is_pinned: bool
+    is_baseline: bool
 
 
 def scenario_bars(systems: Sequence[SystemSummary], metric: str) -> str:
@@ -64,7 +64,7 @@ def time_curves(curves: Mapping[str, Curve], title: str, unit: str) -> str:
     figure = Figure(figsize=(6.4, 3.0), layout="constrained")
     axes = figure.add_subplot()
     for place, (name, curve) in enumerate(curves.items()):
-        color, style = _COLORS[place % len(_COLORS)], "--" if curve["is_pinned"] else "-"
+        color, style = _COLORS[place % len(_COLORS)], "--" if curve.get("is_baseline", curve.get("is_pinned")) else "-"
         mean, error = np.array(curve["mean"], float), np.array(curve["error"], float)
         axes.plot(curve["seconds"], mean, style, color=color, label=name, linewidth=1.6)
         axes.fill_between(curve["seconds"], mean - error, mean + error, color=color, alpha=0.15, linewidth=0)
@@ -129,7 +129,7 @@ def write_page(
         verdict=verdict(summary),
         ceiling=next((s for s in summary.systems if s.kind == "ceiling"), None),
         above=[s.name for s in summary.systems if s.kind == "model" and _is_above(s, summary)],
-        zero=next((s.name for s in summary.systems if s.kind == "dummy" and s.skill is not None), None),
+        zero=next((s.name for s in summary.systems if s.kind == "control" and s.skill is not None), None),
         metrics=columns or metric_lines(),
         figures=[scenario_bars(few, metric) for metric in summary.headline],
         curves=[time_curves(lines, title, "") for title, lines in (curves or {}).items() if lines],

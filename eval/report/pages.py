@@ -19,7 +19,7 @@ CURVES_NAME, MARKDOWN_NAME = "curves.json", "report.md"
 def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, Any]:
     """Write ``report.html`` and ``report.md`` of bundles into ``out``; several are first joined into a bundle there.
 
-    A pinned system that several bundles hold is taken from the first one.
+    A baseline that several bundles hold is taken from the first one.
 
     Raises:
         DataError: bundles that do not belong together, or whose aggregates were changed.
@@ -50,7 +50,7 @@ def write_pages(bundles: Sequence[Path], out: Path, seed: int = 0) -> dict[str, 
     headline = tuple(record["headline"])
     shared = {name: record[name] for name in _FACTS if name in record}
     if len(bundles) > 1:
-        pins = kinds if record["has_pins"] else None
+        pins = kinds if record["has_baselines"] else None
         facts = {**shared, "results": [str(folder) for folder in bundles]}
         record = write_bundle(
             out,

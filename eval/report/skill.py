@@ -1,4 +1,4 @@
-"""Skill: how much of what the best dummy leaves open a system gets right."""
+"""Skill: how much of what the best control leaves open a system gets right."""
 
 import numpy as np
 from jaxtyping import Float
@@ -10,23 +10,23 @@ RESAMPLES = 1999
 
 def skill(
     system: Float[np.ndarray, "n"] | Float[np.ndarray, "r n"],
-    dummy: Float[np.ndarray, "n"],
+    control: Float[np.ndarray, "n"],
     generator: np.random.Generator,
 ) -> Interval | None:
-    """Return 1 - mean(1 - system) / mean(1 - dummy) over scenes: 0 = no better than the dummy, 1 = perfect.
+    """Return 1 - mean(1 - system) / mean(1 - control) over scenes: 0 = no better than the control, 1 = perfect.
 
     The interval draws scenes, each with both of its values, since a scene that is hard is hard for both (percentiles).
     With several runs it is widened by ``run_widening`` of the linearised skill.
 
     Units:
-        system, dummy: scores of the same scenes, 0 = worst, 1 = best; the system's may be runs x scenes
+        system, control: scores of the same scenes, 0 = worst, 1 = best; the system's may be runs x scenes
 
     Returns:
-        None where the dummy is perfect: then nothing is left open.
+        None where the control is perfect: then nothing is left open.
 
     Source: the skill score of Murphy (1988), Monthly Weather Review 116, with a perfect forecast of 1.
     """
-    left_open = float(np.mean(1.0 - dummy))
+    left_open = float(np.mean(1.0 - control))
     if left_open <= 0.0:
         return None
     table = np.atleast_2d(system)
@@ -34,9 +34,9 @@ def skill(
     value = 1.0 - float(np.mean(1.0 - system)) / left_open
     if count == 1:
         return Interval(value, None, None, 1, "none", runs)
-    wider = run_widening((table - 1.0 + (1.0 - value) * (1.0 - dummy)) / left_open)
+    wider = run_widening((table - 1.0 + (1.0 - value) * (1.0 - control)) / left_open)
     picks = generator.integers(0, count, (RESAMPLES, count))
-    open_then = (1.0 - dummy)[picks].mean(1)
+    open_then = (1.0 - control)[picks].mean(1)
     kept = open_then > 0.0
     draws = 1.0 - (1.0 - system)[picks].mean(1)[kept] / open_then[kept]
     tail = 50 * (1 - CONFIDENCE)

@@ -31,8 +31,8 @@ HEADLINE = ("object_permanence", "motion_realism", "overall")
 
 _FACTS = ("system", "key", "seed", "scenario", "engine", "status", "reason", "sha256")
 
-Kind = Literal["model", "dummy", "ceiling"]
-"""A system under test, a pinned video that must not score well, or one that is right."""
+Kind = Literal["model", "control", "ceiling"]
+"""A system under test, a control baseline, which must not score well, or one that is right."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Scatter(StrictModel):
 class SystemSummary(StrictModel):
     """One system: metric → estimate, scenario → metric → estimate, and how many videos were not whole.
 
-    skill: of the last headline metric, 0 = the best dummy, 1 = perfect; None where no dummy is pinned
+    skill: of the last headline metric, 0 = the best control, 1 = perfect; None where there is no control
     """
 
     name: str
@@ -191,8 +191,8 @@ def summarise(
         rows: one per video
         seed: of the bootstrap and the permutation tests
         headline: the metrics of the table; the last one decides the order
-        kinds: which systems are pinned; without it the best system is compared with every other one, with it all
-            models with one another and with the best dummy
+        kinds: which systems are baselines; without it the best system is compared with every other one, with it all
+            models with one another and with the best control
         is_paired: systems have the same scenes and are compared
 
     Raises:
@@ -253,10 +253,10 @@ def _summarise_system(
 def _with_skill(
     systems: list[SystemSummary], rows: Mapping[str, Sequence[SceneScore]], seed: int, metric: str
 ) -> list[SystemSummary]:
-    dummies = [system.name for system in systems if system.kind == "dummy"]
-    if not dummies or not _table(rows[dummies[0]], metric).size:
+    controls = [system.name for system in systems if system.kind == "control"]
+    if not controls or not _table(rows[controls[0]], metric).size:
         return systems
-    zero, found = _means(rows[dummies[0]], metric), []
+    zero, found = _means(rows[controls[0]], metric), []
     for system in systems:
         interval = skill(_table(rows[system.name], metric), zero, np.random.default_rng(seed))
         estimate = None if interval is None else _as_estimate(interval, system.metrics[metric].coverage)
@@ -295,12 +295,12 @@ def _as_estimate(interval: Interval, coverage: float) -> Estimate:
     )
 
 
-def _pairs(systems: list[SystemSummary], is_pinned: bool) -> list[tuple[str, str]]:
-    if not is_pinned:
+def _pairs(systems: list[SystemSummary], has_baselines: bool) -> list[tuple[str, str]]:
+    if not has_baselines:
         return [(systems[0].name, other.name) for other in systems[1:]]
     models = [system.name for system in systems if system.kind == "model"]
-    dummies = [system.name for system in systems if system.kind == "dummy"]
-    return [*combinations(models, 2), *((model, dummies[0]) for model in models if dummies)]
+    controls = [system.name for system in systems if system.kind == "control"]
+    return [*combinations(models, 2), *((model, controls[0]) for model in models if controls)]
 
 
 def _compare(
@@ -308,14 +308,14 @@ def _compare(
     rows: Mapping[str, Sequence[SceneScore]],
     seed: int,
     headline: Sequence[str],
-    is_pinned: bool,
+    has_baselines: bool,
 ) -> list[Comparison]:
     found: list[Comparison] = []
     for metric in headline:
         values = {name: _table(table, metric) for name, table in rows.items()}
         differences = [
             paired_difference(values[first], values[second], np.random.default_rng(seed), (first, second))
-            for first, second in _pairs(systems, is_pinned)
+            for first, second in _pairs(systems, has_baselines)
             if values[first].size
         ]
         adjusted = holm([difference.p_value for difference in differences])

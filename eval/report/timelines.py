@@ -83,7 +83,7 @@ def timelines(
     dataset: ShardDataset,
     systems: Mapping[str, Mapping[str, Path]],
     num_conditioning_frames: int,
-    pinned: Sequence[str] = (),
+    baselines: Sequence[str] = (),
     limit: int = 24,
 ) -> dict[str, Any]:
     """Return curve → system → mean over scenes at each second, for at most ``limit`` scenes, spread evenly.
@@ -103,9 +103,9 @@ def timelines(
             found[name].append(_timeline_of(reference, files.get(key)))
     return {
         "presence over time (share of objects due that are there, one component of permanence)": _curves(
-            found, "permanence", pinned
+            found, "permanence", baselines
         ),
-        "position error over time (diameters; lower is better)": _curves(found, "distance", pinned),
+        "position error over time (diameters; lower is better)": _curves(found, "distance", baselines),
     }
 
 
@@ -120,7 +120,7 @@ def _timeline_of(reference: Reference, path: Path | None) -> Timeline:
         return gone
 
 
-def _curves(found: Mapping[str, Sequence[Timeline]], field: str, pinned: Sequence[str]) -> dict[str, Any]:
+def _curves(found: Mapping[str, Sequence[Timeline]], field: str, baselines: Sequence[str]) -> dict[str, Any]:
     curves = {}
     for name, lines in found.items():
         if not lines:
@@ -139,6 +139,6 @@ def _curves(found: Mapping[str, Sequence[Timeline]], field: str, pinned: Sequenc
             "seconds": seconds.round(4).tolist(),
             "mean": mean.round(4).tolist(),
             "error": error.round(4).tolist(),
-            "is_pinned": name in pinned,
+            "is_baseline": name in baselines,
         }
     return curves

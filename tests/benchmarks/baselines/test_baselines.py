@@ -1,9 +1,9 @@
-"""The pinned baselines on simulated scenes: the dummies stay clearly below the simulator."""
+"""The control baselines on simulated scenes: the controls stay clearly below the simulator."""
 
 import numpy as np
 import pytest
 
-from benchmarks.baselines import BASELINES, CEILINGS, DUMMIES, write_baselines
+from benchmarks.baselines import BASELINES, CEILINGS, CONTROLS, write_baselines
 from eval.inputs import conditioning_frames, find_systems
 from eval.report.table import summarise
 from eval.scoring import reference_positions, score_systems
@@ -69,9 +69,11 @@ def test_the_simulator_is_the_ceiling(scored):
 def test_dummies_stay_below(scored, name, most):
     summary = scored[2]
     assert summary[name].metrics["overall"].mean < most
-    dummy, truth = (summary[system].metrics["overall"] for system in (name, "simulator"))
+    control, truth = (summary[system].metrics["overall"] for system in (name, "simulator"))
     # Equal values in all scenes have no interval.
-    assert (dummy.high if dummy.high is not None else dummy.mean) < (truth.low if truth.low is not None else truth.mean)
+    assert (control.high if control.high is not None else control.mean) < (
+        truth.low if truth.low is not None else truth.mean
+    )
 
 
 def test_the_second_take_is_right(scored):
@@ -81,8 +83,8 @@ def test_the_second_take_is_right(scored):
 
 
 def test_every_baseline_is_a_ceiling_or_a_dummy():
-    assert set(CEILINGS) | set(DUMMIES) == set(BASELINES)
-    assert not set(CEILINGS) & set(DUMMIES)
+    assert set(CEILINGS) | set(CONTROLS) == set(BASELINES)
+    assert not set(CEILINGS) & set(CONTROLS)
 
 
 def test_dummies_fail_where_they_should(scored):

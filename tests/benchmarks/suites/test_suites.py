@@ -10,7 +10,7 @@ from benchmarks.suites import SUITES
 from benchmarks.suites.export import export_tasks
 from benchmarks.suites.folder import Folder
 from benchmarks.suites.results import verify_bundle
-from benchmarks.suites.rollouts import PINNED, Motion, Rollouts, recipe_of, standing
+from benchmarks.suites.rollouts import FINGERPRINTS, Motion, Rollouts, recipe_of, standing
 from benchmarks.suites.submissions import find_submissions
 from benchmarks.suites.suite import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task
 from benchmarks.suites.twins import Twins, clip_name, names_secret, twin_row
@@ -50,31 +50,31 @@ def test_both_sizes_have_a_valid_recipe(name):
         assert sum(len(tasks) for tasks in config.shards().values()) == len(suite.scenarios) * suite.scenes[size]
 
 
-@pytest.mark.parametrize("name", list(PINNED))
+@pytest.mark.parametrize("name", list(FINGERPRINTS))
 def test_recipes_are_the_pinned_ones(name):
     """A failure says that the public scenes changed: results of before can no longer be compared. Pin the new ones."""
     suite = SUITES.get(name)()
     assert isinstance(suite, Rollouts | Twins)
     for size in SIZES:
         recipe = recipe_of(suite.config(Edition(size)))
-        assert PINNED[name][size].partition("-")[0] == recipe
+        assert FINGERPRINTS[name][size].partition("-")[0] == recipe
         assert standing(name, Edition(size, "secret"), recipe) == "hidden scenes of a release"
         assert "another recipe" in standing(name, Edition(size), "0" * 16 + "-" + "0" * 16)
 
 
 def test_scenes_are_compared_with_the_pinned_bytes(monkeypatch):
-    monkeypatch.setitem(PINNED, "motion", {"quick": "a-b", "full": "c"})
-    assert standing("motion", Edition("quick"), "a-b") == "the pinned scenes, to the byte"
+    monkeypatch.setitem(FINGERPRINTS, "motion", {"quick": "a-b", "full": "c"})
+    assert standing("motion", Edition("quick"), "a-b") == "the published scenes, to the byte"
     assert "not its bytes" in standing("motion", Edition("quick"), "a-c")
-    assert standing("motion", Edition("full"), "c-d") == "the pinned recipe"
+    assert standing("motion", Edition("full"), "c-d") == "the published recipe"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(PINNED))
+@pytest.mark.parametrize("name", list(FINGERPRINTS))
 def test_quick_scenes_are_the_pinned_ones_to_the_byte(name, tmp_path):
     """Holds on x86-64 with AVX2. A change of engines, scenarios or renderer that is meant needs new pins."""
     prepared = SUITES.get(name)().prepare(Edition("quick"), tmp_path, 1, lambda *_: None)
-    assert prepared.facts["reference"] == "the pinned scenes, to the byte", prepared.fingerprint
+    assert prepared.facts["reference"] == "the published scenes, to the byte", prepared.fingerprint
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("twins", "my_model.csv"), ("motion", "my_model/s-1.mp4")])
@@ -162,9 +162,13 @@ def test_verify_notices_a_changed_row(tmp_path):
         row(system, key, value, seed) for system, value in (("a", 0.5), ("b", 0.25)) for key in KEYS for seed in (0, 1)
     ]
     write_bundle(
-        tmp_path, rows, 0, {"suite": "motion", "size": "quick"}, kinds={"b": "dummy"}, num_conditioning_frames=5
+        tmp_path, rows, 0, {"suite": "motion", "size": "quick"}, kinds={"b": "control"}, num_conditioning_frames=5
     )
     assert all(check.passed is not False for check in verify_bundle(tmp_path))
+    summary = tmp_path / "summary.json"
+    of_before = summary.read_text().replace('"control"', '"dummy"').replace('"has_baselines"', '"has_pins"')
+    summary.write_text(of_before)
+    assert all(check.passed is not False for check in verify_bundle(tmp_path)), "former names are read"
     write_pages([tmp_path], tmp_path)
     assert "| a | model | 0.500" in (tmp_path / "report.md").read_text()
     record = json.loads((tmp_path / "summary.json").read_text())
@@ -218,12 +222,12 @@ def test_suites_come_in_three_shapes(shape):
     config = Motion().config(Edition("quick", None, shape))
     ratio = {"square": 1.0, "wide": 16 / 9, "tall": 9 / 16}[shape]
     assert config.settings.width / config.settings.height == ratio
-    assert "not pinned" in standing("motion", Edition("quick", None, "wide"), "a-b")
+    assert "no published fingerprint" in standing("motion", Edition("quick", None, "wide"), "a-b")
 
 
 def test_a_suite_without_a_pin_is_no_error():
     """A new suite is one file and one line in the table: nothing else has to know its name."""
-    assert "not pinned" in standing("mine", Edition(), "a-b")
+    assert "no published fingerprint" in standing("mine", Edition(), "a-b")
 
 
 @pytest.mark.slow

@@ -81,8 +81,8 @@ def test_a_video_without_frames_gets_the_worst_value(toy, name, scenario):
 
 @pytest.mark.parametrize("name", ["motion_realism", "overall"])
 @pytest.mark.parametrize("scenario", ["free_drop", "projectile", "collide", "collide_same", "occluder_pass"])
-@pytest.mark.parametrize("dummy", ["frozen", "black", "noise", "grey"])
-def test_dummies_are_worth_nothing(toy, name, scenario, dummy):
+@pytest.mark.parametrize("control", ["frozen", "black", "noise", "grey"])
+def test_dummies_are_worth_nothing(toy, name, scenario, control):
     reference, metric = toy(scenario), METRICS.get(name)()
     rgb = reference.clip.rgb
     videos = {
@@ -91,4 +91,4 @@ def test_dummies_are_worth_nothing(toy, name, scenario, dummy):
         "noise": np.random.default_rng(0).integers(0, 256, rgb.shape, dtype=np.uint8),
         "grey": np.full_like(rgb, 128),
     }
-    assert metric.score(reference, follow(reference, videos[dummy])) < 0.05
+    assert metric.score(reference, follow(reference, videos[control])) < 0.05

@@ -17,13 +17,13 @@ from physics_data.core.errors import DataError
 
 
 def test_skill_by_hand():
-    dummy, better = np.array([0.0, 0.5]), np.array([0.5, 0.75])
-    found = skill(better, dummy, np.random.default_rng(0))
+    control, better = np.array([0.0, 0.5]), np.array([0.5, 0.75])
+    found = skill(better, control, np.random.default_rng(0))
     assert found is not None and found.mean == pytest.approx(0.5)
     assert found.low == pytest.approx(0.5) and found.high == pytest.approx(0.5)  # half of what is open, in each scene
-    same = skill(dummy, dummy, np.random.default_rng(0))
+    same = skill(control, control, np.random.default_rng(0))
     assert same is not None and (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
-    worse = skill(np.zeros(2), dummy, np.random.default_rng(0))
+    worse = skill(np.zeros(2), control, np.random.default_rng(0))
     assert worse is not None and worse.mean == pytest.approx(-1 / 3)
     assert skill(better, np.ones(2), np.random.default_rng(0)) is None
 
@@ -48,12 +48,12 @@ def rows(system: str, scores: tuple[float, ...]) -> list[SeedScore]:
 
 def test_the_best_dummy_is_the_zero_of_skill(tmp_path):
     table = rows("mine", (0.5, 0.75)) + rows("still", (0.0, 0.5)) + rows("noise", (0.0, 0.0))
-    summary = summarise(table, 0, kinds={"still": "dummy", "noise": "dummy"})
+    summary = summarise(table, 0, kinds={"still": "control", "noise": "control"})
     skills = {system.name: system.skill.mean if system.skill else None for system in summary.systems}
     assert skills == {"mine": pytest.approx(0.5), "still": 0.0, "noise": pytest.approx(-1 / 3)}
     write_page(tmp_path / "page.html", summary, table, {}, [])
     page = (tmp_path / "page.html").read_text()
-    assert "the best dummy,\nstill" in page and 'title="0.625' in page
+    assert "the best control,\nstill" in page and 'title="0.625' in page
     assert '<th scope="col">drift ↓</th>' in page and '<th scope="col">energy ↑</th>' not in page  # applies to no scene
     assert "| skill |" in markdown(summary)
 
@@ -80,7 +80,7 @@ def test_a_damaged_result_is_one_sentence(tmp_path, file, number):
     (tmp_path / "gallery" / "a.png").write_bytes(b"png")
     (tmp_path / "gallery" / "captions.json").write_text('{"a.png": "worst"}')
     (tmp_path / "curves.json").write_text(
-        '{"over time": {"mine": {"seconds": [0.0, 1.0], "mean": [1.0, 0.5], "error": [0.1, 0.1], "is_pinned": false}}}'
+        '{"over time": {"mine": {"seconds": [0.0, 1.0], "mean": [1.0, 0.5],"error": [0.1, 0.1], "is_baseline": false}}}'
     )
     rng = np.random.default_rng(number)
     data = (tmp_path / file).read_bytes()
