@@ -5,6 +5,7 @@ from physics_data.core.scene import SceneSpec as SceneSpec
 from physics_data.simulation import build_dataset as build_dataset
 from physics_data.simulation import save_scene as save_scene
 from physics_data.simulation import simulate as simulate
+from physics_data.words.direct import direct as direct
 from worldsim.data.clip_dataset import ClipDataset as ClipDataset
 from worldsim.generated import GeneratedVideo as GeneratedVideo
 from worldsim.generator import VideoGenerator as VideoGenerator

@@ -19,6 +19,7 @@ from physics_data.core.scene import (
     Body,
     Box,
     Camera,
+    CameraKey,
     Capsule,
     Cylinder,
     Ellipsoid,
@@ -43,7 +44,7 @@ from physics_data.scenes.materials import Material, color, material
 from physics_data.scenes.placement import RELATIONS, beside, framing, overlaps, resting_on, turned
 from physics_data.scenes.source_lines import Key, SourceFile, read_source
 from physics_data.variation.appearance import FLOORS
-from physics_data.variation.lighting import SETS
+from physics_data.variation.lighting import SETS, Sky
 
 Length = Annotated[float, Field(ge=1e-4, le=1e4)]
 """Size of a solid, m. Below 0.1 mm the engines' contact margins are larger than the body."""
@@ -56,7 +57,11 @@ MAX_STEPS = 5_000_000
 """Largest number of frames, and of physics steps, of a scene file: hours of computing."""
 
 SHAPES = ("sphere", "box", "cylinder", "capsule", "ellipsoid")
-_SKIES = SETS["varied"].skies
+_SKIES = {
+    **SETS["varied"].skies,
+    "sunset": Sky((0.20, 0.22, 0.42), (0.90, 0.55, 0.38), 0.75, 0.30),
+    "night": Sky((0.01, 0.015, 0.04), (0.03, 0.04, 0.08), 0.16, 0.09),
+}
 _NOUNS = {"sphere": "ball", "box": "box", "cylinder": "cylinder", "capsule": "capsule", "ellipsoid": "ellipsoid"}
 
 
@@ -189,12 +194,30 @@ class FloorEntry(StrictModel):
     bounce: Fraction = 0.8
 
 
+class CameraKeyEntry(StrictModel):
+    """Where the camera is and what it looks at (m), at a time (s)."""
+
+    time: NonNegative
+    position: Vector3
+    target: Vector3
+
+
 class CameraEntry(StrictModel):
-    """Where the camera is and what it looks at, m; vertical field of view, degrees. Left out: it shows all bodies."""
+    """Where the camera is and what it looks at, m; vertical field of view, degrees. Left out: it shows all bodies.
+
+    path: keys of a camera that moves, in place of position and target
+    """
 
     position: Vector3 | None = None
     target: Vector3 | None = None
     fov: Annotated[float, Field(gt=1, lt=170)] = 40.0
+    path: tuple[CameraKeyEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "CameraEntry":
+        if self.path and (self.position is not None or self.target is not None):
+            raise ValueError("the camera has a path and a position or target; leave out one of the two")
+        return self
 
 
 class JointEntry(StrictModel):
@@ -230,7 +253,7 @@ class SceneFile(StrictModel):
     size:       width and height, pixels
     gravity:    m/s², downwards, or a vector
     floor:      false = none
-    light:      plain, noon, overcast, hazy, afternoon or indoors
+    light:      plain, noon, overcast, hazy, afternoon, indoors, sunset or night
     caption:    what happens, in words; default: the bodies
     """
 
@@ -282,6 +305,23 @@ def load_scene(path: str | Path, *, seed: int = 0, index: int = 0) -> LoadedScen
     if str(source.data.get("format", "")).startswith(SCENE_FORMAT.partition("/")[0]):
         _require_nothing_drawn(source, seed, index)
         return LoadedScene(validate_config(SceneSpec, source.data, source=str(path)), None, ())
+    return _drawn_scene(source, seed, index)
+
+
+def scene_of(document: Mapping[str, Any], source: str) -> LoadedScene:
+    """Make the scene of a mapping with the keys of a scene file.
+
+    Args:
+        document: as ``SceneFile``
+        source: where it comes from, for messages
+
+    Raises:
+        ConfigError: as ``load_scene``.
+    """
+    return _drawn_scene(SourceFile(Path(source), dict(document), {}), 0, 0)
+
+
+def _drawn_scene(source: SourceFile, seed: int, index: int) -> LoadedScene:
     name = source.data.get("name", "scene")
     rng = clip_generator(seed, str(name), index)
     drawn, count = _draw(source.data, rng, source, ())
@@ -364,10 +404,16 @@ def _scene(file: SceneFile, source: SourceFile, seed: int, index: int) -> Loaded
     width, height = file.size
     camera, fov = file.camera, file.camera.fov
     view = framing(tuple(placed.values()), fov, width / height)
-    if camera.position is None and camera.target is None:
+    keys = tuple(CameraKey(seconds=key.time, position=key.position, target=key.target) for key in camera.path)
+    if camera.position is None and camera.target is None and not keys:
         notes.append(f"camera: at {_shown(view.position)}, looks at {_shown(view.target)} m, to show all bodies")
     with _errors_at(source, ("camera",)):
-        view = Camera(position=camera.position or view.position, target=camera.target or view.target, fov_y=fov)
+        view = Camera(
+            position=keys[0].position if keys else camera.position or view.position,
+            target=keys[0].target if keys else camera.target or view.target,
+            fov_y=fov,
+            path=keys,
+        )
     notes += [f"{body.name}: {body.mass:.3g} kg" for body in placed.values() if body.is_dynamic]
     num_frames = file.num_frames or (1 + round((file.duration or 2.0) * file.frame_rate))
     steps = (num_frames - 1) / file.frame_rate * file.physics_rate

@@ -1,0 +1,32 @@
+"""Commands that make scenes and films of words: ``direct``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physics_data.core.program import messages
+
+
+def direct(
+    words: Annotated[str, typer.Argument(help="What happens, in English or Korean.")],
+    out: Annotated[Path, typer.Option(help="Scene file to write, e.g. scene.yaml.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the numbers that are tried.")] = 0,
+    language: Annotated[str | None, typer.Option(help="en or ko; default: the one that reads most words.")] = None,
+) -> None:
+    """Make a scene of words, and check in simulation that everything they state happens.
+
+    Prints when each event occurs, what was assumed and which words were not understood. `simulate` films the scene.
+
+    Example: `python -m physics_data direct "a heavy red ball rolls off a table" --out scene.yaml`
+    """
+    from physics_data.core.errors import ConfigError
+    from physics_data.words.direct import direct as make_scene
+
+    if out.suffix.lower() not in (".yaml", ".yml"):
+        raise ConfigError(f"a scene file ends in .yaml, {out} does not; write e.g. --out scene.yaml.")
+    scene = make_scene(words, seed=seed, language=language)
+    scene.save(out)
+    for remark in scene.remarks():
+        messages.print(remark, markup=False)
+    messages.print(f"written: {out}. Now: python -m physics_data simulate {out} --out clip.mp4", markup=False)
