@@ -56,12 +56,16 @@ def driver(function: Callable[..., Any]) -> Any:
     It is kept beside the source, or in the user's cache folder where that is read-only, or in NUMBA_CACHE_DIR. Where
     none of them can be written, every process compiles for itself.
     """
+    bare = _bare(function)
+    # Numba's index of stored code holds the types of arguments as pickles. One that names a module that has moved since
+    # cannot be opened, so an index of other renderer modules has another file name.
+    bare.__qualname__ = f"{bare.__qualname__}_{_digest(Path(__file__).parents[1]):08x}"
     try:
-        return _njit(cache=True, **_WHOLE, **_RULES)(_bare(function))
+        return _njit(cache=True, **_WHOLE, **_RULES)(bare)
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
-        return _njit(**_WHOLE, **_RULES)(_bare(function))
+        return _njit(**_WHOLE, **_RULES)(bare)
 
 
 def _bare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +79,11 @@ def source_digest() -> int:
     Stored machine code is looked up by the driver's own file and closure only. A driver that closes over this
     number is compiled again when a function it calls was edited in another file.
     """
+    return _digest(Path(__file__).parent)
+
+
+def _digest(folder: Path) -> int:
     digest = 0
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         digest = zlib.crc32(path.read_bytes(), digest)
     return digest
