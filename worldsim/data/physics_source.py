@@ -9,10 +9,21 @@ from physics_data import __version__
 from physics_data.core.config import fingerprint, load_config
 from physics_data.core.errors import DataError
 from physics_data.core.workers import worker_pool
+from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from worldsim.data.labels import require_known
 from worldsim.data.sources import DEFAULT_LABELS, ClipShape, PixelClip
+
+
+def build_once(config: Path, out: Path, workers: int = 1) -> None:
+    """Build the dataset of a config, or go on with one that was interrupted; a finished one stays as it is.
+
+    Raises:
+        ConfigError: the config is not one of a build.
+        DataError: ``out`` holds another dataset.
+    """
+    build(load_config(BuildConfig, config), out, workers=workers)
 
 
 class PhysicsSource:

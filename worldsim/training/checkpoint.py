@@ -139,6 +139,16 @@ def list_checkpoints(run: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.name.isdigit()) if folder.is_dir() else []
 
 
+def seconds_of(run: Path) -> float:
+    """Return the training time of a run up to its newest checkpoint, s; 0 without one.
+
+    Raises:
+        CheckpointError: its card is damaged.
+    """
+    found = list_checkpoints(run)
+    return float(read_card(found[-1], _FORMAT, needs=("seconds",))["seconds"]) if found else 0.0
+
+
 def resume(run: Path, state: TrainingState, config: TrainConfig, data: dict[str, str]) -> dict[str, Any] | None:
     """Load the newest checkpoint of a run into ``state`` and return its card; None if there is none.
 

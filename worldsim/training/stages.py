@@ -20,7 +20,7 @@ def load_train_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         ConfigError: missing, not YAML, without a task, or a key or value does not fit.
         UnknownNameError: no such task.
     """
-    name = _task_of(path, overrides)
+    name = task_of(path, overrides)
     return load_config(TASKS.get(name).config_schema, path, overrides)
 
 
@@ -61,7 +61,12 @@ def _sizes(config: TrainConfig) -> str:
     return f"{frames} frames, {width} wide and {height} high, at {rate} Hz, in rows of {data.packing.row_tokens} tokens"
 
 
-def _task_of(path: Path, overrides: Sequence[str]) -> str:
+def task_of(path: Path, overrides: Sequence[str] = ()) -> str:
+    """Return the task that a config names.
+
+    Raises:
+        ConfigError: missing, not YAML, or without a task.
+    """
     path = find_config(path)
     try:
         raw: Any = parse_yaml(path.read_text(encoding="utf-8"), str(path))
