@@ -30,6 +30,26 @@ def speed(
     print_rows(rows, as_json)
 
 
+def generator(
+    model: Annotated[Path, typer.Option(help="Model folder, run folder or builtin:NAME.")] = Path("builtin:world"),
+    cache: Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")] = Path("runs/suites"),
+    clips: Annotated[int, typer.Option(min=4, help="Unseen clips that are continued.")] = 48,
+    seeds: Annotated[int, typer.Option(min=1, help="Generation seeds of each clip, scene and prompt.")] = 4,
+    prompts: Annotated[int, typer.Option(min=1, max=60, help="Prompts whose balls are counted.")] = 60,
+    suites: Annotated[bool, typer.Option(help="Also measure the quick suites.")] = True,
+    workers: WorkersOption = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Measure what the built-in generator can do: continuations, suites, prompts, speed; what is missing is named.
+
+    Example: `python -m benchmarks generator --json > generator.json`
+    """
+    from benchmarks.generator import measure_generator
+    from benchmarks.rows import print_rows
+
+    print_rows(measure_generator(model, cache, clips, seeds, prompts, suites, workers), as_json)
+
+
 def appearance(
     out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/looks.md.")] = Path("docs/images"),
 ) -> None:
