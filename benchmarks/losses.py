@@ -24,7 +24,7 @@ from physics_data.scenarios.shared.scenario import SceneSettings
 from worldsim.data.latent_labels import GROUPS, LatentLabels, labels_read_for, latent_labels, stack_latent_labels
 from worldsim.data.sources import PixelClip
 from worldsim.losses.auxiliary import AUXILIARY, AuxiliaryLoss, Prediction
-from worldsim.losses.auxiliary.mix import Mix
+from worldsim.losses.auxiliary.combination import AuxiliaryLosses
 from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.training.optimizer import build_optimizers
 from worldsim.training.stages import load_train_config
@@ -158,8 +158,8 @@ def trained_probes(names: tuple[str, ...], seed: int = 0, steps: int = 200) -> P
 def built(name: str, **settings: Any) -> tuple[AuxiliaryLoss, Probes]:
     """Return a loss and the trained probes it reads with."""
     term = AUXILIARY.get(name).settings(**settings)
-    mix = Mix({name: term})
-    return mix.losses[name], trained_probes(mix.probes)
+    losses = AuxiliaryLosses({name: term})
+    return losses.members[name], trained_probes(losses.probes)
 
 
 def predicted(

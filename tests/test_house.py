@@ -28,7 +28,6 @@ KNOWN_SMALL: frozenset[str] = frozenset(
         "worldsim.diffusion.flow_matching",
         "worldsim.diffusion.guidance",
         "worldsim.diffusion.weightings",
-        "worldsim.losses.weighting",
         "worldsim.prompt.base",
         "worldsim.sampling.likelihood",
         "worldsim.training.fine_tuning",
@@ -44,7 +43,7 @@ KNOWN_SMALL: frozenset[str] = frozenset(
 KNOWN_TWICE: frozenset[str] = frozenset(
     {
         *(f"physics_data: {name}.py" for name in ("base", "cuda", "looks", "materials", "points", "visibility")),
-        *(f"worldsim: {name}.py" for name in ("annotate", "attributes", "base", "config", "dit", "flow_matching")),
+        *(f"worldsim: {name}.py" for name in ("annotate", "base", "config", "dit")),
         *(f"worldsim: {name}.py" for name in ("ingest", "likelihood", "listing", "weights")),
     }
 )
@@ -126,8 +125,6 @@ KNOWN_MODULES: frozenset[str] = frozenset(
         "physics_data.editors.looks",
         "physics_data.pipeline.twins",
         "physics_data.variation.looks",
-        "worldsim.losses.auxiliary.mix",
-        "worldsim.losses.part",
         "worldsim.sampling.drawing",
         "worldsim.training.journal",
         "worldsim.training.meters",
@@ -135,19 +132,9 @@ KNOWN_MODULES: frozenset[str] = frozenset(
 )
 KNOWN_KEYS: frozenset[str] = frozenset(
     [
-        "Augment.least_scale",
-        "AuxiliaryTerm.most_noise",
         "BuildConfig.twins",
         "Continuation.drawing",
         "Continuation.num_given",
-        "CropConfig.centre_share",
-        "DiTConfig.least_t",
-        "DiTObjective.drop_prompt",
-        "DiTObjective.given_share",
-        "DiTObjective.instance_gain",
-        "DiTObjective.least_given",
-        "DiTObjective.most_given",
-        "DiTObjective.own_t_share",
         "Drawing.guidance",
         "IngestConfig.max_bars_share",
         "IngestConfig.max_repeated_share",
@@ -155,10 +142,7 @@ KNOWN_KEYS: frozenset[str] = frozenset(
         "IngestConfig.test_share",
         "PictureConfig.drawing",
         "PictureConfig.num_given",
-        "ProbesConfig.most_noise",
-        "ReportConfig.most_skipped",
         "SceneSettings.looks",
-        "VAEObjective.instance_gain",
     ]
 )
 KNOWN_FLAGS: frozenset[str] = frozenset(

@@ -1,6 +1,6 @@
 """The configs of training runs: one schema for each stage, read from ``configs/*.yaml``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -10,7 +10,7 @@ from physics_data.core.config import StrictModel
 from worldsim.data.augment.draw import Augment
 from worldsim.data.sources import DEFAULT_LABELS
 from worldsim.losses.denoising import DiTObjective
-from worldsim.losses.objectives import VAEObjective
+from worldsim.losses.vae_objective import VAEObjective
 from worldsim.model import DiTConfig
 from worldsim.model.lora import LoraSettings
 from worldsim.probes import ProbesConfig
@@ -59,13 +59,15 @@ class SourceConfig(StrictModel):
 class CropConfig(StrictModel):
     """Training on random parts of the clips.
 
-    centre_share:  share of the crops of labelled clips that are placed around a random pixel of a random instance
+    centre_probability:  that a crop of a labelled clip is placed around a random pixel of a random instance
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"centre_share": "centre_probability"}
 
     num_frames: Count
     height: Count
     width: Count
-    centre_share: Share = 0.0
+    centre_probability: Share = 0.0
 
 
 class PackingConfig(StrictModel):
@@ -165,8 +167,10 @@ class ReportConfig(StrictModel):
     max_minutes:       stop after this training time, summed over resumed parts, even if steps are left
     keep_checkpoints:  older ones are deleted
     validate_every:    steps between measurements on validation clips; a multiple of log_every, None = never
-    most_skipped:      updates in a row that may be skipped because loss or gradient is no number; one more ends the run
+    max_skipped:      updates in a row that may be skipped because loss or gradient is no number; one more ends the run
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"most_skipped": "max_skipped"}
 
     log_every: Count = 10
     picture_every: Count = 200
@@ -174,7 +178,7 @@ class ReportConfig(StrictModel):
     keep_checkpoints: Count = 2
     max_minutes: Positive | None = None
     validate_every: Count | None = None
-    most_skipped: Annotated[int, Field(ge=0)] = 4
+    max_skipped: Annotated[int, Field(ge=0)] = 4
 
     @model_validator(mode="after")
     def _checkpoints_at_log_lines(self) -> "ReportConfig":
@@ -332,8 +336,8 @@ class DiTTrainConfig(TrainConfig):
             raise ValueError("lora needs start_from, the run or model folder of a trained transformer")
         if self.data.packing is not None and self.loss.reads_labels:
             raise ValueError(
-                "loss.auxiliary and loss.instance_gain need the labels of clips of one size; leave data.packing out, "
-                "or leave them out"
+                "loss.auxiliary and loss.foreground_weight need the labels of clips of one size; leave data.packing "
+                "out, or leave them out"
             )
         if self.data.packing is not None and self.model.scene_slots:
             raise ValueError("data.packing and model.scene_slots exclude each other; leave out one of the two")

@@ -10,6 +10,21 @@ RENAMED: dict[str, str] = {
     "carry": "motion_prior",
     "carriers": "bodies",
     "meet": "collision",
+    "own_t_share": "diffusion_forcing_probability",
+    "drop_prompt": "condition_dropout",
+    "drop_domain": "domain_dropout",
+    "given_share": "image_to_video_probability",
+    "least_given": "min_conditioning_latents",
+    "most_given": "max_conditioning_latents",
+    "given_anywhere": "random_position_probability",
+    "most_noise": "max_noise",
+    "most_skipped": "max_skipped",
+    "least_t": "min_t",
+    "least_scale": "min_scale",
+    "centre_share": "centre_probability",
+    "spectral_start": "dct_init",
+    "instance_gain": "foreground_weight",
+    "critic_width": "discriminator_width",
 }
 """Former key of a stored config, at any depth → its present name."""
 

@@ -15,7 +15,7 @@ from physics_data.core.config import load_config
 from physics_data.core.errors import ConfigError
 from worldsim.config import OptimizerConfig, VAETrainConfig
 from worldsim.data.collate import to_tensor
-from worldsim.losses.objectives import VAEObjective, vae_objective
+from worldsim.losses.vae_objective import VAEObjective, vae_objective
 from worldsim.training.ema import WeightAverage
 from worldsim.training.optimizer import Optimizers, build_optimizers, learning_rate_factor, set_learning_rate
 from worldsim.vae import Posterior, VideoVAE, VideoVAEConfig
@@ -116,7 +116,7 @@ def _diffusers() -> Any:
 
 Clips = Sequence[UInt8[np.ndarray, "t h w 3"]]
 
-_LOSS = VAEObjective(gradient=0.5, instance_gain=4.0)
+_LOSS = VAEObjective(gradient=0.5, foreground_weight=4.0)
 _SCHEDULE = 1000
 _EMA_DECAY = 0.95
 _PIECE_SECONDS = 2.0

@@ -34,7 +34,8 @@ def sample(
         str | None,
         typer.Option(
             help="Pictures at any frames, counted from 0: 0=start.png,16=middle.png. For a model trained with "
-            "loss.given_anywhere or loss.own_t_share. A picture in between rests for as long as its latent frame."
+            "loss.random_position_probability or loss.diffusion_forcing_probability. A picture in between rests for as "
+            "long as its latent frame."
         ),
     ] = None,
     number: Annotated[

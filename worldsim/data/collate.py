@@ -76,12 +76,12 @@ def to_rgb(video: Float[torch.Tensor, "*b 3 t h w"]) -> UInt8[np.ndarray, "*b t 
 
 @dataclass(frozen=True)
 class Crop:
-    """The part of a clip that goes into a batch; ``centre_share`` of those with labels are around an instance."""
+    """The part of a clip that goes into a batch; ``centre_probability`` of those with labels are around an instance."""
 
     num_frames: int
     height: int
     width: int
-    centre_share: float = 0.0
+    centre_probability: float = 0.0
 
 
 def collate(
@@ -164,7 +164,7 @@ def _place(clip: PixelClip, part: Crop, rng: np.random.Generator) -> tuple[int, 
             f"batch needs {part.num_frames} of {part.width}x{part.height}."
         )
     start, top, left = (int(rng.integers(room + 1)) for room in spare)
-    if part.centre_share > 0 and clip.instance_ids is not None and rng.random() < part.centre_share:
+    if part.centre_probability > 0 and clip.instance_ids is not None and rng.random() < part.centre_probability:
         seen = clip.instance_ids[start : start + part.num_frames]
         present = np.unique(seen[seen > 0])
         if len(present):

@@ -34,12 +34,12 @@ def x0_from_v(x_t: Latents, v: Latents, t: FrameTimes) -> Latents:
     return x_t - over_latents(t) * v
 
 
-def v_from_x0(x_t: Latents, x0: Latents, t: FrameTimes, *, least_t: float) -> Latents:
-    """Return the v that leads from x_t to x0; ``least_t`` keeps the division away from 0.
+def v_from_x0(x_t: Latents, x0: Latents, t: FrameTimes, *, min_t: float) -> Latents:
+    """Return the v that leads from x_t to x0; ``min_t`` keeps the division away from 0.
 
     Source: Salimans and Ho (2022), Progressive distillation, for the equivalence of the predictions.
     """
-    return (x_t - x0) / over_latents(t).clamp_min(least_t)
+    return (x_t - x0) / over_latents(t).clamp_min(min_t)
 
 
 def v_from_balanced(x_t: Latents, output: Latents, t: FrameTimes, *, spread: float = 1.0) -> Latents:

@@ -1,17 +1,17 @@
 """What training minimises. A new loss is one file and one line here."""
 
 from physics_data.core.errors import Registry
-from worldsim.losses.base import Loss, LossInfo
+from worldsim.losses.loss import Loss, LossInfo
 
 LOSSES: Registry[Loss] = Registry(
     "loss",
     {
         "charbonnier": "worldsim.losses.reconstruction:Charbonnier",
         "gradient": "worldsim.losses.reconstruction:GradientDifference",
-        "perceptual": "worldsim.losses.perceptual:OrientedContrast",
-        "critic": "worldsim.losses.adversarial:CriticHinge",
-        "kl": "worldsim.losses.kl:StandardNormalKL",
-        "flow_matching": "worldsim.losses.flow_matching:FlowMatching",
+        "perceptual": "worldsim.losses.reconstruction:OrientedContrast",
+        "discriminator": "worldsim.losses.adversarial:DiscriminatorHinge",
+        "kl": "worldsim.losses.reconstruction:StandardNormalKL",
+        "flow_matching": "worldsim.losses.denoising:FlowMatching",
     },
 )
 

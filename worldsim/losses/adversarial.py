@@ -1,4 +1,4 @@
-"""A critic that learns to tell videos from reconstructions, patch by patch, and what both sides of it minimise."""
+"""A discriminator of patches of videos and reconstructions, and what both sides of it minimise."""
 
 import itertools
 from typing import ClassVar
@@ -9,14 +9,14 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from worldsim.losses.base import LossInfo, Scalar
+from worldsim.losses.loss import LossInfo, Scalar
 from worldsim.losses.reconstruction import Video
 
 Scores = Float[torch.Tensor, "*s"]
 
 
-class CriticHinge:
-    """What the critic minimises: real patches should score above 1, reconstructed ones below -1."""
+class DiscriminatorHinge:
+    """What the discriminator minimises: real patches should score above 1, reconstructed ones below -1."""
 
     info: ClassVar[LossInfo] = LossInfo(
         needs=("real_scores", "made_scores"), source="Lim and Ye (2017), Geometric GAN (hinge loss)"
@@ -27,7 +27,7 @@ class CriticHinge:
         return 0.5 * (F.relu(1 - real_scores).mean() + F.relu(1 + made_scores).mean())
 
 
-class PatchCritic(nn.Module):
+class PatchDiscriminator(nn.Module):
     """Scores of overlapping patches, each of a few frames; it counts its updates so that it can start late.
 
     Source: Isola et al. (2017), Image-to-image translation with conditional adversarial networks, here in 3-D.
@@ -52,11 +52,11 @@ class PatchCritic(nn.Module):
         return self.layers(video)
 
 
-def adversarial_terms(critic: PatchCritic, video: Video, again: Video) -> tuple[Scalar, Scalar]:
-    """Return what the VAE and what the critic minimise; each has gradients for its own side alone.
+def adversarial_terms(discriminator: PatchDiscriminator, video: Video, reconstruction: Video) -> tuple[Scalar, Scalar]:
+    """Return what the VAE and what the discriminator minimise; each has gradients for its own side alone.
 
     So both can be added and trained by one backward pass.
     """
-    frozen = {name: weight.detach() for name, weight in critic.named_parameters()}
-    fooled = -functional_call(critic, frozen, (again,)).mean()
-    return fooled, CriticHinge()(critic(video), critic(again.detach()))
+    frozen = {name: weight.detach() for name, weight in discriminator.named_parameters()}
+    fooled = -functional_call(discriminator, frozen, (reconstruction,)).mean()
+    return fooled, DiscriminatorHinge()(discriminator(video), discriminator(reconstruction.detach()))

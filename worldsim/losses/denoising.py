@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,11 +22,10 @@ from worldsim.diffusion import (
     shift_t,
     v_target,
 )
-from worldsim.losses.auxiliary.base import Prediction
-from worldsim.losses.auxiliary.config import AuxiliaryTerms
-from worldsim.losses.auxiliary.mix import Beside
-from worldsim.losses.flow_matching import FlowMatching
-from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.auxiliary.auxiliary_loss import AuxiliaryTerms, Prediction
+from worldsim.losses.auxiliary.combination import AuxiliaryStep
+from worldsim.losses.loss import LossInfo, Scalar
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.model.conditioning import Conditioning, Scalars
 from worldsim.model.scene_tokens import BODY, IS_DYNAMIC
 
@@ -39,50 +38,64 @@ class DiTObjective(StrictModel):
     time:           distribution of t
     weighting:      how much each noise level counts, see ``diffusion.loss_weight``
     snr_gamma:      of ``weighting: min_snr``
-    own_t_share:    share of samples whose latent frames have each their own t, so that any of them can be made from any
-                    others (Chen et al. 2024, Diffusion forcing)
-    drop_prompt:    share of samples without prompt, for guidance
-    drop_domain:    share of samples that are not told their domain
-    drop_numbers:   share of samples that are not told a number, drawn for each number
+    diffusion_forcing_probability:  that the latent frames of a sample each have their own t, so that any of them can be
+                    made from any others (Chen et al. 2024, Diffusion forcing)
+    condition_dropout:          fraction of samples without prompt, for guidance
+    domain_dropout:             fraction of samples that are not told their domain
+    drop_numbers:               fraction of samples that are not told a number, drawn for each number
     drop_scene:     share of samples whose scene is unknown
     drop_scene_parts:  share of the slots, classes and values of a scene that are unknown, each drawn by itself
     simulated_probability:  share of samples that are told where bodies are in all frames, as a simulator says; the
                     others are told of the first frame alone, and of what stands still or is scripted
-    given_share:    share of samples that are continued from clean latent frames
-    least_given:    smallest number of them
-    most_given:     largest number of them; at least one frame is left to predict
-    given_anywhere: share of the continued samples whose given frames are anywhere instead of first
-    instance_gain:  by how much more a latent position counts that is all object, seen or hidden, than one that is none;
-                    the mean weight of a clip stays 1, and clips without masks count as before
-    auxiliary:      losses that judge the predicted clip by its labels, see ``losses.auxiliary``
+    image_to_video_probability: that a sample is continued from clean latent frames
+    min_conditioning_latents:   smallest number of them
+    max_conditioning_latents:   largest number of them; at least one latent frame is left to predict
+    random_position_probability:  that the conditioning latents of a continued sample are anywhere instead of first
+    foreground_weight:  by how much more a latent position counts that is all object, seen or hidden, than one that is
+                    none; the mean weight of a clip stays 1, and clips without masks count as before
+    auxiliary:      losses of predicted clips, see ``losses.auxiliary``: name → settings
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {
+        "own_t_share": "diffusion_forcing_probability",
+        "drop_prompt": "condition_dropout",
+        "drop_domain": "domain_dropout",
+        "given_share": "image_to_video_probability",
+        "least_given": "min_conditioning_latents",
+        "most_given": "max_conditioning_latents",
+        "given_anywhere": "random_position_probability",
+        "instance_gain": "foreground_weight",
+    }
 
     time: TimeSampling = TimeSampling()
     weighting: Weighting = "uniform"
     snr_gamma: Annotated[float, Field(gt=0)] = 5.0
-    own_t_share: Share = 0.0
-    drop_prompt: Share = 0.1
-    drop_domain: Share = 0.1
+    diffusion_forcing_probability: Share = 0.0
+    condition_dropout: Share = 0.1
+    domain_dropout: Share = 0.1
     drop_numbers: Share = 0.1
     drop_scene: Share = 0.1
     drop_scene_parts: Share = 0.05
     simulated_probability: Share = 0.5
-    given_share: Share = 0.5
-    least_given: Annotated[int, Field(ge=1)] = 1
-    most_given: Annotated[int, Field(ge=1)] = 3
-    given_anywhere: Share = 0.0
-    instance_gain: Annotated[float, Field(ge=0)] = 0.0
+    image_to_video_probability: Share = 0.5
+    min_conditioning_latents: Annotated[int, Field(ge=1)] = 1
+    max_conditioning_latents: Annotated[int, Field(ge=1)] = 3
+    random_position_probability: Share = 0.0
+    foreground_weight: Annotated[float, Field(ge=0)] = 0.0
     auxiliary: AuxiliaryTerms = {}
 
     @property
     def reads_labels(self) -> bool:
         """Whether training needs labels of clips."""
-        return bool(self.instance_gain or self.auxiliary)
+        return bool(self.foreground_weight or self.auxiliary)
 
     @model_validator(mode="after")
     def _some_are_given(self) -> "DiTObjective":
-        if self.least_given > self.most_given:
-            raise ValueError(f"least_given {self.least_given} is more than most_given {self.most_given}")
+        if self.min_conditioning_latents > self.max_conditioning_latents:
+            raise ValueError(
+                f"min_conditioning_latents {self.min_conditioning_latents} is more than max_conditioning_latents "
+                f"{self.max_conditioning_latents}"
+            )
         return self
 
 
@@ -103,7 +116,7 @@ class ConditionDropout:
         def keep(drop: float) -> torch.Tensor:
             return torch.rand(len(conditioning), generator=generator, device=device) >= drop
 
-        prompt, domain = keep(settings.drop_prompt), keep(settings.drop_domain)
+        prompt, domain = keep(settings.condition_dropout), keep(settings.domain_dropout)
         return cls(prompt, domain, {name: keep(settings.drop_numbers) for name in sorted(conditioning.scalars)})
 
     def apply(self, conditioning: Conditioning) -> Conditioning:
@@ -144,13 +157,13 @@ def dit_objective(
     conditioning: Conditioning,
     generator: torch.Generator,
     settings: DiTObjective,
-    part: Part = WHOLE,
-    beside: Beside | None = None,
+    shard: RankShard = WHOLE_BATCH,
+    auxiliary: AuxiliaryStep | None = None,
 ) -> dict[str, Float[torch.Tensor, ""]]:
     """Noise normalised latents and compare the predicted v with the true one.
 
     All latent frames of a sample have the same t, apart from a share of samples whose frames have each their own; those
-    that are given are clean, have t = 0 and do not count. ``beside`` adds what auxiliary losses say; without it nothing
+    that are given are clean, have t = 0 and do not count. ``auxiliary`` adds the auxiliary losses; without it nothing
     is drawn or computed for them.
     """
     batch, _, num_frames = latents.shape[:3]
@@ -161,20 +174,20 @@ def dit_objective(
     noise = torch.randn(latents.shape, generator=generator, device=device, dtype=latents.dtype)
     dropout = ConditionDropout.draw(conditioning, generator, settings, device)
     every = (~given).sum()
-    latents, given, t, noise = (part.rows(x) for x in (latents, given, t, noise))
+    latents, given, t, noise = (shard.rows(x) for x in (latents, given, t, noise))
     conditioning = scene_dropout(dropout.apply(conditioning), generator, settings)
-    own = torch.arange(part.rank, batch, part.count, device=device)
+    own = torch.arange(shard.rank, batch, shard.count, device=device)
     x_t = interpolate(latents, noise, t)
-    labels = None if beside is None else beside.labels.rows(part.rank, part.count)
+    labels = None if auxiliary is None else auxiliary.labels.rows(shard.rank, shard.count)
     v_pred = dit(x_t, t, conditioning.rows(own))
     weight = loss_weight(t, settings.weighting, snr_gamma=settings.snr_gamma) * ~given
-    counts = None if labels is None else instance_weight(labels, settings.instance_gain)
+    counts = None if labels is None else instance_weight(labels, settings.foreground_weight)
     loss = FlowMatching()(v_pred, v_target(latents, noise), weight, counts)
-    loss = loss * ((~given).sum() * part.count / every)
-    if beside is None or labels is None or not settings.auxiliary:
+    loss = loss * ((~given).sum() * shard.count / every)
+    if auxiliary is None or labels is None or not settings.auxiliary:
         return {"loss": loss}
     prediction = Prediction(x_t - over_latents(t) * v_pred, latents, t, labels)
-    return beside.add_to(loss, v_pred, prediction, generator, part)
+    return auxiliary.add_to(loss, v_pred, prediction, generator, shard)
 
 
 def instance_weight(labels: LatentLabels, gain: float) -> Float[torch.Tensor, "b t h w"] | None:
@@ -199,7 +212,7 @@ def packed_dit_objective(
     rows: Sequence[Sequence[int]],
     generator: torch.Generator,
     settings: DiTObjective,
-    part: Part = WHOLE,
+    shard: RankShard = WHOLE_BATCH,
 ) -> dict[str, Float[torch.Tensor, ""]]:
     """Return what ``dit_objective`` does, for samples of any size packed into rows; each value counts the same."""
     device = conditioning.frame_rate.device
@@ -210,9 +223,9 @@ def packed_dit_objective(
     dropout = ConditionDropout.draw(conditioning, generator, settings, device)
     counts = [int((~kept).sum()) * one[:, 0].numel() for kept, one in zip(given, latents, strict=True)]
     conditioning = dropout.apply(conditioning)
-    members = [sample for row in part.items(rows) for sample in row]
+    members = [sample for row in shard.items(rows) for sample in row]
     if not members:
-        raise DataError(f"{part.count} processes share fewer packed rows than they are; give a larger batch_size.")
+        raise DataError(f"{shard.count} processes share fewer packed rows than they are; give a larger batch_size.")
     own = conditioning.rows(torch.tensor(members, device=device))
     noisy = [interpolate(latents[i][None], noise[i][None], t[i][None])[0] for i in members]
     v_pred = dit.forward_packed(noisy, [t[i] for i in members], own)
@@ -222,7 +235,7 @@ def packed_dit_objective(
         for v, i in zip(v_pred, members, strict=True)
     ]
     shares = torch.tensor([counts[i] for i in members], device=device) / sum(counts)
-    return {"loss": (torch.stack(losses) * shares).sum() * part.count}
+    return {"loss": (torch.stack(losses) * shares).sum() * shard.count}
 
 
 def draw_t(
@@ -234,10 +247,10 @@ def draw_t(
     plain = time.model_copy(update={"shift": 1.0, "base_tokens": None})
     level = sample_t(batch, plain, generator, device)
     levels = [one.expand(shape[1]) for one, shape in zip(level, shapes, strict=True)]
-    if settings.own_t_share:
+    if settings.diffusion_forcing_probability:
         frames = [shape[1] for shape in shapes]
         own = sample_t(sum(frames), plain, generator, device).split(frames)
-        chosen = torch.rand(batch, generator=generator, device=device) < settings.own_t_share
+        chosen = torch.rand(batch, generator=generator, device=device) < settings.diffusion_forcing_probability
         levels = [torch.where(pick, mine, one) for pick, mine, one in zip(chosen, own, levels, strict=True)]
     return [shift_t(one, factor) for one, factor in zip(levels, shift, strict=True)]
 
@@ -246,14 +259,41 @@ def draw_given(
     batch: int, num_frames: int, generator: torch.Generator, settings: DiTObjective, device: torch.device
 ) -> Bool[torch.Tensor, "b t"]:
     """Return True for the given latent frames of a share of the samples: the first ones, or anywhere."""
-    most = min(settings.most_given, num_frames - 1)
+    most = min(settings.max_conditioning_latents, num_frames - 1)
+    fewest = min(settings.min_conditioning_latents, most)
     if most < 1:
         return torch.zeros(batch, num_frames, dtype=torch.bool, device=device)
-    count = torch.randint(min(settings.least_given, most), most + 1, (batch,), generator=generator, device=device)
-    continued = torch.rand(batch, generator=generator, device=device) < settings.given_share
+    count = torch.randint(fewest, most + 1, (batch,), generator=generator, device=device)
+    continued = torch.rand(batch, generator=generator, device=device) < settings.image_to_video_probability
     order = torch.arange(num_frames, device=device).expand(batch, -1)
-    if settings.given_anywhere:
+    if settings.random_position_probability:
         shuffled = torch.rand(batch, num_frames, generator=generator, device=device).argsort(1)
-        anywhere = torch.rand(batch, generator=generator, device=device) < settings.given_anywhere
+        anywhere = torch.rand(batch, generator=generator, device=device) < settings.random_position_probability
         order = torch.where(anywhere[:, None], shuffled, order)
     return order < (count * continued)[:, None]
+
+
+class FlowMatching:
+    """Mean square error of v over the latent frames that are not given."""
+
+    info: ClassVar[LossInfo] = LossInfo(
+        needs=("v_pred", "v_target", "frame_weight"),
+        source="Lipman et al. (2023), Flow matching for generative modeling",
+    )
+
+    def __call__(
+        self,
+        v_pred: Float[torch.Tensor, "b c t h w"],
+        v_target: Float[torch.Tensor, "b c t h w"],
+        frame_weight: Float[torch.Tensor, "b t"],
+        position_weight: Float[torch.Tensor, "b t h w"] | None = None,
+    ) -> Scalar:
+        """Return the mean of error times weight over the latent frames whose weight is not 0.
+
+        ``position_weight`` says how much each position counts in the mean of a latent frame; None = all the same.
+        """
+        error = (v_pred - v_target).square()
+        if position_weight is not None:
+            error = error * position_weight[:, None]
+        by_frame = error.mean(dim=(1, 3, 4))
+        return (by_frame * frame_weight).sum() / (frame_weight != 0).sum()

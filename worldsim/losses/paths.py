@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 
-from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.model.motion_prior import REACH, MotionPrior, Paths
 
 _WHOLE = 0.97
@@ -68,17 +68,17 @@ def with_paths(
     losses: Mapping[str, torch.Tensor],
     motion_prior: MotionPrior,
     latents: Sequence[Float[torch.Tensor, "c _t _h _w"]] | Float[torch.Tensor, "b c t h w"],
-    part: Part = WHOLE,
+    shard: RankShard = WHOLE_BATCH,
 ) -> dict[str, Any]:
     """Return losses with the error of paths added to "loss", and as "paths".
 
     It has no weight to choose: no other loss reaches the law, and it reaches nothing else.
     """
     if isinstance(latents, torch.Tensor):
-        errors = path_error(motion_prior, part.rows(latents))
+        errors = path_error(motion_prior, shard.rows(latents))
     else:
-        errors = torch.cat([path_error(motion_prior, one[None]) for one in part.items(latents)])
-    error = errors.sum() * (part.count / len(latents))
+        errors = torch.cat([path_error(motion_prior, one[None]) for one in shard.items(latents)])
+    error = errors.sum() * (shard.count / len(latents))
     return {**losses, "loss": losses["loss"] + error, "paths": error}
 
 

@@ -48,7 +48,7 @@ class DiTConfig(StrictModel):
     text_every:        every so many blocks read the prompt, the first one included
     prediction:        what the last layer gives: ``balanced`` (see ``diffusion.v_from_balanced``), ``x0``, the clean
                        latents, or ``v``. ``forward`` returns v in any case
-    least_t:           ``x0`` only: v is (x_t - x0) / max(t, least_t)
+    min_t:             ``x0`` only: v is (x_t - x0) / max(t, min_t)
     text_width:        channels of the text features of another encoder; None = word ids of the own tokenizer
     scalars:           conditioning scalars
     scene_slots:       slots of a scene: camera, light, gravity and the rest for bodies; 0 = it takes no scenes
@@ -61,7 +61,13 @@ class DiTConfig(StrictModel):
                        pixels; see ``motion_prior``
     """
 
-    renamed_keys: ClassVar[Mapping[str, str]] = {"numbers": "scalars", "carry": "motion_prior"}
+    renamed_keys: ClassVar[Mapping[str, str]] = {
+        "least_t": "min_t",
+        "numbers": "scalars",
+        "carry": "motion_prior",
+        "text_attention": "nothing: cross-attention is what there is",
+        "attention": "nothing: packed samples are segments of one row",
+    }
 
     latent_channels: Count = 16
     temporal_factor: Count = 4
@@ -73,7 +79,7 @@ class DiTConfig(StrictModel):
     text_buckets: Annotated[int, Field(ge=2)] = 512
     text_every: Count = 1
     prediction: Literal["balanced", "x0", "v"] = "balanced"
-    least_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    min_t: Annotated[float, Field(gt=0, lt=1)] = 0.02
     text_width: Count | None = None
     scalars: tuple[ScalarConfig, ...] = ()
     scene_slots: Annotated[int, Field(ge=0)] = 0

@@ -268,4 +268,4 @@ class DiT(nn.Module):
             return output
         if self.config.prediction == "balanced":
             return v_from_balanced(latents, output, t)
-        return v_from_x0(latents, output, t, least_t=self.config.least_t)
+        return v_from_x0(latents, output, t, min_t=self.config.min_t)

@@ -1,6 +1,6 @@
 """The probes of a run, and reading with them without training them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, cast
@@ -50,15 +50,17 @@ class ProbesConfig(StrictModel):
     """Probes beside a transformer.
 
     width:       channels
-    most_noise:  probes are trained on true latents with noise of a standard deviation from 0 to this, so that they read
+    max_noise:  probes are trained on true latents with noise of a standard deviation from 0 to this, so that they read
                  what is nearly clean, too
     every:       they learn from every so many-th clip of a batch, beginning with another one in each step
     start_from:  run folder whose probes (``probes.safetensors``) these start from; None starts anew
     frozen:      never train them; needs ``start_from``
     """
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"most_noise": "max_noise"}
+
     width: Annotated[int, Field(ge=8)] = 32
-    most_noise: Annotated[float, Field(ge=0)] = 0.3
+    max_noise: Annotated[float, Field(ge=0)] = 0.3
     every: Annotated[int, Field(ge=1)] = 2
     start_from: Path | None = None
     frozen: bool = False
@@ -67,10 +69,10 @@ class ProbesConfig(StrictModel):
 PROBES: Registry[nn.Module] = Registry(
     "probe",
     {
-        "objects": "worldsim.probes.objects:ObjectEncoder",
-        "presence": "worldsim.probes.attributes:PresenceProbe",
-        "attributes": "worldsim.probes.attributes:AttributeReader",
-        "states": "worldsim.probes.states:StateProbe",
+        "objects": "worldsim.probes.object_probes:ObjectEncoder",
+        "presence": "worldsim.probes.object_probes:PresenceProbe",
+        "attributes": "worldsim.probes.object_probes:AttributeReader",
+        "states": "worldsim.probes.state_probe:StateProbe",
     },
 )
 """Names by which losses ask for probes. Each is built from a ``LatentSpace`` and a width."""

@@ -54,7 +54,8 @@ def generate(
         drawing: solver, its stops, and guidance
         first_frames: in [-1, 1]; k = j * temporal_factor + 1 frames that the videos begin with, as the VAE sees them
         frames: further frames that are given, anywhere, by their number; see ``encode_frames``. Of use with a
-            transformer that was trained with ``loss.given_anywhere`` or ``loss.own_t_share``
+            transformer that was trained with ``loss.random_position_probability`` or
+            ``loss.diffusion_forcing_probability``
         domain: 0 = not told, 1 = physics, 2 = real
         scalars: gravity and the like, see ``Conditioning``
 

@@ -9,7 +9,7 @@ from physics_data.core.config import StrictModel
 from worldsim.config import Count, Share, TrainConfig, ValidationConfig
 from worldsim.diffusion import TimeSampling
 from worldsim.families.adapters import AdapterSettings
-from worldsim.losses.auxiliary.config import AuxiliaryTerms
+from worldsim.losses.auxiliary.auxiliary_loss import AuxiliaryTerms
 from worldsim.probes.probes import ProbesConfig
 
 

@@ -22,7 +22,7 @@ from physics_data.core.provenance import write_provenance
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.prefetch import Prefetch
-from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.model.experts import rebalance
 from worldsim.training.checkpoint import TrainingState, resume, run_fingerprint, save_checkpoint
 from worldsim.training.clipping import broken_parts, gradient_norm, scale_gradients
@@ -31,7 +31,7 @@ from worldsim.training.hardware import build_accelerator
 from worldsim.training.journal import Journal, SilentJournal
 from worldsim.training.meters import Clock, LossWindow
 from worldsim.training.optimizer import build_optimizers, learning_rate_factor, set_learning_rate
-from worldsim.training.processes import agreed, anywhere, average_gradients, average_values, part_of, sum_over
+from worldsim.training.processes import agreed, anywhere, average_gradients, average_values, shard_of, sum_over
 from worldsim.training.sharding import WholeCopy, shard, shares_weights
 from worldsim.training.tasks import TASKS
 from worldsim.training.tasks.base import Task, Validates
@@ -69,13 +69,13 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     accelerator = build_accelerator(config.hardware)
     torch.manual_seed(config.seed)
     task: Task = TASKS.get(config.task)(config, accelerator.device)
-    part = part_of(accelerator, task)
+    shard = shard_of(accelerator, task)
     with folder_lock(config.out) if accelerator.is_main_process else nullcontext():
-        return _train(config, accelerator, task, part, progress)
+        return _train(config, accelerator, task, shard, progress)
 
 
 def _train(
-    config: TrainConfig, accelerator: Accelerator, task: Task, part: Part, progress: Progress
+    config: TrainConfig, accelerator: Accelerator, task: Task, shard: RankShard, progress: Progress
 ) -> TrainingSummary:
     model = task.model.to(accelerator.device)
     averages = tuple(WeightAverage(model, decay) for decay in (config.ema_decay, *config.more_ema_decays))
@@ -98,7 +98,7 @@ def _train(
     journal = Journal(config.out, state.step) if writes else SilentJournal(config.out)
     if config.hardware.compile:
         model.compile()
-    run = _Run(config, accelerator, task, part, state, data, journal, together)
+    run = _Run(config, accelerator, task, shard, state, data, journal, together)
     try:
         with accelerator.main_process_first():
             task.prepare(progress)
@@ -126,7 +126,7 @@ class _Run:
     config: TrainConfig
     accelerator: Accelerator
     task: Task
-    part: Part
+    shard: RankShard
     state: TrainingState
     data: dict[str, str]
     journal: Journal | SilentJournal
@@ -185,7 +185,7 @@ class _Run:
         factor = learning_rate_factor(state.step, config.num_steps, config.optimizer)
         set_learning_rate(state.optimizers, factor)
         generator = torch.Generator(accelerator.device).manual_seed(step_seed(config.seed, "noise", state.step))
-        told = () if self.part == WHOLE else (self.part,)
+        told = () if self.shard == WHOLE_BATCH else (self.shard,)
         with accelerator.autocast():
             losses = self.task.loss(state.model, batch, generator, *told)
         accelerator.backward(losses["loss"])
@@ -223,7 +223,7 @@ class _Run:
             optimizer.zero_grad(set_to_none=True)
         state.skipped += 1
         state.in_a_row += 1
-        if state.in_a_row > self.config.report.most_skipped:
+        if state.in_a_row > self.config.report.max_skipped:
             wrong = [name for name, value in values.items() if not bool(value.isfinite())] or ["the gradient"]
             where = f" (first in the gradient of {', '.join(broken)})" if broken else ""
             raise DivergedError(

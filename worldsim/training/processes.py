@@ -11,7 +11,7 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from physics_data.core.errors import ConfigError
-from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.training.sharding import is_sharded
 
 T = TypeVar("T")
@@ -19,25 +19,25 @@ T = TypeVar("T")
 
 @runtime_checkable
 class SharesBatches(Protocol):
-    """A task that can compute a part of a batch; its loss takes the ``Part`` as last argument."""
+    """A task that can compute a part of a batch; its loss takes the ``RankShard`` as last argument."""
 
     shares_batches: bool
 
 
-def part_of(accelerator: Accelerator, task: object) -> Part:
+def shard_of(accelerator: Accelerator, task: object) -> RankShard:
     """Return the part of every batch that this process computes.
 
     Raises:
         ConfigError: several processes were started for a task that one trains.
     """
     if accelerator.num_processes == 1:
-        return WHOLE
+        return WHOLE_BATCH
     if not isinstance(task, SharesBatches):
         name = getattr(task, "name", type(task).__name__)
         raise ConfigError(
             f"task {name} trains with one process, started were {accelerator.num_processes}; start it without torchrun."
         )
-    return Part(accelerator.process_index, accelerator.num_processes)
+    return RankShard(accelerator.process_index, accelerator.num_processes)
 
 
 def average_gradients(accelerator: Accelerator, model: nn.Module) -> None:

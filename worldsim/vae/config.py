@@ -1,7 +1,8 @@
 """The shape of a video VAE."""
 
 import math
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -27,15 +28,17 @@ class VideoVAEConfig(StrictModel):
     widths:            channels of the stages
     encoder_blocks:    residual blocks of the encoder in each stage
     decoder_blocks:    residual blocks of the decoder in each stage
-    spectral_start:    start with latents that are the lowest frequencies of their block of pixels, see ``spectrum``
+    dct_init:    start with latents that are the lowest frequencies of their block of pixels, see ``spectrum``
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"spectral_start": "dct_init"}
 
     latent_channels: Count = 16
     strides: tuple[Stride, ...] = (Stride(frames=1, size=2), Stride(frames=2, size=2), Stride(frames=2, size=2))
     widths: tuple[Count, ...] = (96, 192, 384)
     encoder_blocks: tuple[Blocks, ...] = (2, 2, 2)
     decoder_blocks: tuple[Blocks, ...] = (3, 3, 3)
-    spectral_start: bool = True
+    dct_init: bool = True
 
     @model_validator(mode="after")
     def _one_entry_for_each_stage(self) -> "VideoVAEConfig":

@@ -42,7 +42,7 @@ class VideoVAE(nn.Module):
     """Takes 1 + k * temporal_factor frames to 1 + k latent frames, and each side to a spatial_factor-th.
 
     Encoder and decoder are stages of residual blocks; between stages, resolution is folded into channels. With
-    ``spectral_start`` a linear code of low frequencies runs beside both, so an untrained VAE already gives blurred
+    ``dct_init`` a linear code of low frequencies runs beside both, so an untrained VAE already gives blurred
     video and training only has to learn the rest.
 
     Source: the causal layout follows Yu et al. (2024), Language model beats diffusion: tokenizer is key to visual
@@ -176,7 +176,7 @@ class _Encoder(nn.Module):
         with torch.no_grad():
             self.leave.weight[config.latent_channels :] *= 0.01
             self.leave.bias[config.latent_channels :] = _FIRST_LOG_VARIANCE
-        if config.spectral_start:
+        if config.dct_init:
             nn.init.zeros_(self.leave.weight)
             self.analysis = nn.Parameter(spectral_code(_whole_block(config), config.latent_channels)[0])
 
@@ -188,7 +188,7 @@ class _Encoder(nn.Module):
         for stride, enter, stage in zip(self.config.strides, self.enter, self.stages, strict=True):
             x = stage(enter(fold(x, stride, at_start=at_start)), memory)
         y = self.leave(self.norm(x))
-        if self.config.spectral_start:
+        if self.config.dct_init:
             code = F.linear(fold(pixels, _whole_block(self.config), at_start=at_start), self.analysis)
             y = y + F.pad(code, (0, code.shape[-1]))
         if memory is not None:
@@ -211,7 +211,7 @@ class _Decoder(nn.Module):
         )
         self.norm = nn.RMSNorm(config.widths[0], eps=1e-6)
         self.paint = SpatialConv(config.widths[0], 3 * _positions(config.strides[0]))
-        if config.spectral_start:
+        if config.dct_init:
             self.synthesis = nn.Parameter(spectral_code(_whole_block(config), config.latent_channels)[1])
             nn.init.zeros_(self.paint.conv.weight)
 
@@ -225,7 +225,7 @@ class _Decoder(nn.Module):
             if i > 0:
                 x = unfold(self.leave[i - 1](x), self.config.strides[i], at_start=at_start)
         pixels = unfold(self.paint(F.silu(self.norm(x))), self.config.strides[0], at_start=at_start)
-        if self.config.spectral_start:
+        if self.config.dct_init:
             code = F.linear(latents, self.synthesis)
             pixels = pixels + unfold(code, _whole_block(self.config), at_start=at_start)
         if memory is not None:

@@ -34,7 +34,7 @@ def raw_config(tmp_path) -> dict:
         "train": str(tmp_path / "dit.yaml"),
         "common": ["hardware.threads=1"],
         "base": {"overrides": ["num_steps=2"], "seed": 0},
-        "variants": {"plain": [], "own_t": ["loss.own_t_share=0.5"]},
+        "variants": {"plain": [], "own_t": ["loss.diffusion_forcing_probability=0.5"]},
         "reference": "plain",
         "seeds": [0, 1],
         "continuation": {"drawing": {"num_steps": 2}},

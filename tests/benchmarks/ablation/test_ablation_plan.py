@@ -34,7 +34,7 @@ def test_what_does_not_fit_is_refused_with_the_nearest_name(raw_config, changes,
 def test_each_run_is_the_base_config_with_its_own_overrides(raw_config):
     grid = make_grid(config_of(raw_config), Path("out"))
     assert [run.label for run in grid.runs] == ["plain, seed 0", "own_t, seed 0", "plain, seed 1", "own_t, seed 1"]
-    assert [run.train.loss.own_t_share for run in grid.runs] == [0.0, 0.5, 0.0, 0.5]
+    assert [run.train.loss.diffusion_forcing_probability for run in grid.runs] == [0.0, 0.5, 0.0, 0.5]
     assert [run.train.seed for run in grid.runs] == [0, 0, 1, 1]
     assert {run.train.start_from for run in grid.runs} == {Path("out/bases/seed0")}
     assert {run.train.vae for run in grid.runs} == {grid.vae.out} == {Path("out/vae")}
@@ -66,7 +66,7 @@ def test_a_fingerprint_changes_with_what_changes_numbers_and_with_nothing_else(r
     assert make_grid(config_of(raw_config), Path("elsewhere")).runs[0].fingerprint == first[0]
     assert prints(base={"overrides": ["num_steps=3"], "seed": 0})[0] != first[0]
     assert prints(continuation={"num_given": 1})[0] != first[0]
-    other = prints(variants={"plain": [], "own_t": ["loss.own_t_share=0.4"]})
+    other = prints(variants={"plain": [], "own_t": ["loss.diffusion_forcing_probability=0.4"]})
     assert (other[0] == first[0], other[1] == first[1]) == (True, False)
 
 
@@ -81,7 +81,7 @@ def test_datasets_are_named_in_overrides(raw_config, tmp_path):
 def test_runs_of_unequal_steps_and_unknown_keys_are_refused(raw_config):
     with pytest.raises(ConfigError, match="equal steps"):
         make_grid(config_of(raw_config, variants={"plain": [], "longer": ["num_steps=5"]}), Path("out"))
-    with pytest.raises(ConfigError, match="variant 'typo'.*\n.*own_t_share"):
+    with pytest.raises(ConfigError, match="variant 'typo'.*\n.*diffusion_forcing_probability"):
         make_grid(config_of(raw_config, variants={"plain": [], "typo": ["loss.own_t_shar=1"]}), Path("out"))
     with pytest.raises(ConfigError, match="held_out asks for 'val'"):
         make_grid(config_of(raw_config, held_out={"new": "val"}, targets=[]), Path("out"))

@@ -53,7 +53,7 @@ def configs(tmp_path: Path, make_dataset: Callable[..., Path]) -> dict[str, Path
         "height": 16,
         "width": 16,
     }
-    crop = {"num_frames": 5, "height": 8, "width": 8, "centre_share": 0.5}
+    crop = {"num_frames": 5, "height": 8, "width": 8, "centre_probability": 0.5}
     vae = {**COMMON, "task": "vae", "out": str(tmp_path / "vae"), "data": {**data, "crop": crop}, "model": VAE_MODEL}
     dit = {
         **COMMON,
@@ -213,7 +213,14 @@ def test_a_causal_model_streams_a_video_of_any_length(tmp_path: Path, configs: d
     stream = ("sample", "--prompt", "a ball", "--num-steps", 2, "--stream", "--num-frames", 41, "--window", 2)
     with pytest.raises(DataError, match="model.causal"):
         run(*stream, "--model", tmp_path / "dit", "--out", tmp_path / "a.mp4")
-    causal = ("--set", "model.causal=true", "--set", "loss.own_t_share=0.5", "--set", f"out={tmp_path / 'causal'}")
+    causal = (
+        "--set",
+        "model.causal=true",
+        "--set",
+        "loss.diffusion_forcing_probability=0.5",
+        "--set",
+        f"out={tmp_path / 'causal'}",
+    )
     run("train", "--config", configs["dit"], *causal)
     run(*stream, "--model", tmp_path / "causal", "--out", tmp_path / "a.mp4")
     assert read_video(tmp_path / "a.mp4").rgb.shape == (41, 16, 16, 3)

@@ -120,7 +120,7 @@ def test_crops_cut_pixels_and_ids_alike_and_hold_an_instance(
     falling_ball: SceneSpec, closed_form_fall: Trajectory, rng: np.random.Generator
 ) -> None:
     clip = PixelClip.of(physics_clip(0, falling_ball, closed_form_fall))
-    placed = collate([clip] * 40, part=Crop(3, 8, 8, centre_share=1.0), rng=rng)
+    placed = collate([clip] * 40, part=Crop(3, 8, 8, centre_probability=1.0), rng=rng)
     assert placed.video.shape == (40, 3, 3, 8, 8)
     assert placed.instance_ids is not None and placed.instance_ids.shape == (40, 3, 8, 8)
     assert placed.instance_ids.flatten(1).any(dim=1).all()

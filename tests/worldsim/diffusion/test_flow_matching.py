@@ -53,7 +53,7 @@ def test_v_and_x0_are_the_same_prediction() -> None:
     t = torch.rand(2, 3) * 0.9 + 0.1
     x_t, v = interpolate(x0, noise, t), v_target(x0, noise)
     torch.testing.assert_close(x0_from_v(x_t, v, t), x0, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(v_from_x0(x_t, x0, t, least_t=0.01), v, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(v_from_x0(x_t, x0, t, min_t=0.01), v, atol=1e-4, rtol=1e-3)
 
 
 def test_balanced_output_leads_to_x0_and_has_variance_one_at_every_t() -> None:
@@ -69,7 +69,7 @@ def test_balanced_output_leads_to_x0_and_has_variance_one_at_every_t() -> None:
 
 def test_v_stays_finite_at_data() -> None:
     x0, noise = pair()
-    assert v_from_x0(x0, noise, torch.zeros(2, 3), least_t=0.02).isfinite().all()
+    assert v_from_x0(x0, noise, torch.zeros(2, 3), min_t=0.02).isfinite().all()
     torch.testing.assert_close(v_from_balanced(x0, -noise, torch.zeros(2, 3)), noise - x0)
 
 

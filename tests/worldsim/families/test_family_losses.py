@@ -13,7 +13,7 @@ from worldsim.training.journal import read_metrics
 from worldsim.training.tasks.family import FamilyTask
 
 LOSSES = {
-    name: {"weight": 0.1, "ramp": 0, "most_noise": 1.0}
+    name: {"weight": 0.1, "ramp": 0, "max_noise": 1.0}
     for name in ("identity", "permanence", "attributes", "physical_plausibility")
 }
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from worldsim.diffusion import TimeSampling, loss_weight, v_target
 from worldsim.losses.denoising import DiTObjective, dit_objective, draw_given, packed_dit_objective
-from worldsim.losses.part import Part
+from worldsim.losses.rank_shard import RankShard
 from worldsim.model.conditioning import Conditioning, Scalars
 
 
@@ -36,12 +36,12 @@ def run(settings: DiTObjective, batch: int = 64) -> tuple[dict[str, torch.Tensor
 
 
 def test_a_perfect_transformer_has_no_loss() -> None:
-    loss, _ = run(DiTObjective(time=TimeSampling(mean=1.0), given_share=0.5))
+    loss, _ = run(DiTObjective(time=TimeSampling(mean=1.0), image_to_video_probability=0.5))
     assert loss["loss"].item() == pytest.approx(0, abs=1e-4)
 
 
 def test_given_frames_are_clean_and_first() -> None:
-    _, dit = run(DiTObjective(given_share=1.0, most_given=3))
+    _, dit = run(DiTObjective(image_to_video_probability=1.0, max_conditioning_latents=3))
     t, latents = dit.seen["t"], dit.seen["latents"]
     given = t == 0
     assert set(given.sum(dim=1).tolist()) == {1, 2, 3}
@@ -53,7 +53,7 @@ def test_given_frames_are_clean_and_first() -> None:
 
 
 def test_shares_are_those_of_the_settings() -> None:
-    _, dit = run(DiTObjective(given_share=0.25, drop_prompt=0.1, drop_domain=0.3), batch=4096)
+    _, dit = run(DiTObjective(image_to_video_probability=0.25, condition_dropout=0.1, domain_dropout=0.3), batch=4096)
     assert (dit.seen["t"][:, 0] == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
     kept = dit.seen["text_mask"]
     assert torch.equal(kept.any(dim=1), kept.all(dim=1))
@@ -62,7 +62,9 @@ def test_shares_are_those_of_the_settings() -> None:
 
 
 def test_one_latent_frame_is_never_given() -> None:
-    given = draw_given(8, 1, torch.Generator().manual_seed(0), DiTObjective(given_share=1.0), torch.device("cpu"))
+    given = draw_given(
+        8, 1, torch.Generator().manual_seed(0), DiTObjective(image_to_video_probability=1.0), torch.device("cpu")
+    )
     assert not given.any()
 
 
@@ -73,7 +75,7 @@ def test_v_zero_costs_the_power_of_v() -> None:
 
     x0 = torch.zeros(512, 4, 2, 2, 2)
     ids, mask = torch.ones(512, 1, dtype=torch.int64), torch.ones(512, 1, dtype=torch.bool)
-    settings = DiTObjective(given_share=0.0)
+    settings = DiTObjective(image_to_video_probability=0.0)
     generator = torch.Generator().manual_seed(0)
     known = Conditioning.of_words(ids, mask, ids[:, 0], torch.full((512,), 16.0))
     loss = dit_objective(Silent(x0), x0, known, generator, settings)
@@ -100,7 +102,7 @@ def test_a_packed_loss_is_the_mean_over_all_values_that_are_not_given() -> None:
     dit = PackedRecorder(x0, faults=[0.1, 0.2, 0.3])
     ids, mask = torch.ones(3, 6, dtype=torch.int64), torch.ones(3, 6, dtype=torch.bool)
     known = Conditioning.of_words(ids, mask, torch.ones(3, dtype=torch.int64), torch.full((3,), 16.0))
-    settings = DiTObjective(time=TimeSampling(mean=1.0), given_share=1.0)
+    settings = DiTObjective(time=TimeSampling(mean=1.0), image_to_video_probability=1.0)
     loss = packed_dit_objective(dit, x0, known, [[0, 1], [2]], torch.Generator().manual_seed(1), settings)["loss"]
     counted = [int((t > 0).sum()) * x[:, 0].numel() for t, x in zip(dit.seen["t"], x0, strict=True)]
     assert counted[1] == x0[1].numel()  # a picture has nothing to continue from
@@ -109,7 +111,9 @@ def test_a_packed_loss_is_the_mean_over_all_values_that_are_not_given() -> None:
 
 
 def test_frames_may_have_their_own_t() -> None:
-    settings = DiTObjective(given_share=0.0, own_t_share=0.5, time=TimeSampling(distribution="uniform"))
+    settings = DiTObjective(
+        image_to_video_probability=0.0, diffusion_forcing_probability=0.5, time=TimeSampling(distribution="uniform")
+    )
     _, dit = run(settings, batch=2000)
     alike = (dit.seen["t"] == dit.seen["t"][:, :1]).all(1)
     assert alike.float().mean().item() == pytest.approx(0.5, abs=0.04)
@@ -119,7 +123,10 @@ def test_frames_may_have_their_own_t() -> None:
 
 
 def test_given_frames_may_be_anywhere() -> None:
-    _, dit = run(DiTObjective(given_share=1.0, given_anywhere=0.5, most_given=2), batch=2000)
+    _, dit = run(
+        DiTObjective(image_to_video_probability=1.0, random_position_probability=0.5, max_conditioning_latents=2),
+        batch=2000,
+    )
     given = dit.seen["t"] == 0
     first = (given[:, :-1] >= given[:, 1:]).all(1)
     assert set(given.sum(1).tolist()) == {1, 2}
@@ -129,7 +136,7 @@ def test_given_frames_may_be_anywhere() -> None:
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_parts_of_a_batch_add_up_to_the_whole(count: int) -> None:
-    settings = DiTObjective(weighting="min_snr", own_t_share=0.3)
+    settings = DiTObjective(weighting="min_snr", diffusion_forcing_probability=0.3)
     generator = torch.Generator().manual_seed(5)
     latents = torch.randn(6, 4, 5, 2, 2, generator=generator)
     ids, mask = torch.ones(6, 3, dtype=torch.int64), torch.ones(6, 3, dtype=torch.bool)
@@ -140,12 +147,12 @@ def test_parts_of_a_batch_add_up_to_the_whole(count: int) -> None:
         def forward(self, latents, t, *others):  # type: ignore[no-untyped-def]
             return latents * t[:, None, :, None, None]
 
-    def loss(part: Part) -> float:
+    def loss(part: RankShard) -> float:
         drawn = torch.Generator().manual_seed(1)
         return dit_objective(Faulty(latents), latents, known, drawn, settings, part)["loss"].item()
 
-    whole = loss(Part(0, 1))
-    assert sum(loss(Part(rank, count)) for rank in range(count)) / count == pytest.approx(whole, rel=1e-5)
+    whole = loss(RankShard(0, 1))
+    assert sum(loss(RankShard(rank, count)) for rank in range(count)) / count == pytest.approx(whole, rel=1e-5)
 
 
 def test_packed_parts_add_up_to_the_whole() -> None:
@@ -158,13 +165,13 @@ def test_packed_parts_add_up_to_the_whole() -> None:
         def forward_packed(self, latents, t, *others):  # type: ignore[no-untyped-def]
             return [x * level[None, :, None, None] for x, level in zip(latents, t, strict=True)]
 
-    def loss(part: Part) -> float:
+    def loss(part: RankShard) -> float:
         drawn = torch.Generator().manual_seed(1)
         dit = Faulty(latents[0])
         rows = [[0, 3], [1], [2]]
-        return packed_dit_objective(dit, latents, known, rows, drawn, DiTObjective(), part=part)["loss"].item()
+        return packed_dit_objective(dit, latents, known, rows, drawn, DiTObjective(), shard=part)["loss"].item()
 
-    assert (loss(Part(0, 2)) + loss(Part(1, 2))) / 2 == pytest.approx(loss(Part(0, 1)), rel=1e-5)
+    assert (loss(RankShard(0, 2)) + loss(RankShard(1, 2))) / 2 == pytest.approx(loss(RankShard(0, 1)), rel=1e-5)
 
 
 def test_the_weight_of_a_noise_level_multiplies_its_error() -> None:
@@ -174,7 +181,9 @@ def test_the_weight_of_a_noise_level_multiplies_its_error() -> None:
 
     x0 = torch.randn(400, 4, 5, 2, 2, generator=torch.Generator().manual_seed(0))
     ids, mask = torch.ones(400, 1, dtype=torch.int64), torch.ones(400, 1, dtype=torch.bool)
-    settings = DiTObjective(given_share=0.0, weighting="cosmap", time=TimeSampling(distribution="uniform"))
+    settings = DiTObjective(
+        image_to_video_probability=0.0, weighting="cosmap", time=TimeSampling(distribution="uniform")
+    )
     dit = Off(x0)
     known = Conditioning.of_words(ids, mask, ids[:, 0], torch.full((400,), 16.0))
     loss = dit_objective(dit, x0, known, torch.Generator().manual_seed(0), settings)["loss"].item()

@@ -24,7 +24,7 @@ def at_target(name: str) -> tuple[Inputs, tuple[str, ...]]:
         "charbonnier": ({"video": video.clone(), "target": video, "weight": weight}, ("video",)),
         "gradient": ({"video": video.clone(), "target": video, "weight": weight}, ("video",)),
         "perceptual": ({"video": picture.clone(), "target": picture}, ("video",)),
-        "critic": (
+        "discriminator": (
             {"real_scores": torch.ones(2, 1, 3, 4, 4), "made_scores": -torch.ones(2, 1, 3, 4, 4)},
             ("real_scores", "made_scores"),
         ),

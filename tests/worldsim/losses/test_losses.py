@@ -3,10 +3,8 @@ import math
 import pytest
 import torch
 
-from worldsim.losses.flow_matching import FlowMatching
-from worldsim.losses.kl import StandardNormalKL
-from worldsim.losses.reconstruction import Charbonnier, GradientDifference
-from worldsim.losses.weighting import pixel_weight
+from worldsim.losses.denoising import FlowMatching
+from worldsim.losses.reconstruction import Charbonnier, GradientDifference, StandardNormalKL, pixel_weight
 
 
 def test_charbonnier_is_the_absolute_difference_of_what_counts() -> None:

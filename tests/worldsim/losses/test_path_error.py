@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from worldsim.losses.part import Part
 from worldsim.losses.paths import path_error, smooth, wholly_in_view, with_paths
+from worldsim.losses.rank_shard import RankShard
 from worldsim.model.motion_prior import Impacts, MotionPriorConfig, Reading, TwoBodyCollision, make_motion_prior
 
 SIZE, FRAMES = 24, 12
@@ -140,7 +140,7 @@ def test_parts_of_a_batch_add_up() -> None:
     assert float(whole["loss"].detach()) == pytest.approx(2 + float(whole["paths"].detach()))
     assert whole["denoising"] == 1.5
     assert float(whole["paths"].detach()) == pytest.approx(float(path_error(motion_prior, video).mean().detach()))
-    parts = [with_paths(denoising, motion_prior, video, Part(rank, 2))["paths"] for rank in range(2)]
+    parts = [with_paths(denoising, motion_prior, video, RankShard(rank, 2))["paths"] for rank in range(2)]
     torch.testing.assert_close(sum(parts) / 2, whole["paths"])
-    packed = [with_paths(denoising, motion_prior, list(video), Part(rank, 2))["paths"] for rank in range(2)]
+    packed = [with_paths(denoising, motion_prior, list(video), RankShard(rank, 2))["paths"] for rank in range(2)]
     torch.testing.assert_close(packed, parts)

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from worldsim.losses.adversarial import PatchCritic, adversarial_terms
-from worldsim.losses.objectives import VAEObjective, vae_objective
-from worldsim.losses.perceptual import OrientedContrast
+from worldsim.losses.adversarial import PatchDiscriminator, adversarial_terms
+from worldsim.losses.reconstruction import OrientedContrast
+from worldsim.losses.vae_objective import VAEObjective, vae_objective
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 
 TINY_VAE = VideoVAEConfig(
@@ -37,10 +37,11 @@ def test_texture_in_the_wrong_place_is_better_than_none() -> None:
 
 
 def _energy_part(loss: OrientedContrast, video: torch.Tensor, target: torch.Tensor) -> float:
-    from worldsim.losses import perceptual
+    from worldsim.losses import reconstruction
 
     energies = [
-        perceptual._energy(perceptual._responses(perceptual._opponent(x), loss.ORIENTATIONS)) for x in (video, target)
+        reconstruction._energy(reconstruction._responses(reconstruction._opponent(x), loss.ORIENTATIONS))
+        for x in (video, target)
     ]
     return float((energies[0] - energies[1]).abs().mean())
 
@@ -50,45 +51,47 @@ def test_pictures_smaller_than_a_filter_are_refused() -> None:
         OrientedContrast()(torch.zeros(1, 3, 1, 6, 8), torch.zeros(1, 3, 1, 6, 8))
 
 
-def test_the_two_sides_of_the_critic_do_not_mix() -> None:
+def test_the_two_sides_of_the_discriminator_do_not_mix() -> None:
     torch.manual_seed(0)
-    critic, weight = PatchCritic(8), torch.ones((), requires_grad=True)
+    discriminator, weight = PatchDiscriminator(8), torch.ones((), requires_grad=True)
     real = noise(1, 3, 3, 16, 16)
-    fooled, hinge = adversarial_terms(critic, real, weight * noise(1, 3, 3, 16, 16, seed=1))
+    fooled, hinge = adversarial_terms(discriminator, real, weight * noise(1, 3, 3, 16, 16, seed=1))
     assert torch.autograd.grad(fooled, weight, retain_graph=True)[0] != 0
     assert torch.autograd.grad(hinge, weight, retain_graph=True, allow_unused=True)[0] is None
-    parameters = list(critic.parameters())
+    parameters = list(discriminator.parameters())
     assert all(g is None for g in torch.autograd.grad(fooled, parameters, retain_graph=True, allow_unused=True))
     assert all(g is not None for g in torch.autograd.grad(hinge, parameters))
 
 
-def test_the_critic_learns_to_tell_noise_from_grey() -> None:
+def test_the_discriminator_learns_to_tell_noise_from_grey() -> None:
     torch.manual_seed(0)
-    critic = PatchCritic(8)
-    optimizer = torch.optim.AdamW(critic.parameters(), lr=3e-3)
+    discriminator = PatchDiscriminator(8)
+    optimizer = torch.optim.AdamW(discriminator.parameters(), lr=3e-3)
     for step in range(30):
         real, made = noise(4, 3, 3, 16, 16, seed=step), torch.zeros(4, 3, 3, 16, 16)
-        _, hinge = adversarial_terms(critic, real, made)
+        _, hinge = adversarial_terms(discriminator, real, made)
         optimizer.zero_grad()
         hinge.backward()
         optimizer.step()
-    assert critic(noise(4, 3, 3, 16, 16, seed=99)).mean() > critic(torch.zeros(4, 3, 3, 16, 16)).mean() + 1
+    assert (
+        discriminator(noise(4, 3, 3, 16, 16, seed=99)).mean() > discriminator(torch.zeros(4, 3, 3, 16, 16)).mean() + 1
+    )
 
 
-def test_the_critic_starts_late_and_all_terms_are_weighed() -> None:
+def test_the_discriminator_starts_late_and_all_terms_are_weighed() -> None:
     torch.manual_seed(0)
-    vae, critic, video = VideoVAE(TINY_VAE), PatchCritic(4), torch.rand(1, 3, 3, 16, 16) * 2 - 1
+    vae, discriminator, video = VideoVAE(TINY_VAE), PatchDiscriminator(4), torch.rand(1, 3, 3, 16, 16) * 2 - 1
     settings = VAEObjective(perceptual=0.3, equivariance=0.2, adversarial=0.1, adversarial_start=5)
 
     def parts() -> dict[str, torch.Tensor]:
         generator = torch.Generator().manual_seed(0)
-        return vae_objective(vae, video, None, torch.zeros(1, dtype=torch.bool), generator, settings, critic)
+        return vae_objective(vae, video, None, torch.zeros(1, dtype=torch.bool), generator, settings, discriminator)
 
     before = parts()
-    assert "critic" not in before
-    critic.num_updates += 5
+    assert "discriminator" not in before
+    discriminator.num_updates += 5
     after = parts()
-    expected = before["loss"] + 0.1 * after["adversarial"] + after["critic"]
+    expected = before["loss"] + 0.1 * after["adversarial"] + after["discriminator"]
     torch.testing.assert_close(after["loss"], expected)
     weighed = sum(getattr(settings, name) * before[name] for name in before if name != "loss")
     torch.testing.assert_close(before["loss"], weighed)

@@ -96,7 +96,12 @@ def test_a_transformer_learns_what_lies_between_two_given_frames() -> None:
     dit = DiT(DiTConfig(latent_channels=4, depth=2, width=48, num_heads=2, text_buckets=8))
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(dit.parameters(), lr=3e-3)
-    settings = DiTObjective(given_share=0.8, given_anywhere=1.0, least_given=1, most_given=2)
+    settings = DiTObjective(
+        image_to_video_probability=0.8,
+        random_position_probability=1.0,
+        min_conditioning_latents=1,
+        max_conditioning_latents=2,
+    )
     words = {"ids": torch.zeros(32, 1).long(), "mask": torch.zeros(32, 1).bool()}
     free = Conditioning.of(words, torch.full((32,), 16.0), torch.ones(32).long())
     share = torch.linspace(0, 1, 3)[:, None, None]

@@ -12,7 +12,8 @@ from tests.worldsim.training.conftest import Configure
 from tests.worldsim.training.test_loop import same_tensors, without_times
 from worldsim.cards import load_tensors
 from worldsim.config import DiTTrainConfig
-from worldsim.losses.part import Part
+from worldsim.losses.auxiliary import AUXILIARY
+from worldsim.losses.rank_shard import RankShard
 from worldsim.training import label_store
 from worldsim.training.loop import InterruptedTrainingError, train
 from worldsim.training.stages import describe
@@ -20,7 +21,7 @@ from worldsim.training.tasks import dit as dit_task
 from worldsim.training.tasks.dit import DiTTask
 from worldsim.weights import load_generator
 
-LOSS = {"instance_gain": 1.0, "auxiliary": {"identity": {}, "permanence": {"by_gradient": True}, "attributes": {}}}
+LOSS = {"foreground_weight": 1.0, "auxiliary": {"identity": {}, "permanence": {"by_gradient": True}, "attributes": {}}}
 
 
 def run(config: DiTTrainConfig) -> Path:
@@ -63,7 +64,7 @@ def test_losses_are_logged_raw_and_weighted(configure: Configure) -> None:
 def test_they_stand_beside_and_change_nothing_else(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = run(configure("judged", loss={"auxiliary": {"identity": {}}}))
     monkeypatch.setattr(dit_task, "labels_of_source", None)
-    monkeypatch.setattr(dit_task, "Beside", None)
+    monkeypatch.setattr(dit_task, "AuxiliaryStep", None)
     plain = run(configure("plain"))  # reads no label, and needs nothing of what stands beside
     assert not list(plain.glob("latents/*.labels.*"))
     assert not (plain / "probes.safetensors").exists()
@@ -94,10 +95,10 @@ def test_two_parts_of_a_batch_mean_what_the_whole_does(configure: Configure) -> 
         task.prepare(progress)
     model: Any = task.model
 
-    def losses(*part: Part) -> dict[str, torch.Tensor]:
+    def losses(*part: RankShard) -> dict[str, torch.Tensor]:
         return task.loss(model, task.batch(0), torch.Generator().manual_seed(0), *part)
 
-    whole, parts = losses(), [losses(Part(rank, 2)) for rank in range(2)]
+    whole, parts = losses(), [losses(RankShard(rank, 2)) for rank in range(2)]
     assert set(whole) == set(parts[0]) == set(parts[1])
     mean = sum(part["denoising"].item() for part in parts) / 2
     assert mean == pytest.approx(whole["denoising"].item(), rel=1e-5)
@@ -106,14 +107,28 @@ def test_two_parts_of_a_batch_mean_what_the_whole_does(configure: Configure) -> 
     assert all(weight.grad is not None for weight in model.get_submodule("probes").parameters())
 
 
+def test_a_loss_of_the_table_works_from_a_config(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One class, one line in the table: nothing else names the loss."""
+    monkeypatch.setitem(AUXILIARY._table, "mean_latent", "tests.worldsim.losses.toy_losses:MeanLatent")
+    lines = without_times(run(configure("toy", loss={"auxiliary": {"mean_latent": {"weight": 0.5, "ramp": 0}}})))
+    for line in lines:
+        assert line["mean_latent_weighted"] == pytest.approx(0.5 * line["mean_latent"])
+        assert line["loss"] == pytest.approx(line["denoising"] + line["mean_latent_weighted"], rel=1e-5)
+    assert any(line["mean_latent"] > 0 for line in lines)
+
+
 def test_settings_that_do_not_fit_are_refused(configure: Configure) -> None:
     with pytest.raises(UnknownNameError, match="identity"):
         configure("a", loss={"auxiliary": {"identitty": {}}})
+    with pytest.raises(UnknownNameError, match="'laws' was renamed; write 'physical_plausibility'"):
+        configure("a", loss={"auxiliary": {"laws": {}}})
+    with pytest.raises(ConfigError, match="was renamed; write image_to_video_probability instead of given_share"):
+        configure("a", loss={"given_share": 0.5})
     with pytest.raises(ConfigError, match="wieght"):
         configure("a", loss={"auxiliary": {"identity": {"wieght": 1.0}}})
     with pytest.raises(ConfigError, match=r"data\.packing"):
         data = {"sources": [{"path": "a"}], "packing": {"row_tokens": 64}}
-        configure("a", loss={"instance_gain": 1.0}, data=data)
+        configure("a", loss={"foreground_weight": 1.0}, data=data)
 
 
 def test_a_loss_that_counts_nothing_is_said(

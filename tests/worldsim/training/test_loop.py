@@ -228,7 +228,7 @@ def test_minutes_end_a_run_that_can_go_on(tmp_path: Path, train_toy: Train) -> N
 def test_no_number_is_never_saved(tmp_path: Path, train_toy: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ToyTask, "poison_from", 4)
     with pytest.raises(DivergedError, match=r"loss.*at step 6 .*gradient of 0\.weight.*2 updates.*learning_rate"):
-        train_toy(tmp_path, report={"log_every": 1, "checkpoint_every": 3, "most_skipped": 1})
+        train_toy(tmp_path, report={"log_every": 1, "checkpoint_every": 3, "max_skipped": 1})
     assert [path.name for path in list_checkpoints(tmp_path)] == ["00000003"]
 
 

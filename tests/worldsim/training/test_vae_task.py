@@ -1,4 +1,4 @@
-"""A few steps of the VAE's stage: with a critic, and from weights of an earlier run."""
+"""A few steps of the VAE's stage: with a discriminator, and from weights of an earlier run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,13 +41,19 @@ def run(out: Path, data: Path, **changes: Any) -> Path:
     return out
 
 
-def test_a_critic_trains_along_and_is_not_kept(tmp_path: Path, make_dataset: Callable[..., Path]) -> None:
-    loss = {"adversarial": 0.1, "adversarial_start": 2, "critic_width": 4, "perceptual": 0.1, "equivariance": 0.1}
+def test_a_discriminator_trains_along_and_is_not_kept(tmp_path: Path, make_dataset: Callable[..., Path]) -> None:
+    loss = {
+        "adversarial": 0.1,
+        "adversarial_start": 2,
+        "discriminator_width": 4,
+        "perceptual": 0.1,
+        "equivariance": 0.1,
+    }
     out = run(tmp_path / "a", make_dataset("clips"), loss=loss)
     checkpoint = load_tensors(out / "checkpoints" / "00000003" / "weights.safetensors")
-    assert int(checkpoint["critic.num_updates"]) == 3
+    assert int(checkpoint["discriminator.num_updates"]) == 3
     kept = load_tensors(model_folder(out) / "weights.safetensors")
-    assert not any("critic" in name for name in kept)
+    assert not any("discriminator" in name for name in kept)
     assert bool((load_vae(model_folder(out)).latent_std > 0).all())
 
 

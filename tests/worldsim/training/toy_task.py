@@ -12,7 +12,7 @@ from physics_data.core.atomic import atomic_folder, write_text
 from physics_data.core.conventions import step_seed
 from worldsim.cards import save_tensors
 from worldsim.config import TrainConfig
-from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 
 
 class ToyConfig(TrainConfig):
@@ -54,7 +54,7 @@ class ToyTask:
         return step == self.poison_at or (self.poison_from is not None and step >= self.poison_from)
 
     def loss(
-        self, model: nn.Module, batch: torch.Tensor, generator: torch.Generator, part: Part = WHOLE
+        self, model: nn.Module, batch: torch.Tensor, generator: torch.Generator, part: RankShard = WHOLE_BATCH
     ) -> dict[str, torch.Tensor]:
         noisy = batch + 0.1 * torch.randn(batch.shape, generator=generator)
         noisy, batch = part.rows(noisy), part.rows(batch)

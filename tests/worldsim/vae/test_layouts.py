@@ -7,8 +7,8 @@ import torch
 
 from physics_data.core.config import load_config
 from worldsim.config import VAETrainConfig
-from worldsim.losses.adversarial import PatchCritic
-from worldsim.losses.objectives import vae_objective
+from worldsim.losses.adversarial import PatchDiscriminator
+from worldsim.losses.vae_objective import vae_objective
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -30,7 +30,7 @@ def config_of(name: str) -> VAETrainConfig:
 def test_configs_have_the_size_they_say(name: str, millions: float) -> None:
     config = config_of(name)
     with torch.device("meta"):
-        vae = VideoVAE(config.model.model_copy(update={"spectral_start": False}))
+        vae = VideoVAE(config.model.model_copy(update={"dct_init": False}))
     count = sum(weight.numel() for weight in vae.parameters()) / 1e6
     assert 0.1 * millions < count <= millions
     data = config.data
@@ -41,7 +41,7 @@ def test_configs_have_the_size_they_say(name: str, millions: float) -> None:
 def test_every_layout_has_the_latents_its_name_says(layout: str) -> None:
     frames, size, strides = COARSE[layout]
     given = {"strides": strides} if strides else {}
-    base = config_of("base").model.model_dump() | given | {"spectral_start": False}
+    base = config_of("base").model.model_dump() | given | {"dct_init": False}
     with torch.device("meta"):
         vae = VideoVAE(VideoVAEConfig.model_validate(base))
         video = torch.zeros(1, 3, 2 * frames + 1, 128, 192)
@@ -51,19 +51,19 @@ def test_every_layout_has_the_latents_its_name_says(layout: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_paper_size_makes_one_update_with_its_critic() -> None:
+def test_the_paper_size_makes_one_update_with_its_discriminator() -> None:
     config = config_of("base")
     torch.manual_seed(0)
-    vae, critic = VideoVAE(config.model), PatchCritic(config.loss.critic_width)
-    critic.num_updates += config.loss.adversarial_start
-    weights = [*vae.parameters(), *critic.parameters()]
+    vae, discriminator = VideoVAE(config.model), PatchDiscriminator(config.loss.discriminator_width)
+    discriminator.num_updates += config.loss.adversarial_start
+    weights = [*vae.parameters(), *discriminator.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=1e-4)
     video = torch.rand(1, 3, 5, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     ids = torch.ones(1, 5, 32, 32, dtype=torch.uint8)
     labelled = torch.ones(1, dtype=torch.bool)
-    losses = vae_objective(vae, video, ids, labelled, torch.Generator().manual_seed(0), config.loss, critic)
+    losses = vae_objective(vae, video, ids, labelled, torch.Generator().manual_seed(0), config.loss, discriminator)
     losses["loss"].backward()
-    assert all(weight.grad is not None for weight in critic.parameters())
+    assert all(weight.grad is not None for weight in discriminator.parameters())
     assert all(weight.grad is not None and bool(weight.grad.isfinite().all()) for weight in vae.parameters())
     before = vae.encoder.leave.weight.detach().clone()
     optimizer.step()

@@ -26,7 +26,7 @@ LAYOUTS = {
         widths=(16, 32, 48),
         encoder_blocks=(1, 1, 1),
         decoder_blocks=(1, 1, 1),
-        spectral_start=False,
+        dct_init=False,
     ),
 }
 

@@ -101,7 +101,7 @@ def test_an_image_of_one_colour_comes_back_at_the_start() -> None:
 
 @torch.no_grad()
 def test_without_spectral_start_it_runs_too() -> None:
-    vae = VideoVAE(SMALL.model_copy(update={"spectral_start": False}))
+    vae = VideoVAE(SMALL.model_copy(update={"dct_init": False}))
     assert vae(video(5)).shape == (2, 3, 5, 16, 24)
 
 

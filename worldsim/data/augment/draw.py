@@ -1,8 +1,9 @@
 """``Augment``: which changes a run makes to its clips, and the random choice of them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -27,15 +28,17 @@ class Augment(StrictModel):
     friction and the second law is broken; upside down, things fall upwards.
 
     strides:          every k-th frame, k drawn evenly from these that leave enough frames
-    least_scale:      the picture is shrunk by a factor drawn evenly from this to 1, as far as it stays large enough
+    min_scale:      the picture is shrunk by a factor drawn evenly from this to 1, as far as it stays large enough
     mirror:           chance of left and right exchanged
     sided_captions:   where a caption says left or right: ``keep`` does not mirror, ``swap`` exchanges the words
     reverse_time:     chance of frames in reverse order
     upside_down:      chance of top and bottom exchanged
     """
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"least_scale": "min_scale"}
+
     strides: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1,)
-    least_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    min_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
     mirror: Share = 0.0
     sided_captions: Literal["keep", "swap"] = "keep"
     reverse_time: Share = 0.0
@@ -58,8 +61,8 @@ class Augment(StrictModel):
             fitting = [k for k in self.strides if (clip.meta.num_frames - 1) // k + 1 >= num_frames]
             if fitting:
                 clip = every(clip, int(rng.choice(fitting)))
-        if self.least_scale < 1:
-            smallest = max(self.least_scale, height / clip.meta.height, width / clip.meta.width)
+        if self.min_scale < 1:
+            smallest = max(self.min_scale, height / clip.meta.height, width / clip.meta.width)
             scale = rng.uniform(min(smallest, 1.0), 1.0)
             size = (max(height, round(clip.meta.height * scale)), max(width, round(clip.meta.width * scale)))
             if size[0] <= clip.meta.height and size[1] <= clip.meta.width:

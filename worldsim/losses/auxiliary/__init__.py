@@ -1,15 +1,21 @@
 """Losses that judge predicted clips by what their labels say. A new one is one file and one line here."""
 
 from physics_data.core.errors import Registry
-from worldsim.losses.auxiliary.base import AuxiliaryLoss, Prediction, excess, mean_where
-from worldsim.losses.auxiliary.config import AuxiliaryTerm, AuxiliaryTerms
+from worldsim.losses.auxiliary.auxiliary_loss import (
+    AuxiliaryLoss,
+    AuxiliaryTerm,
+    AuxiliaryTerms,
+    Prediction,
+    excess,
+    mean_where,
+)
 
 AUXILIARY: Registry[AuxiliaryLoss] = Registry(
     "auxiliary loss",
     {
-        "identity": "worldsim.losses.auxiliary.identity:IdentityConsistency",
-        "permanence": "worldsim.losses.auxiliary.permanence:ObjectPermanence",
-        "attributes": "worldsim.losses.auxiliary.attributes:AttributeConsistency",
+        "identity": "worldsim.losses.auxiliary.object_losses:IdentityConsistency",
+        "permanence": "worldsim.losses.auxiliary.object_losses:ObjectPermanence",
+        "attributes": "worldsim.losses.auxiliary.object_losses:AttributeConsistency",
         "physical_plausibility": "worldsim.losses.auxiliary.physical_plausibility:PhysicalPlausibility",
     },
     {"states": "physical_plausibility", "laws": "physical_plausibility"},

@@ -8,11 +8,10 @@ from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 
 from worldsim.data.latent_labels import LatentLabels
-from worldsim.losses.auxiliary.base import Prediction, excess, mean_where
-from worldsim.losses.auxiliary.config import AuxiliaryTerm
-from worldsim.losses.base import Scalar
+from worldsim.losses.auxiliary.auxiliary_loss import AuxiliaryTerm, Prediction, excess, mean_where
+from worldsim.losses.loss import Scalar
 from worldsim.probes import Probes, frozen
-from worldsim.probes.states import Readings, StateProbe, by_video_frame, misread, readable
+from worldsim.probes.state_probe import Readings, StateProbe, by_video_frame, misread, readable
 
 SPAN = 4
 """Video frames over which changes are taken: those of one are smaller than what a probe errs by."""
@@ -68,7 +67,7 @@ class PhysicalPlausibility:
 
     def __call__(self, prediction: Prediction, probes: Probes) -> Scalar:
         """Return ``state_factor`` times the state term plus ``law_factor`` times the law term."""
-        prediction = prediction.within(self.term.most_noise)
+        prediction = prediction.within(self.term.max_noise)
         if not prediction.known(self.needs).any():
             return prediction.nothing
         probe, shares = probes.of(StateProbe), prediction.labels["seen_share"]
@@ -84,14 +83,14 @@ class PhysicalPlausibility:
         """Return the mean over objects and the video frames in which they are seen, in units of ``STATE_UNITS``."""
         labels, known = prediction.labels, prediction.known(self.needs)
         wrong = excess(misread(read, labels), misread(true, labels))
-        trust = by_video_frame(prediction.trust(self.term.most_noise), temporal_factor)
+        trust = by_video_frame(prediction.trust(self.term.max_noise), temporal_factor)
         return mean_where(wrong, (trust * known[:, None])[:, None] * readable(labels))
 
     def _law_term(self, prediction: Prediction, true: Readings, read: Readings, temporal_factor: int) -> Scalar:
         """Return the sum over laws of the means over where each of them holds."""
         labels = prediction.labels
         of_truth, of_prediction = (residuals(in_world(one, labels), labels) for one in (true, read))
-        trust = by_video_frame(prediction.reliability(self.term.most_noise), temporal_factor)
+        trust = by_video_frame(prediction.reliability(self.term.max_noise), temporal_factor)
         made = by_video_frame(prediction.level > 0, temporal_factor)
         total = prediction.nothing
         for name, (values, holds) in of_prediction.items():

@@ -32,10 +32,10 @@ from worldsim.data.packing import balanced_rows, padding_share, share_out
 from worldsim.data.scalars import ClipScalars
 from worldsim.data.scene_encoding import SCENE_ENCODING, scene_of_clip
 from worldsim.data.sources import ClipSource, ShardSource
-from worldsim.losses.auxiliary.mix import Beside, Mix, WithProbes
+from worldsim.losses.auxiliary.combination import AuxiliaryLosses, AuxiliaryStep, WithProbes
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
-from worldsim.losses.part import WHOLE, Part
 from worldsim.losses.paths import with_paths
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.model import DiT
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.model.lora import add_adapter, merge_adapter
@@ -99,8 +99,8 @@ class DiTTask:
         if config.lora is not None:
             add_adapter(self.dit, config.lora)
         self._scalars = ClipScalars(config.model.scalars, config.model.temporal_factor)
-        self._mix = Mix(config.loss.auxiliary)
-        self._groups = _groups_read(config, self._mix)
+        self._auxiliary = AuxiliaryLosses(config.loss.auxiliary)
+        self._groups = _groups_read(config, self._auxiliary)
         self._no_probes = self._build_probes(())
         self.model: nn.Module = self._with_probes()
         if self._groups:
@@ -167,9 +167,9 @@ class DiTTask:
 
     def _losses_without_labels(self, sources: Sequence[tuple[str, Sequence[ClipLabels]]]) -> list[str]:
         """Return which losses no clip has labels for; such a loss is 0 and looks perfect."""
-        wanted = {f"loss.auxiliary.{name}": loss.needs for name, loss in self._mix.losses.items() if loss.needs}
-        if self.config.loss.instance_gain:
-            wanted["loss.instance_gain"] = ("masks",)
+        wanted = {f"loss.auxiliary.{name}": loss.needs for name, loss in self._auxiliary.members.items() if loss.needs}
+        if self.config.loss.foreground_weight:
+            wanted["loss.foreground_weight"] = ("masks",)
         said = []
         for loss, groups in wanted.items():
             for name, clips in sources:
@@ -201,23 +201,29 @@ class DiTTask:
         return self._store.packed([picks[sample] for sample in members], rows)
 
     def loss(
-        self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part = WHOLE
+        self,
+        model: Trained,
+        batch: LatentBatch | PackedLatentBatch,
+        generator: torch.Generator,
+        shard: RankShard = WHOLE_BATCH,
     ) -> dict[str, torch.Tensor]:
         """Return what is minimised, and its parts: flow matching, auxiliary losses, and the error of carried paths."""
-        losses, motion_prior = self._denoising(model, batch, generator, part), _transformer(model).motion_prior
-        return losses if motion_prior is None else with_paths(losses, motion_prior, batch.latents, part)
+        losses, motion_prior = self._denoising(model, batch, generator, shard), _transformer(model).motion_prior
+        return losses if motion_prior is None else with_paths(losses, motion_prior, batch.latents, shard)
 
     def _denoising(
-        self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, part: Part
+        self, model: Trained, batch: LatentBatch | PackedLatentBatch, generator: torch.Generator, shard: RankShard
     ) -> dict[str, torch.Tensor]:
         conditioning, settings = batch.conditioning, self.config.loss
         if isinstance(batch, PackedLatentBatch):
-            return packed_dit_objective(model, batch.latents, conditioning, batch.rows, generator, settings, part=part)
-        beside = None
+            return packed_dit_objective(
+                model, batch.latents, conditioning, batch.rows, generator, settings, shard=shard
+            )
+        auxiliary = None
         if batch.labels is not None:
             probes = model.probes if isinstance(model, WithProbes) else self._no_probes
-            beside = Beside(self._mix, probes, batch.labels, len(batch.latents), batch.step)
-        return dit_objective(model, batch.latents, conditioning, generator, settings, part=part, beside=beside)
+            auxiliary = AuxiliaryStep(self._auxiliary, probes, batch.labels, len(batch.latents), batch.step)
+        return dit_objective(model, batch.latents, conditioning, generator, settings, shard=shard, auxiliary=auxiliary)
 
     @torch.no_grad()
     def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
@@ -386,7 +392,7 @@ class DiTTask:
         config = self.config
         if not config.loss.auxiliary:
             return self.dit
-        return WithProbes(self.dit, self._build_probes(self._mix.probes))
+        return WithProbes(self.dit, self._build_probes(self._auxiliary.probes))
 
     def _build_probes(self, names: tuple[str, ...]) -> Probes:
         model = self.config.model
@@ -453,9 +459,9 @@ def _transformer(model: Trained) -> DiT:
     return model.dit if isinstance(model, WithProbes) else model
 
 
-def _groups_read(config: DiTTrainConfig, mix: Mix) -> tuple[str, ...]:
+def _groups_read(config: DiTTrainConfig, auxiliary: AuxiliaryLosses) -> tuple[str, ...]:
     """Return the groups of labels that training reads; none without a loss that needs them."""
-    wanted = {*mix.groups, *(("masks", "amodal") if config.loss.instance_gain else ())}
+    wanted = {*auxiliary.groups, *(("masks", "amodal") if config.loss.foreground_weight else ())}
     return tuple(group for group in GROUPS if group in wanted)
 
 

@@ -31,11 +31,10 @@ from worldsim.families.adapters import add_adapter, save_adapter
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.families.planning import plan_training
 from worldsim.generator import Sampling, VideoGenerator
-from worldsim.losses.auxiliary.base import Prediction
-from worldsim.losses.auxiliary.mix import Beside, Mix
-from worldsim.losses.denoising import instance_weight
-from worldsim.losses.flow_matching import FlowMatching
-from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.auxiliary.auxiliary_loss import Prediction
+from worldsim.losses.auxiliary.combination import AuxiliaryLosses, AuxiliaryStep
+from worldsim.losses.denoising import FlowMatching, instance_weight
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.model.conditioning import Conditioning
 from worldsim.probes.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.training.family_cache import (
@@ -126,15 +125,15 @@ class FamilyTask:
         for network in generator.networks.values():
             if config.hardware.recompute:
                 network.enable_gradient_checkpointing()  # pyright: ignore[reportCallIssue]
-        self._mix = Mix(config.loss.auxiliary)
+        self._auxiliary = AuxiliaryLosses(config.loss.auxiliary)
         space = LatentSpace(generator.latent_channels, generator.temporal_stride)
         self._no_probes = Probes((), space, ProbesConfig())
-        names = self._mix.probes
+        names = self._auxiliary.probes
         self.model = TrainedWeights(
             generator.networks, Probes(names, space, config.probes).to(device) if names else None
         )
         self._matched = [f"{name}: an adapter on {len(one)} layers: {', '.join(one)}" for name, one in matched.items()]
-        wanted = {*config.loss.label_groups, *self._mix.groups}
+        wanted = {*config.loss.label_groups, *self._auxiliary.groups}
         self._groups = tuple(group for group in GROUPS if group in wanted)
         data = config.data
         if self._groups:
@@ -242,7 +241,7 @@ class FamilyTask:
         return replace(self._collated([(sources[source], position) for source, position in picks]), step=step)
 
     def loss(
-        self, model: TrainedWeights, batch: FamilyBatch, generator: torch.Generator, part: Part = WHOLE
+        self, model: TrainedWeights, batch: FamilyBatch, generator: torch.Generator, shard: RankShard = WHOLE_BATCH
     ) -> dict[str, torch.Tensor]:
         """Return the mean square error of the family's own target over the latent frames that are not given.
 
@@ -255,7 +254,7 @@ class FamilyTask:
         conditioning = self._hidden(self._given(batch, generator), generator, settings.condition_dropout)
         if self.config.adapter is not None and self.config.adapter.dropout:
             torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator, device=x0.device)))
-        rows = torch.arange(part.rank, count, part.count, device=x0.device)
+        rows = torch.arange(shard.rank, count, shard.count, device=x0.device)
         conditioning, x0, noise, t = conditioning.rows(rows), x0[rows], noise[rows], t[rows]
         samples = self.generator.training_target(x0, noise, t, conditioning)
         for network in self.generator.networks.values():
@@ -276,8 +275,8 @@ class FamilyTask:
             batch.labels.at(rows),
         )
         probes = model.probes if model.probes is not None else self._no_probes
-        beside = Beside(self._mix, probes, batch.labels, count, batch.step)
-        return beside.add_to(denoising, prediction, judged, generator, part)
+        auxiliary = AuxiliaryStep(self._auxiliary, probes, batch.labels, count, batch.step)
+        return auxiliary.add_to(denoising, prediction, judged, generator, shard)
 
     @torch.no_grad()
     def pictures(self, model: TrainedWeights, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:

@@ -24,8 +24,8 @@ from worldsim.data.loading import (
     validation_sources,
     video_batch,
 )
-from worldsim.losses.adversarial import PatchCritic
-from worldsim.losses.objectives import vae_objective
+from worldsim.losses.adversarial import PatchDiscriminator
+from worldsim.losses.vae_objective import vae_objective
 from worldsim.training.latents import channel_statistics, encode_source
 from worldsim.vae import VideoVAE
 from worldsim.weights import load_vae, model_folder, save_vae, weights_digest
@@ -35,16 +35,16 @@ _NUM_FOR_STATISTICS = 64
 _NUM_FOR_FIDELITY = 32
 
 
-class VAEWithCritic(nn.Module):
-    """A VAE and the critic that is trained against it; only the VAE is kept."""
+class VAEWithDiscriminator(nn.Module):
+    """A VAE and the discriminator that is trained against it; only the VAE is kept."""
 
-    def __init__(self, vae: VideoVAE, critic: PatchCritic) -> None:
+    def __init__(self, vae: VideoVAE, discriminator: PatchDiscriminator) -> None:
         super().__init__()
         self.vae = vae
-        self.critic = critic
+        self.discriminator = discriminator
 
 
-Trained = VideoVAE | VAEWithCritic
+Trained = VideoVAE | VAEWithDiscriminator
 
 
 class VAETask:
@@ -66,8 +66,8 @@ class VAETask:
         self._start: str | None = None
         if config.start_from is not None:
             self._start_from(config.start_from)
-        weight, width = config.loss.adversarial, config.loss.critic_width
-        self.model: nn.Module = VAEWithCritic(self.vae, PatchCritic(width)) if weight else self.vae
+        weight, width = config.loss.adversarial, config.loss.discriminator_width
+        self.model: nn.Module = VAEWithDiscriminator(self.vae, PatchDiscriminator(width)) if weight else self.vae
         data = config.data
         self.vae.latent_shape(data.num_frames, data.height, data.width)
         part = crop_of(data)
@@ -99,11 +99,11 @@ class VAETask:
 
     def loss(self, model: Trained, batch: VideoBatch, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the loss of the reconstruction and its parts."""
-        clips, critic = (batch.video, batch.instance_ids, batch.labelled), None
-        if isinstance(model, VAEWithCritic):
-            critic = model.critic
-            critic.num_updates += int(model.training)
-        return vae_objective(_vae(model), *clips, generator, self.config.loss, critic)
+        clips, discriminator = (batch.video, batch.instance_ids, batch.labelled), None
+        if isinstance(model, VAEWithDiscriminator):
+            discriminator = model.discriminator
+            discriminator.num_updates += int(model.training)
+        return vae_objective(_vae(model), *clips, generator, self.config.loss, discriminator)
 
     @torch.no_grad()
     def pictures(self, model: Trained, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
@@ -171,4 +171,4 @@ class VAETask:
 
 
 def _vae(model: Trained) -> VideoVAE:
-    return model.vae if isinstance(model, VAEWithCritic) else model
+    return model.vae if isinstance(model, VAEWithDiscriminator) else model

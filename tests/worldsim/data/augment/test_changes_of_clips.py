@@ -325,7 +325,7 @@ def test_nothing_changes_unless_asked_for(whole: PixelClip) -> None:
 
 def test_what_is_shrunk_still_holds_the_part(whole: PixelClip) -> None:
     rng = np.random.default_rng(1)
-    changes = Augment(strides=(1, 2, 3), least_scale=0.2)
+    changes = Augment(strides=(1, 2, 3), min_scale=0.2)
     sizes = set()
     for _ in range(60):
         clip = changes.shrink(whole, 4, 32, 40, rng)

@@ -92,7 +92,7 @@ def test_finite_at_every_noise_level(name: str, level: float) -> None:
     assert clean.grad is not None
     assert loss.isfinite()
     assert clean.grad.isfinite().all()
-    if level >= 0.6:  # the default of most_noise
+    if level >= 0.6:  # the default of max_noise
         assert loss.item() == 0.0
         assert not clean.grad.any()
 

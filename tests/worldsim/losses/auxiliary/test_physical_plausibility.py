@@ -8,10 +8,10 @@ import torch
 from physics_data.core.errors import UnknownNameError
 from tests.worldsim.losses.auxiliary.stage import built, predicted, trained_probes, twins
 from worldsim.losses.auxiliary import AUXILIARY, Prediction, excess, mean_where
-from worldsim.losses.auxiliary.mix import Mix
+from worldsim.losses.auxiliary.combination import AuxiliaryLosses
 from worldsim.losses.auxiliary.physical_plausibility import PlausibilityTerm, in_world, residuals
 from worldsim.probes import frozen
-from worldsim.probes.states import StateProbe, by_video_frame, misread, readable
+from worldsim.probes.state_probe import StateProbe, by_video_frame, misread, readable
 
 MAX_NOISE = 0.6
 
@@ -80,4 +80,4 @@ def test_a_loss_without_terms_and_the_former_names_are_refused() -> None:
     for former in ("states", "laws"):
         with pytest.raises(UnknownNameError, match="physical_plausibility"):
             AUXILIARY.check(former)
-    assert Mix({}).groups == ()
+    assert AuxiliaryLosses({}).groups == ()

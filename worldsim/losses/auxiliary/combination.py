@@ -1,4 +1,4 @@
-"""All auxiliary losses of a run, beside the denoising loss of a step."""
+"""The auxiliary losses of a run, added to the denoising loss of a step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ from torch import nn
 from physics_data.core.errors import ConfigError
 from worldsim.data.latent_labels import GROUPS, LatentLabels
 from worldsim.losses.auxiliary import AUXILIARY
-from worldsim.losses.auxiliary.base import AuxiliaryLoss, Prediction
-from worldsim.losses.auxiliary.config import AuxiliaryTerm
-from worldsim.losses.base import Scalar
-from worldsim.losses.part import WHOLE, Part
+from worldsim.losses.auxiliary.auxiliary_loss import AuxiliaryLoss, AuxiliaryTerm, Prediction
+from worldsim.losses.loss import Scalar
+from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.probes import PROBES, Probes
 
 PROBE_SCALE = 0.01
@@ -25,7 +24,7 @@ _LARGEST_BALANCE = 1e4
 """Largest factor that balancing by gradients gives: what hardly has a gradient has little left to say."""
 
 
-class Mix:
+class AuxiliaryLosses:
     """The losses that a config names, with their schedules."""
 
     def __init__(self, terms: Mapping[str, AuxiliaryTerm]) -> None:
@@ -35,30 +34,30 @@ class Mix:
             UnknownNameError: no such loss.
         """
         self.terms = dict(terms)
-        self.losses: dict[str, AuxiliaryLoss] = {name: AUXILIARY.get(name)(term) for name, term in terms.items()}
+        self.members: dict[str, AuxiliaryLoss] = {name: AUXILIARY.get(name)(term) for name, term in terms.items()}
 
     @property
     def probes(self) -> tuple[str, ...]:
         """The names of the probes that the losses read with."""
-        return tuple(sorted({name for loss in self.losses.values() for name in loss.probes}))
+        return tuple(sorted({name for loss in self.members.values() for name in loss.probes}))
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The groups of labels that losses and their probes need."""
         kinds: list[Any] = [PROBES.get(name) for name in self.probes]
-        needs = [loss.needs for loss in self.losses.values()] + [kind.needs for kind in kinds]
+        needs = [loss.needs for loss in self.members.values()] + [kind.needs for kind in kinds]
         found = {group for groups in needs for group in groups}
         return tuple(group for group in GROUPS if group in found)
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What stands beside the denoising loss of one step.
+class AuxiliaryStep:
+    """The auxiliary losses of one step.
 
     labels:  of the whole batch, of ``num_clips`` clips
     """
 
-    mix: Mix
+    losses: AuxiliaryLosses
     probes: Probes
     labels: LatentLabels
     num_clips: int
@@ -70,24 +69,24 @@ class Beside:
         v_pred: Float[torch.Tensor, "b c t h w"],
         prediction: Prediction,
         generator: torch.Generator,
-        part: Part = WHOLE,
+        shard: RankShard = WHOLE_BATCH,
     ) -> dict[str, Scalar]:
         """Return the sum as "loss", and each part: "denoising", "NAME" raw, "NAME_weighted", "probe_NAME".
 
-        Each process takes means over its own part of the batch.
+        Each process takes means over its own shard of the batch.
 
         Args:
             denoising: the denoising loss, computed from ``v_pred``
             v_pred: with respect to which gradients are balanced
-            prediction: what losses judge, of this part of the batch
+            prediction: what losses judge, of this shard of the batch
             generator: for the noise of probes; drawn from after everything else
-            part: which samples of the batch ``prediction`` holds
+            shard: which samples of the batch ``prediction`` holds
         """
-        noisy = self._with_little_noise(prediction.true, generator, part)
+        noisy = self._with_little_noise(prediction.true, generator, shard)
         learned = (self.step % self.probes.config.every, self.probes.config.every)
         total, parts = denoising, {"denoising": denoising}
-        for name, loss in self.mix.losses.items():
-            term = self.mix.terms[name]
+        for name, loss in self.losses.members.items():
+            term = self.losses.terms[name]
             share = term.share(self.step)
             with torch.set_grad_enabled(share > 0):
                 raw = loss(prediction, self.probes)
@@ -104,12 +103,12 @@ class Beside:
         return {"loss": total, **parts}
 
     def _with_little_noise(
-        self, latents: Float[torch.Tensor, "b c t h w"], generator: torch.Generator, part: Part
+        self, latents: Float[torch.Tensor, "b c t h w"], generator: torch.Generator, shard: RankShard
     ) -> Float[torch.Tensor, "b c t h w"]:
         """Return latents as probes learn to read them; noise is drawn for the whole batch in every process."""
         options: Any = {"generator": generator, "device": latents.device, "dtype": latents.dtype}
-        noise = part.rows(torch.randn((self.num_clips, *latents.shape[1:]), **options))
-        amount = part.rows(torch.rand(self.num_clips, **options)) * self.probes.config.most_noise
+        noise = shard.rows(torch.randn((self.num_clips, *latents.shape[1:]), **options))
+        amount = shard.rows(torch.rand(self.num_clips, **options)) * self.probes.config.max_noise
         return latents + amount.view(-1, 1, 1, 1, 1) * noise
 
 

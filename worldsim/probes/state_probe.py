@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from worldsim.data.latent_labels import LatentLabels
-from worldsim.probes.objects import pooled
+from worldsim.probes.object_probes import pooled
 from worldsim.probes.probes import Latents, LatentSpace, Scalar, Shares
 
 STATE_UNITS = (0.05, 0.05, 0.1, 1.0, 1.0, 1.0)

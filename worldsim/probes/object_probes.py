@@ -1,4 +1,4 @@
-"""What colour, shape and size an object has, read from its latents: a check of identity that a person can read."""
+"""Probes of single objects: which one it is, what it looks like, and whether any is there."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,8 +10,87 @@ from torch.nn import functional as F
 
 from worldsim.data.latent_labels import LatentLabels
 from worldsim.data.object_states import COLOR_CLASSES, SHAPE_CLASSES
-from worldsim.probes.objects import pooled, things
 from worldsim.probes.probes import Latents, LatentSpace, Scalar, Shares
+
+TEMPERATURE = 0.1
+"""Cosines differ by this where one object is e times as likely as another."""
+
+LEAST_SHARE = 0.3
+"""An object is looked at in latent frames where it fills this share of a latent position, summed over all."""
+
+Looks = Float[torch.Tensor, "b m t d"]
+
+
+class ObjectEncoder(nn.Module):
+    """Unit vectors at each latent position; those of one object should agree, those of two differ.
+
+    It sees a latent position and its neighbours in one latent frame, and is not told where or when that is: an object
+    can be recognised by its looks alone.
+
+    Source: van den Oord et al. (2018), Representation learning with contrastive predictive coding (InfoNCE), with
+    same object at another time as the positive.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("masks",)
+
+    def __init__(self, space: LatentSpace, width: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv3d(space.channels, 2 * width, (1, 3, 3), padding=(0, 1, 1))
+        self.leave = nn.Conv3d(2 * width, width, 1)
+
+    def forward(self, latents: Latents, shares: Shares) -> Float[torch.Tensor, "b n t d"]:
+        """Return one unit vector for each object in each latent frame, pooled by the shares of positions."""
+        return F.normalize(pooled(self.leave(F.gelu(self.enter(latents))), shares), dim=-1, eps=1e-6)
+
+    def loss(self, latents: Latents, labels: LatentLabels) -> Scalar:
+        """Return how badly objects are told apart in true latents."""
+        shares, seen = things(labels)
+        looks = self(latents, shares)
+        return told_apart(looks, looks, seen)[0][seen].mean() if seen.any() else looks.sum() * 0.0
+
+
+def pooled(features: Float[torch.Tensor, "b d t h w"], shares: Shares) -> Float[torch.Tensor, "b n t d"]:
+    """Return means of features over latent positions, weighted by the shares of each object; 0 where it has none."""
+    total = shares.sum((3, 4))[..., None]
+    return torch.einsum("bdthw,bnthw->bntd", features, shares) / total.clamp_min(1e-6)
+
+
+def things(labels: LatentLabels) -> tuple[Float[torch.Tensor, "b m t h w"], Bool[torch.Tensor, "b m t"]]:
+    """Return shares of the objects of each clip and, last, of what is no object; and in which frames each is seen.
+
+    The background is something to be told from: where an object vanishes, it is what is left.
+    """
+    objects = labels["seen_share"]
+    rest = (1 - objects.sum(1, keepdim=True)).clamp(0, 1)
+    shares = torch.cat([objects, rest], 1)
+    return shares, (shares.sum((3, 4)) >= LEAST_SHARE) & labels.known(("masks",))[:, None, None]
+
+
+def told_apart(
+    looks: Looks, true_looks: Looks, seen: Bool[torch.Tensor, "b m t"]
+) -> tuple[Float[torch.Tensor, "b m t"], Float[torch.Tensor, "b m t"]]:
+    """Compare the looks of each thing in each frame with what things look like at other times of the true clips.
+
+    Each thing of the batch stands for what it looks like on average in its true clip; for the thing itself the frame
+    that is asked about is left out, so that what hides and comes back must look as before.
+
+    Returns:
+        -log of the probability of taking it for itself; and its distance from itself, 1 - cosine. Both are 0 where it
+        is not seen, or seen at no other time.
+    """
+    count = seen.sum(-1)
+    total = torch.einsum("bmtd,bmt->bmd", true_looks, seen.to(looks.dtype))
+    others = F.normalize(total[:, :, None] - true_looks * seen[..., None], dim=-1, eps=1e-6)
+    cosine = torch.einsum("bmtd,bmtd->bmt", looks, others)
+    flat = F.normalize(total.flatten(0, 1), dim=-1, eps=1e-6)
+    against = torch.einsum("bmtd,kd->bmtk", looks, flat) / TEMPERATURE
+    number = torch.arange(len(flat), device=looks.device).view(count.shape)
+    usable = (count.flatten() > 0) & (number[..., None] != number.flatten())[:, :, None]
+    own = cosine / TEMPERATURE
+    logits = torch.cat([own[..., None], against.masked_fill(~usable, -torch.inf)], -1)
+    asked = seen & (count > 1)[..., None]
+    return torch.where(asked, logits.logsumexp(-1) - own, 0.0), torch.where(asked, 1 - cosine, 0.0)
+
 
 SIZE_UNIT = 0.2
 """Difference of the logarithm of sizes that counts as an error of 1."""

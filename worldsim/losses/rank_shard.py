@@ -1,4 +1,4 @@
-"""Which part of a batch a process computes."""
+"""The shard of a batch that one process computes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Part:
+class RankShard:
     """Every ``count``-th sample or row, from number ``rank`` on."""
 
     rank: int
     count: int
 
     def rows(self, values: torch.Tensor) -> torch.Tensor:
-        """Return this part of the first axis."""
+        """Return this shard of the first axis."""
         return values if self.count == 1 else values[self.rank :: self.count]
 
     def items(self, values: Sequence[T]) -> list[T]:
-        """Return this part of a list."""
+        """Return this shard of a list."""
         return list(values[self.rank :: self.count])
 
 
-WHOLE = Part(0, 1)
+WHOLE_BATCH = RankShard(0, 1)

@@ -8,10 +8,9 @@ import torch
 from tests.worldsim.losses.auxiliary.stage import SPACE, lawful_clips, predicted, trained_probes
 from worldsim.data.latent_labels import LatentLabels
 from worldsim.losses.auxiliary import AUXILIARY, AuxiliaryTerm
-from worldsim.losses.auxiliary.mix import PROBE_SCALE, Beside, Mix
-from worldsim.losses.denoising import instance_weight
-from worldsim.losses.flow_matching import FlowMatching
-from worldsim.losses.part import Part
+from worldsim.losses.auxiliary.combination import PROBE_SCALE, AuxiliaryLosses, AuxiliaryStep
+from worldsim.losses.denoising import FlowMatching, instance_weight
+from worldsim.losses.rank_shard import RankShard
 from worldsim.probes import Probes, ProbesConfig
 
 
@@ -30,9 +29,9 @@ def test_balanced_gradients_have_the_length_that_the_weight_says(weight: float) 
     v_pred = (target + torch.randn(start.true.shape, generator=generator)).requires_grad_()
     denoising = (v_pred - target).square().mean()
     prediction = replace(start, clean=start.true + 0.3 * (target - v_pred))
-    mix = Mix({"permanence": AuxiliaryTerm(weight=weight, ramp=0, by_gradient=True)})
-    beside = Beside(mix, trained_probes(mix.probes), start.labels, len(clips), step=0)
-    parts = beside.add_to(denoising, v_pred, prediction, generator)
+    losses = AuxiliaryLosses({"permanence": AuxiliaryTerm(weight=weight, ramp=0, by_gradient=True)})
+    step = AuxiliaryStep(losses, trained_probes(losses.probes), start.labels, len(clips), step=0)
+    parts = step.add_to(denoising, v_pred, prediction, generator)
     lengths = [
         torch.autograd.grad(parts[name], v_pred, retain_graph=True)[0].norm()
         for name in ("permanence_weighted", "denoising")
@@ -46,10 +45,10 @@ def test_a_loss_before_its_start_is_measured_and_does_nothing() -> None:
     clips = lawful_clips()[:2]
     start = predicted(clips, clips[::-1])
     v_pred = torch.zeros_like(start.true).requires_grad_()
-    mix = Mix({"permanence": AuxiliaryTerm(start=5)})
-    beside = Beside(mix, trained_probes(mix.probes), start.labels, 2, step=0)
+    losses = AuxiliaryLosses({"permanence": AuxiliaryTerm(start=5)})
+    step = AuxiliaryStep(losses, trained_probes(losses.probes), start.labels, 2, step=0)
     prediction = replace(start, clean=start.clean - 0.2 * v_pred)
-    parts = beside.add_to((v_pred - 1).square().mean(), v_pred, prediction, torch.Generator())
+    parts = step.add_to((v_pred - 1).square().mean(), v_pred, prediction, torch.Generator())
     assert parts["permanence"].item() > 0
     (gradient,) = torch.autograd.grad(parts["loss"], v_pred)
     torch.testing.assert_close(gradient, torch.full_like(v_pred, -2 / v_pred.numel()))
@@ -58,14 +57,16 @@ def test_a_loss_before_its_start_is_measured_and_does_nothing() -> None:
 def test_probes_get_the_noise_of_their_clips_in_any_number_of_processes() -> None:
     clips = lawful_clips()[:5]
     latents = predicted(clips, clips).true
-    beside = Beside(Mix({}), Probes((), SPACE, ProbesConfig(most_noise=0.5)), LatentLabels({}, {}), 5, step=0)
+    step = AuxiliaryStep(
+        AuxiliaryLosses({}), Probes((), SPACE, ProbesConfig(max_noise=0.5)), LatentLabels({}, {}), 5, step=0
+    )
 
-    def noisy(part: Part) -> torch.Tensor:
-        return beside._with_little_noise(part.rows(latents), torch.Generator().manual_seed(0), part)
+    def noisy(part: RankShard) -> torch.Tensor:
+        return step._with_little_noise(part.rows(latents), torch.Generator().manual_seed(0), part)
 
-    whole = noisy(Part(0, 1))
+    whole = noisy(RankShard(0, 1))
     for rank in range(2):
-        torch.testing.assert_close(noisy(Part(rank, 2)), whole[rank::2])
+        torch.testing.assert_close(noisy(RankShard(rank, 2)), whole[rank::2])
     deviation = (whole - latents).std((1, 2, 3, 4))
     assert (deviation < 0.51).all()
     assert deviation.max() > 2 * deviation.min()
@@ -91,7 +92,7 @@ def test_objects_count_more_and_clips_the_same() -> None:
 
 
 def test_what_is_needed_is_what_is_read() -> None:
-    mix = Mix({name: AUXILIARY.get(name).settings() for name in ("identity", "attributes")})
-    assert mix.groups == ("masks", "looks")
-    assert mix.probes == ("attributes", "objects")
-    assert Mix({}).groups == ()
+    losses = AuxiliaryLosses({name: AUXILIARY.get(name).settings() for name in ("identity", "attributes")})
+    assert losses.groups == ("masks", "looks")
+    assert losses.probes == ("attributes", "objects")
+    assert AuxiliaryLosses({}).groups == ()

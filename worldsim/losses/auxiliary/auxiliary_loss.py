@@ -1,16 +1,57 @@
-"""What an auxiliary loss is: a judgement of predicted clean latents by the labels of their clips."""
+"""The interface of auxiliary losses: settings, predicted clips, and what they share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch.nn import functional as F
 
+from physics_data.core.config import StrictModel
 from worldsim.data.latent_labels import LatentLabels
-from worldsim.losses.auxiliary.config import AuxiliaryTerm
-from worldsim.losses.base import Scalar
+from worldsim.losses.loss import Scalar
 from worldsim.probes import Probes
+
+
+class AuxiliaryTerm(StrictModel):
+    """One auxiliary loss of a run. Losses with settings of their own extend it.
+
+    weight:       factor; with ``by_gradient`` the length of the loss's gradient / that of the denoising loss's, both
+                  with respect to the predicted v
+    start:        first step at which it counts
+    ramp:         steps over which the weight then grows linearly from 0; 0 = at once
+    max_noise:   t from which on a predicted clean latent means nothing; a latent frame counts 1 - t / max_noise
+    by_gradient:  balance by the length of gradients
+    """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"most_noise": "max_noise"}
+
+    weight: Annotated[float, Field(gt=0)] = 0.1
+    start: Annotated[int, Field(ge=0)] = 0
+    ramp: Annotated[int, Field(ge=0)] = 100
+    max_noise: Annotated[float, Field(gt=0, le=1)] = 0.6
+    by_gradient: bool = False
+
+    def share(self, step: int) -> float:
+        """Return the share of the weight that counts at a step, 0 to 1."""
+        if step < self.start:
+            return 0.0
+        return min((step - self.start + 1) / self.ramp, 1.0) if self.ramp else 1.0
+
+
+def _by_name(raw: Any) -> Any:
+    """Read each term with the settings of its loss; imports the losses that are named and no others."""
+    if not isinstance(raw, Mapping):
+        return raw
+    from worldsim.losses.auxiliary import AUXILIARY  # the table needs the class above
+
+    return {name: AUXILIARY.get(name).settings.model_validate(value or {}) for name, value in raw.items()}
+
+
+AuxiliaryTerms = Annotated[dict[str, SerializeAsAny[AuxiliaryTerm]], BeforeValidator(_by_name)]
+"""Name of an auxiliary loss → its settings. Names are those of ``AUXILIARY``."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +69,21 @@ class Prediction:
     level: Float[torch.Tensor, "b t"]
     labels: LatentLabels
 
-    def trust(self, most_noise: float) -> Float[torch.Tensor, "b t"]:
-        """Return how much a latent frame counts: falls from 1 for little noise to 0 from ``most_noise`` on.
+    def trust(self, max_noise: float) -> Float[torch.Tensor, "b t"]:
+        """Return how much a latent frame counts: falls from 1 for little noise to 0 from ``max_noise`` on.
 
         Given frames count 0: nothing is predicted there. Losses that look at several frames at once multiply or take
         the least of ``reliability``.
         """
-        return self.reliability(most_noise) * (self.level > 0)
+        return self.reliability(max_noise) * (self.level > 0)
 
-    def reliability(self, most_noise: float) -> Float[torch.Tensor, "b t"]:
+    def reliability(self, max_noise: float) -> Float[torch.Tensor, "b t"]:
         """Return the same, where given frames count 1: they are known best of all."""
-        return (1 - self.level / most_noise).clamp_min(0)
+        return (1 - self.level / max_noise).clamp_min(0)
 
-    def within(self, most_noise: float) -> "Prediction":
+    def within(self, max_noise: float) -> "Prediction":
         """Return the clips that have a frame which counts; the others need not be read."""
-        counts = self.trust(most_noise).any(1)
+        counts = self.trust(max_noise).any(1)
         if counts.all():
             return self
         kept = counts.nonzero()[:, 0]
