@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from jaxtyping import Bool, Float, UInt8
 
-from physics_data.core.atomic import is_partial
+from physics_data.core.atomic import is_partial, paths_in, paths_under
 from physics_data.core.errors import DataError, VideoError, suggest
 from physics_data.core.video import VIDEO_SUFFIXES, TimedFrame, iterate_frames, sample_frames
 
@@ -188,10 +188,13 @@ def videos_in(folder: Path, *, recursive: bool = False) -> list[Path]:
     """Return the video files that lie directly in a folder, sorted; hidden ones do not count.
 
     recursive adds those of the folders in it, and what has a video's name but is no file, so that it can be reported.
+
+    Raises:
+        DataError: a folder that cannot be read, or that vanished while it was looked through.
     """
     return sorted(
         path
-        for path in (folder.rglob("*") if recursive else folder.iterdir())
+        for path in (paths_under(folder) if recursive else paths_in(folder))
         if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
         if path.is_file() or (recursive and not path.is_dir())
     )
@@ -203,7 +206,7 @@ def folders_in(folder: Path) -> list[Path]:
     Hidden ones do not count, nor what a killed writer left.
     """
     return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".") and not is_partial(path)
+        path for path in paths_in(folder) if path.is_dir() and not path.name.startswith(".") and not is_partial(path)
     )
 
 

@@ -222,7 +222,8 @@ class TrainConfig(StrictModel):
     def _warmup_ends(self) -> "TrainConfig":
         if self.optimizer.warmup_steps >= self.num_steps:
             raise ValueError(
-                f"optimizer.warmup_steps {self.optimizer.warmup_steps} must be less than num_steps {self.num_steps}"
+                f"optimizer.warmup_steps {self.optimizer.warmup_steps} must be less than num_steps {self.num_steps}; "
+                f"add --set optimizer.warmup_steps={self.num_steps // 4}"
             )
         return self
 

@@ -50,6 +50,7 @@ class _Manifest(StrictModel):
 
     format: Literal["worldsim.suite/1"]
     fingerprint: str
+    num_conditioning_frames: int | None = None
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(max_length=1_000)]
     scenes: Annotated[tuple[SuiteScene, ...], Field(min_length=1, max_length=100_000)]
 
@@ -83,7 +84,17 @@ def read_suite(folder: Path) -> ExportedSuite:
     twice = [key for key, count in Counter(scene.key for scene in read.scenes).items() if count > 1]
     if twice:
         raise DataError(f"{path} has two scenes '{twice[0]}'; export the suite again.")
+    number = read.num_conditioning_frames
     for scene in read.scenes:
+        if number not in (None, scene.given_frames):
+            raise DataError(
+                f"{path}: num_conditioning_frames is {number}, but given_frames of '{scene.key}' is "
+                f"{scene.given_frames}; export the suite again."
+            )
+        if scene.given_frames > scene.num_frames:
+            raise DataError(
+                f"{path}: '{scene.key}' gives {scene.given_frames} of {scene.num_frames} frames; export it again."
+            )
         if not (Path(folder) / scene.given_video).resolve().is_relative_to(Path(folder).resolve()):
             raise DataError(f"{path}: the given video of '{scene.key}' lies outside {folder}; export the suite again.")
     return ExportedSuite(Path(folder), read.fingerprint, read.seeds, read.scenes)

@@ -20,6 +20,7 @@ from physics_data.core.config import fingerprint
 from physics_data.core.dataset import ShardDataset
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
+from physics_data.pipeline.estimate import planned_clips
 from physics_data.scenarios.shared.scenario import SceneSettings
 
 FINGERPRINTS: dict[str, dict[Size, str]] = {
@@ -38,24 +39,21 @@ def recipe_of(config: BuildConfig) -> str:
 
 
 def build_reference(
-    suite: str, edition: Edition, config: BuildConfig, cache: Path, workers: int, progress: Progress, total: int
+    suite: str, edition: Edition, config: BuildConfig, cache: Path, workers: int, progress: Progress
 ) -> Prepared:
     """Build the scenes of a suite, or finish or find them in the cache; ``keys`` are those of the dataset.
-
-    Args:
-        total: clips that are to be expected, for the progress bar
 
     Raises:
         DataError: the cache holds another dataset at this place.
     """
     recipe = recipe_of(config)
     folder = Path(cache) / f"{suite}-{edition.size}-{recipe}"
-    done = 0
+    done, total = 0, planned_clips(config)
 
     def count(more: int) -> None:
         nonlocal done
         done += more
-        progress("building reference scenes", done, max(done, total))
+        progress("building reference scenes", done, total)
 
     build(config, folder, workers=workers, on_clips=count)
     dataset = ShardDataset(folder)
@@ -130,9 +128,7 @@ class Rollouts:
 
     def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:
         """Build the reference, or finish or find it in the cache."""
-        config = self.config(edition)
-        total = sum(len(tasks) for tasks in config.shards().values())
-        built = build_reference(self.info.name, edition, config, cache, workers, progress, total)
+        built = build_reference(self.info.name, edition, self.config(edition), cache, workers, progress)
         return replace(built, num_conditioning_frames=NUM_CONDITIONING_FRAMES)
 
     def tasks(self, prepared: Prepared) -> Iterator[Task]:

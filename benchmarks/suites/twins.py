@@ -64,8 +64,7 @@ class Twins:
 
     def prepare(self, edition: Edition, cache: Path, workers: int, progress: Progress) -> Prepared:
         """Build the sets, or find them in the cache; keys are the names under which clips are handed out."""
-        total = 4 * len(EDITORS) * SETS[edition.size]
-        built = build_reference(self.info.name, edition, self.config(edition), cache, workers, progress, total)
+        built = build_reference(self.info.name, edition, self.config(edition), cache, workers, progress)
         secret = names_secret(_secret_file(built), edition.salt)
         return replace(built, keys=tuple(sorted(clip_name(key, secret) for key in built.keys)))
 

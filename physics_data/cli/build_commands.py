@@ -51,16 +51,20 @@ def simulate(
     `python -m physics_data simulate collide --seed 3 --out collide.gif`,
     `python -m physics_data simulate scene.yaml --out scene.glb`
     """
+    from physics_data.engines import ENGINES
     from physics_data.pipeline.export import write_frames
     from physics_data.scenes.gltf import GLTF_SUFFIXES, write_gltf
     from physics_data.scenes.scene_file import load_scene
-    from physics_data.simulation import SCENE_SUFFIXES, save_scene
+    from physics_data.simulation import SCENE_SUFFIXES, save_scene, simulate_scene
     from physics_data.simulation import simulate as make_clip
 
     if scene.lower().endswith(SCENE_SUFFIXES):
-        for note in load_scene(scene, seed=seed, index=index).notes:
+        loaded = load_scene(scene, seed=seed, index=index)
+        for note in loaded.notes:
             messages.print(f"assumed: {note}", markup=False)
-    clip = make_clip(scene, seed=seed, index=index, engine=engine)
+        clip = simulate_scene(loaded.spec, ENGINES.check(engine or "mujoco"), caption=loaded.caption)
+    else:
+        clip = make_clip(scene, seed=seed, index=index, engine=engine)
     if resolved is not None and clip.meta.spec is not None:
         save_scene(clip.meta.spec, resolved)
     if out.suffix.lower() in GLTF_SUFFIXES:

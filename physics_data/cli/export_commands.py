@@ -17,6 +17,9 @@ def export(
     to: Annotated[str, typer.Option(help="webdataset, lerobot, frames, vbvr, rigidbench or pisa.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it must be new or empty.")],
     split: SplitOption = None,
+    include_impossible: Annotated[
+        bool, typer.Option("--include-impossible", help="Also the clips of pairs that cannot happen.")
+    ] = False,
 ) -> None:
     """Copy a dataset into a form that other programs read, all labels included.
 
@@ -29,12 +32,23 @@ def export(
     Example: `python -m physics_data export runs/demo/physics --to webdataset --out runs/demo/webdataset`
     """
     from physics_data.core.dataset import ShardDataset
-    from physics_data.pipeline.export import export_dataset
+    from physics_data.pipeline.export import export_dataset, exported_positions
 
     opened = ShardDataset(dataset)
+    total = len(exported_positions(opened, split, include_impossible))
+    left_out = len(opened.select(split=split)) - total
     with progress_bar() as progress:
-        bar = progress.add_task(f"to {to}", total=len(opened.select(split=split)), note="")
-        count = export_dataset(opened, out, to, split=split, on_clip=lambda: progress.advance(bar))
+        bar = progress.add_task(f"to {to}", total=total, note="")
+        count = export_dataset(
+            opened,
+            out,
+            to,
+            split=split,
+            include_impossible=include_impossible,
+            on_clip=lambda: progress.advance(bar),
+        )
+    if left_out:
+        messages.print(f"{left_out} clips that cannot happen are left out; --include-impossible exports them.")
     messages.print(f"[green]{count} clips[/green] in {escape(str(out))}")
 
 

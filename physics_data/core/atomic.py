@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from physics_data.core.errors import StorageError
+from physics_data.core.errors import DataError, StorageError
 
 LOCK_NAME = ".lock"
 _PARTIAL = re.compile(r"\..*\.partial-([0-9a-f]{16}|\d+)(\.[^.]*)?", re.DOTALL)
@@ -222,3 +222,33 @@ def _take(path: Path) -> int:
             os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}: {command}".encode())
             return descriptor
         os.close(descriptor)
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """Return what lies in a folder.
+
+    Raises:
+        DataError: the folder cannot be read, or vanished.
+    """
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def paths_under(folder: Path) -> Iterator[Path]:
+    """Yield all files and folders below a folder. Unlike ``Path.rglob`` it never leaves out what cannot be read.
+
+    Raises:
+        DataError: a folder cannot be read, or vanished.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(Path(error.filename), error) from error
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        yield from (Path(parent) / name for name in (*folders, *files))
+
+
+def _unreadable(folder: Path, error: OSError) -> DataError:
+    return DataError(f"cannot look into the folder {folder} ({error.strerror or error}); make it readable, or move it.")

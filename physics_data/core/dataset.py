@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pydantic import BaseModel
 
 from physics_data.core.atomic import LOCK_NAME, atomic_path, is_partial, remove_partials, write_text
 from physics_data.core.clip import Clip, ClipMeta
-from physics_data.core.config import differences, read_json, read_yaml, validate_config
+from physics_data.core.config import SHIPPED_CONFIGS, differences, read_json, read_yaml, validate_config
 from physics_data.core.conventions import DATASET_FORMAT, DATASET_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError, suggest
 from physics_data.core.provenance import write_provenance
@@ -67,10 +68,7 @@ class ShardDataset:
         self.folder = Path(folder)
         record = self.folder / RECORD_NAME
         if not record.is_file():
-            raise DataError(
-                f"{self.folder} is not a dataset: it has no {RECORD_NAME}. Make one with 'python -m physics_data build "
-                "--config configs/data_demo.yaml --out DIR', or from videos with 'python -m worldsim ingest'."
-            )
+            raise DataError(f"{self.folder} is not a dataset: it has no {RECORD_NAME}. {_how_to_make(self.folder)}")
         version = read_record(self.folder).get("format")
         if version not in DATASET_FORMATS_READ:
             known = " and ".join(f"'{name}'" for name in DATASET_FORMATS_READ)
@@ -159,6 +157,19 @@ class ShardDataset:
             for position, row in enumerate(self.rows)
             if all(getattr(row, column) == value for column, value in wanted.items())
         ]
+
+
+def _how_to_make(folder: Path) -> str:
+    """Return the command that makes a missing dataset: that of the shipped config which writes into this folder."""
+    build = "python -m physics_data build --config"
+    for config in sorted(SHIPPED_CONFIGS.glob("data_*.yaml")):
+        for target in re.findall(rf"^#.*{build} \S+ --out (\S+)\s*$", config.read_text(encoding="utf-8"), re.MULTILINE):
+            if folder.absolute().as_posix().endswith(f"/{target}"):
+                return f"Make it with '{build} configs/{config.name} --out {folder}'."
+    return (
+        f"Make one with '{build} CONFIG --out {folder}' (configs/data_*.yaml), or from videos with "
+        "'python -m worldsim ingest'."
+    )
 
 
 def claim_folder(folder: Path, config: BaseModel, *, identity: Mapping[str, str] | None = None, advice: str) -> None:

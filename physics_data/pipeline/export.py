@@ -106,9 +106,12 @@ def export_dataset(
     to: str,
     *,
     split: str | None = None,
+    include_impossible: bool = False,
     on_clip: Callable[[], None] = lambda: None,
 ) -> int:
     """Write the clips of a dataset, or of one split, into a new folder and return how many there are.
+
+    Impossible clips of pairs are left out, since other programs would train on them as if they could happen.
 
     Raises:
         UnknownNameError: no such form.
@@ -118,7 +121,9 @@ def export_dataset(
         raise UnknownNameError(f"unknown form '{to}' for --to: {suggest(to, EXPORTERS)}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} is there already; choose a new or empty folder with --out.")
-    positions = dataset.select(split=split)
+    positions = exported_positions(dataset, split, include_impossible)
+    if not positions and dataset.select(split=split):
+        raise DataError(f"{dataset.folder} has impossible clips alone here; export them with --include-impossible.")
     if not positions:
         raise DataError(
             f"{dataset.folder} has no clip of split '{split}'; it has {sorted({r.split for r in dataset.rows})}."
@@ -126,6 +131,12 @@ def export_dataset(
     with atomic_folder(out) as partial:
         EXPORTERS[to](dataset, positions, partial, on_clip)
     return len(positions)
+
+
+def exported_positions(dataset: ShardDataset, split: str | None, include_impossible: bool) -> list[int]:
+    """Return which clips of a dataset are exported."""
+    found = dataset.select(split=split)
+    return found if include_impossible else [position for position in found if dataset.can_happen(position)]
 
 
 def _to_webdataset(dataset: ShardDataset, positions: Sequence[int], out: Path, on_clip: Callable[[], None]) -> None:

@@ -1,7 +1,10 @@
 """Videos of other rates, lengths, sizes and names."""
 
+import errno
+import os
 import tracemalloc
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 from edits import follow
 from toy_scenes import ToyRenderer, closed_form, toy_clip
 
-from eval.inputs import find_systems, load_aligned, resize
+from eval.inputs import find_systems, load_aligned, resize, videos_in
 from eval.metrics.free_motion import GravityError, VelocityError
 from eval.reference import Reference
 from eval.scoring import load_for, track_video
@@ -161,3 +164,25 @@ def test_folders_that_cannot_be_scored(tmp_path):
     write_video(tmp_path / "clip-2.gif", numbered(3), 16.0)
     with pytest.raises(DataError, match="two videos of 'clip-2'"):
         find_systems(tmp_path, {"clip-2"})
+
+
+@pytest.mark.parametrize("recursive", [True, False])
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, recursive):
+    """Path.rglob leaves such folders out without a word; root may read all, so the system's answer is replaced."""
+    locked = tmp_path / "a" / "locked" if recursive else tmp_path
+    locked.mkdir(parents=True, exist_ok=True)
+    write_video(tmp_path / "clip.mp4", numbered(3), 16.0)
+    scan, listdir = os.scandir, os.listdir
+
+    def refusing(read):
+        def refuse(path):
+            if Path(path) == locked:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return read(path)
+
+        return refuse
+
+    monkeypatch.setattr(os, "scandir", refusing(scan))
+    monkeypatch.setattr(os, "listdir", refusing(listdir))
+    with pytest.raises(DataError, match=r"cannot look into the folder .* \(Permission denied\)"):
+        videos_in(tmp_path, recursive=recursive)

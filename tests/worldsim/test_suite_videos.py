@@ -151,3 +151,20 @@ def test_a_picture_to_start_from_is_turned_as_its_record_says(tmp_path: Path, su
     Image.fromarray(corner).save(tmp_path / f"a{suffix}", exif=exif)
     right = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / f"a{suffix}")).convert("RGB"))
     np.testing.assert_array_equal(read_picture(tmp_path / f"a{suffix}", *right.shape[:2]), right)
+
+
+@pytest.mark.parametrize(
+    ("facts", "changes", "message"),
+    [
+        ({"num_conditioning_frames": 5}, {}, "num_conditioning_frames is 5, but given_frames of 'one' is 3"),
+        ({}, {"given_frames": 18}, "'one' gives 18 of 17 frames"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(
+    tmp_path: Path, facts: dict[str, int], changes: dict[str, int], message: str
+) -> None:
+    folder = export(tmp_path / "suite", scene("one", **changes))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | facts))
+    with pytest.raises(DataError, match=message):
+        read_suite(folder)

@@ -276,11 +276,15 @@ def _read_pictures(sampler: "Sampler", pictures: dict[int, Path], last_frame: Pa
 
 
 def _say_crop(path: Path, height: int, width: int) -> None:
-    """Say how much of a picture or video of another shape is cut off."""
+    """Say that a picture or video of another size is scaled, and how much of one of another shape is cut off."""
     from physics_data.core.video import iterate_frames
 
     given_height, given_width = next(iter(iterate_frames(path))).rgb.shape[:2]
     kept = min(given_height * width, given_width * height) / max(given_height * width, given_width * height)
+    if kept == 1 and (given_height, given_width) != (height, width):
+        messages.print(
+            f"{path} is {given_width}x{given_height}: scaled to {width}x{height}.", markup=False, highlight=False
+        )
     if kept < 1:
         messages.print(
             f"{path} is {given_width}x{given_height}: scaled to {width}x{height}, its middle {kept:.0%} are kept and "

@@ -173,7 +173,7 @@ def _wrong_setting(component: Any) -> str | None:
     longest = getattr(component, "model_max_length", 0)
     if not isinstance(longest, int | float):
         return f"model_max_length is {longest!r}, needed is a number"
-    config = getattr(component, "config", None)
+    config: Any = getattr(component, "config", None)
     if isinstance(config, Mapping):  # diffusers: settings are the arguments of the class
         given = dict(config)
         defaults = {p.name: p.default for p in inspect.signature(type(component).__init__).parameters.values()}

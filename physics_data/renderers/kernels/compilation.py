@@ -54,18 +54,29 @@ def driver(function: Callable[..., Any]) -> Any:
     """Compile a loop over pixels on its first call, and keep the machine code.
 
     It is kept beside the source, or in the user's cache folder where that is read-only, or in NUMBA_CACHE_DIR. Where
-    none of them can be written, every process compiles for itself.
+    none of them can be written, every process compiles for itself. A damaged index is dropped.
     """
     bare = _bare(function)
     # Numba's index of stored code holds the types of arguments as pickles. One that names a module that has moved since
     # cannot be opened, so an index of other renderer modules has another file name.
     bare.__qualname__ = f"{bare.__qualname__}_{_digest(Path(__file__).parents[1]):08x}"
     try:
-        return _njit(cache=True, **_WHOLE, **_RULES)(bare)
+        compiled = _njit(cache=True, **_WHOLE, **_RULES)(bare)
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
         return _njit(**_WHOLE, **_RULES)(bare)
+    cache = getattr(compiled, "_cache", None)  # a plain function under the CUDA simulator
+    if cache is None:
+        return compiled
+    try:
+        cache._cache_file._load_index()
+    except Exception:  # unpickling raises errors of any class
+        try:
+            cache.flush()
+        except OSError:
+            return _njit(**_WHOLE, **_RULES)(bare)
+    return compiled
 
 
 def _bare(function: Callable[..., Any]) -> Callable[..., Any]:

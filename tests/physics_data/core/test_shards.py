@@ -130,6 +130,8 @@ def test_truncated_shard_is_refused(dataset):
 def test_folders_that_are_no_finished_dataset_are_refused(dataset, tmp_path):
     with pytest.raises(DataError, match="is not a dataset"):
         ShardDataset(tmp_path / "nothing")
+    with pytest.raises(DataError, match=r"build --config configs/data_tiny.yaml --out .*/runs/tiny/physics'"):
+        ShardDataset(tmp_path / "runs" / "tiny" / "physics")
     (dataset / "index.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(DataError, match="cannot be read"):
         ShardDataset(dataset)

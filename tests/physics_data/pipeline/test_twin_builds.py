@@ -15,6 +15,7 @@ from physics_data.core.errors import Registry
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes, TwinPlan, TwinSizes
 from physics_data.pipeline.check import check_dataset
+from physics_data.pipeline.export import export_dataset
 from physics_data.pipeline.generate import ClipTask, generate_clip, split_of
 from physics_data.pipeline.preview import write_gallery
 from physics_data.pipeline.regenerate import differing_parts, regenerate
@@ -126,6 +127,8 @@ def test_twins_are_built_resumed_checked_and_shown(config, tmp_path):
     assert report.passed["quadruplet"] == 6
     assert not [finding for finding in report.findings if finding.check == "quadruplet"]
     assert dataset_statistics(dataset).twins["swap", "AB"] == 3
+    assert export_dataset(dataset, tmp_path / "possible", "vbvr") == 2 + 2 * 6
+    assert export_dataset(dataset, tmp_path / "all", "vbvr", include_impossible=True) == summary.clips
     write_gallery(dataset, range(len(dataset)), tmp_path / "page.html", 8)
     page = (tmp_path / "page.html").read_text()
     assert "AB: cannot happen" in page and "AA: can happen" in page

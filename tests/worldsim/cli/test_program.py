@@ -166,6 +166,9 @@ def test_prompts_are_understood_or_refused(tmp_path: Path) -> None:
     write_video(wide, np.full((5, 64, 256, 3), 90, dtype=np.uint8), 16.0)
     given = worldsim(*draw, "--first-frames", wide, "--num-given", 1, "--out", tmp_path / "y.mp4")
     assert "wide.mp4 is 256x64: scaled to 32x32, its middle 25% are kept" in " ".join(given.stderr.split())
+    write_video(wide, np.full((5, 64, 64, 3), 90, dtype=np.uint8), 16.0)
+    given = worldsim(*draw, "--first-frames", wide, "--num-given", 1, "--out", tmp_path / "y.mp4")
+    assert "wide.mp4 is 64x64: scaled to 32x32." in " ".join(given.stderr.split())
 
 
 def test_flags_take_no_value_and_the_version_is_shown() -> None:

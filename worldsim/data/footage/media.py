@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
 
+from physics_data.core.atomic import paths_under
 from physics_data.core.errors import DataError, VideoError
 from physics_data.core.video import MAX_PIXELS, VIDEO_SUFFIXES, TimedFrame, iterate_frames
 from physics_data.core.video_decoding import ANIMATION_SUFFIXES, require_size
@@ -209,7 +210,7 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
 
 def _media_of(folder: Path, prefix: str, numbered: Numbered) -> Iterator[Medium]:
     groups: dict[tuple[Path, str, str], list[tuple[int, Path]]] = defaultdict(list)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in paths_under(folder) if path.is_file()):
         name = prefix + _shown(path.relative_to(folder))
         if path.suffix.lower() in VIDEO_SUFFIXES or is_animation(path):
             yield Medium(name, "video", (path,))

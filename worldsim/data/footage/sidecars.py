@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from physics_data.core.atomic import paths_under
 from physics_data.core.errors import DataError
 from worldsim.data.footage.media import Medium
 from worldsim.data.footage.texts import decode_text, parse_json, read_table
@@ -58,7 +59,7 @@ class SideCars:
         self._beside: dict[str, Path] = {}
         self.faults: dict[Path, list[str]] = {}
         found: list[Path] = []
-        for path in (path for folder in folders for path in sorted(folder.rglob("*"))):
+        for path in (path for folder in folders for path in sorted(paths_under(folder))):
             if path.suffix.lower() in (".txt", ".json") and path.is_file():
                 self._beside[_key(path.with_suffix(path.suffix.lower()))] = path
             if path.stem.lower() in TABLE_NAMES and path.suffix.lower() in TABLE_SUFFIXES and path.is_file():

@@ -163,7 +163,7 @@ class DiTTask:
             sizes = [(weight.numel(), weight.requires_grad) for weight in self.dit.parameters()]
             trained, every = sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
             said.append(f"lora: {trained:,} of {every:,} weights of the transformer are trained")
-        return [*said, *self._losses_without_labels(looked_at)]
+        return [*said, *dict.fromkeys(self._losses_without_labels(looked_at))]
 
     def _losses_without_labels(self, sources: Sequence[tuple[str, Sequence[ClipLabels]]]) -> list[str]:
         """Return which losses no clip has labels for; such a loss is 0 and looks perfect."""
