@@ -101,14 +101,14 @@ def vae(
 def validity(
     parts: Annotated[
         list[str] | None,
-        typer.Option("--part", help="dose, matrix, nuisances, footage or cost; may be repeated; default all."),
+        typer.Option("--part", help="severity, matrix, nuisances, footage or cost; may be repeated; default all."),
     ] = None,
     scenes: Annotated[int, typer.Option(min=2, help="Scenes for each violation of the matrix.")] = 6,
     footage: Annotated[Path | None, typer.Option(help="Folder with real videos, to be edited.", exists=True)] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for matrix.png, matrix.md and rows.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Prove what the scores notice and what they do not: violations, their doses, nuisances, edited real clips.
+    """Prove what the scores notice and what they do not: violations by severity, nuisances, edited real clips.
 
     Example: `python -m benchmarks validity --part matrix --scenes 4 --out runs/validity`
     """
@@ -116,6 +116,8 @@ def validity(
     from benchmarks.validity import PARTS, validity
 
     for part in parts or ():
+        if part == "dose":
+            raise typer.BadParameter("--part dose was renamed; write --part severity.")
         if part not in PARTS:
             raise typer.BadParameter(f"--part {part} is none of {', '.join(PARTS)}.")
     rows = validity(parts or PARTS, scenes=scenes, footage=footage, out=out, progress=messages.print)

@@ -52,7 +52,7 @@ FORMER_MODULES = frozenset(
     [
         "meeting",
         "takes",
-        "second_take",
+        "resimulation",
         "looks",
         "plate",
         "ends",

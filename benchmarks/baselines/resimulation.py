@@ -1,4 +1,4 @@
-"""Other takes: the same event once more, and another event of the same kind."""
+"""Re-simulation: the same event once more, and another event of the same kind."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,24 +13,24 @@ from physics_data.renderers.renderer import Renderer
 from physics_data.renderers.sensor import with_grain
 
 SPEED_SPREAD = 0.003
-"""Relative spread of the first velocities between two takes."""
+"""Relative spread of the first velocities between a clip and its re-simulation."""
 
 GRAIN = 2.0
-"""Noise of the second take's sensor, sRGB levels."""
+"""Noise of the re-simulation's sensor, sRGB levels."""
 
 _SAME = 1e-6
 _OTHER = 500_000
 
 
-class SecondTake:
+class Resimulation:
     """The same event recorded again: first velocities that differ by 0.3 %, other grain, compressed once.
 
-    What a right video can be asked for: where a scene is chaotic, its second take is another one. No control.
+    An upper bound for models: in a chaotic scene the re-simulation differs, too.
     """
 
     def make(self, clip: Clip, renderer: Renderer, num_conditioning_frames: int) -> UInt8[np.ndarray, "t h w 3"]:
-        """Return the second take."""
-        return another_take(clip, renderer, clip_generator(0, f"second_take/{clip.meta.key}", 0))
+        """Return the re-simulated clip."""
+        return resimulated(clip, renderer, clip_generator(0, f"second_take/{clip.meta.key}", 0))
 
 
 class AnotherSeed:
@@ -54,7 +54,7 @@ class AnotherSeed:
         return generate_clip(task, settings, spec.root_seed, renderer.name, ()).clip.rgb
 
 
-def another_take(
+def resimulated(
     clip: Clip, renderer: Renderer, rng: np.random.Generator, spread: float = SPEED_SPREAD
 ) -> UInt8[np.ndarray, "t h w 3"]:
     """Return the clip's event recorded once more; a motion that the scene alone does not give keeps its course.
@@ -74,7 +74,7 @@ def another_take(
             for body in spec.bodies
         )
         rgb = renderer.render(spec, engine.simulate(spec.model_copy(update={"bodies": bodies})), ()).rgb
-    return recorded(rgb, clip.meta.frame_rate, rng, what=f"another take of '{clip.meta.key}'")
+    return recorded(rgb, clip.meta.frame_rate, rng, what=f"re-simulation of '{clip.meta.key}'")
 
 
 def recorded(

@@ -123,7 +123,7 @@ _PIECE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class RaceRules:
+class ComparisonRules:
     """What is the same for all.
 
     Units:
@@ -155,17 +155,17 @@ def optimizer_for(name: str, ours: str) -> OptimizerConfig:
     return OptimizerConfig(name="adamw", learning_rate=rate, weight_decay=0.0, warmup_steps=30, final_fraction=0.02)
 
 
-def race(
-    contestants: Mapping[str, nn.Module],
+def train_in_turns(
+    models: Mapping[str, nn.Module],
     configs: Mapping[str, OptimizerConfig],
     clips: Clips,
-    rules: RaceRules,
+    rules: ComparisonRules,
     on_seconds: Callable[[float], None] = lambda seconds: None,
 ) -> dict[str, Runner]:
     """Train all until each has used its time; step n of each sees the same crops."""
     runners = {
         name: Runner(model.train(), build_optimizers(model, configs[name]), WeightAverage(model, _EMA_DECAY))
-        for name, model in contestants.items()
+        for name, model in models.items()
     }
     while any(runner.spent < rules.seconds for runner in runners.values()):
         for name, runner in runners.items():
@@ -176,7 +176,7 @@ def race(
     return runners
 
 
-def crops(clips: Clips, rules: RaceRules, step: int) -> torch.Tensor:
+def crops(clips: Clips, rules: ComparisonRules, step: int) -> torch.Tensor:
     """Return the batch of a step, in [-1, 1]; a pure function of the step."""
     rng = np.random.default_rng((rules.seed, step))
     parts = []
@@ -188,7 +188,7 @@ def crops(clips: Clips, rules: RaceRules, step: int) -> torch.Tensor:
     return to_tensor(np.stack(parts))
 
 
-def _step(runner: Runner, config: OptimizerConfig, video: torch.Tensor, rules: RaceRules) -> None:
+def _step(runner: Runner, config: OptimizerConfig, video: torch.Tensor, rules: ComparisonRules) -> None:
     started = time.process_time()
     progress = int(_SCHEDULE * min(runner.spent / rules.seconds, 1.0))
     set_learning_rate(runner.optimizers, learning_rate_factor(progress, _SCHEDULE, config))

@@ -14,13 +14,13 @@ from benchmarks.speed.timing import interleaved, rates
 from benchmarks.vae.equal_time import (
     OURS,
     PEERS,
-    RaceRules,
+    ComparisonRules,
     VideoCodec,
     build,
     layout_of,
     num_weights,
     optimizer_for,
-    race,
+    train_in_turns,
 )
 from benchmarks.vae.reconstruction import ClipSets, Kept, make_clips, peak_memory, what_is_kept
 from worldsim.codec.files import Codec
@@ -38,10 +38,10 @@ class VAEBenchmark:
 
     footage:   folder of videos, for the real clips; None leaves them out
     layout:    training config whose layout ours has
-    weights:   trained VAE to measure beside the race, a run or model folder; None leaves it out
+    weights:   trained VAE to measure beside the comparison, a run or model folder; None leaves it out
 
     Units:
-        seconds:  of processor time that each contestant trains
+        seconds:  of processor time that each model trains
         size:     side of the clips, px
     """
 
@@ -73,7 +73,7 @@ def measure_vae(plan: VAEBenchmark, say: Say = lambda line: None) -> list[Row]:
         say(f"measuring {plan.weights}")
         codec = Codec.load(plan.weights)
         rows += _trained_rows(str(plan.weights), codec, clips)
-    return rows + (_race_rows(plan, clips, say) if plan.with_peers else [])
+    return rows + (_comparison_rows(plan, clips, say) if plan.with_peers else [])
 
 
 def _trained_rows(name: str, codec: Codec, clips: ClipSets) -> list[Row]:
@@ -85,18 +85,18 @@ def _trained_rows(name: str, codec: Codec, clips: ClipSets) -> list[Row]:
     return rows
 
 
-def _race_rows(plan: VAEBenchmark, clips: ClipSets, say: Say) -> list[Row]:
+def _comparison_rows(plan: VAEBenchmark, clips: ClipSets, say: Say) -> list[Row]:
     layout = layout_of(plan.layout)
     names = [OURS, *PEERS]
     torch.manual_seed(0)
-    contestants = {name: build(name, layout) for name in names}
+    models = {name: build(name, layout) for name in names}
     say(f"training {len(names)} VAEs for {plan.seconds:g} s of processor time each")
     configs = {name: optimizer_for(name, OURS) for name in names}
-    runners = race(contestants, configs, clips.train, RaceRules(plan.seconds))
+    runners = train_in_turns(models, configs, clips.train, ComparisonRules(plan.seconds))
     trained = {name: runner.average.model.eval() for name, runner in runners.items()}
-    rows = [
-        _row(f"{name}: weights", [num_weights(model) / 1e6], "M", None, None) for name, model in contestants.items()
-    ] + [_row(f"{name}: training steps", [runner.num_steps], "steps", None, None) for name, runner in runners.items()]
+    rows = [_row(f"{name}: weights", [num_weights(model) / 1e6], "M", None, None) for name, model in models.items()] + [
+        _row(f"{name}: training steps", [runner.num_steps], "steps", None, None) for name, runner in runners.items()
+    ]
     for kind, some in (("physics", clips.physics), ("real", clips.real)):
         if not some:
             continue

@@ -1,4 +1,4 @@
-"""Does the evaluation measure what it says? Dose and response, selectivity, nuisances, real clips, cost."""
+"""Does the evaluation measure what it says? Severity and response, selectivity, nuisances, real clips, cost."""
 
 from benchmarks.validity.proofs import PARTS, validity
 

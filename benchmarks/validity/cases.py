@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import UInt8
 
-from benchmarks.baselines.resimulation import another_take
+from benchmarks.baselines.resimulation import resimulated
 from benchmarks.validity.nuisances import as_a_model_would
 from eval.inputs import AlignedVideo
 from eval.metrics.metric import Metric
@@ -35,7 +35,7 @@ class Case:
     """One scene and what may become of it.
 
     reference:  the lawful clip that is scored against
-    take:       the lawful event recorded once more, well: what public measures take for chance
+    resimulation:  the lawful event recorded once more, well: what public measures count as chance
     lawful:     the lawful event as a good generator would show it: with all that is slightly wrong and breaks no law
     wrong:      the video that breaks the law, undisturbed
     violated:   the same as the same generator would show it
@@ -44,7 +44,7 @@ class Case:
     violation: str
     scenario: str
     reference: Clip
-    take: UInt8[np.ndarray, "t h w 3"]
+    resimulation: UInt8[np.ndarray, "t h w 3"]
     lawful: UInt8[np.ndarray, "t h w 3"]
     wrong: UInt8[np.ndarray, "t h w 3"]
     violated: UInt8[np.ndarray, "t h w 3"]
@@ -56,36 +56,36 @@ def violations() -> list[str]:
     return [info.name for info in sorted(infos, key=lambda info: (info.category, info.name))]
 
 
-def make_case(violation: str, number: int, settings: SceneSettings, dose: float = 1.0) -> Case | None:
-    """Make one scene with a violation of a dose from just above 0 to 1; None where no scene has room for it.
+def make_case(violation: str, number: int, settings: SceneSettings, severity: float = 1.0) -> Case | None:
+    """Make one scene with a violation of a severity from just above 0 to 1; None where no scene has room for it.
 
-    What a dose means: permanence is all or nothing, so there it is the share of the frames after the switch that show
+    What severity means: permanence is all or nothing, so there it is the share of the frames after the switch that show
     the wrong world; elsewhere it is the editor's severity.
     """
     info = EDITORS.get(violation).info
     names = info.scenarios
     is_timed = info.is_switch and info.category == "permanence"
-    severity = 1.0 if is_timed else dose
-    task = TwinTask(violation, ENGINE, FIRST_TEST_INDEX + number, severity, names[number % len(names)])
+    editor_severity = 1.0 if is_timed else severity
+    task = TwinTask(violation, ENGINE, FIRST_TEST_INDEX + number, editor_severity, names[number % len(names)])
     try:
         made = make_twins(task, settings, 0, RENDERER, ())
         twins = {clip.meta.twin.role: clip for clip in made if clip.meta.twin is not None}
     except ClipRejectedError:
         return None
     reference, broken = (twins["AA"], twins["AB"]) if info.is_switch else (twins["possible"], twins["impossible"])
-    wrong = timed(reference.rgb, broken.rgb, dose) if is_timed else broken.rgb
+    wrong = timed(reference.rgb, broken.rgb, severity) if is_timed else broken.rgb
     renderer, rng = RENDERERS.get(RENDERER)(), clip_generator(0, f"validity/{violation}", number)
-    take = another_take(reference, renderer, rng)
-    lawful = as_a_model_would(another_take(reference, renderer, rng, LAWFUL_SPREAD), rng)
-    return Case(violation, task.scenario or "", reference, take, lawful, wrong, as_a_model_would(wrong, rng))
+    resimulation = resimulated(reference, renderer, rng)
+    lawful = as_a_model_would(resimulated(reference, renderer, rng, LAWFUL_SPREAD), rng)
+    return Case(violation, task.scenario or "", reference, resimulation, lawful, wrong, as_a_model_would(wrong, rng))
 
 
 def timed(
-    right: UInt8[np.ndarray, "t h w 3"], wrong: UInt8[np.ndarray, "t h w 3"], dose: float
+    right: UInt8[np.ndarray, "t h w 3"], wrong: UInt8[np.ndarray, "t h w 3"], severity: float
 ) -> UInt8[np.ndarray, "t h w 3"]:
     """Return the right video, in which a share of the frames that differ, from the first one on, is the wrong one's."""
     differing = np.flatnonzero((right != wrong).any((1, 2, 3)))
-    shown = differing[: max(1, round(dose * len(differing)))]
+    shown = differing[: max(1, round(severity * len(differing)))]
     mixed = right.copy()
     mixed[shown] = wrong[shown]
     return mixed
@@ -102,9 +102,9 @@ class Scorer:
     public measure may give NaN, and its program then forgets the video) is NaN.
     """
 
-    def __init__(self, clip: Clip, second_take: UInt8[np.ndarray, "t h w 3"]) -> None:
+    def __init__(self, clip: Clip, resimulation: UInt8[np.ndarray, "t h w 3"]) -> None:
         self.reference = Reference(clip, num_conditioning_frames=NUM_CONDITIONING_FRAMES)
-        self._second_take = second_take
+        self._resimulation = resimulation
         self._metrics = {
             name: metric for name, metric in metric_table().items() if metric.refuses(self.reference) is None
         }
@@ -135,7 +135,7 @@ class Scorer:
 
     def _public(self, video: np.ndarray, tracks: Tracks) -> dict[str, float]:
         reference = self.reference.clip.rgb
-        arrays = (reference, self._second_take, video, self._true_ids, self._found_ids(tracks))
+        arrays = (reference, self._resimulation, video, self._true_ids, self._found_ids(tracks))
         pair = Comparison(*(array[NUM_CONDITIONING_FRAMES:] for array in arrays), subject=self._subject)
         found = {}
         for name in PUBLIC_MEASURES:

@@ -10,7 +10,7 @@ from benchmarks.validity.footage import RealTrial, is_held_out, real_figures, re
 from benchmarks.validity.robustness import shifts
 from benchmarks.validity.selectivity import keep, matrix_of, trials
 from benchmarks.validity.severity import ladders, responses
-from benchmarks.validity.validity_report import dose_rows, draw_matrix, markdown, matrix_rows, row, shift_rows
+from benchmarks.validity.validity_report import draw_matrix, markdown, matrix_rows, row, severity_rows, shift_rows
 from eval.inputs import System
 from eval.scoring import score_clip
 from physics_data.core.atomic import write_text
@@ -42,7 +42,7 @@ def scoring_seconds(per_scenario: int = 3) -> list[float]:
     return found
 
 
-PARTS = ("dose", "matrix", "nuisances", "footage", "cost")
+PARTS = ("severity", "matrix", "nuisances", "footage", "cost")
 
 SETTINGS = SceneSettings(layout="centred", num_frames=32, width=96, height=96)
 """Two seconds at 16 Hz, 96 x 96."""
@@ -51,7 +51,7 @@ SETTINGS = SceneSettings(layout="centred", num_frames=32, width=96, height=96)
 def validity(
     parts: Sequence[str] = PARTS,
     scenes: int = 6,
-    dose_scenes: int = 3,
+    severity_scenes: int = 3,
     footage: Path | None = None,
     out: Path | None = None,
     violations: Sequence[str] | None = None,
@@ -62,16 +62,16 @@ def validity(
     Args:
         parts: which proofs, of ``PARTS``
         scenes: per violation of the matrix
-        dose_scenes: per violation of dose and response, at each of seven doses
+        severity_scenes: per violation of severity and response, at each of seven severities
         footage: folder of real clips; without it that part says that it was left out
-        out: folder for matrix.png, matrix.md, rows.json and every raw score (trials.jsonl, doses.jsonl)
+        out: folder for matrix.png, matrix.md, rows.json and every raw score (trials.jsonl, severities.jsonl)
         violations: editors, by default all
         progress: is told what is done next
     """
     rows: list[Row] = []
-    if "dose" in parts:
-        ladder = ladders(SETTINGS, dose_scenes, violations, progress)
-        rows += dose_rows(responses(keep(ladder, out and out / "doses.jsonl")))
+    if "severity" in parts:
+        ladder = ladders(SETTINGS, severity_scenes, violations, progress)
+        rows += severity_rows(responses(keep(ladder, out and out / "severities.jsonl")))
     if "matrix" in parts:
         matrix = matrix_of(keep(trials(SETTINGS, scenes, violations, progress), out and out / "trials.jsonl"))
         rows += matrix_rows(matrix)

@@ -56,7 +56,7 @@ def shifts(
         for case in _cases(per_violation, settings):
             if progress is not None:
                 progress(f"nuisances of {case.violation}")
-            scorer = Scorer(case.reference, case.take)
+            scorer = Scorer(case.reference, case.resimulation)
             for video in (case.reference.rgb, case.wrong):
                 clean = _scored(scorer, Path(folder), video, settings.frame_rate)
                 usual.append(clean)

@@ -80,14 +80,14 @@ def trials(
     names: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Trial]:
-    """Yield the first scene of every violation at full dose, then the second ones, and so on."""
+    """Yield the first scene of every violation at full severity, then the second ones, and so on."""
     for number in range(scenes):
         for name in names or violations():
             if progress is not None:
                 progress(f"{name}, scene {number + 1} of {scenes}")
             case = make_case(name, number, settings)
             if case is not None:
-                scorer = Scorer(case.reference, case.take)
+                scorer = Scorer(case.reference, case.resimulation)
                 yield Trial(name, case.scenario, number, scorer.all(case.lawful), scorer.all(case.violated))
 
 

@@ -9,31 +9,31 @@ from scipy.stats import rankdata
 from benchmarks.validity.cases import Scorer, make_case, violations
 from physics_data.scenarios.shared.scenario import SceneSettings
 
-DOSES = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
+SEVERITIES = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
 class Response:
-    """Mean score of each metric at each dose, over the scenes that every dose has; higher is better throughout.
+    """Mean score of each metric at each severity, over the scenes that every severity has; higher is better throughout.
 
     scenes: how many there are
     """
 
-    doses: tuple[float, ...]
+    severities: tuple[float, ...]
     scores: dict[str, tuple[float, ...]]
     scenes: int
 
     def correlation(self, metric: str) -> float:
-        """Return Spearman's rank correlation of dose and loss of score; 0 where the score does not move at all."""
+        """Return Spearman's rank correlation of severity and loss of score; 0 where the score does not move at all."""
         scores = np.array(self.scores[metric])
         if np.ptp(scores) < 1e-9:
             return 0.0
-        return float(np.corrcoef(rankdata(self.doses), rankdata(-scores))[0, 1])
+        return float(np.corrcoef(rankdata(self.severities), rankdata(-scores))[0, 1])
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """One scene of a violation: the scores of its lawful video, then of the violated one at each of ``DOSES``."""
+    """One scene of a violation: the scores of its lawful video, then of the violated one at each of ``SEVERITIES``."""
 
     violation: str
     number: int
@@ -46,11 +46,11 @@ def ladders(
     names: Sequence[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[Ladder]:
-    """Yield the first scene of every violation, then the second ones; scenes without room for a dose are left out."""
+    """Yield scene by scene, each of all violations; scenes in which a severity has no room are left out."""
     for number in range(scenes):
         for name in names or violations():
             if progress is not None:
-                progress(f"doses of {name}, scene {number + 1} of {scenes}")
+                progress(f"severities of {name}, scene {number + 1} of {scenes}")
             steps = _steps(name, number, settings)
             if steps is not None:
                 yield Ladder(name, number, steps)
@@ -66,11 +66,11 @@ def responses(measured: Iterable[Ladder]) -> dict[str, Response]:
 
 def _steps(name: str, number: int, settings: SceneSettings) -> list[dict[str, float]] | None:
     steps: list[dict[str, float]] = []
-    for dose in DOSES:
-        case = make_case(name, number, settings, dose)
+    for severity in SEVERITIES:
+        case = make_case(name, number, settings, severity)
         if case is None:
             return None
-        scorer = Scorer(case.reference, case.take)
+        scorer = Scorer(case.reference, case.resimulation)
         if not steps:
             steps.append(scorer.ours(case.lawful))
         steps.append(scorer.ours(case.violated))
@@ -79,5 +79,5 @@ def _steps(name: str, number: int, settings: SceneSettings) -> list[dict[str, fl
 
 def _response(rows: list[list[dict[str, float]]]) -> Response:
     metrics = [m for m in rows[0][0] if all(m in scores for row in rows for scores in row)]
-    means = {m: tuple(float(np.mean([row[k][m] for row in rows])) for k in range(len(DOSES) + 1)) for m in metrics}
-    return Response((0.0, *DOSES), means, len(rows))
+    means = {m: tuple(float(np.mean([row[k][m] for row in rows])) for k in range(len(SEVERITIES) + 1)) for m in metrics}
+    return Response((0.0, *SEVERITIES), means, len(rows))

@@ -95,22 +95,22 @@ def _spread(found: Cell) -> str:
     return f"{found.low:.2f} to {found.high:.2f}, {found.scenes} scenes"
 
 
-def dose_rows(responses: Mapping[str, Response]) -> list[Row]:
-    """Return, for each violation, the rank correlation of dose and loss in its headline and in its best component."""
+def severity_rows(responses: Mapping[str, Response]) -> list[Row]:
+    """Return each violation's rank correlation of severity and loss, in its headline and in its best component."""
     rows: list[Row] = []
     for violation, response in responses.items():
         expected = expectation(violation)
-        spread = f"{len(response.doses)} doses, {response.scenes} scenes"
+        spread = f"{len(response.severities)} severities, {response.scenes} scenes"
         named = [name for name in sorted(expected.components) if name in response.scores]
         best = max(named, key=response.correlation, default=None)
         for metric in (expected.headline, best):
             if metric is None or metric not in response.scores:
                 missing = metric or "its components"
-                text = f"dose of {violation}: {missing} does not apply"
+                text = f"severity of {violation}: {missing} does not apply"
                 rows.append(row(text, None, "Spearman", MIN_CORRELATION, False, spread))
                 continue
             value = response.correlation(metric)
-            name = f"dose of {violation} in {metric}"
+            name = f"severity of {violation} in {metric}"
             rows.append(row(name, value, "Spearman", MIN_CORRELATION, value >= MIN_CORRELATION, spread))
     return rows
 

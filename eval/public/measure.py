@@ -12,8 +12,8 @@ class Comparison:
     """A video beside what it should show, on the same frames and of the same size. Compared by identity.
 
     Units:
-        reference:      sRGB, the first take
-        second_take:    sRGB, another recording of the same event; what differs between the takes is chance
+        reference:      sRGB, the reference video
+        resimulation:   sRGB, another recording of the same event; what differs between the two is chance
         video:          sRGB, what is scored
         reference_ids:  0 = background, i = object i of the reference
         video_ids:      0 = background, i = the same object i as found in the video, other numbers = strangers
@@ -21,7 +21,7 @@ class Comparison:
     """
 
     reference: UInt8[np.ndarray, "t h w 3"]
-    second_take: UInt8[np.ndarray, "t h w 3"]
+    resimulation: UInt8[np.ndarray, "t h w 3"]
     video: UInt8[np.ndarray, "t h w 3"]
     reference_ids: UInt8[np.ndarray, "t h w"]
     video_ids: UInt8[np.ndarray, "t h w"]

@@ -182,7 +182,7 @@ def _mean_of_frames(scenes: Sequence[SceneValues], name: str) -> float:
 @lru_cache(maxsize=1)
 def scene_values(pair: Comparison) -> SceneValues:
     """Return the values of one scene with one view, enlarged where it is small."""
-    first, video, second = (_enlarged(rgb) for rgb in (pair.reference, pair.video, pair.second_take))
+    first, video, second = (_enlarged(rgb) for rgb in (pair.reference, pair.video, pair.resimulation))
     return SceneValues((compare_view(first, video),), (compare_view(first, second),))
 
 

@@ -77,7 +77,7 @@ def test_dummies_stay_below(scored, name, most):
 
 
 def test_the_second_take_is_right(scored):
-    metrics = scored[2]["second_take"].metrics
+    metrics = scored[2]["resimulation"].metrics
     assert metrics["object_permanence"].mean > 0.98
     assert metrics["motion_realism"].mean > 0.97
 

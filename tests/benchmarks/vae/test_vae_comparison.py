@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.vae.equal_time import RaceRules, crops, optimizer_for, race
+from benchmarks.vae.equal_time import ComparisonRules, crops, optimizer_for, train_in_turns
 from benchmarks.vae.reconstruction import flicker, make_clips, only_moving, what_is_kept
 from worldsim.vae import Posterior, Stride, VideoVAE, VideoVAEConfig
 
@@ -57,12 +57,12 @@ def test_only_objects_that_travel_count() -> None:
 def test_all_race_for_the_same_time_on_the_same_crops() -> None:
     rng = np.random.default_rng(0)
     clips = [rng.integers(0, 255, (9, 40, 40, 3), dtype=np.uint8) for _ in range(3)]
-    rules = RaceRules(seconds=0.3, batch_size=2)
+    rules = ComparisonRules(seconds=0.3, batch_size=2)
     assert torch.equal(crops(clips, rules, 5), crops(clips, rules, 5))
     assert crops(clips, rules, 5).shape == (2, 3, 9, 32, 32)
     torch.manual_seed(0)
-    contestants = {"ours": VideoVAE(TINY), "other": VideoVAE(TINY)}
-    runners = race(contestants, {name: optimizer_for(name, "ours") for name in contestants}, clips, rules)
+    models = {"ours": VideoVAE(TINY), "other": VideoVAE(TINY)}
+    runners = train_in_turns(models, {name: optimizer_for(name, "ours") for name in models}, clips, rules)
     for runner in runners.values():
         assert runner.spent >= 0.3
         assert runner.num_steps == len(runner.losses) > 2

@@ -1,4 +1,4 @@
-"""The parts of the proof of validity: areas under curves, doses, expectations, nuisances, reports."""
+"""The parts of the proof of validity: areas under curves, severities, expectations, nuisances, reports."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from benchmarks.validity.selectivity import (
     read_trials,
 )
 from benchmarks.validity.severity import Ladder, Response
-from benchmarks.validity.validity_report import dose_rows, draw_matrix, markdown, matrix_rows, shift_rows
+from benchmarks.validity.validity_report import draw_matrix, markdown, matrix_rows, severity_rows, shift_rows
 from eval.metrics import METRICS
 from eval.public import PUBLIC_MEASURES
 from physics_data.scenarios.shared.scenario import SceneSettings
@@ -50,7 +50,7 @@ def test_a_forgotten_violation_is_no_catch():
 def test_dose_is_a_share_of_the_frames_that_differ():
     right, wrong = np.zeros((10, 2, 2, 3), np.uint8), np.zeros((10, 2, 2, 3), np.uint8)
     wrong[4:8] = 9
-    shown = [timed(right, wrong, dose)[:, 0, 0, 0].astype(bool).sum() for dose in (0.1, 0.5, 1.0)]
+    shown = [timed(right, wrong, severity)[:, 0, 0, 0].astype(bool).sum() for severity in (0.1, 0.5, 1.0)]
     assert shown == [1, 2, 4]
     assert timed(right, wrong, 0.5)[4:6].all()
 
@@ -88,8 +88,8 @@ def test_raw_scores_survive_the_disk(tmp_path):
     matrix = matrix_of([trial, replace(trial, number=1, violated={"psnr": 1.0})])
     assert matrix.cells["vanish"]["psnr"].auroc == 0.5 and matrix.cells["vanish"]["psnr"].undefined == 0.5
     ladder = Ladder("vanish", 0, [{"count": 1.0}, {"count": 0.5}])
-    assert list(keep([ladder], None)) == list(keep([ladder], tmp_path / "doses.jsonl")) == [ladder]
-    assert read_ladders(tmp_path / "doses.jsonl") == [ladder]
+    assert list(keep([ladder], None)) == list(keep([ladder], tmp_path / "severities.jsonl")) == [ladder]
+    assert read_ladders(tmp_path / "severities.jsonl") == [ladder]
 
 
 @pytest.mark.parametrize("name", list(PICTURE_NUISANCES))
@@ -117,7 +117,7 @@ def test_one_case_end_to_end():
     """A ball that vanishes: permanence falls, the lawful video keeps it, and PISA's L2 hardly moves."""
     case = make_case("vanish", 1, SMALL)
     assert case is not None
-    scorer = Scorer(case.reference, case.take)
+    scorer = Scorer(case.reference, case.resimulation)
     lawful, violated = scorer.all(case.lawful), scorer.all(case.violated)
     assert set(PUBLIC_MEASURES) <= set(lawful)
     assert lawful["object_permanence"] > 0.95
@@ -145,8 +145,8 @@ def test_rows_say_what_is_met(matrix):
     assert rows["wrong_g: named by free_motion"].meets is False
     assert rows["vanish: pisa_l2"].value == 0.5
     assert "25%" in str(rows["vanish: pisa_l2"].spread)
-    doses = dose_rows({"vanish": Response((0.0, 1.0), {"object_permanence": (1.0, 0.4)}, 3)})
-    assert doses[0].meets is True
+    severities = severity_rows({"vanish": Response((0.0, 1.0), {"object_permanence": (1.0, 0.4)}, 3)})
+    assert severities[0].meets is True
     moved = shift_rows({"noise": {"overall": Shift(-0.2, 0.1, 4)}})
     assert moved[0].meets is False
     rows_as_json(matrix_rows(matrix))
