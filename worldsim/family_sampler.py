@@ -158,6 +158,7 @@ def _require_plain(config: SampleConfig) -> None:
     if drawing.guidance.interval != plain.guidance.interval:
         wrong.append("guidance-interval")
     wrong += ["number"] if config.numbers else []
+    wrong += ["scene"] if config.scene is not None else []
     if wrong:
         raise DataError(
             f"a public model is sampled by the scheduler of its own folder; leave --{', --'.join(wrong)} out."

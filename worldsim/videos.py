@@ -20,14 +20,18 @@ from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, VideoError, suggest
 from physics_data.core.provenance import write_provenance
 from physics_data.core.video import iterate_frames, write_video
+from physics_data.scenes.scene_file import load_scene
+from physics_data.simulation import simulate
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage import media
 from worldsim.data.footage.framing import crop, scale_to_cover
 from worldsim.data.footage.media import PICTURE_SUFFIXES, is_animation
 from worldsim.data.footage.windows import cut_windows
+from worldsim.data.scene_encoding import scene_tokens
 from worldsim.diffusion import GuidanceConfig
 from worldsim.generator import find_family
 from worldsim.model.conditioning import Conditioning, Scalars
+from worldsim.model.scene_tokens import SceneTokens
 from worldsim.sampling import Drawing, generate, rollout
 from worldsim.vae.blocks import Memory
 from worldsim.weights import Generator, load_generator, model_folder, put_adapter
@@ -36,6 +40,8 @@ from worldsim.weights import Generator, load_generator, model_folder, put_adapte
 class SampleConfig(StrictModel):
     """How videos are drawn from a model. Sizes that are None are those it was trained on.
 
+    scene:      scene file whose camera, light, gravity and bodies are known, for a model with ``model.scene_slots``
+    simulated:  simulate the scene and say where its bodies are in all frames; else the first frame alone is known
     numbers:  conditioning scalars besides the prompt, for a model with ``model.scalars``; the rest is unknown
     """
 
@@ -46,6 +52,8 @@ class SampleConfig(StrictModel):
     drawing: Drawing = Drawing(guidance=GuidanceConfig(weight=2.5))
     domain: int = 1
     numbers: dict[str, tuple[float, ...]] = {}
+    scene: Path | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,7 @@ class Sampler:
             frames=pictures,
             domain=torch.tensor(domains, device=self.device),
             scalars=self.scalars(len(prompts)),
+            scene=self.scene(len(prompts)),
         )
         return to_rgb(video)
 
@@ -154,6 +163,25 @@ class Sampler:
             held = torch.tensor(values, dtype=torch.float32, device=self.device).expand(count, 1, -1)
             found[name] = Scalars(held, torch.ones(count, 1, dtype=torch.bool, device=self.device))
         return found
+
+    def scene(self, count: int) -> SceneTokens | None:
+        """Return the tokens of the scene of the config for so many videos; None without one.
+
+        Raises:
+            DataError: the model takes no scenes, or fewer bodies.
+            ConfigError: the scene file does not fit.
+        """
+        file, model = self.config.scene, self.model.dit.config
+        if file is None:
+            return None
+        if not model.scene_slots:
+            raise DataError(f"this model takes no scenes, so {file} would be ignored; give one with model.scene_slots.")
+        num_frames, height, width = self.geometry
+        size = {"num_frames": num_frames, "height": height, "width": width, "frame_rate": self.frame_rate}
+        spec = load_scene(file).spec.edited(**size)
+        trajectory = simulate(spec).trajectory if self.config.simulated else None
+        tokens = scene_tokens(spec, num_frames, model.temporal_factor, model.scene_slots, trajectory)
+        return tokens.map(lambda one: one.expand(count, *one.shape[1:]).to(self.device))
 
     def stream(
         self,
@@ -186,6 +214,7 @@ class Sampler:
             torch.tensor([self.frame_rate], device=self.device),
             self.scalars(1),
         )
+        conditioning = dataclasses.replace(conditioning, scene=self.scene(1))
         made = rollout(
             dit,
             conditioning,

@@ -45,6 +45,13 @@ def sample(
             "joined by commas. May be given several times; what is not given is unknown, which is not zero."
         ),
     ] = None,
+    scene: Annotated[
+        Path | None,
+        typer.Option(help="Scene file (YAML, JSON) of what is in the picture, for a model with model.scene_slots."),
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Simulate the --scene and say where its bodies are in all frames.")
+    ] = False,
     reference: Annotated[Path | None, typer.Option(help="Dataset whose clips are continued, one video each.")] = None,
     suite: Annotated[
         Path | None,
@@ -104,10 +111,12 @@ def sample(
     """
     prompts = prompt or []
     pictures, numbers = parse_frames(frames), parse_numbers(number or [])
-    told = bool(prompts or first_frames is not None or last_frame is not None or pictures)
+    told = bool(prompts or first_frames is not None or last_frame is not None or pictures or scene is not None)
     many = suite is not None or reference is not None
     if not many and not told:
-        raise typer.BadParameter("give --prompt, --first-frames, --last-frame, --frames, --reference or --suite.")
+        raise typer.BadParameter(
+            "give --prompt, --scene, --first-frames, --last-frame, --frames, --reference or --suite."
+        )
     if many and (told or stream):
         raise typer.BadParameter(
             "--reference and --suite take prompts and first frames from their clips; leave the others out."
@@ -118,6 +127,8 @@ def sample(
         raise typer.BadParameter("--num-seeds needs --suite.")
     if stream and (last_frame is not None or pictures):
         raise typer.BadParameter("--stream makes frame after frame and cannot look ahead; leave --stream out.")
+    if simulate and scene is None:
+        raise typer.BadParameter("--simulate needs --scene.")
     if num_given and not many and first_frames is None:
         raise typer.BadParameter("--num-given needs --first-frames, --reference or --suite.")
     if hub:
@@ -149,6 +160,7 @@ def sample(
     }
     sizes = {"num_frames": num_frames, "height": height, "width": width}
     settings = {**sizes, "seed": seed, "drawing": drawing, "numbers": numbers}
+    settings |= {"scene": scene, "simulated": simulate}
     config = validate_config(SampleConfig, settings, source="the command line")
     sampler = Sampler.load(model, config, adapter)
     messages.print(f"model: {model}" + ("" if adapter is None else f" with adapter {adapter}"), markup=False)

@@ -9,6 +9,7 @@ from physics_data.core.errors import DataError
 from worldsim.diffusion import SOLVERS, guide
 from worldsim.model import DiT
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
+from worldsim.model.scene_tokens import SceneTokens
 from worldsim.prompt import TextEncoder
 from worldsim.sampling.conditioning_frames import Pictures, encode_frames
 from worldsim.sampling.drawing import DEFAULT, Drawing
@@ -37,6 +38,7 @@ def generate(
     frames: Pictures = NO_PICTURES,
     domain: Int64[torch.Tensor, "b"] | int = 0,
     scalars: Mapping[str, Scalars] = NO_SCALARS,
+    scene: SceneTokens | None = None,
 ) -> Video:
     """Draw one video for each prompt.
 
@@ -58,6 +60,7 @@ def generate(
             ``loss.diffusion_forcing_probability``
         domain: 0 = not told, 1 = physics, 2 = real
         scalars: gravity and the like, see ``Conditioning``
+        scene: what is known of the scenes, for a transformer with ``model.scene_slots``; None = nothing
 
     Returns:
         Videos in [-1, 1]; the colours that the decoder gives beyond that are set to the nearest.
@@ -74,7 +77,8 @@ def generate(
     rates = torch.full((len(prompts),), float(frame_rate), device=device)
     given = _given(noise, vae, first_frames, frames, num_frames, height, width)
     words = {"ids": text_ids, "mask": text_mask}
-    latents = denoise(dit, noise, Conditioning.of(words, rates, domains, scalars=scalars, frames=given), drawing)
+    known = Conditioning.of(words, rates, domains, scalars=scalars, scene=scene, frames=given)
+    latents = denoise(dit, noise, known, drawing)
     return vae.decode(vae.denormalise(latents)).clamp(-1, 1)
 
 
