@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.measure_commands import WorkersOption, ablation, appearance, generator, losses_app, speed, vae, validity
+from benchmarks.measure_commands import (
+    WorkersOption,
+    ablation,
+    appearance,
+    generator,
+    losses_app,
+    speed,
+    vae,
+    validity,
+    words,
+)
 from benchmarks.phyworld.commands import app as phyworld_app
 from physics_data.core.program import make_app, messages, print_listing, progress_bar
 
@@ -14,7 +24,7 @@ app = make_app(
     "Score models on benchmark suites, run the demo, make control baselines, measure speed against named peers.",
     renamed={"looks": "appearance", "--costs": "speed appearance"},
 )
-for command in (speed, generator, appearance, vae, validity, ablation):
+for command in (speed, generator, appearance, vae, validity, words, ablation):
     app.command()(command)
 app.add_typer(losses_app, name="losses")
 app.add_typer(phyworld_app, name="phyworld")

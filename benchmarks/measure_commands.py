@@ -124,6 +124,23 @@ def validity(
     print_rows(rows, as_json)
 
 
+def words(
+    half: Annotated[str | None, typer.Option(help="development or held_out; default both.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Make scenes of 200 prompts in English and Korean, and count those that show all that is stated.
+
+    Example: `python -m benchmarks words --json`
+    """
+    from benchmarks.rows import print_rows
+    from benchmarks.words.prompt_sets import HALVES, measure
+
+    if half is not None and half not in HALVES:
+        raise typer.BadParameter(f"--half {half} is none of {', '.join(HALVES)}.")
+    rows = measure((half,) if half else HALVES, lambda line: messages.print(line, markup=False))
+    print_rows(rows, as_json)
+
+
 def ablation(
     config: Annotated[Path, typer.Option(help="YAML file, e.g. configs/ablation_cpu.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for datasets, runs and the report.")] = Path("runs/ablation"),

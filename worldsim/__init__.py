@@ -11,7 +11,7 @@ from physics_data import __version__ as __version__
 
 _NAMES = {
     "simulate": "physics_data.simulation",
-    "direct": "physics_data.words.direct",
+    "direct": "physics_data.scenes.words.direct",
     "build_dataset": "physics_data.simulation",
     "save_scene": "physics_data.simulation",
     "SceneSpec": "physics_data.core.scene",

@@ -2,10 +2,10 @@ from benchmarks.evaluator import Evaluator as Evaluator
 from eval.audit.folder import audit as audit
 from physics_data.core.clip import Clip as Clip
 from physics_data.core.scene import SceneSpec as SceneSpec
+from physics_data.scenes.words.direct import direct as direct
 from physics_data.simulation import build_dataset as build_dataset
 from physics_data.simulation import save_scene as save_scene
 from physics_data.simulation import simulate as simulate
-from physics_data.words.direct import direct as direct
 from worldsim.data.clip_dataset import ClipDataset as ClipDataset
 from worldsim.generated import GeneratedVideo as GeneratedVideo
 from worldsim.generator import VideoGenerator as VideoGenerator

@@ -13,19 +13,26 @@ def direct(
     out: Annotated[Path, typer.Option(help="Scene file to write, e.g. scene.yaml.")],
     seed: Annotated[int, typer.Option(min=0, help="Of the numbers that are tried.")] = 0,
     language: Annotated[str | None, typer.Option(help="en or ko; default: the one that reads most words.")] = None,
+    llm: Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible endpoint that writes the scene.")] = None,
+    llm_model: Annotated[str | None, typer.Option(help="Name of the language model there.")] = None,
+    fallback: Annotated[
+        bool, typer.Option("--fallback", help="Use the embedded parser where the language model fails.")
+    ] = False,
 ) -> None:
     """Make a scene of words, and check in simulation that everything they state happens.
 
     Prints when each event occurs, what was assumed and which words were not understood. `simulate` films the scene.
 
+    With --llm the key of the endpoint is read from the environment (OPENAI_API_KEY).
+
     Example: `python -m physics_data direct "a heavy red ball rolls off a table" --out scene.yaml`
     """
     from physics_data.core.errors import ConfigError
-    from physics_data.words.direct import direct as make_scene
+    from physics_data.scenes.words.direct import direct as make_scene
 
     if out.suffix.lower() not in (".yaml", ".yml"):
         raise ConfigError(f"a scene file ends in .yaml, {out} does not; write e.g. --out scene.yaml.")
-    scene = make_scene(words, seed=seed, language=language)
+    scene = make_scene(words, seed=seed, language=language, llm=llm, llm_model=llm_model, fallback=fallback)
     scene.save(out)
     for remark in scene.remarks():
         messages.print(remark, markup=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from physics_data.scenes.materials import MATERIALS
-from physics_data.words.lexicon import things
-from physics_data.words.story import Thing
+from physics_data.scenes.words.description import Thing
+from physics_data.scenes.words.lexicon import things
 
 _SCALES: dict[str, tuple[float, float, float]] = {
     "tiny": (0.5, 0.5, 0.5),

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from physics_data.words.lexicon import things
-from physics_data.words.story import Event, Story, Thing
+from physics_data.scenes.words.description import Event, Story, Thing
+from physics_data.scenes.words.lexicon import things
 
 MOTIONS = ("roll", "slide", "fall", "bounce", "swing", "spin", "throw", "pass", "topple")
 _PASSES = {

@@ -9,15 +9,16 @@ import yaml
 
 from physics_data.core.errors import ConfigError, EngineError, SceneSpecError
 from physics_data.core.scene import SceneSpec
-from physics_data.core.trajectory import Trajectory
+from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.engines import ENGINES
+from physics_data.renderers import RENDERERS
 from physics_data.scenes.scene_file import scene_of
-from physics_data.words.grammar import parse
-from physics_data.words.lexicon import lexicon
-from physics_data.words.staging import Numbers, Stage
-from physics_data.words.story import Event, Story, WordsError
-from physics_data.words.verification import Film, Finding, lint, verify
-from physics_data.words.viewpoint import camera_entry
+from physics_data.scenes.words.description import Event, Story, Thing, WordsError
+from physics_data.scenes.words.grammar import parse
+from physics_data.scenes.words.layout import Numbers, Stage
+from physics_data.scenes.words.lexicon import lexicon
+from physics_data.scenes.words.verification import Film, Finding, lint, verify
+from physics_data.scenes.words.viewpoint import camera_entry
 
 TRIES = 8
 """Most simulations of one text."""
@@ -50,7 +51,7 @@ class DirectedScene:
     document: the same as a scene file
     events:   what the words state, with the time at which it occurs
     assumed:  what was added; unknown: words that were not understood; read_as: misspelt word → word
-    tries:    simulations that were needed
+    things:   what the words name; tries: simulations that were needed
     """
 
     words: str
@@ -60,6 +61,7 @@ class DirectedScene:
     assumed: tuple[str, ...]
     unknown: tuple[str, ...]
     read_as: dict[str, str]
+    things: tuple[Thing, ...]
     tries: int
 
     @property
@@ -83,15 +85,27 @@ class DirectedScene:
         return found + [f"not understood: '{word}'" for word in self.unknown]
 
 
-def direct(words: str, *, seed: int = 0, language: str | None = None) -> DirectedScene:
+def direct(
+    words: str,
+    *,
+    seed: int = 0,
+    language: str | None = None,
+    llm: str | None = None,
+    llm_model: str | None = None,
+    fallback: bool = False,
+) -> DirectedScene:
     """Make a scene of words and check in simulation that it shows what they state.
 
     Args:
         words: what happens, in a language that has a lexicon, e.g. "a red ball rolls off a table"
         seed: of the numbers that are tried
         language: "en", "ko"; default: the one that reads most of the words
+        llm: URL of an OpenAI-compatible endpoint whose model writes the scene, e.g. "http://127.0.0.1:8080/v1"
+        llm_model: its name there; the key is read from the environment (OPENAI_API_KEY)
+        fallback: whether the embedded parser takes over where the language model fails
 
     Raises:
+        LanguageModelError: the language model cannot be reached or makes no scene, and ``fallback`` is not set.
         WordsError: nothing physical in the words, something that cannot be shown, or an event that cannot be made to
             happen; one sentence says which.
 
@@ -100,7 +114,24 @@ def direct(words: str, *, seed: int = 0, language: str | None = None) -> Directe
         >>> [finding.event.kind for finding in scene.events]
         ['fall', 'hit']
     """
-    return solve(understood(words, language), seed)
+    failed = ""
+    if llm is not None:
+        from physics_data.scenes.words.language_model import LanguageModel, LanguageModelError, direct_with
+
+        if not llm_model:
+            raise ConfigError("a language model needs its name: give --llm-model NAME beside --llm URL.")
+        try:
+            return direct_with(LanguageModel(llm, llm_model).complete, words, language=language)
+        except LanguageModelError as error:
+            if not fallback:
+                raise
+            failed = f"the embedded parser, since {error}"
+    elif llm_model or fallback:
+        raise ConfigError("--llm-model and --fallback belong to a language model; give its --llm URL, too.")
+    story = understood(words, language)
+    if failed:
+        story.assumed.append(failed)
+    return solve(story, seed)
 
 
 def understood(words: str, language: str | None = None) -> Story:
@@ -155,7 +186,7 @@ def solve(story: Story, seed: int = 0) -> DirectedScene:
             continue
         findings = verify(story, loaded.spec, trajectory)
         if all(finding.holds for finding in findings):
-            return _finished(story, stage, loaded.spec, trajectory, findings, number)
+            return framed(story, stage.document, loaded.spec, trajectory, findings, number, stage.assumed)
         best = findings
         numbers = _next(numbers, story, Film(loaded.spec, trajectory), findings, rng)
     missed = [str(finding.event) for finding in best if not finding.holds]
@@ -245,10 +276,20 @@ def _correction(film: Film, findings: list[Finding], event: Event, rng: np.rando
     return wanted - float(target[0])
 
 
-def _finished(
-    story: Story, stage: Stage, spec: SceneSpec, trajectory: Trajectory, findings: list[Finding], tries: int
+def framed(
+    story: Story,
+    document: dict[str, Any],
+    spec: SceneSpec,
+    trajectory: Trajectory,
+    findings: list[Finding],
+    tries: int,
+    assumed: list[str],
 ) -> DirectedScene:
-    """Cut the film after its last event and frame it."""
+    """Cut the film after its last event, and frame it where the document has no camera.
+
+    Raises:
+        WordsError: the camera sees all the time what passes behind something.
+    """
     last = max((f.seconds for f in findings if f.seconds is not None), default=0.0)
     longest = (spec.num_frames - 1) / spec.frame_rate
     quiet = any(f.event.kind in ("stay", "spin", "swing", "bounce") or f.event.is_negated for f in findings)
@@ -259,19 +300,47 @@ def _finished(
         trajectory.orientation[:frames],
         trajectory.linear_velocity[:frames],
         trajectory.angular_velocity[:frames],
-        trajectory.contacts,
+        Contacts.none(),
     )
-    document = dict(stage.document)
+    document = {key: value for key, value in document.items() if key != "num_frames"}
     document["duration"] = (frames - 1) / spec.frame_rate
-    actors = list(dict.fromkeys(name for f in findings for name in f.event.actor.members))
-    document["camera"] = camera_entry(story, spec, kept, actors)
+    if not document.get("camera"):
+        actors = list(dict.fromkeys(name for f in findings for name in f.event.actor.members))
+        document["camera"] = camera_entry(story, spec, kept, actors)
     if story.direction == "left":
         document = mirrored(document)
     loaded = scene_of(document, "the scene of these words")
-    assumed = (*story.assumed, *stage.assumed, *(n for n in loaded.notes if not n.startswith("camera")))
+    _check_hidden(story, loaded.spec)
+    notes = [note for note in loaded.notes if not note.startswith("camera")]
     return DirectedScene(
-        story.text, loaded.spec, document, tuple(findings), assumed, tuple(story.unknown), dict(story.read_as), tries
+        story.text,
+        loaded.spec,
+        document,
+        tuple(findings),
+        (*story.assumed, *assumed, *notes),
+        tuple(story.unknown),
+        dict(story.read_as),
+        tuple(story.things),
+        tries,
     )
+
+
+def _check_hidden(story: Story, spec: SceneSpec) -> None:
+    """Refuse a view in which what passes behind something is never covered."""
+    behind = story.of("pass_behind")
+    if not behind:
+        return
+    small = spec.model_copy(update={"width": 96, "height": 54})
+    rendering = RENDERERS.get("raycast")().render(small, ENGINES.get("mujoco")().simulate(small), frozenset())
+    fraction = rendering.visible_fraction()
+    names = [body.name for body in spec.instances]
+    for event in behind:
+        least = min(float(fraction[:, names.index(name)].min()) for name in event.actor.members)
+        if least > 0.8:
+            raise WordsError(
+                f"the camera sees {event.actor.name} all the time while it passes behind what is there; ask for "
+                "another view, or for something taller to pass behind."
+            )
 
 
 def mirrored(document: dict[str, Any]) -> dict[str, Any]:

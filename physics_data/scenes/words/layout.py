@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from physics_data.words.bodies import Solid, looks, solid
-from physics_data.words.lexicon import things
-from physics_data.words.story import Event, Story, Thing
+from physics_data.scenes.words.bodies import Solid, looks, solid
+from physics_data.scenes.words.description import Event, Story, Thing
+from physics_data.scenes.words.lexicon import things
 
 GRAVITY = {"moon": 1.62, "mars": 3.72, "jupiter": 24.8, "zero": 0.0, "low": 2.5, "high": 20.0}
 IMPACTS = ("hit", "push", "knock_over", "approach", "inside")

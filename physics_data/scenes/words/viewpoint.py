@@ -7,8 +7,8 @@ from jaxtyping import Float
 
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.words.story import Story
-from physics_data.words.verification import Film
+from physics_data.scenes.words.description import Story
+from physics_data.scenes.words.verification import Film
 
 _FOV = 40.0
 

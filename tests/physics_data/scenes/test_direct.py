@@ -5,10 +5,10 @@ import pytest
 
 from physics_data.engines import ENGINES
 from physics_data.scenes.scene_file import load_scene
-from physics_data.words.direct import direct, mirrored, understood
-from physics_data.words.grammar import parse
-from physics_data.words.lexicon import LANGUAGES, language_of, lexicon, things
-from physics_data.words.story import WordsError
+from physics_data.scenes.words.description import WordsError
+from physics_data.scenes.words.direct import direct, mirrored, understood
+from physics_data.scenes.words.grammar import parse
+from physics_data.scenes.words.lexicon import LANGUAGES, language_of, lexicon, things
 
 SAME = [
     ("A heavy red ball rolls off a table and knocks over three dominoes.",

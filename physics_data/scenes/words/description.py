@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from physics_data.core.errors import WorldsimError
-from physics_data.words.lexicon import things
+from physics_data.scenes.words.lexicon import things
 
 
 class WordsError(WorldsimError):

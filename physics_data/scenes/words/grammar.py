@@ -1,8 +1,8 @@
 """The parser: words of a text to a ``Story``, for languages whose heads come first and for those whose come last."""
 
-from physics_data.words.lexicon import Lexicon, Word, language_of, lexicon, things
-from physics_data.words.meaning import Frame, Meaning, Mention
-from physics_data.words.story import Story, Thing
+from physics_data.scenes.words.description import Story, Thing
+from physics_data.scenes.words.lexicon import Lexicon, Word, language_of, lexicon, things
+from physics_data.scenes.words.meaning import Frame, Meaning, Mention
 
 _TAKES_OBJECT = ("hit", "push", "knock_over", "topple", "throw", "spin", "roll", "bounce", "swing", "slide")
 _ATTRIBUTES = ("colors", "materials", "sizes", "masses", "speeds", "numbers", "premodifiers", "another", "quantity")

@@ -10,7 +10,7 @@ from physics_data.core.extents import min_width, world_bounds
 from physics_data.core.geometry import rotation_matrix
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.words.story import Event, Story, Thing
+from physics_data.scenes.words.description import Event, Story, Thing
 
 
 @dataclass(frozen=True)
