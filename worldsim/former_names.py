@@ -28,8 +28,11 @@ RENAMED: dict[str, str] = {
 }
 """Former key of a stored config, at any depth → its present name."""
 
-RENAMED_WEIGHTS: dict[str, str] = {"carry": "motion_prior"}
-"""Former first part of the names of stored weights → its present name."""
+RENAMED_MODULES: dict[str, str] = {"carry": "motion_prior", "critic": "discriminator", "place": "pos_embed"}
+"""Former name of a module of a model → its present name."""
+
+RENAMED_LAYERS: dict[str, str] = {"enter": "proj_in", "leave": "proj_out"}
+"""Former name of a layer anywhere in a model → its present name."""
 
 REMOVED: dict[str, tuple[Any, ...]] = {
     "text_attention": ("cross",),
@@ -40,8 +43,10 @@ REMOVED: dict[str, tuple[Any, ...]] = {
 
 def present_weight(name: str) -> str:
     """Return the present name of a stored weight, or of a prefix of such names."""
-    first, dot, rest = name.partition(".")
-    return RENAMED_WEIGHTS.get(first, first) + dot + rest
+    parts = [RENAMED_LAYERS.get(part, part) for part in name.split(".")]
+    first = 1 if parts[0] == "dit" else 0  # a transformer beside its probes
+    parts[first : first + 1] = [RENAMED_MODULES.get(part, part) for part in parts[first : first + 1]]
+    return ".".join(parts)
 
 
 def with_present_names(config: Any, *, source: str) -> Any:
@@ -53,8 +58,8 @@ def with_present_names(config: Any, *, source: str) -> Any:
     if isinstance(config, Mapping):
         found: dict[str, Any] = {}
         for key, value in config.items():
-            if key == "adamw_for":
-                found[key] = [present_weight(str(prefix)) for prefix in value]
+            if key in ("adamw_for", "targets"):
+                found[key] = [present_weight(one) if isinstance(one, str) else one for one in value]
             elif key not in REMOVED:
                 found[RENAMED.get(str(key), str(key))] = with_present_names(value, source=source)
             elif value not in REMOVED[key]:

@@ -53,7 +53,7 @@ def test_what_paths_are_computed_with_stays_whole(tmp_path: Path, vae_folder: Pa
     carried = [name for name in trained if name.startswith("motion_prior.")]
     assert carried
     assert all(torch.equal(loaded[name], trained[name]) for name in carried)
-    assert not torch.equal(loaded["enter.weight"], trained["enter.weight"])
+    assert not torch.equal(loaded["proj_in.weight"], trained["proj_in.weight"])
 
 
 def test_nothing_is_overwritten(tmp_path: Path, vae_folder: Path) -> None:

@@ -50,8 +50,8 @@ class DiT(nn.Module):
         self.motion_prior = (
             None if config.motion_prior is None else make_motion_prior(config.latent_channels, config.motion_prior)
         )
-        self.enter = nn.Linear(patch_values * (1 if self.motion_prior is None else 2), width)
-        self.place = nn.Linear(width, width, bias=False)
+        self.proj_in = nn.Linear(patch_values * (1 if self.motion_prior is None else 2), width)
+        self.pos_embed = nn.Linear(width, width, bias=False)
         self.prompt = (
             Prompt(config.text_buckets, width) if config.text_width is None else TextFeatures(config.text_width, width)
         )
@@ -72,8 +72,8 @@ class DiT(nn.Module):
         self.recomputes = False
         """Whether the backward pass computes each block again instead of keeping what it held (less memory)."""
         self.modulate_last = nn.Linear(width, 2 * width)
-        self.leave = nn.Linear(width, patch_values)
-        for layer in (self.modulate, self.modulate_last, self.leave):
+        self.proj_out = nn.Linear(width, patch_values)
+        for layer in (self.modulate, self.modulate_last, self.proj_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
@@ -229,7 +229,7 @@ class DiT(nn.Module):
         scene: tuple[Float[torch.Tensor, "b t k d"], Float[torch.Tensor, "b t k 2"]] | None = None,
     ) -> Float[torch.Tensor, "b t s p"]:
         """Run all layers on tokens that have one modulation for each index along t; those of a scene stand behind."""
-        x = self.enter(tokens)
+        x = self.proj_in(tokens)
         if scene is not None:
             x = torch.cat([x, scene[0]], dim=2)
             of_frame = positions.unflatten(1, tokens.shape[1:3])  # [b t s 3]
@@ -237,7 +237,7 @@ class DiT(nn.Module):
             positions = torch.cat([of_frame, torch.cat([seconds, scene[1]], -1)], dim=2).flatten(1, 2)
         rotary = rotary_embedding(rotation_angles(positions, self.config.head_width // 2))
         place = positions if self.config.absolute_time else positions * positions.new_tensor([0.0, 1.0, 1.0])
-        x = x + self.place(sinusoidal_embedding(place, self.config.width)).view_as(x)
+        x = x + self.pos_embed(sinusoidal_embedding(place, self.config.width)).view_as(x)
         for number, block in enumerate(self.blocks):
             past = None if cache is None else cache.layers[number]
             if self.recomputes and self.training:
@@ -246,7 +246,7 @@ class DiT(nn.Module):
             else:
                 x = block(x, shared, rotary, words, text_mask, context, level, past)
         shift, scale = last.chunk(2, dim=-1)
-        return self.leave(modulated_norm(x[:, :, : tokens.shape[2]], shift, scale))
+        return self.proj_out(modulated_norm(x[:, :, : tokens.shape[2]], shift, scale))
 
     def _patches(self, latents: Latents, guess: Latents | None) -> Float[torch.Tensor, "b n p"]:
         """Return what enters: patches, and beside each that of the guess; the guess learns from the picture alone."""

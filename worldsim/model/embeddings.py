@@ -48,15 +48,15 @@ class TextFeatures(nn.Module):
 
     def __init__(self, text_width: int, width: int) -> None:
         super().__init__()
-        self.enter = nn.Linear(text_width, width)
+        self.proj_in = nn.Linear(text_width, width)
         self.nothing = nn.Parameter(torch.randn(width) * 0.02)
-        nn.init.zeros_(self.enter.bias)
+        nn.init.zeros_(self.proj_in.bias)
 
     def forward(
         self, features: Float[torch.Tensor, "b l f"], mask: Bool[torch.Tensor, "b l"]
     ) -> tuple[Float[torch.Tensor, "b l1 d"], Bool[torch.Tensor, "b l1"]]:
         """Return one vector for each piece of text and the mask, with one more in front."""
-        x = self.enter(F.rms_norm(features, features.shape[-1:]))
+        x = self.proj_in(F.rms_norm(features, features.shape[-1:]))
         return _in_front(self.nothing, x * mask[..., None].to(x.dtype), mask)
 
 
@@ -75,10 +75,10 @@ class ScalarEmbedding(nn.Module):
     def __init__(self, config: Sequence[ScalarConfig], width: int) -> None:
         super().__init__()
         self.sizes = {one.name: one.size for one in config}
-        self.enter = nn.ModuleDict({one.name: nn.Linear(one.size, width) for one in config})
-        self.leave = nn.ModuleDict({one.name: nn.Linear(width, width) for one in config})
+        self.proj_in = nn.ModuleDict({one.name: nn.Linear(one.size, width) for one in config})
+        self.proj_out = nn.ModuleDict({one.name: nn.Linear(width, width) for one in config})
         self.unknown = nn.ParameterDict({one.name: nn.Parameter(torch.zeros(width)) for one in config})
-        for layer in self.leave.values():
+        for layer in self.proj_out.values():
             assert isinstance(layer, nn.Linear)
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -104,7 +104,7 @@ class ScalarEmbedding(nn.Module):
                 continue
             present = scalars[name].present[..., None]
             values = torch.where(present, scalars[name].values, 0.0).to(unknown)
-            vector = self.leave[name](F.silu(self.enter[name](values)))
+            vector = self.proj_out[name](F.silu(self.proj_in[name](values)))
             total = total + torch.where(present, vector, unknown)
         return total
 

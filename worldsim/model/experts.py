@@ -44,15 +44,15 @@ class FeedForward(nn.Module):
     def __init__(self, width: int, ratio: float) -> None:
         super().__init__()
         hidden = max(round(width * ratio * 2 / 3 / 32), 1) * 32
-        self.enter = nn.Linear(width, 2 * hidden)
-        self.leave = nn.Linear(hidden, width)
-        nn.init.zeros_(self.enter.bias)
-        nn.init.zeros_(self.leave.bias)
+        self.proj_in = nn.Linear(width, 2 * hidden)
+        self.proj_out = nn.Linear(hidden, width)
+        nn.init.zeros_(self.proj_in.bias)
+        nn.init.zeros_(self.proj_out.bias)
 
     def forward(self, x: Float[torch.Tensor, "*n d"]) -> Float[torch.Tensor, "*n d"]:
         """Return refined tokens."""
-        value, gate = self.enter(x).chunk(2, dim=-1)
-        return self.leave(value * F.silu(gate))
+        value, gate = self.proj_in(x).chunk(2, dim=-1)
+        return self.proj_out(value * F.silu(gate))
 
 
 class NoiseExperts(nn.Module):

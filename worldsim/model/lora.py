@@ -9,7 +9,7 @@ from torch import nn
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import ConfigError
 
-TARGETS = ("qkv", "out", "q", "kv", "enter", "leave")
+TARGETS = ("qkv", "out", "q", "kv", "proj_in", "proj_out")
 
 
 class LoraSettings(StrictModel):

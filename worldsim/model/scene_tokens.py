@@ -111,7 +111,7 @@ class SceneEmbedding(nn.Module):
         self.values = nn.Linear(len(KINDS) * 2 * NUM_VALUES, width, bias=False)
         self.states = nn.Linear(len(KINDS) * (NUM_STATES + 1), width, bias=False)
         self.hidden = nn.Linear(width, width)
-        self.leave = nn.Linear(width, width)
+        self.proj_out = nn.Linear(width, width)
         for table in (self.kind, *self.classes):
             assert isinstance(table, nn.Embedding)
             nn.init.normal_(table.weight, std=0.5)
@@ -128,7 +128,7 @@ class SceneEmbedding(nn.Module):
         here = scene.states_known.to(weight)[..., None]  # [b n t 1]
         states = torch.cat([scene.states.to(weight) * here, here], -1)
         moving = self.states(torch.einsum("bnk,bntp->bntkp", by_kind, states).flatten(3))
-        tokens = self.leave(nn.functional.silu(self.hidden(x[:, :, None] + moving)))
+        tokens = self.proj_out(nn.functional.silu(self.hidden(x[:, :, None] + moving)))
         is_body = (scene.kind == BODY).to(weight)[:, :, None, None]
         place = (scene.states[..., :2].to(weight) * here * is_body).clamp(-1, 1)
         return tokens.transpose(1, 2), place.transpose(1, 2)

@@ -35,12 +35,12 @@ class ObjectEncoder(nn.Module):
 
     def __init__(self, space: LatentSpace, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv3d(space.channels, 2 * width, (1, 3, 3), padding=(0, 1, 1))
-        self.leave = nn.Conv3d(2 * width, width, 1)
+        self.proj_in = nn.Conv3d(space.channels, 2 * width, (1, 3, 3), padding=(0, 1, 1))
+        self.proj_out = nn.Conv3d(2 * width, width, 1)
 
     def forward(self, latents: Latents, shares: Shares) -> Float[torch.Tensor, "b n t d"]:
         """Return one unit vector for each object in each latent frame, pooled by the shares of positions."""
-        return F.normalize(pooled(self.leave(F.gelu(self.enter(latents))), shares), dim=-1, eps=1e-6)
+        return F.normalize(pooled(self.proj_out(F.gelu(self.proj_in(latents))), shares), dim=-1, eps=1e-6)
 
     def loss(self, latents: Latents, labels: LatentLabels) -> Scalar:
         """Return how badly objects are told apart in true latents."""
@@ -112,13 +112,13 @@ class AttributeReader(nn.Module):
 
     def __init__(self, space: LatentSpace, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv3d(space.channels, 2 * width, (1, 3, 3), padding=(0, 1, 1))
-        self.leave = nn.Conv3d(2 * width, width, 1)
+        self.proj_in = nn.Conv3d(space.channels, 2 * width, (1, 3, 3), padding=(0, 1, 1))
+        self.proj_out = nn.Conv3d(2 * width, width, 1)
         self.read = nn.Linear(width, len(COLOR_CLASSES) + len(SHAPE_CLASSES) + 1)
 
     def forward(self, latents: Latents, shares: Shares) -> Attributes:
         """Read each object; ``shares`` says which positions show it."""
-        features = F.gelu(self.leave(F.gelu(self.enter(latents))))
+        features = F.gelu(self.proj_out(F.gelu(self.proj_in(latents))))
         color, shape, size = self.read(pooled(features, shares)).split([len(COLOR_CLASSES), len(SHAPE_CLASSES), 1], -1)
         return Attributes(color, shape, size[..., 0])
 
@@ -157,12 +157,12 @@ class PresenceProbe(nn.Module):
 
     def __init__(self, space: LatentSpace, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv3d(space.channels, 2 * width, (1, 3, 3), padding=(0, 1, 1))
-        self.leave = nn.Conv3d(2 * width, 1, 1)
+        self.proj_in = nn.Conv3d(space.channels, 2 * width, (1, 3, 3), padding=(0, 1, 1))
+        self.proj_out = nn.Conv3d(2 * width, 1, 1)
 
     def forward(self, latents: Latents) -> Float[torch.Tensor, "b t h w"]:
         """Return the logit of the share of each position that shows an object."""
-        return self.leave(F.gelu(self.enter(latents)))[:, 0]
+        return self.proj_out(F.gelu(self.proj_in(latents)))[:, 0]
 
     def loss(self, latents: Latents, labels: LatentLabels) -> Scalar:
         """Return the cross entropy of the shares; positions with and without objects count the same."""

@@ -53,7 +53,7 @@ class StateProbe(nn.Module):
         super().__init__()
         channels, temporal_factor = space.channels, space.temporal_factor
         self.temporal_factor = temporal_factor
-        self.enter = nn.Conv3d(channels + 2, width, 1)
+        self.proj_in = nn.Conv3d(channels + 2, width, 1)
         self.mix = nn.ModuleList(_Mix(width) for _ in range(2))
         self.look = nn.Sequential(nn.Conv3d(channels, width, 1), nn.GELU(), nn.Conv3d(width, width, 1))
         self.ask = nn.Linear(width + 4 * len(_WAVES), width)
@@ -71,7 +71,7 @@ class StateProbe(nn.Module):
             shares: shares of their positions that show each object
         """
         places = _places(latents).movedim(-1, 0)[None, :, None]
-        x = self.enter(torch.cat([latents, places.expand(len(latents), -1, *latents.shape[2:])], 1))
+        x = self.proj_in(torch.cat([latents, places.expand(len(latents), -1, *latents.shape[2:])], 1))
         for mix in self.mix:
             x = mix(x)
         asked = self._asked(true_latents, shares)

@@ -19,6 +19,7 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from physics_data.core.errors import CheckpointError
+from worldsim.former_names import present_weight
 from worldsim.training.optimizer import Optimizers, weights_in_order
 from worldsim.training.sharding import local, placed_like
 
@@ -52,7 +53,9 @@ def read_shards(folder: Path, state: "TrainingState") -> None:
         CheckpointError: it holds other weights.
     """
     reader = FileSystemReader(folder / SHARDS)
-    stored = reader.read_metadata().state_dict_metadata
+    metadata = reader.read_metadata().state_dict_metadata
+    former = {_present_key(key): key for key in metadata}
+    stored = {key: metadata[former[key]] for key in former}
     weights = dict(state.model.named_parameters())
     tensors = _models(state)
     of_optimizer: dict[str, torch.Tensor] = {}
@@ -67,11 +70,19 @@ def read_shards(folder: Path, state: "TrainingState") -> None:
         raise CheckpointError(f"{folder} holds other weights than this model: {', '.join(sorted(differing)[:5])}.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # one process is enough to read
-        load({**tensors, **of_optimizer}, storage_reader=reader, no_dist=not is_initialized())
+        wanted = {former[key]: tensor for key, tensor in {**tensors, **of_optimizer}.items()}
+        load(wanted, storage_reader=reader, no_dist=not is_initialized())
     owners = {id(weight): one for one in state.optimizers for group in one.param_groups for weight in group["params"]}
     for key, value in of_optimizer.items():
         name, _, what = key.removeprefix(f"{_OPTIMIZER}/").rpartition("/")
         owners[id(weights[name])].state[weights[name]][what] = value
+
+
+def _present_key(key: str) -> str:
+    """Return the present name of what is stored as ``weights/NAME`` or ``optimizer/NAME/KEY``."""
+    kind, _, name = key.partition("/")
+    name, slash, what = name.partition("/")
+    return f"{kind}/{present_weight(name)}{slash}{what}"
 
 
 def load_whole(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:

@@ -166,18 +166,18 @@ class _Encoder(nn.Module):
         super().__init__()
         self.config = config
         widths_in = (3, *config.widths[:-1])
-        self.enter = nn.ModuleList(
+        self.proj_in = nn.ModuleList(
             _linear(width_in * _positions(stride), width)
             for width_in, stride, width in zip(widths_in, config.strides, config.widths, strict=True)
         )
         self.stages = nn.ModuleList(Blocks(*pair) for pair in zip(config.widths, config.encoder_blocks, strict=True))
         self.norm = nn.RMSNorm(config.widths[-1], eps=1e-6)
-        self.leave = _linear(config.widths[-1], 2 * config.latent_channels)
+        self.proj_out = _linear(config.widths[-1], 2 * config.latent_channels)
         with torch.no_grad():
-            self.leave.weight[config.latent_channels :] *= 0.01
-            self.leave.bias[config.latent_channels :] = _FIRST_LOG_VARIANCE
+            self.proj_out.weight[config.latent_channels :] *= 0.01
+            self.proj_out.bias[config.latent_channels :] = _FIRST_LOG_VARIANCE
         if config.dct_init:
-            nn.init.zeros_(self.leave.weight)
+            nn.init.zeros_(self.proj_out.weight)
             self.analysis = nn.Parameter(spectral_code(_whole_block(config), config.latent_channels)[0])
 
     def forward(
@@ -185,9 +185,9 @@ class _Encoder(nn.Module):
     ) -> Float[torch.Tensor, "b ts hs ws c2"]:
         at_start = memory is None or not memory.started
         x = pixels
-        for stride, enter, stage in zip(self.config.strides, self.enter, self.stages, strict=True):
+        for stride, enter, stage in zip(self.config.strides, self.proj_in, self.stages, strict=True):
             x = stage(enter(fold(x, stride, at_start=at_start)), memory)
-        y = self.leave(self.norm(x))
+        y = self.proj_out(self.norm(x))
         if self.config.dct_init:
             code = F.linear(fold(pixels, _whole_block(self.config), at_start=at_start), self.analysis)
             y = y + F.pad(code, (0, code.shape[-1]))
@@ -203,9 +203,9 @@ class _Decoder(nn.Module):
         super().__init__()
         self.config = config
         widths_out = (*config.widths[:-1],)
-        self.enter = _linear(config.latent_channels, config.widths[-1])
+        self.proj_in = _linear(config.latent_channels, config.widths[-1])
         self.stages = nn.ModuleList(Blocks(*pair) for pair in zip(config.widths, config.decoder_blocks, strict=True))
-        self.leave = nn.ModuleList(
+        self.proj_out = nn.ModuleList(
             _linear(width, width_out * _positions(stride))
             for width, width_out, stride in zip(config.widths[1:], widths_out, config.strides[1:], strict=True)
         )
@@ -219,11 +219,11 @@ class _Decoder(nn.Module):
         self, latents: Float[torch.Tensor, "b ts hs ws c"], memory: Memory | None = None
     ) -> Float[torch.Tensor, "b t h w 3"]:
         at_start = memory is None or not memory.started
-        x = self.enter(latents)
+        x = self.proj_in(latents)
         for i in reversed(range(len(self.stages))):
             x = self.stages[i](x, memory)
             if i > 0:
-                x = unfold(self.leave[i - 1](x), self.config.strides[i], at_start=at_start)
+                x = unfold(self.proj_out[i - 1](x), self.config.strides[i], at_start=at_start)
         pixels = unfold(self.paint(F.silu(self.norm(x))), self.config.strides[0], at_start=at_start)
         if self.config.dct_init:
             code = F.linear(latents, self.synthesis)

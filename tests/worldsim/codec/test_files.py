@@ -123,7 +123,7 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
         decode_file(codec, file, tmp_path / "a.mp4", None)
     assert not (tmp_path / "a.mp4").exists()
     with torch.no_grad():
-        codec.vae.encoder.leave.bias.fill_(float("nan"))
+        codec.vae.encoder.proj_out.bias.fill_(float("nan"))
     frames = iter(np.zeros((1, 16, 16, 3), np.uint8))
     grid = grid_of(codec, VideoFacts(1, 16, 16, 10.0))
     with pytest.raises(DataError, match="weights are broken"):

@@ -17,7 +17,7 @@ def test_noisy_samples_go_to_one_expert_and_the_rest_to_the_other() -> None:
     layer = NoiseExperts(16, 4.0, ExpertsConfig(kind="noise", boundary=0.6))
     x = tokens()
     assert torch.equal(layer(x, torch.zeros(4, 3)), layer(x, torch.ones(4, 3)))  # both start alike
-    torch.nn.init.normal_(layer.layout.leave.weight)
+    torch.nn.init.normal_(layer.layout.proj_out.weight)
     level = torch.tensor([0.1, 0.6, 0.9, 0.59])[:, None].expand(-1, 3)
     out = layer(x, level)
     torch.testing.assert_close(out[[1, 2]], layer.layout(x[[1, 2]]))

@@ -21,7 +21,7 @@ from worldsim.model.lora import (
 )
 
 CONFIG = DiTConfig(latent_channels=4, depth=2, width=48, num_heads=2, text_buckets=32)
-SETTINGS = LoraSettings(rank=3, alpha=6.0, targets=("qkv", "out", "enter"))
+SETTINGS = LoraSettings(rank=3, alpha=6.0, targets=("qkv", "out", "proj_in"))
 T = torch.full((2, 5), 0.4, dtype=torch.float64)
 
 

@@ -43,6 +43,6 @@ def test_experts_begin_as_copies_and_change_nothing(old: tuple[DiT, Path], exper
 
 def test_other_widths_are_said(old: tuple[DiT, Path]) -> None:
     found = start_from(DiT(CONFIG.model_copy(update={"latent_channels": 8})).double(), old[1])
-    assert set(found.resized) == {"enter.weight", "leave.weight", "leave.bias"}
+    assert set(found.resized) == {"proj_in.weight", "proj_out.weight", "proj_out.bias"}
     with pytest.raises(CheckpointError, match="no weight"):
         start_from(torch.nn.Linear(2, 2), old[1])

@@ -24,7 +24,7 @@ from worldsim.training.tasks.dit import DiTTask
 SETTINGS: dict[str, Any] = {
     "num_steps": 6,
     "more_ema_decays": [0.5],
-    "optimizer": {"name": "muon", "warmup_steps": 1, "adamw_for": ["enter", "leave"], "clipping": "adaptive"},
+    "optimizer": {"name": "muon", "warmup_steps": 1, "adamw_for": ["proj_in", "proj_out"], "clipping": "adaptive"},
     "report": {"log_every": 1, "checkpoint_every": 3, "picture_every": 6, "validate_every": 3},
 }
 SHARDED = {"device": "cpu", "threads": 1, "sharding": True, "recompute": True}

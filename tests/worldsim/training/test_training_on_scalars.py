@@ -64,7 +64,7 @@ def test_a_run_with_numbers_ends_and_learns_their_weights(configure: Configure) 
     from worldsim.weights import load_generator
 
     scalars = load_generator(Path(config.out) / "model").dit.condition.scalars
-    assert all(float(layer.weight.abs().max()) > 0 for layer in scalars.leave.values())  # pyright: ignore
+    assert all(float(layer.weight.abs().max()) > 0 for layer in scalars.proj_out.values())  # pyright: ignore
     assert all(float(vector.abs().max()) > 0 for vector in scalars.unknown.values()), "footage is unknown, not 0"
 
 

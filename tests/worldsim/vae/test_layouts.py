@@ -65,6 +65,6 @@ def test_the_paper_size_makes_one_update_with_its_discriminator() -> None:
     losses["loss"].backward()
     assert all(weight.grad is not None for weight in discriminator.parameters())
     assert all(weight.grad is not None and bool(weight.grad.isfinite().all()) for weight in vae.parameters())
-    before = vae.encoder.leave.weight.detach().clone()
+    before = vae.encoder.proj_out.weight.detach().clone()
     optimizer.step()
-    assert not torch.equal(before, vae.encoder.leave.weight)
+    assert not torch.equal(before, vae.encoder.proj_out.weight)
