@@ -9,5 +9,6 @@ TASKS: Registry[Task] = Registry(
         "vae": "worldsim.training.tasks.vae:VAETask",
         "dit": "worldsim.training.tasks.dit:DiTTask",
         "family": "worldsim.training.tasks.family:FamilyTask",
+        "policy": "worldsim.rewards.policy:PolicyTask",
     },
 )

@@ -1,6 +1,5 @@
 """Training of a public video model on our mixture: a low-rank adapter, or all weights."""
 
-import copy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from rich.progress import Progress
-from torch import nn
 
 from physics_data.core.atomic import write_text
 from physics_data.core.conventions import step_seed
@@ -47,26 +45,11 @@ from worldsim.training.family_cache import (
     without_added,
 )
 from worldsim.training.family_config import FamilyTrainConfig
+from worldsim.training.trained_weights import TrainedWeights
 
 FULL_FORMAT = "worldsim.family/1"
 _DRAWS = 100
 """Draws of t, at most, until all are in the range of the experts that are trained."""
-
-
-class TrainedWeights(nn.Module):
-    """The weights that training changes, shared with the networks that hold them.
-
-    The loop averages, stores and exports these alone; the frozen base is neither copied nor stored.
-    """
-
-    def __init__(self, networks: dict[str, nn.Module], probes: Probes | None) -> None:
-        """Take all weights of the networks that have gradients, and the probes that losses read with."""
-        super().__init__()
-        self.probes = probes
-        for name, network in networks.items():
-            for key, weight in network.named_parameters():
-                if weight.requires_grad:
-                    self.register_parameter(f"{name}/{key}".replace(".", "/"), weight)
 
 
 @dataclass(frozen=True)
@@ -492,15 +475,7 @@ class FamilyTask:
     @contextmanager
     def _with(self, model: TrainedWeights) -> Iterator[None]:
         """Let the networks have other weights (the averaged ones), in evaluation mode."""
-        own = dict(self.model.named_parameters())
-        kept = None if model is self.model else {name: copy.deepcopy(weight.data) for name, weight in own.items()}
         for network in self.generator.networks.values():
             network.eval()
-        try:
-            if kept is not None:
-                for name, weight in model.named_parameters():
-                    own[name].data.copy_(weight.data)
+        with self.model.holding(model):
             yield
-        finally:
-            for name, value in (kept or {}).items():
-                own[name].data.copy_(value)
