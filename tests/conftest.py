@@ -6,11 +6,47 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import importlib.util
+from collections.abc import Generator
+
 import numpy as np
 import pytest
 
 from physics_data.core.scene import Appearance, Body, Box, Camera, Plane, SceneSpec, Sphere
 from physics_data.core.trajectory import Contacts, Trajectory
+
+_NO_BULLET = "engine 'bullet' needs PyBullet, which is not installed"
+
+
+def _skip_without_bullet(error: Exception) -> None:
+    """Skip a test that fails because PyBullet, which has no wheel for Python 3.12 and later, is not installed."""
+    try:
+        is_installed = importlib.util.find_spec("pybullet") is not None
+    except ValueError:  # hidden in sys.modules, as the test of this hook does
+        is_installed = False
+    if not is_installed and _NO_BULLET in str(error):
+        pytest.skip("PyBullet is not installed: it has no wheel for Python 3.12 and later")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Fixtures that simulate with PyBullet skip their tests where it cannot be had."""
+    try:
+        return (yield)
+    except Exception as error:
+        _skip_without_bullet(error)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests that simulate with PyBullet skip where it cannot be had."""
+    try:
+        return (yield)
+    except Exception as error:
+        _skip_without_bullet(error)
+        raise
+
 
 GREY = Appearance(color_name="grey", albedo=(0.5, 0.5, 0.5))
 RED = Appearance(color_name="red", albedo=(0.8, 0.05, 0.04))

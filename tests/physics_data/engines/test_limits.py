@@ -14,7 +14,6 @@ from physics_data.core.mechanics import body_angular_momentum, body_kinetic_ener
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Part, SceneSpec, Shape, Sphere
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
-from physics_data.engines.bullet_bodies import MOST_PARTS
 from physics_data.engines.stepping import finer
 from tests.physics_data.engines.lab import about, body, on_floor, scripted
 
@@ -70,6 +69,8 @@ def test_parts_of_a_compound_beyond_the_sixteenth_carry_what_stands_on_them(engi
 
 
 def test_a_body_that_moves_with_more_parts_than_pybullet_keeps_is_refused():
+    from physics_data.engines.bullet_bodies import MOST_PARTS  # here, since it needs PyBullet
+
     parts = tuple(Part(shape=cube(0.05), position=(0.1 * i - 0.8, 0.0, 0.0)) for i in range(MOST_PARTS + 1))
     spec = on_floor(body("snake", Compound(parts=parts), position=(0.0, 0.0, 1.0)), num_frames=3)
     with pytest.raises(EngineError, match=r"keeps 16 parts of a body that moves, 'snake' has 17.*'mujoco'"):
