@@ -21,10 +21,16 @@ MIN_LINES, MIN_IMPORTERS = 80, 2
 """A module has at least so many lines, or so many importers, or it is a member of a registry."""
 
 NEW_ROOMS = (
+    "benchmarks/generator",
+    "benchmarks/words",
+    "physics_data/cli/words_commands",
     "physics_data/scenes",
+    "worldsim/data/scene_encoding",
     "worldsim/families",
+    "worldsim/model/scene_tokens",
     "worldsim/rewards",
     "worldsim/studio",
+    "worldsim/training/plan",
     "worldsim/upsampling",
 )
 """Folders and modules that were added after the limits were set; they are counted apart."""

@@ -16,6 +16,8 @@ CONFIGS: Mapping[str, str] = {
     "worldsim train, task vae": "worldsim.config:VAETrainConfig",
     "worldsim train, task dit": "worldsim.config:DiTTrainConfig",
     "worldsim train, task family": "worldsim.training.family_config:FamilyTrainConfig",
+    "worldsim train, task policy": "worldsim.rewards.policy_config:PolicyTrainConfig",
+    "worldsim train, task plan": "worldsim.training.plan:PlanConfig",
     "benchmarks ablation": "benchmarks.ablation.ablation_config:AblationConfig",
 }
 """Command → the model of its config. Models inside of it follow on their own."""
@@ -74,12 +76,15 @@ def _table(model: type[BaseModel]) -> str:
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         default = "needed" if field.is_required() else _default(field)
-        cells = (f"`{name}`", f"`{type_name(field.annotation)}`", default, meanings.get(name, ""))
+        meaning = re.sub(r"\bNone = ", "null = ", meanings.get(name, "").replace("``", "`"))
+        cells = (f"`{name}`", f"`{type_name(field.annotation)}`", default, meaning)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
 
 def _default(field: Any) -> str:
+    if field.default_factory_takes_validated_data:
+        return "depends on other keys"
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "needed"
@@ -87,7 +92,7 @@ def _default(field: Any) -> str:
         return "see there"
     text = {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
     if text is None:
-        text = str(list(value)) if isinstance(value, tuple | frozenset | set) else str(value)
+        text = f"[{', '.join(map(str, value))}]" if isinstance(value, tuple | frozenset | set) else str(value)
     return f"`{text if len(text) <= 60 else text[:57] + '...'}`" if text else '`""`'
 
 
@@ -104,18 +109,23 @@ def type_name(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(type_name(argument) for argument in arguments))
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return f"list of {type_name(arguments[0])}"
+            return _list_of(arguments[0])
         return f"[{', '.join(type_name(argument) for argument in arguments)}]"
     if origin in (list, set, frozenset):
-        return f"list of {type_name(arguments[0])}"
+        return _list_of(arguments[0])
     if origin in (dict, Mapping):
         return f"mapping to {type_name(arguments[1])}"
     return getattr(annotation, "__name__", str(annotation)).replace("Path", "path")
 
 
+def _list_of(annotation: Any) -> str:
+    name = type_name(annotation)
+    return f"list of ({name})" if " or " in name else f"list of {name}"
+
+
 def _summary(model: type[BaseModel]) -> str:
     lines = inspect.cleandoc(model.__doc__ or "").split("\n\n")[0]
-    return " ".join(lines.split())
+    return " ".join(lines.split()).replace("``", "`")
 
 
 _ENTRY = re.compile(r"^(?P<indent> *)(?P<names>[a-z_]\w*(?:, [a-z_]\w*)*): +(?P<text>\S.*)$")

@@ -59,6 +59,8 @@ class SourceConfig(StrictModel):
 class CropConfig(StrictModel):
     """Training on random parts of the clips.
 
+    num_frames:          frames of a crop
+    height, width:       of a crop, pixels
     centre_probability:  that a crop of a labelled clip is placed around a random pixel of a random instance
     """
 
@@ -87,6 +89,12 @@ class DataConfig(StrictModel):
     With ``packing`` (task dit) clips may have any size, length and rate that the VAE takes; num_frames, height, width
     and frame_rate are then those of the videos that a run samples to show where it stands.
 
+    sources:  datasets and their shares
+    num_frames:  frames of a clip
+    height, width:  of a clip, pixels
+    in_memory:  keep decoded clips in memory
+    crop:     train on random crops; None = whole clips
+    packing:  clips of different sizes in one row of tokens; None = one size
     split:    what is trained on
     validation_fraction:  fraction of split "train" that is held back for validation, in datasets without split "val"
     labels:   what is read beside pixels (``worldsim.data.labels``), where a clip has it
@@ -120,6 +128,10 @@ class DataConfig(StrictModel):
 class OptimizerConfig(StrictModel):
     """How weights are updated.
 
+    name:                 ``adamw`` or ``muon``
+    weight_decay:         decoupled weight decay
+    beta1, beta2:         decay of the first and second moment
+    warmup_steps:         steps of linear warm-up
     learning_rate:        peak of AdamW
     muon_learning_rate:   peak of Muon, for ``name: muon``
     adamw_for:            names of weights (how they begin) that AdamW keeps, for ``name: muon``
@@ -144,6 +156,7 @@ class OptimizerConfig(StrictModel):
 class HardwareConfig(StrictModel):
     """Where a run computes; never changes what is learned, apart from rounding.
 
+    precision:  number format of the forward and backward pass
     prefetch:   batches made ahead while the model computes; 0 makes each when it is needed
     device:     ``auto`` takes an accelerator if there is one
     threads:    CPU threads; 0 leaves the choice to torch
@@ -164,6 +177,7 @@ class HardwareConfig(StrictModel):
 class ReportConfig(StrictModel):
     """What a run writes and when it stops early; never changes what is learned. Intervals are in steps.
 
+    log_every, picture_every, checkpoint_every:  steps between two
     max_minutes:       stop after this training time, summed over resumed parts, even if steps are left
     keep_checkpoints:  older ones are deleted
     validate_every:    steps between measurements on validation clips; a multiple of log_every, None = never
@@ -198,6 +212,13 @@ class ReportConfig(StrictModel):
 class TrainConfig(StrictModel):
     """What every stage has.
 
+    seed:             of weights, batches and noise
+    num_steps:        optimizer steps
+    batch_size:       clips in a step, over all processes
+    data:             clips to train on
+    optimizer:        optimizer and learning rate
+    hardware:         precision, processes, memory
+    report:           logs, pictures and checkpoints
     out:              the run's folder
     ema_decay:        of the averaged weights, which are what is exported and sampled from
     more_ema_decays:  further averages, stored and measured beside
@@ -256,6 +277,8 @@ class TokenizerConfig(StrictModel):
 class PictureConfig(StrictModel):
     """The videos that a training run samples to show where it stands: for prompts, and as continuations.
 
+    prompts:        one video each
+    drawing:        solver, steps and guidance
     num_given:      first frames that are given to a continuation, 4 k + 1
     num_continued:  validation clips of each source that are continued
     domain:         1 = physics, 2 = real
@@ -271,6 +294,9 @@ class PictureConfig(StrictModel):
 class VAETrainConfig(TrainConfig):
     """Training of the video VAE.
 
+    task:        ``vae``
+    model:       layout of the VAE
+    loss:        terms of the loss and their weights
     start_from:  run or model folder of a VAE of the same layout to go on from; None starts anew
     """
 
@@ -304,6 +330,12 @@ class ValidationConfig(StrictModel):
 class DiTTrainConfig(TrainConfig):
     """Training of the diffusion transformer.
 
+    task:        ``dit``
+    model:       layout of the transformer
+    tokenizer:   words or an external text encoder
+    loss:        denoising and auxiliary losses
+    samples:     videos drawn during training
+    validation:  held-out loss during training; None = none
     vae:         run or model folder of the VAE whose latents it learns
     start_from:  run or model folder of a transformer whose weights are taken where name and shape fit; which are new
                  is said. None starts anew

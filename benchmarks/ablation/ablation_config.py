@@ -69,6 +69,7 @@ Ratio = Annotated[float, Field(gt=0)]
 class Continuation(StrictModel):
     """How held-out clips are continued. The noise of a clip is the same for all variants of a seed.
 
+    drawing:     solver, steps and guidance
     num_given:   first frames that are given, 4 k + 1
     batch_size:  clips at once, which changes no video
     """
@@ -94,6 +95,7 @@ class Target(StrictModel):
 class Guard(StrictModel):
     """What may not be paid: a column may not be worse than the reference's by more than the margin, anywhere.
 
+    column:  a measured column
     margin:  in the column's unit; the whole 95 % interval must stay within it
     """
 
@@ -123,6 +125,10 @@ class Base(StrictModel):
 class AblationConfig(StrictModel):
     """One ablation: datasets, one VAE, one base (or one for each seed), and every variant from there.
 
+    seeds:       training seeds; each variant is trained with each
+    continuation:  how held-out clips are continued
+    targets:     largest errors that are asked for
+    guards:      columns that may not become worse
     data:        config of ``python -m physics_data build`` with the clips of training and all held-out ones
     more_data:   further datasets that overrides name, e.g. twins
     vae:         config of ``python -m worldsim train`` for the VAE all share

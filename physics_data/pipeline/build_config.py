@@ -18,7 +18,10 @@ Scenes = Annotated[int, Field(ge=0, lt=SPLIT_LENGTH)]
 
 
 class SplitSizes(StrictModel):
-    """Scenes of one scenario in each split."""
+    """Scenes of one scenario in each split.
+
+    train, val, test:  scenes of the split
+    """
 
     train: Scenes = 64
     val: Scenes = 0
@@ -26,7 +29,10 @@ class SplitSizes(StrictModel):
 
 
 class TwinSizes(StrictModel):
-    """Sets of twins of one editor in each split."""
+    """Sets of twins of one editor in each split.
+
+    train, val, test:  sets of the split
+    """
 
     train: Scenes = 0
     val: Scenes = 0
@@ -36,6 +42,8 @@ class TwinSizes(StrictModel):
 class TwinPlan(StrictModel):
     """Which sets of possible and impossible clips to make.
 
+    editors:   violations, by the names of their editors
+    sets_per_editor:  sets of pairs of each editor in each split
     scenarios: whose scenes editors may change; None = all that each editor can
     severity:  how large the violations are, from 0 (barely there) to 1, as each editor defines it
     """
@@ -98,6 +106,15 @@ class BuildConfig(StrictModel):
 
     A scenario runs on those of ``engines`` that it claims.
 
+    seed:            root seed; every clip's own generator follows from it
+    scenarios:       names of scenarios, or ``[all]``
+    scenes_per_scenario:  scenes of each scenario in each split
+    held_out:        what only the split "ood" shows; None = nothing
+    twins:           possible/impossible pairs; None = none
+    engines:         names of engines
+    renderer:        name of the renderer
+    clips_per_shard:  clips in one tar file
+    settings:        what all scenes share: length, size, appearance, camera
     assign_engines:  ``alternate`` gives scene 0 to the first engine, scene 1 to the second, and so on;
                      ``all`` runs every scene on every engine
     streams:         labels to draw beside ids, depth and amodal masks

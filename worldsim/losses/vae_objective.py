@@ -21,7 +21,10 @@ _OWN = ("charbonnier", "gradient", "kl", "perceptual")
 
 
 class LossTerm(StrictModel):
-    """One further loss of the table ``LOSSES``."""
+    """One further loss of the table ``LOSSES``.
+
+    weight:  factor in the sum of losses
+    """
 
     weight: Annotated[float, Field(gt=0)] = 1.0
 
@@ -29,6 +32,9 @@ class LossTerm(StrictModel):
 class VAEObjective(StrictModel):
     """Weights of the losses of a VAE; a loss of weight 0 is not computed.
 
+    charbonnier:          weight of the Charbonnier term
+    gradient:             weight of the error of spatial gradients
+    kl:                   weight of the KL divergence
     perceptual:           of oriented filter responses, see ``OrientedContrast``; frames of at least 7 px
     equivariance:         of the half-size video decoded from half-size latents: latents then scale as frames do, which
                           makes them easier to learn for a generator

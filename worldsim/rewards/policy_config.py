@@ -64,6 +64,10 @@ class HeldOutConfig(StrictModel):
 class PolicyTrainConfig(TrainConfig):
     """Training of a generator on rewards of its own videos.
 
+    task:      ``policy``
+    rollout:   how videos are drawn for their rewards
+    policy:    method of policy training and its settings
+    held_out:  measures that no reward sees, taken during training
     base:      model, run or diffusers folder, or builtin:NAME
     adapter:   low-rank adapter for a public family; None trains all weights, which the built-in model needs
     reward:    name, or package.module:function → its weight

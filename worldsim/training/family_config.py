@@ -70,6 +70,9 @@ class FamilySamples(StrictModel):
 class FamilyTrainConfig(TrainConfig):
     """Training of a public video model: a low-rank adapter, or all weights.
 
+    task:      ``family``
+    loss:      weights of the denoising loss and of auxiliary losses
+    validation:  held-out loss during training; None = none
     base:      diffusers folder of the model
     adapter:   the adapter; None trains all weights of the networks
     weights:   precision of the frozen base; adapters and fully trained weights are kept in fp32

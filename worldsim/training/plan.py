@@ -38,6 +38,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 class PlanConfig(StrictModel):
     """What is made and trained, in order. ``{out}`` in any text stands for ``out``.
 
+    task:       ``plan``
     out:        folder of all parts
     minutes:    of one call; what is begun is stopped at a checkpoint, and the same command goes on. None = all at once
     max_files:  files of at most 16 MiB that a carried folder may have

@@ -13,7 +13,10 @@ Blocks = Annotated[int, Field(ge=0)]
 
 
 class Stride(StrictModel):
-    """How many frames and pixels become one: ``frames`` × ``size`` × ``size`` positions go into one."""
+    """How many frames and pixels become one: ``frames`` × ``size`` × ``size`` positions go into one.
+
+    frames, size:  factor in time, and in height and width
+    """
 
     frames: Count = 1
     size: Count = 1

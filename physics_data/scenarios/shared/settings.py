@@ -13,6 +13,13 @@ CameraMotion = Literal["fixed", "orbit", "pan", "look_away", "handheld"]
 class SceneSettings(StrictModel):
     """What the scenes of a dataset have in common. The defaults are those of the demo: 1 s at 64 × 64.
 
+    num_frames:        frames of a clip
+    frame_rate:        of the video, Hz
+    width, height:     of the picture, pixels
+    camera_distance:   from the camera to its target along the ground, m
+    camera_height, camera_target_height:  above the ground, m
+    camera_fov_y:      vertical field of view, degrees
+    camera_jitter:     largest random change of the camera, relative
     physics_rate:      engine steps, Hz
     palette, floors:   names from ``variation.appearance``
     radius:            smallest and largest ball, m; left out: 0.22 to 0.45, and 0.25 to 0.35 in the centred layout

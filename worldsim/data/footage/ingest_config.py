@@ -21,6 +21,9 @@ class IngestConfig(StrictModel):
     A picture becomes a clip of one frame. Clips are dropped, and counted by reason, for being black, still or slower
     than ``frame_rate`` (see ``windows.Window``), and above these limits; 1 or a large number switches one off.
 
+    num_frames:             frames of a clip
+    height, width:          of a clip, pixels
+    side_multiple:          sides of a clip are multiples of it, pixels
     framing:                ``crop`` cuts every picture to height x width; ``keep_shape`` keeps its proportions as far
                             as sides that are multiples of ``side_multiple`` allow, with about as many pixels
     crop:                   which part is kept: the centre, or a random one that differs from clip to clip
