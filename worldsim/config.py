@@ -13,6 +13,7 @@ from worldsim.losses.denoising import DiTObjective
 from worldsim.losses.vae_objective import VAEObjective
 from worldsim.model import DiTConfig
 from worldsim.model.lora import LoraSettings
+from worldsim.model.upsampler import UpsamplerConfig
 from worldsim.probes import ProbesConfig
 from worldsim.prompt import TextEncoder, WordTokenizer
 from worldsim.sampling import Drawing
@@ -314,6 +315,21 @@ class VAETrainConfig(TrainConfig):
         if self.data.packing is not None:
             raise ValueError("data.packing is for task dit; a VAE is trained on crops of one size (data.crop)")
         return self
+
+
+class UpsamplerTrainConfig(TrainConfig):
+    """Training of the upsampler on pairs of clips; ``data`` holds the small ones.
+
+    large:              dataset of the same scenes at twice the size
+    gradient:           weight of the difference of neighbouring pixels, which keeps edges sharp
+    foreground_weight:  how much more pixels of objects count than background
+    """
+
+    task: Literal["upsampler"]
+    large: Path
+    model: UpsamplerConfig = UpsamplerConfig()
+    gradient: Annotated[float, Field(ge=0)] = 1.0
+    foreground_weight: Annotated[float, Field(ge=0)] = 4.0
 
 
 class ValidationConfig(StrictModel):

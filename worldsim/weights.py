@@ -17,6 +17,7 @@ from worldsim.config import TokenizerConfig
 from worldsim.former_names import with_present_names
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.lora import LoraSettings, adapter_tensors, load_adapter
+from worldsim.model.upsampler import Upsampler, UpsamplerConfig
 from worldsim.prompt import TextEncoder
 from worldsim.vae import VideoVAE, VideoVAEConfig
 
@@ -43,6 +44,22 @@ def save_vae(folder: Path, vae: VideoVAE, config: VideoVAEConfig, facts: dict[st
     """Write a VAE, atomically; ``facts`` go into its card."""
     with atomic_folder(folder) as partial:
         _write(partial, vae, {"kind": "vae", "config": config.model_dump(mode="json"), **facts})
+
+
+def save_upsampler(folder: Path, model: Upsampler, config: UpsamplerConfig, facts: dict[str, Any]) -> None:
+    """Write an upsampler, atomically; ``facts`` go into its card."""
+    with atomic_folder(folder) as partial:
+        _write(partial, model, {"kind": "upsampler", "config": config.model_dump(mode="json"), **facts})
+
+
+def load_upsampler(folder: Path) -> Upsampler:
+    """Load an upsampler for use: in evaluation mode, without gradients, on the CPU.
+
+    Raises:
+        CheckpointError: no model there, one of another kind, or a damaged one.
+    """
+    card = _open(folder, "upsampler")
+    return _load(Upsampler(_config(UpsamplerConfig, card, folder)), folder)
 
 
 def save_generator(
@@ -165,8 +182,8 @@ def publish(given: Path, folder: Path) -> None:
         raise ConfigError(f"{folder} is there already; give a new folder, nothing is overwritten.")
     source = model_folder(given)
     kind = read_card(source, MODEL_FORMAT)["kind"]
-    if kind not in ("vae", "dit"):
-        raise CheckpointError(f"{source} holds no VAE and no transformer; give the folder of a run.")
+    if kind not in ("vae", "dit", "upsampler"):
+        raise CheckpointError(f"{source} holds no VAE, transformer or upsampler; give the folder of a run.")
     with atomic_folder(folder) as partial:
         _halve(source, partial, kind)
         if kind == "dit":

@@ -12,11 +12,16 @@ import typer
 from physics_data.core.program import messages, progress_bar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from worldsim.videos import Sampler
 
+    Enlarger = Callable[["np.ndarray"], "np.ndarray"]
+
 DEFAULT_MODEL = Path("builtin:world")
+DEFAULT_UPSAMPLER = Path("builtin:upsampler")
 _LONGEST_NAME = 120
 """Bytes of a file name made from a prompt; file systems hold 255, and temporary names are longer."""
 
@@ -77,6 +82,10 @@ def sample(
     num_frames: Annotated[int | None, typer.Option(min=1, help="Frames to make, 4 k + 1.")] = None,
     height: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT of the video: that of the model, doubled by the --upsampler.")
+    ] = None,
+    upsampler: Annotated[Path, typer.Option(help="Run or model folder of an upsampler.")] = DEFAULT_UPSAMPLER,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
     num_steps: Annotated[
         int | None, typer.Option(min=1, help="Solver steps; 20, or what a public model's own pipeline takes.")
@@ -129,6 +138,8 @@ def sample(
         raise typer.BadParameter("--stream makes frame after frame and cannot look ahead; leave --stream out.")
     if simulate and scene is None:
         raise typer.BadParameter("--simulate needs --scene.")
+    if size is not None and (many or stream):
+        raise typer.BadParameter("--size is for single videos; leave --reference, --suite and --stream out.")
     if num_given and not many and first_frames is None:
         raise typer.BadParameter("--num-given needs --first-frames, --reference or --suite.")
     if hub:
@@ -164,6 +175,7 @@ def sample(
     config = validate_config(SampleConfig, settings, source="the command line")
     sampler = Sampler.load(model, config, adapter)
     messages.print(f"model: {model}" + ("" if adapter is None else f" with adapter {adapter}"), markup=False)
+    enlarged = None if size is None else _enlarger(sampler, size, upsampler)
     for line in _remarks(sampler, prompts):
         messages.print(line, markup=False, highlight=False)
     if suite is not None:
@@ -178,7 +190,15 @@ def sample(
         _stream(sampler, prompts[0] if prompts else "", first_frames, given, out, window)
     else:
         files = [out] if one_file else [out / f"{name}.mp4" for name in file_names(prompts)]
-        _make(sampler, prompts or [""], first_frames, given, _read_pictures(sampler, pictures, last_frame), files)
+        _make(
+            sampler,
+            prompts or [""],
+            first_frames,
+            given,
+            _read_pictures(sampler, pictures, last_frame),
+            files,
+            enlarged,
+        )
 
 
 def file_names(prompts: list[str]) -> list[str]:
@@ -306,6 +326,29 @@ def _say_crop(path: Path, height: int, width: int) -> None:
         )
 
 
+def _enlarger(sampler: "Sampler", size: str, upsampler: Path) -> "Enlarger":
+    """Return what makes a video of the asked size."""
+    import numpy as np
+
+    from worldsim.data.collate import to_rgb, to_tensor
+    from worldsim.sampling.upsampling import doublings, enlarge
+    from worldsim.weights import load_upsampler, model_folder
+
+    sides = size.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise typer.BadParameter(f"--size {size} is no WIDTHxHEIGHT; write e.g. --size 256x256.")
+    _, height, width = sampler.geometry
+    times = doublings((int(sides[0]), int(sides[1])), (width, height))
+    network = load_upsampler(model_folder(upsampler)).to(sampler.device)
+
+    def make_larger(video: "np.ndarray") -> "np.ndarray":
+        small = to_tensor(video[None])[0].to(sampler.device)
+        pieces = [to_rgb(piece[None].cpu())[0] for piece in enlarge(network, iter(small.split(4, dim=1)), times)]
+        return np.concatenate(pieces)
+
+    return make_larger
+
+
 def _make(
     sampler: "Sampler",
     prompts: list[str],
@@ -313,6 +356,7 @@ def _make(
     num_given: int,
     pictures: dict[int, "np.ndarray"],
     files: list[Path],
+    enlarged: "Enlarger | None",
 ) -> None:
     from physics_data.core.video import write_video
     from worldsim.videos import read_first_frames
@@ -324,6 +368,9 @@ def _make(
         frames = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)[None]
     for prompt, file in zip(prompts, files, strict=True):
         video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames, pictures)[0]
+        if enlarged is not None:
+            video = enlarged(video)
+        height, width = video.shape[1:3]
         write_video(file, video, sampler.frame_rate, "yuv420p")
         typer.echo(f"{file}: {len(video)} frames of {width}x{height} at {sampler.frame_rate:g} Hz")
 
