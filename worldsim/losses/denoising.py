@@ -42,11 +42,11 @@ class DiTObjective(StrictModel):
                     made from any others (Chen et al. 2024, Diffusion forcing)
     condition_dropout:          fraction of samples without prompt, for guidance
     domain_dropout:             fraction of samples that are not told their domain
-    drop_numbers:               fraction of samples that are not told a number, drawn for each number
-    drop_scene:     share of samples whose scene is unknown
-    drop_scene_parts:  share of the slots, classes and values of a scene that are unknown, each drawn by itself
-    simulated_probability:  share of samples that are told where bodies are in all frames, as a simulator says; the
-                    others are told of the first frame alone, and of what stands still or is scripted
+    scalar_dropout:             fraction of samples that do not know a scalar, drawn for each scalar
+    scene_dropout:              fraction of samples whose scene is unknown
+    scene_part_dropout:         fraction of the slots, classes and values of a scene that are unknown, each by itself
+    simulated_probability:      of knowing where bodies are in all frames, as a simulator says; others know the first
+                                frame, and what stands still or is scripted
     image_to_video_probability: that a sample is continued from clean latent frames
     min_conditioning_latents:   smallest number of them
     max_conditioning_latents:   largest number of them; at least one latent frame is left to predict
@@ -60,6 +60,7 @@ class DiTObjective(StrictModel):
         "own_t_share": "diffusion_forcing_probability",
         "drop_prompt": "condition_dropout",
         "drop_domain": "domain_dropout",
+        "drop_numbers": "scalar_dropout",
         "given_share": "image_to_video_probability",
         "least_given": "min_conditioning_latents",
         "most_given": "max_conditioning_latents",
@@ -73,9 +74,9 @@ class DiTObjective(StrictModel):
     diffusion_forcing_probability: Share = 0.0
     condition_dropout: Share = 0.1
     domain_dropout: Share = 0.1
-    drop_numbers: Share = 0.1
-    drop_scene: Share = 0.1
-    drop_scene_parts: Share = 0.05
+    scalar_dropout: Share = 0.1
+    scene_dropout: Share = 0.1
+    scene_part_dropout: Share = 0.05
     simulated_probability: Share = 0.5
     image_to_video_probability: Share = 0.5
     min_conditioning_latents: Annotated[int, Field(ge=1)] = 1
@@ -117,7 +118,7 @@ class ConditionDropout:
             return torch.rand(len(conditioning), generator=generator, device=device) >= drop
 
         prompt, domain = keep(settings.condition_dropout), keep(settings.domain_dropout)
-        return cls(prompt, domain, {name: keep(settings.drop_numbers) for name in sorted(conditioning.scalars)})
+        return cls(prompt, domain, {name: keep(settings.scalar_dropout) for name in sorted(conditioning.scalars)})
 
     def apply(self, conditioning: Conditioning) -> Conditioning:
         """Return the conditioning with what is dropped taken out."""
@@ -132,7 +133,7 @@ class ConditionDropout:
         )
 
 
-def scene_dropout(conditioning: Conditioning, generator: torch.Generator, settings: DiTObjective) -> Conditioning:
+def with_scene_dropout(conditioning: Conditioning, generator: torch.Generator, settings: DiTObjective) -> Conditioning:
     """Return the conditioning with less known of its scenes; without scenes nothing is drawn."""
     scene = conditioning.scene
     if scene is None:
@@ -141,8 +142,8 @@ def scene_dropout(conditioning: Conditioning, generator: torch.Generator, settin
     def keep(shape: Sequence[int], drop: float) -> torch.Tensor:
         return torch.rand(tuple(shape), generator=generator, device=scene.kind.device) >= drop
 
-    count, parts = len(conditioning), settings.drop_scene_parts
-    slots = keep((count, 1), settings.drop_scene) & keep(scene.kind.shape, parts)
+    count, parts = len(conditioning), settings.scene_part_dropout
+    slots = keep((count, 1), settings.scene_dropout) & keep(scene.kind.shape, parts)
     simulated = keep((count, 1, 1), 1 - settings.simulated_probability)
     dynamic = (scene.kind == BODY) & (scene.values[..., IS_DYNAMIC] > 0)
     first = torch.arange(scene.states.shape[2], device=scene.kind.device) == 0
@@ -175,7 +176,7 @@ def dit_objective(
     dropout = ConditionDropout.draw(conditioning, generator, settings, device)
     every = (~given).sum()
     latents, given, t, noise = (shard.rows(x) for x in (latents, given, t, noise))
-    conditioning = scene_dropout(dropout.apply(conditioning), generator, settings)
+    conditioning = with_scene_dropout(dropout.apply(conditioning), generator, settings)
     own = torch.arange(shard.rank, batch, shard.count, device=device)
     x_t = interpolate(latents, noise, t)
     labels = None if auxiliary is None else auxiliary.labels.rows(shard.rank, shard.count)

@@ -7,7 +7,7 @@ import torch
 
 from physics_data.core.errors import DataError
 from tests.worldsim.model.test_causal_and_cache import conditioning, stirred, video
-from worldsim.losses.denoising import DiTObjective, scene_dropout
+from worldsim.losses.denoising import DiTObjective, with_scene_dropout
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.cache import FrameCache
 from worldsim.model.conditioning import Conditioning
@@ -77,12 +77,12 @@ def test_frame_by_frame_with_a_cache_is_the_whole_at_once() -> None:
 def test_dropout_hides_the_future_of_what_moves_and_keeps_what_stands_still() -> None:
     tokens = scene()
     tokens.values[:, 3, 12], tokens.values[:, 4, 12] = 1.0, 0.0
-    settings = DiTObjective(drop_scene=0.0, drop_scene_parts=0.0, simulated_probability=0.0)
-    kept = scene_dropout(known(tokens), torch.Generator().manual_seed(0), settings).scene
+    settings = DiTObjective(scene_dropout=0.0, scene_part_dropout=0.0, simulated_probability=0.0)
+    kept = with_scene_dropout(known(tokens), torch.Generator().manual_seed(0), settings).scene
     assert kept is not None
     assert kept.states_known[:, 3].tolist() == [[True, False, False, False, False]] * 2
     assert kept.states_known[:, 4].all() and kept.known.all()
-    gone = scene_dropout(known(tokens), torch.Generator(), DiTObjective(drop_scene=1.0)).scene
+    gone = with_scene_dropout(known(tokens), torch.Generator(), DiTObjective(scene_dropout=1.0)).scene
     assert gone is not None and not gone.kind.any() and not gone.known.any() and not gone.states_known.any()
 
 

@@ -44,7 +44,7 @@ def test_a_batch_has_what_its_scenes_say_and_nothing_of_footage(configure: Confi
 
 @pytest.mark.parametrize("drop", [0.0, 1.0])
 def test_the_network_gets_them_unless_they_are_hidden(configure: Configure, drop: float) -> None:
-    task = prepared(configure("run", model=MODEL, loss={"drop_numbers": drop, "image_to_video_probability": 0.0}))
+    task = prepared(configure("run", model=MODEL, loss={"scalar_dropout": drop, "image_to_video_probability": 0.0}))
     seen: list[Conditioning] = []
     task.dit.register_forward_pre_hook(lambda module, given: seen.append(given[2]))
     batch = task.batch(0)
@@ -57,7 +57,7 @@ def test_the_network_gets_them_unless_they_are_hidden(configure: Configure, drop
 
 
 def test_a_run_with_numbers_ends_and_learns_their_weights(configure: Configure) -> None:
-    config = configure("run", model=MODEL, loss={"drop_numbers": 0.0})
+    config = configure("run", model=MODEL, loss={"scalar_dropout": 0.0})
     with Progress(disable=True) as progress:
         summary = train(config, progress)
     assert "validation/loss" in summary.metrics
