@@ -1,4 +1,4 @@
-"""``python -m worldsim``: train, sample, code and ingest videos, publish models, list what there is."""
+"""``python -m worldsim``: train, sample, code and ingest videos, publish models, rank by votes."""
 
 import os
 
@@ -7,7 +7,7 @@ from worldsim.cli.annotate import annotate
 from worldsim.cli.codec import decode, encode, reconstruct
 from worldsim.cli.ingest import ingest
 from worldsim.cli.likelihood import likelihood
-from worldsim.cli.listing import list_parts
+from worldsim.cli.listing import list_parts, votes
 from worldsim.cli.publish import publish
 from worldsim.cli.sample import sample
 from worldsim.cli.train import train
@@ -26,6 +26,7 @@ app.command()(ingest)
 app.command()(annotate)
 app.command()(publish)
 app.command("list")(list_parts)
+app.command()(votes)
 
 
 def main() -> None:

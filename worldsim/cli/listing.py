@@ -1,5 +1,6 @@
-"""``python -m worldsim list``."""
+"""``python -m worldsim list`` and ``votes``."""
 
+import json
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,55 @@ def list_parts(
 
     listing = {family: list_members(family) for family in _SHOWN}
     print_listing({**listing, "presets": _presets(configs)}, as_json)
+
+
+def votes(
+    file: Annotated[Path, typer.Argument(help="SQLite file of votes; with --add it is made if it is not there.")],
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(help="CSV or Parquet table with voter, prompt, question, left, right, choice; may be repeated."),
+    ] = None,
+    question: Annotated[str | None, typer.Option(help="Only votes on this question.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Write decided votes as a preference set (Parquet).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Rank models by people's votes between two videos of one prompt.
+
+    Example: `python -m worldsim votes runs/votes.sqlite --add votes.csv --export runs/preferences.parquet`
+    """
+    import rich
+
+    from physics_data.core.errors import DataError
+    from physics_data.core.program import Table, messages
+    from worldsim.rewards.votes import Votes, agreement, position_bias, rank, read_votes, write_preferences
+
+    if not file.exists() and not add:
+        raise DataError(f"there is no {file}; give a file of votes, or --add a table of them.")
+    tables = [vote for path in add or [] for vote in read_votes(path)]
+    kept = Votes(file)
+    if tables:
+        messages.print(f"{kept.add(tables)} votes added", markup=False)
+    found = [vote for vote in kept if question in (None, vote.question)]
+    ranking = rank(found)
+    same, (share, low, high) = agreement(found), position_bias(found)
+    if export is not None:
+        messages.print(f"{write_preferences(found, export)} decided votes in {export}", markup=False)
+    columns = {name: getattr(ranking, name).tolist() for name in ("strength", "low", "high", "wins")}
+    rows = [
+        {"model": name, **{column: values[number] for column, values in columns.items()}}
+        for number, name in enumerate(ranking.models)
+    ]
+    if as_json:
+        bias = {"left": share, "low": low, "high": high}
+        typer.echo(json.dumps({"votes": len(found), "ranking": rows, "agreement": same, "position_bias": bias}))
+        return
+    table = Table("model", "strength", "95 %", "won")
+    for row in rows:
+        interval = f"{row['low']:+.2f} to {row['high']:+.2f}"
+        table.add_row(row["model"], f"{row['strength']:+.2f}", interval, f"{row['wins']:.0%}")
+    rich.print(table)
+    told = "no comparison has two voters" if same is None else f"voters agree in {same:.0%} of shared comparisons"
+    typer.echo(f"{len(found)} votes; {told}; left is chosen in {share:.0%} [{low:.0%}, {high:.0%}]")
 
 
 def _presets(configs: Path | None) -> dict[str, str]:
