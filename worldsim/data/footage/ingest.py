@@ -153,10 +153,12 @@ def _each(
 
 
 def _table_reports(side_cars: SideCars, media: Sequence[Medium]) -> Iterator[FileReport]:
-    """Yield a report for each table that has faults, or rows of files that are not there."""
-    missing = side_cars.unmatched(media)
-    for table in sorted({*side_cars.faults, *missing}):
+    """Yield a report for each table or text that is not used, or has faults or rows of files that are not there."""
+    missing, unread = side_cars.unmatched(media), side_cars.unread(media)
+    for table in sorted({*side_cars.faults, *missing, *unread}):
         notes = list(side_cars.faults.get(table, []))
+        if table in unread:
+            notes.append(unread[table])
         if files := missing.get(table):
             more = f" and {len(files) - 3} more" if len(files) > 3 else ""
             notes.append(f"{len(files)} of its rows name files that are not there: {', '.join(files[:3])}{more}")

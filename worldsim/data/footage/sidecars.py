@@ -18,6 +18,8 @@ _FILE_COLUMNS = ("file", "file_name", "path", "video_path", "video", "image")
 _CAPTION_COLUMNS = ("caption", "text", "prompt", "description")
 _LICENCE_COLUMNS = ("licence", "license")
 _COLUMNS = (*_FILE_COLUMNS, *_CAPTION_COLUMNS, *_LICENCE_COLUMNS)
+_UNREAD_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".sbv", ".caption", ".cap", ".lab", ".xml", ".yaml", ".yml")
+"""Files that stand beside videos and may hold captions, in forms that are not read."""
 _NAMED_ROWS = 5
 """Faulty rows of a table that are named one by one; of the rest only the number is."""
 
@@ -57,11 +59,14 @@ class SideCars:
         """
         self._rows: dict[str, _Row] = {}
         self._beside: dict[str, Path] = {}
+        self._texts: list[Path] = []
         self.faults: dict[Path, list[str]] = {}
         found: list[Path] = []
         for path in (path for folder in folders for path in sorted(paths_under(folder))):
             if path.suffix.lower() in (".txt", ".json") and path.is_file():
                 self._beside[_key(path.with_suffix(path.suffix.lower()))] = path
+            if path.suffix.lower() in (".txt", ".json", *_UNREAD_SUFFIXES) and path.is_file():
+                self._texts.append(path)
             if path.stem.lower() in TABLE_NAMES and path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
                 found.append(path)
         given = {path.resolve() for path in tables}
@@ -131,6 +136,24 @@ class SideCars:
             if key not in used:
                 missing.setdefault(row.table, []).append(row.file)
         return missing
+
+    def unread(self, media: Iterable[Medium]) -> dict[Path, str]:
+        """Return the files that look like captions of one of the media but are not read, and why."""
+        firsts = [medium.files[0] for medium in media if medium.part is None and medium.kind != "sequence"]
+        exact = {_key(path.with_suffix("")) for path in firsts}
+        any_case = {key.casefold(): key for key in exact}
+        why: dict[Path, str] = {}
+        for path in self._texts:
+            stem, suffix = _key(path.with_suffix("")), path.suffix.lower()
+            if stem in exact:
+                if suffix in _UNREAD_SUFFIXES:
+                    why[path] = f"captions are not read from {suffix} files; write the text as {path.stem}.txt"
+            elif stem.casefold() in any_case:
+                name = Path(any_case[stem.casefold()]).name
+                why[path] = f"it is no caption of '{name}', whose name is in other letters; call it {name}{suffix}"
+            elif path.stem.lower() in TABLE_NAMES and suffix == ".json":
+                why[path] = f"tables are not read from .json; write one object per line as {path.stem}.jsonl"
+        return why
 
     def of(self, medium: Medium) -> SideCar:
         """Return what stands beside a medium.

@@ -205,3 +205,24 @@ def test_two_tables_complete_each_other_and_differences_are_named(tmp_path: Path
 def test_a_folder_is_no_caption(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     assert SideCars([tmp_path]).of(video(tmp_path / "a.mp4")) == SideCar()
+
+
+@pytest.mark.parametrize(
+    ("clip", "text", "reason"),
+    [
+        ("a.mp4", "a.srt", "captions are not read from .srt files; write the text as a.txt"),
+        ("a.mp4", "a.VTT", "captions are not read from .vtt files; write the text as a.txt"),
+        ("a.mp4", "a.caption", "captions are not read from .caption files"),
+        ("A.MP4", "a.txt", "it is no caption of 'A', whose name is in other letters; call it A.txt"),
+        ("a.mp4", "metadata.json", "write one object per line as metadata.jsonl"),
+        ("a.mp4", "a.txt", None),
+        ("a.mp4", "a.json", None),
+        ("a.mp4", "README.txt", None),
+        ("a.mp4", "b.srt", None),
+    ],
+)
+def test_captions_that_are_not_read_are_named(tmp_path: Path, clip: str, text: str, reason: str | None) -> None:
+    (tmp_path / clip).write_bytes(b"")
+    (tmp_path / text).write_text("{}")
+    found = SideCars([tmp_path]).unread([video(tmp_path / clip)])
+    assert (reason is None and not found) or (reason or "?") in found[tmp_path / text]
