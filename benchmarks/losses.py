@@ -19,7 +19,7 @@ from benchmarks.speed.timing import interleaved
 from physics_data.core.clip import Clip
 from physics_data.core.display import contact_sheet
 from physics_data.pipeline.generate import ClipTask, generate_clip
-from physics_data.pipeline.twins import TwinTask, make_twins
+from physics_data.pipeline.pairs import PairTask, make_pairs
 from physics_data.scenarios.shared.scenario import SceneSettings
 from worldsim.data.latent_labels import GROUPS, LatentLabels, labels_read_for, latent_labels, stack_latent_labels
 from worldsim.data.sources import PixelClip
@@ -130,7 +130,7 @@ def lawful_clips(count: int = 24) -> tuple[Clip, ...]:
 @lru_cache
 def twins(editor: str, index: int = 0) -> tuple[Clip, Clip]:
     """Return a clip that can happen and its twin that cannot: of a pair, or the first two of a quadruplet."""
-    clips = {clip.meta.twin.role: clip for clip in _made(editor, index) if clip.meta.twin is not None}
+    clips = {clip.meta.pair.role: clip for clip in _made(editor, index) if clip.meta.pair is not None}
     return (clips["possible"], clips["impossible"]) if "possible" in clips else (clips["AA"], clips["AB"])
 
 
@@ -174,7 +174,7 @@ def predicted(
 
 @lru_cache
 def _made(editor: str, index: int) -> tuple[Clip, ...]:
-    return tuple(make_twins(TwinTask(editor, "mujoco", index, 1.0), SETTINGS, 0, "raycast"))
+    return tuple(make_pairs(PairTask(editor, "mujoco", index, 1.0), SETTINGS, 0, "raycast"))
 
 
 SHOWN: dict[str, tuple[tuple[str, int], ...]] = {

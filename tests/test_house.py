@@ -42,7 +42,6 @@ KNOWN_SMALL: frozenset[str] = frozenset(
 KNOWN_TWICE: frozenset[str] = frozenset(
     [
         "physics_data: layout.py",
-        "physics_data: looks.py",
         "worldsim: annotate.py",
         "worldsim: base.py",
         "worldsim: config.py",
@@ -126,7 +125,6 @@ KNOWN_MODULES: frozenset[str] = frozenset(
     [
         "benchmarks.suites.twins",
         "physics_data.editors.looks",
-        "physics_data.pipeline.twins",
         "physics_data.variation.looks",
         "worldsim.sampling.drawing",
         "worldsim.training.journal",
@@ -136,7 +134,6 @@ KNOWN_MODULES: frozenset[str] = frozenset(
 )
 KNOWN_KEYS: frozenset[str] = frozenset(
     [
-        "BuildConfig.twins",
         "Continuation.drawing",
         "Continuation.num_given",
         "Drawing.guidance",

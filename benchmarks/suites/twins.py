@@ -18,7 +18,7 @@ from eval.report.table import Kind, SeedScore
 from physics_data.core.atomic import write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
-from physics_data.pipeline.build_config import BuildConfig, SplitSizes, TwinPlan, TwinSizes
+from physics_data.pipeline.build_config import BuildConfig, PairPlan, PairSizes, SplitSizes
 
 EDITORS = (
     "hidden_vanish",
@@ -53,12 +53,12 @@ class Twins:
 
     def config(self, edition: Edition) -> BuildConfig:
         """Return the recipe of the sets."""
-        sizes = TwinSizes(train=0, test=SETS[edition.size])
+        sizes = PairSizes(train=0, test=SETS[edition.size])
         return BuildConfig(
             seed=edition.root_seed(self.info.name),
             scenarios=("occluder_pass",),
             scenes_per_scenario=SplitSizes(train=0, test=0),
-            twins=TwinPlan(editors=EDITORS, sets_per_editor=sizes),
+            pairs=PairPlan(editors=EDITORS, sets_per_editor=sizes),
             settings=settings_of(edition),
         )
 

@@ -19,7 +19,7 @@ from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError
 from physics_data.editors import EDITORS
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
-from physics_data.pipeline.twins import TwinTask, make_twins
+from physics_data.pipeline.pairs import PairTask, make_pairs
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios.shared.scenario import SceneSettings
 
@@ -66,10 +66,10 @@ def make_case(violation: str, number: int, settings: SceneSettings, severity: fl
     names = info.scenarios
     is_timed = info.is_switch and info.category == "permanence"
     editor_severity = 1.0 if is_timed else severity
-    task = TwinTask(violation, ENGINE, FIRST_TEST_INDEX + number, editor_severity, names[number % len(names)])
+    task = PairTask(violation, ENGINE, FIRST_TEST_INDEX + number, editor_severity, names[number % len(names)])
     try:
-        made = make_twins(task, settings, 0, RENDERER, ())
-        twins = {clip.meta.twin.role: clip for clip in made if clip.meta.twin is not None}
+        made = make_pairs(task, settings, 0, RENDERER, ())
+        twins = {clip.meta.pair.role: clip for clip in made if clip.meta.pair is not None}
     except ClipRejectedError:
         return None
     reference, broken = (twins["AA"], twins["AB"]) if info.is_switch else (twins["possible"], twins["impossible"])

@@ -31,7 +31,7 @@ def audit_score(clip: Clip) -> ClipScore:
 def audit_scores(dataset: ShardDataset, split: str | None = None) -> Iterator[tuple[str, ClipScore]]:
     """Yield key and score of every clip that belongs to a set of twins."""
     for position in dataset.select(split=split, source="physics"):
-        if dataset.rows[position].twin_id is not None:
+        if dataset.rows[position].pair_id is not None:
             yield dataset.rows[position].key, audit_score(dataset.load(position))
 
 

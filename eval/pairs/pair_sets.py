@@ -68,7 +68,7 @@ def read_sets(dataset: ShardDataset, split: str | None = None) -> list[TwinSet]:
     """
     members: dict[str, list[int]] = {}
     for position in dataset.select(split=split, source="physics"):
-        name = dataset.rows[position].twin_id
+        name = dataset.rows[position].pair_id
         if name is not None:
             members.setdefault(name, []).append(position)
     if not members:
@@ -83,23 +83,23 @@ def _read_set(dataset: ShardDataset, name: str, positions: list[int]) -> TwinSet
     metas = [dataset.load_meta(position) for position in positions]
     clips = tuple(_clip_of(meta) for meta in metas)
     first = metas[0]
-    assert first.twin is not None and first.spec is not None, "rows with a twin_id are clips of a set"
+    assert first.pair is not None and first.spec is not None, "rows with a pair_id are clips of a set"
     impossible = [clip for clip in clips if not clip.is_possible]
     if not impossible or len(impossible) == len(clips):
         kind = "possible" if impossible else "impossible"
         raise DataError(f"set '{name}' of {dataset.folder} has no {kind} clip; build the dataset again.")
     setting: Setting = "visible"
-    if first.twin.is_hidden:
-        switch = next((m.twin.switch_frame for m in metas if m.twin and m.twin.switch_frame is not None), None)
+    if first.pair.is_hidden:
+        switch = next((m.pair.switch_frame for m in metas if m.pair and m.pair.switch_frame is not None), None)
         shown = [dataset.load(p) for p, clip in zip(positions, clips, strict=True) if clip.is_possible]
         setting = hidden_setting(shown, switch)
     severity = max(clip.severity for clip in impossible)
-    return TwinSet(name, first.twin.editor, first.spec.scenario, first.engine or "", setting, severity, clips)
+    return TwinSet(name, first.pair.editor, first.spec.scenario, first.engine or "", setting, severity, clips)
 
 
 def _clip_of(meta: ClipMeta) -> TwinClip:
-    twin = meta.twin
-    assert twin is not None, "rows with a twin_id are clips of a set"
+    twin = meta.pair
+    assert twin is not None, "rows with a pair_id are clips of a set"
     return TwinClip(
         meta.key,
         twin.role,

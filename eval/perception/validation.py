@@ -148,7 +148,7 @@ def validate(
             taken[scenario] = taken.get(scenario, 0) + 1
     for done, position in enumerate(positions, start=1):
         clip = dataset.load(position)
-        if clip.meta.twin is None:
+        if clip.meta.pair is None:
             rows += validate_clip(clip)
         if progress is not None:
             progress(done, len(positions))

@@ -95,7 +95,7 @@ def build(
         bool, typer.Option("--dry-run", help="Print the resolved config and the plan, time a few clips, and stop.")
     ] = False,
     audit: Annotated[
-        bool, typer.Option("--audit", help="Then test that the twins give nothing away; fails if they do.")
+        bool, typer.Option("--audit", help="Then test that the pairs give nothing away; fails if they do.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete what is in --out first.")] = False,
     as_json: JsonOption = False,

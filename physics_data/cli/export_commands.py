@@ -53,11 +53,11 @@ def export(
 
 
 def audit(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
-    """Test that the twins of a dataset give nothing away to a look at single frames, or at frames out of order.
+    """Test that the pairs of a dataset give nothing away to a look at single frames, or at frames out of order.
 
     Exit 1 when a classifier does better than it may.
 
-    Example: `python -m physics_data audit runs/twins --json`
+    Example: `python -m physics_data audit runs/pairs --json`
     """
     run_audit(dataset, as_json)
 
@@ -69,8 +69,8 @@ def run_audit(dataset: Path, as_json: bool) -> None:
     from physics_data.pipeline.audit import audit as audit_dataset
 
     opened = ShardDataset(dataset)
-    if not any(row.twin_id for row in opened.rows):
-        raise DataError(f"{dataset} has no twins to audit; build it from a config with a section 'twins'.")
+    if not any(row.pair_id for row in opened.rows):
+        raise DataError(f"{dataset} has no pairs to audit; build it from a config with a section 'pairs'.")
     report = audit_dataset(opened)
     rows = [asdict(row) for row in report.rows]
     if as_json:

@@ -141,7 +141,7 @@ def preview(
     across: Annotated[int | None, typer.Option(min=1, help="Contact sheets: clips side by side.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Contact sheets: scenarios in place of captions.")] = False,
 ) -> None:
-    """Write a gallery of some clips as one page: videos, overlays, energies, twins, statistics; or a contact sheet.
+    """Write a gallery of some clips as one page: videos, overlays, energies, pairs, statistics; or a contact sheet.
 
     Example: `python -m physics_data preview runs/demo/physics --out preview.html`
 

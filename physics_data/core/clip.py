@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from physics_data.core.arguments import checked_arguments
 from physics_data.core.config import StrictModel
@@ -64,8 +64,8 @@ Split = Literal["train", "val", "test", "ood"]
 """Which part of a dataset a clip belongs to; "ood" is what training never draws: held-out scenarios and ranges."""
 
 
-class TwinInfo(StrictModel):
-    """How a clip belongs to a set of twins, which differ in whether they can happen.
+class PairInfo(StrictModel):
+    """How a clip belongs to a pair set, whose clips differ in whether they can happen.
 
     A pair is ``possible`` and ``impossible`` (with a lawful ``control`` where there is one). A quadruplet has two
     possible worlds A and B, and is spliced while what differs is hidden: AA and BB can happen, AB and BA cannot.
@@ -142,7 +142,9 @@ class ClipMeta(StrictModel):
     renderer: str | None = None
     events: tuple[Event, ...] = ()
     residuals: dict[str, float] = {}
-    twin: TwinInfo | None = None
+    pair: Annotated[
+        PairInfo | None, Field(validation_alias=AliasChoices("pair", "twin"), serialization_alias="twin")
+    ] = None
     origin: FootageOrigin | None = None
     measures: FootageMeasures | None = None
 
@@ -154,9 +156,9 @@ class ClipMeta(StrictModel):
     def spec_at(self, frame_index: int) -> SceneSpec:
         """Return the scene that a frame of a physics clip shows: in a clip of two worlds they may have other bodies."""
         assert self.spec is not None, "footage has no scene"
-        if self.twin is None or self.twin.switch_frame is None or frame_index < self.twin.switch_frame:
+        if self.pair is None or self.pair.switch_frame is None or frame_index < self.pair.switch_frame:
             return self.spec
-        later = {body.name: body for body in self.twin.later_bodies}
+        later = {body.name: body for body in self.pair.later_bodies}
         bodies = tuple(later.get(body.name, body) for body in self.spec.bodies)
         return self.spec.model_copy(update={"bodies": bodies})
 
@@ -237,7 +239,7 @@ class Clip:
             make: returns the labels of all frames as if they all showed the scene that it is given
         """
         first = make(self.meta.spec_at(0))
-        if self.meta.twin is None or (switch := self.meta.twin.switch_frame) is None:
+        if self.meta.pair is None or (switch := self.meta.pair.switch_frame) is None:
             return first
         second = make(self.meta.spec_at(switch))
         joined = {

@@ -184,14 +184,18 @@ def _child(node: Any, key: str, dotted: str) -> Any:
     return child
 
 
-def validate_config(schema: type[M], raw: Any, *, source: str, error_class: type[WorldsimError] = ConfigError) -> M:
+def validate_config(
+    schema: type[M], raw: Any, *, source: str, error_class: type[WorldsimError] = ConfigError, stored: bool = False
+) -> M:
     """Validate plain data, with one readable line per mistake.
+
+    ``stored`` is for records of earlier versions: former names of keys are read as the present ones.
 
     Raises:
         error_class: a key is unknown or missing, or a value does not fit.
     """
     try:
-        return schema.model_validate(raw)
+        return schema.model_validate(present_names(schema, raw) if stored else raw)
     except (RecursionError, OverflowError) as error:
         raise error_class(f"{source} does not fit: {error}") from error
     except ValidationError as error:
@@ -231,6 +235,25 @@ def _models_at(schema: type[BaseModel], location: Sequence[str]) -> list[Any]:
     return models
 
 
+def present_names(schema: type[BaseModel], raw: Any) -> Any:
+    """Return stored plain data with the former names of keys (``renamed_keys``) replaced by the present ones."""
+    return _present_names([schema], raw)
+
+
+def _present_names(models: list[Any], value: Any) -> Any:
+    if isinstance(value, list):
+        return [_present_names(models, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {old: new for m in models for old, new in getattr(m, "renamed_keys", {}).items() if new in m.model_fields}
+    result: dict[Any, Any] = {}
+    for key, item in value.items():
+        name = renamed.get(key, key)
+        fields = [field.annotation for m in models if (field := m.model_fields.get(name)) is not None]
+        result[name] = _present_names([m for f in fields for m in _models_in(f)] or models, item)
+    return result
+
+
 def _models_in(annotation: Any) -> list[Any]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
@@ -243,8 +266,11 @@ def dump_yaml(model: BaseModel) -> str:
 
 
 def fingerprint(config: BaseModel | Mapping[str, Any]) -> str:
-    """Return 16 hex digits that two configs, or their plain data, share exactly when all their values are equal."""
-    plain = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
+    """Return 16 hex digits that two configs, or their plain data, share exactly when all their values are equal.
+
+    A renamed key enters under its ``serialization_alias``, its former name, so that the digits stay what they were.
+    """
+    plain = config.model_dump(mode="json", by_alias=True) if isinstance(config, BaseModel) else dict(config)
     canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

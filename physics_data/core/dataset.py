@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from physics_data.core.atomic import LOCK_NAME, atomic_path, is_partial, remove_partials, write_text
 from physics_data.core.clip import Clip, ClipMeta
-from physics_data.core.config import SHIPPED_CONFIGS, differences, read_json, read_yaml, validate_config
+from physics_data.core.config import SHIPPED_CONFIGS, differences, present_names, read_json, read_yaml, validate_config
 from physics_data.core.conventions import DATASET_FORMAT, DATASET_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError, suggest
 from physics_data.core.provenance import write_provenance
@@ -30,7 +30,10 @@ _INDEX_SCHEMA = pa.schema(
     [
         pa.field(name, {"int": pa.int64(), "float": pa.float64()}.get(kind, pa.string()))
         for name, kind in (
-            (name, getattr(field.annotation, "__name__", "str") if name != "root_seed" else "int")
+            (
+                field.serialization_alias or name,
+                getattr(field.annotation, "__name__", "str") if name != "root_seed" else "int",
+            )
             for name, field in IndexRow.model_fields.items()
         )
     ]
@@ -39,7 +42,7 @@ _INDEX_SCHEMA = pa.schema(
 
 def write_index(folder: Path, rows: Sequence[IndexRow]) -> None:
     """Write the Parquet index of a dataset. It is written last, so its presence means the dataset is complete."""
-    table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=_INDEX_SCHEMA)
+    table = pa.Table.from_pylist([row.model_dump(by_alias=True) for row in rows], schema=_INDEX_SCHEMA)
     with atomic_path(folder / INDEX_NAME) as partial:
         pq.write_table(table, partial)
 
@@ -126,10 +129,10 @@ class ShardDataset:
         Raises:
             DataError: see ``load_meta``; records of sets are read.
         """
-        if self.rows[position].twin_id is None:
+        if self.rows[position].pair_id is None:
             return True
-        twin = self.load_meta(position).twin
-        return twin is None or twin.is_possible
+        pair = self.load_meta(position).pair
+        return pair is None or pair.is_possible
 
     def find(self, key: str) -> int:
         """Return the position of a clip by its key.
@@ -190,7 +193,7 @@ def claim_folder(folder: Path, config: BaseModel, *, identity: Mapping[str, str]
         record = read_record(folder)
         differing = differences({"format": record.get("format")}, {"format": DATASET_FORMAT})
         differing += differences(record.get("identity", {}), dict(identity or {}))
-        differing += differences(record.get("config"), config.model_dump(mode="json"))
+        differing += differences(present_names(type(config), record.get("config")), config.model_dump(mode="json"))
         if differing:
             raise DataError(
                 f"{folder} holds a dataset made another way (there → now):\n"
@@ -213,7 +216,7 @@ def shard_path(folder: Path, name: str) -> Path:
 
 def write_manifest(tar: Path, rows: Sequence[IndexRow], **facts: Any) -> dict[str, Any]:
     """Write the manifest of a shard and return it. Called after the shard: a manifest means that its shard is whole."""
-    stored = [row.model_dump(mode="json") for row in rows]
+    stored = [row.model_dump(mode="json", by_alias=True) for row in rows]
     manifest = {"bytes": tar.stat().st_size, **facts, "rows": stored}
     write_text(tar.with_suffix(".json"), json.dumps(manifest, indent=1, ensure_ascii=False))
     return manifest

@@ -7,10 +7,11 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
+from pydantic import AliasChoices, Field
 
 from physics_data.core.array_codec import (
     pack_array,
@@ -49,7 +50,9 @@ class IndexRow(StrictModel):
     scenario: str | None
     engine: str | None
     root_seed: int | None
-    twin_id: str | None
+    pair_id: Annotated[
+        str | None, Field(validation_alias=AliasChoices("pair_id", "twin_id"), serialization_alias="twin_id")
+    ]
     caption: str
     num_frames: int
     frame_rate: float
@@ -93,13 +96,13 @@ def encode_clip(clip: Clip, rgb_codec: RgbCodec = "zstd") -> dict[str, bytes]:
 
 
 def json_record(meta: ClipMeta, arrays: Mapping[str, Any]) -> bytes:
-    """Return ``KEY.json``: the clip's meta and how its arrays are stored, filled up to ``TwinInfo.record_bytes``."""
-    record = {"meta": meta.model_dump(mode="json"), "arrays": arrays}
+    """Return ``KEY.json``: the clip's meta and how its arrays are stored, filled up to ``PairInfo.record_bytes``."""
+    record = {"meta": meta.model_dump(mode="json", by_alias=True), "arrays": arrays}
     data = json.dumps(record, ensure_ascii=False).encode()
-    if meta.twin is None or meta.twin.record_bytes is None:
+    if meta.pair is None or meta.pair.record_bytes is None:
         return data
-    assert len(data) <= meta.twin.record_bytes, f"'{meta.key}' has a record of {len(data)} bytes"
-    return data.ljust(meta.twin.record_bytes)
+    assert len(data) <= meta.pair.record_bytes, f"'{meta.key}' has a record of {len(data)} bytes"
+    return data.ljust(meta.pair.record_bytes)
 
 
 def decode_clip(members: dict[str, bytes]) -> Clip:
@@ -315,7 +318,7 @@ def index_row(meta: ClipMeta, shard: str, offset: int, length: int, sha256: str)
         scenario=meta.spec.scenario if meta.spec else None,
         engine=meta.engine,
         root_seed=meta.spec.root_seed if meta.spec else None,
-        twin_id=meta.twin.set_id if meta.twin else None,
+        pair_id=meta.pair.set_id if meta.pair else None,
         caption=meta.caption,
         num_frames=meta.num_frames,
         frame_rate=meta.frame_rate,

@@ -82,7 +82,7 @@ def _follow(clip: Clip, frames: np.ndarray, rows: np.ndarray, columns: np.ndarra
     """Follow the points at the centres of some pixels; in a clip of two worlds, each frame in the world it shows."""
     _, _, trajectory = clip.labelled
     num_frames, count = trajectory.num_frames, len(frames)
-    switch = num_frames if clip.meta.twin is None else clip.meta.twin.switch_frame or num_frames
+    switch = num_frames if clip.meta.pair is None else clip.meta.pair.switch_frame or num_frames
     stretches = [(first, last) for first, last in ((0, switch), (switch, num_frames)) if first < last]
     specs = [clip.meta.spec_at(first) for first, _ in stretches]
     scenes = [pack(spec, trajectory) for spec in specs]

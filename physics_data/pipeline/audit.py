@@ -1,6 +1,6 @@
 """Shortcut audit: can one tell impossible clips from possible ones without watching them in order?
 
-Three classifiers that know nothing of time are trained on some sets of twins and asked about others:
+Three classifiers that know nothing of time are trained on some pair sets and asked about others:
 
 single frame:     sees one frame at a time
 shuffled frames:  sees every frame of a clip, in no order, and adds up what each of them says
@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from physics_data.core.clip import Clip, TwinInfo
+from physics_data.core.clip import Clip, PairInfo
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 
@@ -44,7 +44,7 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class AuditRow:
-    """How well a classifier does on the twins of one editor, or of all (``editor`` = "all ...").
+    """How well a classifier does on the pairs of one editor, or of all (``editor`` = "all ...").
 
     accuracy:   mean over both classes, held-out sets; NaN with less than two sets
     low, high:  its 95 % interval, from resampled sets
@@ -74,22 +74,22 @@ class AuditReport:
 class _Watched:
     """What the classifiers see of a clip: its frames, made small, as random features."""
 
-    twin: TwinInfo
+    pair: PairInfo
     frames: Float[np.ndarray, "t f"]
 
 
 def audit(clips: ShardDataset | Sequence[Clip]) -> AuditReport:
-    """Train and test the classifiers on all twins of a dataset, editor by editor and all together.
+    """Train and test the classifiers on all pairs of a dataset, editor by editor and all together.
 
     Raises:
-        DataError: there are no twins.
+        DataError: there are no pairs.
     """
-    watched = [_Watched(twin, _features(rgb)) for twin, rgb in _chosen(clips)]
+    watched = [_Watched(pair, _features(rgb)) for pair, rgb in _chosen(clips)]
     if not watched:
-        raise DataError("no clip of the data is one of a set of twins; build it from a config with a section 'twins'.")
+        raise DataError("no clip of the data is one of a pair set; build it from a config with a section 'pairs'.")
     groups: dict[str, list[_Watched]] = {}
     for clip in watched:
-        groups.setdefault(clip.twin.editor, []).append(clip)
+        groups.setdefault(clip.pair.editor, []).append(clip)
     quadruplets = [clip for clip in watched if _is_quadruplet(clip)]
     others = [clip for clip in watched if not _is_quadruplet(clip)]
     groups = dict(sorted(groups.items()))
@@ -98,24 +98,24 @@ def audit(clips: ShardDataset | Sequence[Clip]) -> AuditReport:
     return AuditReport(rows, all(row.passes is not False for row in rows))
 
 
-def _chosen(clips: ShardDataset | Sequence[Clip]) -> Iterator[tuple[TwinInfo, UInt8[np.ndarray, "t h w 3"]]]:
-    """Yield the pixels of the twins that are looked at."""
+def _chosen(clips: ShardDataset | Sequence[Clip]) -> Iterator[tuple[PairInfo, UInt8[np.ndarray, "t h w 3"]]]:
+    """Yield the pixels of the pairs that are looked at."""
     sets: dict[str, set[str]] = {}
     is_stored = isinstance(clips, ShardDataset)
     for position in range(len(clips)):
-        if is_stored and clips.rows[position].twin_id is None:
+        if is_stored and clips.rows[position].pair_id is None:
             continue
-        twin = (clips.load_meta(position) if is_stored else clips[position].meta).twin
-        if twin is None:
+        pair = (clips.load_meta(position) if is_stored else clips[position].meta).pair
+        if pair is None:
             continue
-        known = sets.setdefault(twin.editor, set())
-        if twin.set_id in known or len(known) < MOST_SETS:
-            known.add(twin.set_id)
-            yield twin, clips.load_pixels(position)[1] if is_stored else clips[position].rgb
+        known = sets.setdefault(pair.editor, set())
+        if pair.set_id in known or len(known) < MOST_SETS:
+            known.add(pair.set_id)
+            yield pair, clips.load_pixels(position)[1] if is_stored else clips[position].rgb
 
 
 def _is_quadruplet(clip: _Watched) -> bool:
-    return clip.twin.role in ("AA", "BB", "AB", "BA")
+    return clip.pair.role in ("AA", "BB", "AB", "BA")
 
 
 def _features(rgb: UInt8[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t f"]:
@@ -136,7 +136,7 @@ def _shares(size: int) -> Float[np.ndarray, "g n"]:
 
 def _row(editor: str, classifier: Classifier, group: list[_Watched]) -> AuditRow:
     limit = LIMIT if classifier != "set of frames" and all(map(_is_quadruplet, group)) else None
-    names = sorted({clip.twin.set_id for clip in group})
+    names = sorted({clip.pair.set_id for clip in group})
     if len(names) < 2:
         return AuditRow(editor, classifier, len(names), np.nan, np.nan, np.nan, limit, None)
     samples, is_possible, owner = _samples(classifier, group, names)
@@ -170,8 +170,8 @@ def _samples(
                 mean, spread = (take(clip.frames, axis=0, dtype=np.float64) for take in (np.mean, np.std))
                 samples.append(np.concatenate([mean, spread])[None])
     repeats = [len(sample) for sample in samples]
-    is_possible = np.repeat([clip.twin.is_possible for clip in group], repeats)
-    owner = np.repeat([names.index(clip.twin.set_id) for clip in group], repeats)
+    is_possible = np.repeat([clip.pair.is_possible for clip in group], repeats)
+    owner = np.repeat([names.index(clip.pair.set_id) for clip in group], repeats)
     return np.concatenate(samples), is_possible, owner
 
 

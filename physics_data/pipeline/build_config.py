@@ -1,7 +1,7 @@
 """The config of a dataset build."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_serializer, model_validator
 
@@ -28,8 +28,8 @@ class SplitSizes(StrictModel):
     test: Scenes = 8
 
 
-class TwinSizes(StrictModel):
-    """Sets of twins of one editor in each split.
+class PairSizes(StrictModel):
+    """Pair sets of one editor in each split.
 
     train, val, test:  sets of the split
     """
@@ -39,7 +39,7 @@ class TwinSizes(StrictModel):
     test: Scenes = 8
 
 
-class TwinPlan(StrictModel):
+class PairPlan(StrictModel):
     """Which sets of possible and impossible clips to make.
 
     editors:   violations, by the names of their editors
@@ -50,7 +50,7 @@ class TwinPlan(StrictModel):
 
     editors: Annotated[tuple[str, ...], Field(min_length=1)]
     scenarios: tuple[str, ...] | None = None
-    sets_per_editor: TwinSizes = TwinSizes()
+    sets_per_editor: PairSizes = PairSizes()
     severity: Annotated[float, Field(gt=0, le=1)] = 0.5
 
     @field_validator("editors")
@@ -61,7 +61,7 @@ class TwinPlan(StrictModel):
         return tuple(EDITORS.check(name) for name in names)
 
     @model_validator(mode="after")
-    def _known_scenarios(self) -> "TwinPlan":
+    def _known_scenarios(self) -> "PairPlan":
         for name in self.scenarios or ():
             SCENARIOS.check(name)
         for editor in self.editors if self.scenarios is not None else ():
@@ -120,11 +120,13 @@ class BuildConfig(StrictModel):
     streams:         labels to draw beside ids, depth and amodal masks
     """
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"twins": "pairs"}
+
     seed: Annotated[int, Field(ge=0)] = 0
     scenarios: Annotated[tuple[str, ...], Field(min_length=1)]
     scenes_per_scenario: SplitSizes = SplitSizes()
     held_out: HeldOut | None = None
-    twins: TwinPlan | None = None
+    pairs: Annotated[PairPlan | None, Field(serialization_alias="twins")] = None
     engines: Annotated[tuple[str, ...], Field(min_length=1)] = ("mujoco", "bullet")
     assign_engines: Literal["alternate", "all"] = "alternate"
     renderer: str = "raycast"
@@ -172,15 +174,15 @@ class BuildConfig(StrictModel):
                     f"held_out.combinations.{name}: '{strange[0]}' is none of the build's scenarios, "
                     f"{', '.join(self.scenarios)}; write some of these"
                 )
-        if self.twins is not None and self.held_out.combinations:
-            raise ValueError("sets of twins draw every combination; leave twins out, or held_out.combinations")
-        if self.twins is not None and (self.twins.sets_per_editor.train or self.twins.sets_per_editor.val):
-            for editor in self.twins.editors:
-                leaking = sorted(set(self.twins.scenarios_of(editor)) & set(self.held_out.scenarios))
+        if self.pairs is not None and self.held_out.combinations:
+            raise ValueError("pair sets draw every combination; leave pairs out, or held_out.combinations")
+        if self.pairs is not None and (self.pairs.sets_per_editor.train or self.pairs.sets_per_editor.val):
+            for editor in self.pairs.editors:
+                leaking = sorted(set(self.pairs.scenarios_of(editor)) & set(self.held_out.scenarios))
                 if leaking:
                     raise ValueError(
-                        f"twins: editor '{editor}' draws scenes of '{leaking[0]}', which is held out, for training; "
-                        "set twins.scenarios to those that may be trained on, or leave the editor out"
+                        f"pairs: editor '{editor}' draws scenes of '{leaking[0]}', which is held out, for training; "
+                        "set pairs.scenarios to those that may be trained on, or leave the editor out"
                     )
         if self.settings.ranges == "held_out":
             raise ValueError(
@@ -208,27 +210,27 @@ class BuildConfig(StrictModel):
             named |= self._cut(split, tasks)
         return named | self._cut("ood", self._held_out_tasks())
 
-    def twin_shards(self) -> dict[str, list[Any]]:
-        """Return shard name → its sets of twins, in order. A set never lies in two shards."""
-        if self.twins is None:
+    def pair_shards(self) -> dict[str, list[Any]]:
+        """Return shard name → its pair sets, in order. A set never lies in two shards."""
+        if self.pairs is None:
             return {}
-        from physics_data.pipeline.twins import TwinTask
+        from physics_data.pipeline.pairs import PairTask
 
         named: dict[str, list[Any]] = {}
-        sizes = self.twins.sets_per_editor
+        sizes = self.pairs.sets_per_editor
         counts: dict[Split, int] = {"train": sizes.train, "val": sizes.val, "test": sizes.test}
         sets_per_shard = max(1, self.clips_per_shard // CLIPS_PER_SET)
         for split, count in counts.items():
             tasks = [
-                TwinTask(
+                PairTask(
                     editor,
                     engine,
                     FIRST_INDEX[split] + number,
-                    self.twins.severity,
-                    None if self.twins.scenarios is None else self._scenario_of_set(editor, engine, number),
+                    self.pairs.severity,
+                    None if self.pairs.scenarios is None else self._scenario_of_set(editor, engine, number),
                 )
                 for number in range(count)
-                for editor in self.twins.editors
+                for editor in self.pairs.editors
                 for engine in (self.engines[number % len(self.engines)],)
             ]
             for number, start in enumerate(range(0, len(tasks), sets_per_shard)):
@@ -237,8 +239,8 @@ class BuildConfig(StrictModel):
 
     def _scenario_of_set(self, editor: str, engine: str, number: int) -> str:
         """Return whose scene a set of pairs is made of, in turns among those that the plan allows."""
-        assert self.twins is not None
-        allowed = self.twins.scenarios_of(editor)
+        assert self.pairs is not None
+        allowed = self.pairs.scenarios_of(editor)
         usable = [name for name in allowed if engine in SCENARIOS.get(name).engines] or allowed
         return usable[number // len(self.engines) % len(usable)]
 
@@ -272,4 +274,4 @@ class BuildConfig(StrictModel):
 
 
 CLIPS_PER_SET = 4
-"""Clips of a set of twins, at most: the four of a quadruplet."""
+"""Clips of a pair set, at most: the four of a quadruplet."""

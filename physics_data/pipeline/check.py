@@ -77,7 +77,7 @@ def _check_shards(dataset: ShardDataset, report: CheckReport) -> None:
     for name in sorted(by_shard.keys() | there | told | planned.keys()):
         rows, tar = by_shard.get(name, []), dataset.folder / name
         problems = _shard_problems(tar, rows, may_drop=kept is not None)
-        if name in planned and (lost := sorted(planned[name] - {row.twin_id or row.key for row in rows})):
+        if name in planned and (lost := sorted(planned[name] - {row.pair_id or row.key for row in rows})):
             problems.append(f"the index has no {', '.join(lost)}, which the config in {RECORD_NAME} makes")
         elif planned and name not in planned:
             problems.append(f"the config in {RECORD_NAME} makes no such shard")
@@ -112,7 +112,7 @@ def _shard_problems(tar: Path, rows: Sequence[IndexRow], *, may_drop: bool) -> l
     if "sha256" in manifest and sha256_of(tar) != manifest["sha256"]:
         problems.append("it differs from the checksum in its manifest")
     listed = {row["key"]: row for row in manifest["rows"]}
-    indexed = {row.key: row.model_dump(mode="json") for row in rows}
+    indexed = {row.key: row.model_dump(mode="json", by_alias=True) for row in rows}
     for key in sorted(listed.keys() | indexed.keys()):
         if key not in indexed and may_drop:
             continue
@@ -139,13 +139,14 @@ def _planned(dataset: ShardDataset, report: CheckReport) -> dict[str, set[str]]:
     if not isinstance(config, dict) or "scenarios" not in config:
         return {}
     try:
-        shards = plan(validate_config(BuildConfig, config, source=f"the config in {RECORD_NAME}"))
+        resolved = validate_config(BuildConfig, config, source=f"the config in {RECORD_NAME}", stored=True)
+        shards = plan(resolved)
     except ConfigError as error:
         if record.get("format") == DATASET_FORMAT:  # an earlier version's config may not fit any more
             report.note(RECORD_NAME, "record", [str(error)])
         return {}
     identity = record.get("identity")
-    if isinstance(identity, dict) and identity.get("config") != fingerprint(config):
+    if isinstance(identity, dict) and identity.get("config") not in (fingerprint(config), fingerprint(resolved)):
         report.note(RECORD_NAME, "record", ["its config is not the one whose fingerprint it holds"])
     return {f"shards/{name}.tar": {task.key for task in tasks} for name, tasks in shards.items()}
 
@@ -187,14 +188,14 @@ def _check_quadruplets(dataset: ShardDataset, report: CheckReport) -> None:
     """Check that the impossible two of each quadruplet show the very frames of the possible two, at the same times."""
     sets: dict[str, list[int]] = {}
     for position, row in enumerate(dataset.rows):
-        if row.twin_id is not None:
-            sets.setdefault(row.twin_id, []).append(position)
+        if row.pair_id is not None:
+            sets.setdefault(row.pair_id, []).append(position)
     for set_id, positions in sets.items():
         try:
             clips = [dataset.load(position) for position in positions]
         except DataError:
             continue  # told of the clip already
-        by_role = {clip.meta.twin.role: clip.rgb for clip in clips if clip.meta.twin is not None}
+        by_role = {clip.meta.pair.role: clip.rgb for clip in clips if clip.meta.pair is not None}
         if not by_role.keys() & {"AA", "BB", "AB", "BA"}:
             lost = {"possible", "impossible", "control"} - by_role.keys()
             report.note(set_id, "triple", [f"it has no {' and no '.join(sorted(lost))} clip"] if lost else [])

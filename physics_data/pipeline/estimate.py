@@ -18,7 +18,7 @@ SAMPLES = 8
 class Estimate:
     """The plan of a build.
 
-    clips:        planned clips by split and scenario or twins of an editor
+    clips:        planned clips by split and scenario or pairs of an editor
     shards:       files
     sampled:      clips that were made to measure
     clip_bytes:   mean size of these, stored
@@ -33,7 +33,7 @@ class Estimate:
 
     @property
     def total_clips(self) -> int:
-        """All clips of the plan, those of every set of twins among them."""
+        """All clips of the plan, those of every pair set among them."""
         return sum(self.clips.values())
 
     def minutes(self, workers: int) -> float:
@@ -57,7 +57,7 @@ def estimate(config: BuildConfig) -> Estimate:
                 clips[task.split, task.scenario] += 1
                 samples.setdefault((task.scenario, task.engine), task)
             else:
-                clips[task.split, f"twins: {task.editor}"] += clips_of_a_set(task.editor)
+                clips[task.split, f"pairs: {task.editor}"] += clips_of_a_set(task.editor)
     chosen = _spread(list(samples.values()))
     sizes, seconds = [], []
     for number, task in enumerate([*chosen[:1], *chosen]):  # the first one compiles, and is made again
@@ -72,13 +72,13 @@ def estimate(config: BuildConfig) -> Estimate:
 
 
 def planned_clips(config: BuildConfig) -> int:
-    """Return how many clips a config plans, those of every set of twins among them."""
+    """Return how many clips a config plans, those of every pair set among them."""
     tasks = [task for planned in plan(config).values() for task in planned]
     return sum(1 if isinstance(task, ClipTask) else clips_of_a_set(task.editor) for task in tasks)
 
 
 def clips_of_a_set(editor: str) -> int:
-    """Return the number of clips that a set of an editor's twins has: quadruplets four, triples three."""
+    """Return the number of clips that a set of an editor's pairs has: quadruplets four, triples three."""
     return 4 if EDITORS.get(editor).info.is_switch else 3
 
 

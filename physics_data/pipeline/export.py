@@ -42,7 +42,7 @@ def row_of(clip: Clip) -> bytes:
         "source": meta.source,
         "scenario": meta.spec.scenario if meta.spec else "",
         "engine": meta.engine or "",
-        "twin_id": meta.twin.set_id if meta.twin else "",
+        "pair_id": meta.pair.set_id if meta.pair else "",
         "frame_rate": float(meta.frame_rate),
         "num_frames": meta.num_frames,
         "height": meta.height,

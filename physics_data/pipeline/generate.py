@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from physics_data.core.arguments import require_memory
-from physics_data.core.clip import DEFAULT_STREAMS, Clip, ClipMeta, Rendering, Split, Stream, TwinInfo
+from physics_data.core.clip import DEFAULT_STREAMS, Clip, ClipMeta, PairInfo, Rendering, Split, Stream
 from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, EngineError
 from physics_data.core.scene import SceneSpec
@@ -198,14 +198,14 @@ def labelled_clip(
     engine: Engine,
     renderer_name: str,
     residuals: Mapping[str, float],
-    twin: TwinInfo | None = None,
+    pair: PairInfo | None = None,
 ) -> Clip:
     """Put a drawn motion together with its events and captions.
 
     Args:
         caption: the short one, which the scenario says
         residuals: how far the motion is from its laws, by name
-        twin: how the clip belongs to a set of twins, if it does
+        pair: how the clip belongs to a pair set, if it does
     """
     found = events(spec, trajectory, rendering)
     meta = ClipMeta(
@@ -224,6 +224,6 @@ def labelled_clip(
         renderer=renderer_name,
         events=found,
         residuals=dict(residuals),
-        twin=twin,
+        pair=pair,
     )
     return Clip(meta, rendering.rgb, rendering, trajectory)

@@ -140,7 +140,7 @@ def _moved(
 def check_law(clip: Clip) -> Iterator[str]:
     """Yield where a possible clip breaks its scenario's law, or its stored residuals are not those of its motion."""
     spec, rendering, trajectory = clip.labelled
-    if clip.meta.twin is not None or spec.scenario not in SCENARIOS:
+    if clip.meta.pair is not None or spec.scenario not in SCENARIOS:
         return
     try:
         measured = check_quality(SCENARIOS.get(spec.scenario)(), spec, trajectory, rendering)

@@ -84,21 +84,21 @@ def write_gallery(
 ) -> int:
     """Write a page that needs no other file, and return how many clips it shows.
 
-    Clips are spread over scenarios and engines; of twins, whole sets are shown side by side.
+    Clips are spread over scenarios and engines; of pairs, whole sets are shown side by side.
     """
-    plain = [position for position in positions if dataset.rows[position].twin_id is None]
+    plain = [position for position in positions if dataset.rows[position].pair_id is None]
     sets: dict[str, list[int]] = {}
     for position in positions:
-        if (twin_id := dataset.rows[position].twin_id) is not None:
-            sets.setdefault(twin_id, []).append(position)
+        if (pair_id := dataset.rows[position].pair_id) is not None:
+            sets.setdefault(pair_id, []).append(position)
     cards = []
     for position in spread(_by_source(dataset, plain), count if not sets else max(1, count // 2)) if plain else []:
         cards.append(_card(dataset.load(position)))
         on_clip()
-    twins = []
+    pairs = []
     left = count - len(cards)
     for members in _spread_sets(sets, left):
-        twins.append([_card(dataset.load(position)) for position in members])
+        pairs.append([_card(dataset.load(position)) for position in members])
         for _ in members:
             on_clip()
     record = read_record(dataset.folder)
@@ -114,13 +114,13 @@ def write_gallery(
         dataset=dataset,
         record=record,
         cards=cards,
-        twins=twins,
+        pairs=pairs,
         statistics=statistics,
         outcomes=_outcomes(statistics),
-        shown=len(cards) + sum(map(len, twins)),
+        shown=len(cards) + sum(map(len, pairs)),
     )
     write_text(out, page)
-    return len(cards) + sum(map(len, twins))
+    return len(cards) + sum(map(len, pairs))
 
 
 def spread(positions: Sequence[int], count: int) -> list[int]:

@@ -15,15 +15,15 @@ from physics_data.renderers import RENDERERS
 
 
 def regenerate(dataset: ShardDataset, key: str) -> Clip:
-    """Make a physics clip again: from its own scene alone, or, for one of a set of twins, from the dataset's config.
+    """Make a physics clip again: from its own scene alone, or, for one of a pair set, from the dataset's config.
 
     Raises:
         UnknownNameError: no clip of that key.
         DataError: the clip is footage.
     """
     stored = dataset.load(dataset.find(key))
-    if stored.meta.twin is not None:
-        return _twin(dataset.folder, stored)
+    if stored.meta.pair is not None:
+        return _pair_clip(dataset.folder, stored)
     return from_scene(stored)
 
 
@@ -48,22 +48,22 @@ def from_scene(stored: Clip) -> Clip:
     )
 
 
-def _twin(folder: Path, stored: Clip) -> Clip:
-    from physics_data.pipeline.twins import make_twins
+def _pair_clip(folder: Path, stored: Clip) -> Clip:
+    from physics_data.pipeline.pairs import make_pairs
 
     record = read_record(folder)
     plain = record.get("config")
     if isinstance(plain, dict) and record.get("format") == "worldsim.dataset/1":  # knew no other layout
         plain = {**plain, "settings": {"layout": "centred", **plain.get("settings", {})}}
-    config = validate_config(BuildConfig, plain, source=str(folder / RECORD_NAME))
-    assert stored.meta.twin is not None
-    for tasks in config.twin_shards().values():
+    config = validate_config(BuildConfig, plain, source=str(folder / RECORD_NAME), stored=True)
+    assert stored.meta.pair is not None
+    for tasks in config.pair_shards().values():
         for task in tasks:
-            if task.key == stored.meta.twin.set_id:
-                made = make_twins(task, config.settings, config.seed, config.renderer, config.streams)
-                return next(clip for clip in made if clip.meta.twin and clip.meta.twin.role == stored.meta.twin.role)
+            if task.key == stored.meta.pair.set_id:
+                made = make_pairs(task, config.settings, config.seed, config.renderer, config.streams)
+                return next(clip for clip in made if clip.meta.pair and clip.meta.pair.role == stored.meta.pair.role)
     raise DataError(
-        f"the config in {folder / RECORD_NAME} makes no set '{stored.meta.twin.set_id}'; it is not the one that this "
+        f"the config in {folder / RECORD_NAME} makes no set '{stored.meta.pair.set_id}'; it is not the one that this "
         "dataset was built from."
     )
 

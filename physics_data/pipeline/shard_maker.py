@@ -79,12 +79,12 @@ class ShardMaker:
                 made = generate_clip(task, *how, config.combinations)
                 yield made.clip, made.rejections
             else:
-                from physics_data.pipeline.twins import make_twins
+                from physics_data.pipeline.pairs import make_pairs
 
-                for clip in sorted(make_twins(task, *how), key=lambda clip: clip.meta.key):
+                for clip in sorted(make_pairs(task, *how), key=lambda clip: clip.meta.key):
                     yield clip, ()
 
 
 def plan(config: BuildConfig) -> dict[str, Sequence[Any]]:
-    """Return shard name → its tasks, of clips and of twins, in order."""
-    return {**config.shards(), **config.twin_shards()}
+    """Return shard name → its tasks, of clips and of pairs, in order."""
+    return {**config.shards(), **config.pair_shards()}

@@ -221,7 +221,7 @@ def _without_absent(world: World) -> tuple[SceneSpec, Trajectory]:
 
 def check_same_frames(clips: list[Clip]) -> None:
     """Hold the claim of a quadruplet: at every time AB and BA show the very frames of AA and BB."""
-    rgb = {clip.meta.twin.role: clip.rgb for clip in clips if clip.meta.twin is not None}
+    rgb = {clip.meta.pair.role: clip.rgb for clip in clips if clip.meta.pair is not None}
     for frame in range(len(rgb["AA"])):
         possible, impossible = (
             sorted(rgb[role][frame].tobytes() for role in roles) for roles in (("AA", "BB"), ("AB", "BA"))

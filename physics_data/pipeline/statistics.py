@@ -35,7 +35,7 @@ class DatasetStatistics:
     clips:        by scenario (or source), engine and split
     events:       clips with at least one such event, by scenario and kind
     outcomes:     clips by scenario and the order of what happens, e.g. "contact, bounce"
-    twins:        clips by editor and role
+    pairs:        clips by editor and role
     drawn:        draws by scenario and engine, rejected ones included
     rejections:   rejected draws by scenario, engine and reason
     """
@@ -43,7 +43,7 @@ class DatasetStatistics:
     clips: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    twins: Counter[tuple[str, str]] = field(default_factory=Counter)
+    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     drawn: Counter[tuple[str, str]] = field(default_factory=Counter)
     rejections: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
@@ -65,14 +65,14 @@ class DatasetStatistics:
 
 
 def dataset_statistics(dataset: ShardDataset) -> DatasetStatistics:
-    """Count clips, events, outcomes, twins and rejected draws of a dataset."""
+    """Count clips, events, outcomes, pairs and rejected draws of a dataset."""
     counted = DatasetStatistics()
     for position, row in enumerate(dataset.rows):
         name = row.scenario or row.source
         counted.clips[name, row.engine or "-", row.split] += 1
         meta = dataset.load_meta(position)
-        if meta.twin is not None:
-            counted.twins[meta.twin.editor, meta.twin.role] += 1
+        if meta.pair is not None:
+            counted.pairs[meta.pair.editor, meta.pair.role] += 1
         if meta.source == "physics":
             counted.events.update((name, kind) for kind in {event.kind for event in meta.events})
             counted.outcomes[name, outcome(meta)] += 1
@@ -167,7 +167,7 @@ def dataset_clips(dataset: ShardDataset) -> Iterator[tuple[SceneSpec, Trajectory
     for position, row in enumerate(dataset.rows):
         if row.scenario:
             clip = dataset.load(position)
-            if clip.meta.twin is None or clip.meta.twin.is_possible:
+            if clip.meta.pair is None or clip.meta.pair.is_possible:
                 spec, rendering, trajectory = clip.labelled
                 yield spec, trajectory, rendering.amodal_masks[0]
 

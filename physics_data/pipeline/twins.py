@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from physics_data.core.clip import DEFAULT_STREAMS, Clip, Rendering, Split, Stream, TwinInfo
+from physics_data.core.clip import DEFAULT_STREAMS, Clip, PairInfo, Rendering, Split, Stream
 from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, ConfigError
 from physics_data.core.scene import Body, SceneSpec
@@ -51,8 +51,8 @@ Role = Literal["possible", "impossible", "control", "AA", "BB", "AB", "BA"]
 
 
 @dataclass(frozen=True)
-class TwinTask:
-    """Which set of twins to make. Equal tasks with equal settings give equal bytes.
+class PairTask:
+    """Which pair set to make. Equal tasks with equal settings give equal bytes.
 
     severity:  from 0 (all clips can happen) to 1, as the editor defines it
     scenario:  whose scenes are edited; None = one of the editor's, drawn
@@ -76,8 +76,8 @@ class TwinTask:
         return f"{name}-{self.engine}-{self.index:07d}"
 
 
-def make_twins(
-    task: TwinTask,
+def make_pairs(
+    task: PairTask,
     settings: SceneSettings,
     root_seed: int,
     renderer_name: str,
@@ -119,7 +119,7 @@ def make_twins(
     )
 
 
-def _indistinct(clips: list[Clip], task: TwinTask, root_seed: int) -> list[Clip]:
+def _indistinct(clips: list[Clip], task: PairTask, root_seed: int) -> list[Clip]:
     """Give the clips of a set keys in a drawn order and records of one length, which say nothing of their roles."""
     letters = clip_generator(root_seed, f"keys/{task.key}", task.index).permutation(len(clips))
     named = [
@@ -129,13 +129,13 @@ def _indistinct(clips: list[Clip], task: TwinTask, root_seed: int) -> list[Clip]
     longest = max(len(json_record(meta, {})) for meta in named)
     length = -(-(longest + _RECORD_ROOM) // 1024) * 1024
     return [
-        replace(clip, meta=meta.model_copy(update={"twin": meta.twin.model_copy(update={"record_bytes": length})}))
+        replace(clip, meta=meta.model_copy(update={"pair": meta.pair.model_copy(update={"record_bytes": length})}))
         for clip, meta in zip(clips, named, strict=True)
-        if meta.twin is not None
+        if meta.pair is not None
     ]
 
 
-def _scenario_name(task: TwinTask, editor: Editor, rng: np.random.Generator) -> str:
+def _scenario_name(task: PairTask, editor: Editor, rng: np.random.Generator) -> str:
     names = [name for name in editor.info.scenarios if task.engine in SCENARIOS.get(name).engines]
     drawn = names[int(rng.integers(len(names)))]
     if task.scenario is None:
@@ -150,7 +150,7 @@ def _scenario_name(task: TwinTask, editor: Editor, rng: np.random.Generator) -> 
 
 @dataclass(frozen=True)
 class _Maker:
-    task: TwinTask
+    task: PairTask
     editor: Editor
     engine: Engine
     renderer: Renderer
@@ -192,11 +192,11 @@ class _Maker:
             first, second = worlds[role[0]], worlds[role[1]]
             shown = joined_rendering(first.spec, switch.bodies, pictures[role[0]], pictures[role[1]], cut.frame)
             motion = joined(first.trajectory, second.trajectory, cut.frame)
-            twin = self._info(role, residuals, seconds)
-            if not twin.is_possible:
+            pair = self._info(role, residuals, seconds)
+            if not pair.is_possible:
                 later = _later_bodies(first.spec, second.spec)
-                twin = twin.model_copy(update={"switch_frame": cut.frame, "later_bodies": later})
-            clips.append(self._clip(World(first.spec, motion), shown, twin, caption))
+                pair = pair.model_copy(update={"switch_frame": cut.frame, "later_bodies": later})
+            clips.append(self._clip(World(first.spec, motion), shown, pair, caption))
         check_same_frames(clips)
         return clips
 
@@ -226,9 +226,9 @@ class _Maker:
     def _draw(self, world: World) -> Rendering:
         return self.renderer.render(world.spec, world.trajectory, self.streams)
 
-    def _info(self, role: Role, residuals: dict[str, float], seconds: tuple[float, float]) -> TwinInfo:
+    def _info(self, role: Role, residuals: dict[str, float], seconds: tuple[float, float]) -> PairInfo:
         is_possible = role not in ("impossible", "AB", "BA") or not self.task.severity
-        return TwinInfo(
+        return PairInfo(
             set_id=self.task.key,
             editor=self.task.editor,
             role=role,
@@ -239,7 +239,7 @@ class _Maker:
             residuals=dict.fromkeys(residuals, 0.0) if is_possible else residuals,
         )
 
-    def _clip(self, world: World, shown: Rendering, twin: TwinInfo, caption: str) -> Clip:
+    def _clip(self, world: World, shown: Rendering, pair: PairInfo, caption: str) -> Clip:
         clip = labelled_clip(
             self.task.key,
             self.task.split,
@@ -250,7 +250,7 @@ class _Maker:
             engine=self.engine,
             renderer_name=self.renderer_name,
             residuals={},
-            twin=twin,
+            pair=pair,
         )
         # Longer captions would tell the members of a set apart by what happens in them.
         return replace(clip, meta=clip.meta.model_copy(update={"captions": None}))

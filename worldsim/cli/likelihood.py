@@ -56,7 +56,7 @@ def likelihood(
         loaded = load_generator(model_folder(model))
         dit, vae = loaded.dit.to(device), loaded.vae.to(device)
     clips = ShardDataset(dataset)
-    positions = [n for n in clips.select(split=split) if every or clips.rows[n].twin_id is not None]
+    positions = [n for n in clips.select(split=split) if every or clips.rows[n].pair_id is not None]
     if not positions:
         raise DataError(f"{dataset} has no twin in split '{split or 'any'}'; build it with twins, or give --every.")
     table = io.StringIO()
@@ -66,7 +66,7 @@ def likelihood(
         for position in progress.track(positions, description="denoising"):
             clip = clips.load(position)
             meta = clip.meta
-            together = meta.twin.set_id if meta.twin is not None else meta.key
+            together = meta.pair.set_id if meta.pair is not None else meta.key
             prompt, noise_seed = meta.caption if captions else "", step_seed(seed, together, 0)
             video = to_tensor(clip.rgb[None]).to(device)
             if family is not None:

@@ -60,7 +60,7 @@ def require_no_leak(sources: Sequence[ClipSource]) -> None:
         if leaking:
             raise DataError(
                 f"scenario '{leaking[0]}' is held out by {held_out_by[leaking[0]].folder} (it is in split 'ood' alone) "
-                f"and would be trained on in {source.folder}; build that without it (twins.scenarios), or leave it out."
+                f"and would be trained on in {source.folder}; build that without it (pairs.scenarios), or leave it out."
             )
 
 

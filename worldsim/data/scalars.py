@@ -127,7 +127,7 @@ def read_scalars(meta: ClipMeta, names: Iterable[str], frames: Iterable[int]) ->
         KeyError: a name that is not in ``SCALARS``; ask ``require_known`` first.
     """
     spec = meta.spec
-    if spec is None or (meta.twin is not None and not meta.twin.is_possible):
+    if spec is None or (meta.pair is not None and not meta.pair.is_possible):
         return dict.fromkeys(names)
     at = np.array(list(frames))
     return {name: SCALARS[name].read(spec, at) for name in names}

@@ -86,7 +86,7 @@ def scene_of_clip(
     Raises:
         DataError: the scene has more bodies than there are slots.
     """
-    if meta.spec is None or (meta.twin is not None and not meta.twin.is_possible):
+    if meta.spec is None or (meta.pair is not None and not meta.pair.is_possible):
         return SceneTokens.unknown(1, slots, -(-num_frames // temporal_factor))
     return scene_tokens(meta.spec, num_frames, temporal_factor, slots, trajectory)
 

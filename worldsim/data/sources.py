@@ -137,8 +137,8 @@ def divided(rows: Sequence[IndexRow], validation_fraction: float) -> dict[str, l
 
 def _group_of(row: IndexRow) -> str:
     """Return what clips that show the same thing share: their set of pairs, their scene, or their file."""
-    if row.twin_id is not None:
-        return row.twin_id
+    if row.pair_id is not None:
+        return row.pair_id
     rest, _, last = row.key.rpartition("-")
     return f"{row.scenario}-{last}" if row.source == "physics" else rest or row.key
 
@@ -210,7 +210,7 @@ class ShardSource:
         """The scenarios that the dataset shows in split "ood" and never in "train", pairs aside."""
         seen: dict[str, set[str]] = {"train": set(), "ood": set()}
         for row in self._dataset.rows:
-            if row.twin_id is None and row.scenario is not None:
+            if row.pair_id is None and row.scenario is not None:
                 seen.setdefault(row.split, set()).add(row.scenario)
         return seen["ood"] - seen["train"]
 

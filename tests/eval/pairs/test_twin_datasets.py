@@ -13,7 +13,7 @@ from eval.pairs.audit_scorer import audit_scores, write_scores
 from eval.pairs.pair_figures import score_twins
 from eval.pairs.pair_sets import hidden_setting, read_sets
 from eval.scoring import reference_positions
-from physics_data.core.clip import TwinInfo
+from physics_data.core.clip import PairInfo
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.scene import Body, Box, CameraKey, Compound, Part
@@ -22,8 +22,8 @@ from physics_data.core.trajectory import Trajectory
 
 def member(clip, name, role, rgb=None, **facts):
     """A toy clip as a member of a set."""
-    twin = TwinInfo(set_id=name, editor="vanish", role=role, is_possible=role != "impossible", is_hidden=False, **facts)
-    meta = clip.meta.model_copy(update={"key": f"{name}-{role}", "twin": twin})
+    twin = PairInfo(set_id=name, editor="vanish", role=role, is_possible=role != "impossible", is_hidden=False, **facts)
+    meta = clip.meta.model_copy(update={"key": f"{name}-{role}", "pair": twin})
     rgb = clip.rgb if rgb is None else rgb
     return replace(clip, meta=meta, rgb=rgb, rendering=replace(clip.rendering, rgb=rgb))
 

@@ -1,5 +1,7 @@
+from typing import Annotated
+
 import pytest
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from physics_data.core.config import (
     StrictModel,
@@ -104,3 +106,20 @@ def test_a_rule_about_several_keys_is_one_sentence():
     with pytest.raises(ConfigError) as caught:
         validate_config(Range, {"low": 3, "high": 2}, source="a.yaml")
     assert str(caught.value) == "a.yaml does not fit:\n  (top): low 3 must not be above high 2."
+
+
+def test_a_stored_record_is_read_by_former_names():
+    old = {"rng_seed": 3, "optimizer": {"warmup_steps": 2}, "sources": [{}]}
+    assert validate_config(Run, old, source="old", stored=True) == Run(
+        seed=3, optimiser=Optimiser(warmup_steps=2), sources=(Optimiser(),)
+    )
+
+
+def test_a_renamed_key_leaves_the_fingerprint_as_it_was():
+    class Before(StrictModel):
+        twins: int = 1
+
+    class After(StrictModel):
+        pairs: Annotated[int, Field(serialization_alias="twins")] = 1
+
+    assert fingerprint(After(pairs=2)) == fingerprint(Before(twins=2))

@@ -9,7 +9,7 @@ import numpy as np
 
 from physics_data.core.dataset import ShardDataset
 from physics_data.pipeline.build import build
-from physics_data.pipeline.build_config import BuildConfig, SplitSizes, TwinPlan, TwinSizes
+from physics_data.pipeline.build_config import BuildConfig, PairPlan, PairSizes, SplitSizes
 from physics_data.scenarios.shared.scenario import SceneSettings
 
 PAGE = Path(__file__).parents[3] / "docs" / "data_format.md"
@@ -27,7 +27,7 @@ def test_the_page_alone_decodes_every_member(tmp_path):
     config = BuildConfig(
         scenarios=("collide",),
         scenes_per_scenario=SplitSizes(train=1, val=0, test=0),
-        twins=TwinPlan(editors=("vanish",), sets_per_editor=TwinSizes(train=1, test=0)),
+        pairs=PairPlan(editors=("vanish",), sets_per_editor=PairSizes(train=1, test=0)),
         streams=("optical_flow", "backward_flow", "normal_map", "object_coordinates"),
         settings=SceneSettings(width=48, height=32, camera_motion="handheld"),
     )

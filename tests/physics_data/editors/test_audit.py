@@ -8,14 +8,14 @@ import pytest
 from physics_data.core.clip import Clip
 from physics_data.core.errors import DataError
 from physics_data.pipeline.audit import LIMIT, audit
-from tests.physics_data.editors.conftest import twins_of
+from tests.physics_data.editors.conftest import pairs_of
 
 EDITORS = ("hidden_vanish", "hidden_color_swap", "teleport")
 
 
 @pytest.fixture(scope="module")
 def quadruplets() -> list[Clip]:
-    return [clip for editor in EDITORS for index in range(3) for clip in twins_of(editor, index)]
+    return [clip for editor in EDITORS for index in range(3) for clip in pairs_of(editor, index)]
 
 
 def test_quadruplets_are_at_chance_by_construction(quadruplets):
@@ -33,7 +33,7 @@ def test_a_leak_is_found(quadruplets):
     leaking = []
     for clip in quadruplets:
         rgb = clip.rgb.copy()
-        if not clip.meta.twin.is_possible:
+        if not clip.meta.pair.is_possible:
             rgb[:, :3, :3] = 255 - rgb[:, :3, :3]
         leaking.append(dataclasses.replace(clip, rgb=rgb))
     report = audit(leaking)
@@ -45,7 +45,7 @@ def test_a_leak_is_found(quadruplets):
 
 
 def test_other_sets_are_told_and_not_held_to_a_limit():
-    report = audit([clip for index in range(2) for clip in twins_of("time_reversal", index)])
+    report = audit([clip for index in range(2) for clip in pairs_of("time_reversal", index)])
     assert {row.editor for row in report.rows} == {"time_reversal", "all others"}
     assert all(row.limit is None and row.sets == 2 for row in report.rows)
     assert report.passes
@@ -57,7 +57,7 @@ def test_one_set_says_nothing(quadruplets):
     assert all(np.isnan(row.accuracy) and row.passes is None for row in report.rows)
 
 
-def test_clips_without_twins_are_refused(quadruplets):
-    plain = dataclasses.replace(quadruplets[0], meta=quadruplets[0].meta.model_copy(update={"twin": None}))
-    with pytest.raises(DataError, match="section 'twins'"):
+def test_clips_without_pairs_are_refused(quadruplets):
+    plain = dataclasses.replace(quadruplets[0], meta=quadruplets[0].meta.model_copy(update={"pair": None}))
+    with pytest.raises(DataError, match="section 'pairs'"):
         audit([plain])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from physics_data.core.clip import Clip, TwinInfo
+from physics_data.core.clip import Clip, PairInfo
 from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ClipRejectedError, ConfigError, UnknownNameError
 from physics_data.core.shards import decode_clip, encode_clip
@@ -13,11 +13,11 @@ from physics_data.editors.motions import subject
 from physics_data.editors.residuals import switch_residuals
 from physics_data.engines import ENGINES
 from physics_data.pipeline.label_checks import check_labels
+from physics_data.pipeline.pairs import PairTask, make_pairs
 from physics_data.pipeline.splice import same_frames
-from physics_data.pipeline.twins import TwinTask, make_twins
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
-from tests.physics_data.editors.conftest import SMALL, twins_of
+from tests.physics_data.editors.conftest import SMALL, pairs_of
 
 ROLES = {True: ("AA", "BB", "AB", "BA"), False: ("possible", "impossible", "control")}
 
@@ -59,9 +59,9 @@ def editor_of(name: str) -> Editor:
     return EDITORS.get(name)()
 
 
-def info_of(clip: Clip) -> TwinInfo:
-    assert clip.meta.twin is not None
-    return clip.meta.twin
+def info_of(clip: Clip) -> PairInfo:
+    assert clip.meta.pair is not None
+    return clip.meta.pair
 
 
 def drawn(scenario: str, index: int, settings: SceneSettings = SMALL) -> World:
@@ -95,7 +95,7 @@ def test_its_record_says_what_it_breaks(name):
 
 
 def test_a_set_is_complete_and_its_labels_agree(name):
-    clips, info = twins_of(name), editor_of(name).info
+    clips, info = pairs_of(name), editor_of(name).info
     set_id = f"{name}-mujoco-0000000"
     assert tuple(info_of(clip).role for clip in clips) == ROLES[info.is_switch]
     assert {clip.meta.key for clip in clips} == {f"{set_id}-{letter}" for letter in "abcd"[: len(clips)]}
@@ -104,22 +104,22 @@ def test_a_set_is_complete_and_its_labels_agree(name):
     assert {clip.meta.captions for clip in clips} == {None}
     assert {clip.meta.split for clip in clips} == {"train"}
     for clip in clips:
-        twin, spec = info_of(clip), clip.meta.spec
-        assert (twin.set_id, twin.editor, twin.is_hidden) == (set_id, name, info.is_hidden)
+        pair, spec = info_of(clip), clip.meta.spec
+        assert (pair.set_id, pair.editor, pair.is_hidden) == (set_id, name, info.is_hidden)
         assert spec is not None and spec.scenario in info.scenarios
-        assert twin.is_possible == (twin.role in ("AA", "BB", "possible", "control"))
-        assert twin.is_possible == (twin.violation_seconds is None)
-        assert twin.severity == (0.0 if twin.is_possible else 0.8)
-        assert all(value == 0.0 for value in twin.residuals.values()) == twin.is_possible
-        if twin.violation_seconds is not None:
-            start, end = twin.violation_seconds
+        assert pair.is_possible == (pair.role in ("AA", "BB", "possible", "control"))
+        assert pair.is_possible == (pair.violation_seconds is None)
+        assert pair.severity == (0.0 if pair.is_possible else 0.8)
+        assert all(value == 0.0 for value in pair.residuals.values()) == pair.is_possible
+        if pair.violation_seconds is not None:
+            start, end = pair.violation_seconds
             assert 0.0 <= start <= end <= spec.seconds[-1]
     names = [[body.name for body in clip.labelled[0].bodies] for clip in clips]
     assert all(each == names[0] for each in names)
 
 
 def test_the_labels_of_every_clip_agree_with_its_pixels_and_motion(name):
-    for clip in twins_of(name):
+    for clip in pairs_of(name):
         stored = decode_clip(encode_clip(clip))
         assert stored.meta == clip.meta
         found = {check: problems for check, problems in check_labels(stored).items() if problems}
@@ -127,14 +127,14 @@ def test_the_labels_of_every_clip_agree_with_its_pixels_and_motion(name):
 
 
 def test_equal_tasks_give_equal_bytes(name):
-    once = twins_of(name)
-    twins_of.cache_clear()
-    for clip, again in zip(once, twins_of(name), strict=True):
+    once = pairs_of(name)
+    pairs_of.cache_clear()
+    for clip, again in zip(once, pairs_of(name), strict=True):
         assert encode_clip(clip) == encode_clip(again)
 
 
 def test_without_severity_all_can_happen(name):
-    clips = {info_of(clip).role: clip for clip in twins_of(name, severity=0.0)}
+    clips = {info_of(clip).role: clip for clip in pairs_of(name, severity=0.0)}
     for clip in clips.values():
         assert info_of(clip).is_possible
         assert not any(info_of(clip).residuals.values())
@@ -148,7 +148,7 @@ def test_without_severity_all_can_happen(name):
 def test_an_impossible_quadruplet_consists_of_the_possible_frames(name):
     if not editor_of(name).info.is_switch:
         return
-    clips = {info_of(clip).role: clip for clip in twins_of(name)}
+    clips = {info_of(clip).role: clip for clip in pairs_of(name)}
     switch = info_of(clips["AB"]).switch_frame
     assert switch is not None and info_of(clips["BA"]).switch_frame == switch
     for role in ("AB", "BA"):
@@ -164,7 +164,7 @@ def test_an_impossible_quadruplet_consists_of_the_possible_frames(name):
 def test_what_is_hidden_leaves_no_trace(name):
     if not editor_of(name).info.is_hidden:
         return
-    clips = {info_of(clip).role: clip for clip in twins_of(name)}
+    clips = {info_of(clip).role: clip for clip in pairs_of(name)}
     first, second = clips["AA"].labelled, clips["BB"].labelled
     seconds = info_of(clips["AB"]).violation_seconds
     assert seconds is not None
@@ -202,26 +202,26 @@ def test_it_says_why_it_does_not_apply(name):
 
 
 def test_a_set_for_which_there_is_no_room_is_refused(monkeypatch):
-    monkeypatch.setattr("physics_data.pipeline.twins.MAX_DRAWS", 3)
+    monkeypatch.setattr("physics_data.pipeline.pairs.MAX_DRAWS", 3)
     short = SMALL.model_copy(update={"num_frames": 2})
     with pytest.raises(ClipRejectedError, match="all 3 draws of 'path_gap-mujoco-0000000' were refused"):
-        make_twins(TwinTask("path_gap", "mujoco", 0), short, 0, "raycast")
+        make_pairs(PairTask("path_gap", "mujoco", 0), short, 0, "raycast")
 
 
 def test_tasks_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match="severity=2"):
-        make_twins(TwinTask("vanish", "mujoco", 0, severity=2.0), SMALL, 0, "raycast")
+        make_pairs(PairTask("vanish", "mujoco", 0, severity=2.0), SMALL, 0, "raycast")
     with pytest.raises(ConfigError, match="write one of uniform_motion, projectile, free_drop"):
-        make_twins(TwinTask("vanish", "mujoco", 0, scenario="domino_chain"), SMALL, 0, "raycast")
+        make_pairs(PairTask("vanish", "mujoco", 0, scenario="domino_chain"), SMALL, 0, "raycast")
     with pytest.raises(UnknownNameError, match="Did you mean 'vanish'"):
-        make_twins(TwinTask("vanishes", "mujoco", 0), SMALL, 0, "raycast")
+        make_pairs(PairTask("vanishes", "mujoco", 0), SMALL, 0, "raycast")
 
 
 def test_keys_and_their_order_say_nothing_of_the_roles():
     """Over many sets every role comes with every letter; equal tasks keep theirs."""
     letters: dict[str, list[str]] = {}
     for index in range(24):
-        for clip in make_twins(TwinTask("color_swap", "mujoco", index), SMALL, 0, "raycast"):
+        for clip in make_pairs(PairTask("color_swap", "mujoco", index), SMALL, 0, "raycast"):
             letters.setdefault(info_of(clip).role, []).append(clip.meta.key[-1])
     for role, found in letters.items():
         assert set(found) == set("abcd"), role
@@ -229,7 +229,7 @@ def test_keys_and_their_order_say_nothing_of_the_roles():
 
 
 def test_the_scenario_may_be_chosen():
-    task = TwinTask("vanish", "bullet", 3, scenario="projectile")
-    clips = make_twins(task, SMALL, 0, "raycast")
+    task = PairTask("vanish", "bullet", 3, scenario="projectile")
+    clips = make_pairs(task, SMALL, 0, "raycast")
     assert {clip.meta.key[:-1] for clip in clips} == {"vanish-projectile-bullet-0000003-"}
     assert {clip.labelled[0].scenario for clip in clips} == {"projectile"}

@@ -9,11 +9,11 @@ from physics_data.core.clip import Clip
 from physics_data.core.conventions import STANDARD_GRAVITY as G
 from physics_data.core.mechanics import kinetic_energy, momentum
 from physics_data.scenarios.shared.measures import constant_acceleration, first_contact
-from tests.physics_data.editors.conftest import twins_of
+from tests.physics_data.editors.conftest import pairs_of
 
 
 def members(editor: str, **options) -> dict[str, Clip]:
-    return {clip.meta.twin.role: clip for clip in twins_of(editor, **options)}
+    return {clip.meta.pair.role: clip for clip in pairs_of(editor, **options)}
 
 
 def unexplained_push(clip: Clip, name: str) -> np.ndarray:
@@ -36,7 +36,7 @@ def unexplained_push(clip: Clip, name: str) -> np.ndarray:
 @pytest.mark.parametrize("editor", ["sudden_turn", "sudden_stop", "block_without_cause", "spontaneous_start"])
 def test_a_push_from_nowhere_is_as_large_as_stored_and_lawful_clips_have_none(editor, engine):
     clips = members(editor, engine=engine)
-    stored = clips["impossible"].meta.twin.residuals["momentum_jump_kg_m_per_s"]
+    stored = clips["impossible"].meta.pair.residuals["momentum_jump_kg_m_per_s"]
     measured = unexplained_push(clips["impossible"], "mover")
     assert measured.max() == pytest.approx(stored, rel=0.02)
     assert np.sort(measured)[-2] < 0.02 * stored
@@ -64,7 +64,7 @@ def test_gravity_is_wrong_by_the_stored_error():
         fitted[role] = -constant_acceleration(trajectory.position[:end, 1], spec.frame_rate)[2]
     assert fitted["possible"] == pytest.approx(G, rel=1e-4)
     assert fitted["control"] == pytest.approx(G, rel=1e-4)
-    error = clips["impossible"].meta.twin.residuals["acceleration_error_m_per_s2"]
+    error = clips["impossible"].meta.pair.residuals["acceleration_error_m_per_s2"]
     assert abs(fitted["impossible"] - G) == pytest.approx(error, rel=1e-3)
     factor = 1.0 + 3.0 * 0.8
     assert min(abs(fitted["impossible"] / G - factor), abs(fitted["impossible"] / G - 1.0 / factor)) < 1e-3
@@ -99,7 +99,7 @@ def overlap(clip: Clip) -> float:
 
 def test_balls_that_pass_through_one_another_overlap_and_others_do_not():
     clips = members("pass_through")
-    stored = clips["impossible"].meta.twin.residuals["overlap_m"]
+    stored = clips["impossible"].meta.pair.residuals["overlap_m"]
     first, second = clips["possible"].labelled[0].bodies[1:3]
     closing = np.linalg.norm(np.subtract(first.linear_velocity, second.linear_velocity))
     step = 0.5 * closing / 16.0  # seen 16 times a second, they may turn between two frames
@@ -119,7 +119,7 @@ def test_a_collision_makes_the_stored_momentum_and_the_lawful_ones_none():
         along = momentum(spec, trajectory)[:, :2]
         made[role] = float(np.linalg.norm(along[-1] - along[0]))
     assert made["impossible"] == pytest.approx(
-        clips["impossible"].meta.twin.residuals["momentum_jump_kg_m_per_s"], rel=1e-2
+        clips["impossible"].meta.pair.residuals["momentum_jump_kg_m_per_s"], rel=1e-2
     )
     assert max(made["possible"], made["control"]) < 1e-3
     ends = {role: clip.labelled[2].linear_velocity[-1, 2, 0] for role, clip in clips.items()}
@@ -128,7 +128,7 @@ def test_a_collision_makes_the_stored_momentum_and_the_lawful_ones_none():
 
 def test_action_at_a_distance_keeps_the_stored_gap():
     clips = members("action_without_contact")
-    stored = clips["impossible"].meta.twin.residuals["gap_m"]
+    stored = clips["impossible"].meta.pair.residuals["gap_m"]
     assert overlap(clips["impossible"]) == pytest.approx(overlap(clips["possible"]) - stored, abs=1e-4)
     assert overlap(clips["control"]) > -0.15
     assert np.array_equal(clips["impossible"].rgb[0], clips["control"].rgb[0])
@@ -153,7 +153,7 @@ def test_bounces_that_gain_energy_rise_higher_than_they_fell():
 
 def test_a_wrong_bounce_has_its_angle_and_the_control_leaves_with_the_same_velocity():
     clips = members("wrong_bounce")
-    frame = round(clips["impossible"].meta.twin.violation_seconds[1] * clips["impossible"].meta.frame_rate)
+    frame = round(clips["impossible"].meta.pair.violation_seconds[1] * clips["impossible"].meta.frame_rate)
     velocity = {role: clip.labelled[2].linear_velocity[frame, 1] for role, clip in clips.items()}
     assert np.linalg.norm(velocity["impossible"][:2]) > 0.5
     assert np.linalg.norm(velocity["possible"][:2]) < 1e-3
@@ -166,7 +166,7 @@ def test_friction_drives_the_box_on():
     assert energy["possible"][-1] < energy["possible"][0]
     assert np.ptp(energy["control"]) < 1e-2 * energy["control"][0]
     gained = energy["impossible"] - np.minimum.accumulate(energy["impossible"])
-    assert gained.max() == pytest.approx(clips["impossible"].meta.twin.residuals["energy_gain_J"], rel=1e-3)
+    assert gained.max() == pytest.approx(clips["impossible"].meta.pair.residuals["energy_gain_J"], rel=1e-3)
 
 
 def test_time_runs_backwards_through_the_very_same_frames():
@@ -178,27 +178,27 @@ def test_time_runs_backwards_through_the_very_same_frames():
     mean = 0.5 * (trajectory.linear_velocity[1:, 1, 2] + trajectory.linear_velocity[:-1, 1, 2])
     flying = trajectory.airborne()[1:, 1] & trajectory.airborne()[:-1, 1]
     assert step[flying] == pytest.approx(mean[flying], abs=1e-6)
-    assert clips["control"].meta.twin.is_possible
+    assert clips["control"].meta.pair.is_possible
 
 
 def test_a_frozen_world_misses_the_way_of_the_unwatched_time():
     clips = members("freeze_off_screen", severity=1.0)
-    twin = clips["AB"].meta.twin
+    pair = clips["AB"].meta.pair
     spec, _, trajectory = clips["AB"].labelled
     keys = spec.camera.path
     index = next(i for i, body in enumerate(spec.bodies) if body.is_dynamic)
     speed = np.linalg.norm(trajectory.linear_velocity[0, index])
-    assert twin.residuals["position_jump_m"] == pytest.approx(speed * (keys[-1].seconds - keys[1].seconds), rel=1e-3)
+    assert pair.residuals["position_jump_m"] == pytest.approx(speed * (keys[-1].seconds - keys[1].seconds), rel=1e-3)
     away = np.abs(np.diff(trajectory.position[:, index, 0]))
-    assert away[twin.switch_frame - 1] == pytest.approx(
-        abs(twin.residuals["position_jump_m"] - speed / spec.frame_rate), rel=1e-3
+    assert away[pair.switch_frame - 1] == pytest.approx(
+        abs(pair.residuals["position_jump_m"] - speed / spec.frame_rate), rel=1e-3
     )
 
 
 def test_what_is_absent_is_in_no_picture():
     clips = members("vanish")
     spec, rendering, trajectory = clips["AB"].labelled
-    switch = clips["AB"].meta.twin.switch_frame
+    switch = clips["AB"].meta.pair.switch_frame
     index = next(i for i, body in enumerate(spec.bodies) if body.is_dynamic)
     number = [body.name for body in spec.instances].index(spec.bodies[index].name)
     assert trajectory.present is not None

@@ -11,22 +11,22 @@ from physics_data.labels.boxes import clip_boxes
 from physics_data.labels.points import point_tracks
 from physics_data.labels.tables import BodyLabels, body_labels, label_arrays
 from physics_data.pipeline.export import arrays_of
-from physics_data.pipeline.twins import TwinTask, make_twins
+from physics_data.pipeline.pairs import PairTask, make_pairs
 from physics_data.scenarios.shared.scenario import SceneSettings
 
 
 @pytest.fixture(scope="module", params=["size_swap", "shape_swap", "color_swap"])
 def quadruplet(request) -> dict[str, Clip]:
     settings = SceneSettings(width=32, height=32)
-    clips = make_twins(TwinTask(request.param, "mujoco", 0, 1.0), settings, 0, "raycast")
-    return {clip.meta.twin.role: clip for clip in clips if clip.meta.twin is not None}
+    clips = make_pairs(PairTask(request.param, "mujoco", 0, 1.0), settings, 0, "raycast")
+    return {clip.meta.pair.role: clip for clip in clips if clip.meta.pair is not None}
 
 
 @pytest.mark.parametrize("role", ["AB", "BA"])
 def test_labels_are_those_of_the_world_that_is_shown(quadruplet, role):
     """Before the switch they equal those of one possible clip, from there on those of the other, exactly."""
     clip, first, second = quadruplet[role], quadruplet[role[0] * 2], quadruplet[role[1] * 2]
-    switch = clip.meta.twin.switch_frame
+    switch = clip.meta.pair.switch_frame
     made, before, after = (label_arrays(each) for each in (clip, first, second))
     exported = arrays_of(clip)
     compared = [name for name in made if not name.startswith("point_") and "measured" not in name]
@@ -56,8 +56,8 @@ def test_mechanics_follow_the_body(quadruplet):
 
 def test_points_of_a_body_that_changes_its_shape_end_there(quadruplet):
     clip = quadruplet["AB"]
-    switch = clip.meta.twin.switch_frame
-    (changed,) = clip.meta.twin.later_bodies
+    switch = clip.meta.pair.switch_frame
+    (changed,) = clip.meta.pair.later_bodies
     index = clip.meta.spec.body_index(changed.name)
     is_other = changed.shape != clip.meta.spec.bodies[index].shape
     tracks = point_tracks(clip, 200)

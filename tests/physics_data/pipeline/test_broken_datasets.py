@@ -74,7 +74,7 @@ def test_a_shard_or_manifest_that_is_gone_is_found(copy):
     ("column", "value"),
     [
         ("split", "ood"), ("root_seed", 8), ("num_frames", 16), ("frame_rate", 15.0), ("width", 31), ("height", 33),
-        ("caption", "a ball"), ("scenario", "collide"), ("engine", "havok"), ("twin_id", "x"), ("source", "footage"),
+        ("caption", "a ball"), ("scenario", "collide"), ("engine", "havok"), ("pair_id", "x"), ("source", "footage"),
         ("sha256", "0" * 64), ("offset", 512), ("length", 1024),
     ],
 )  # fmt: skip

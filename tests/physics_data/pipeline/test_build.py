@@ -18,7 +18,7 @@ from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import ClipRejectedError, ConfigError, DataError, StorageError
 from physics_data.core.video import read_video
 from physics_data.pipeline.build import build
-from physics_data.pipeline.build_config import BuildConfig, HeldOut, SplitSizes, TwinPlan, TwinSizes
+from physics_data.pipeline.build_config import BuildConfig, HeldOut, PairPlan, PairSizes, SplitSizes
 from physics_data.pipeline.check import check_dataset
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
 from physics_data.pipeline.laws import as_markdown, law_table
@@ -137,14 +137,14 @@ def test_killed_build_is_resumed_to_the_same_bytes(built, tmp_path):
 
 
 @pytest.mark.slow
-def test_twins_and_held_out_scenes_survive_three_kills(tmp_path):
+def test_pairs_and_held_out_scenes_survive_three_kills(tmp_path):
     """SIGKILL in the middle of shards, at different stages of the work; then the bytes of an undisturbed build."""
     editors = ("hidden_vanish", "wrong_bounce", "teleport")
     config = BuildConfig(
         scenarios=("drop_bounce", "occluder_pass", "slide_floor"),
         scenes_per_scenario=SplitSizes(train=12, val=2, test=2),
         held_out=HeldOut(scenarios=("tunnel",), scenes=2),
-        twins=TwinPlan(editors=editors, sets_per_editor=TwinSizes(train=1, test=2)),
+        pairs=PairPlan(editors=editors, sets_per_editor=PairSizes(train=1, test=2)),
         clips_per_shard=5,
         settings=SceneSettings(width=32, height=32),
     )

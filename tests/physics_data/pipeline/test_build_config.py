@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from physics_data.core.config import validate_config
+from physics_data.core.config import fingerprint, validate_config
 from physics_data.core.errors import ConfigError, WorldsimError
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.estimate import planned_clips
@@ -127,6 +127,17 @@ def test_splits_of_indices():
 
 
 def test_planned_clips_count_every_clip_of_a_set():
-    twins = {"editors": ["hidden_vanish", "wrong_bounce"], "sets_per_editor": {"train": 2, "test": 1}}
-    plan = config(scenes_per_scenario={"train": 3, "test": 1}, twins=twins)
+    pairs = {"editors": ["hidden_vanish", "wrong_bounce"], "sets_per_editor": {"train": 2, "test": 1}}
+    plan = config(scenes_per_scenario={"train": 3, "test": 1}, pairs=pairs)
     assert planned_clips(plan) == 8 + 3 * (4 + 3)
+
+
+def test_a_config_of_pairs_keeps_the_fingerprint_of_its_former_name():
+    """Suites and datasets of before are found by it."""
+    pairs = {"editors": ["hidden_vanish"], "sets_per_editor": {"test": 1}}
+    plain = config(pairs=pairs).model_dump(mode="json")
+    former = {("twins" if name == "pairs" else name): value for name, value in plain.items()}
+    assert fingerprint(config(pairs=pairs)) == fingerprint(former)
+    assert validate_config(BuildConfig, former, source="dataset.yaml", stored=True) == config(pairs=pairs)
+    with pytest.raises(ConfigError, match="twins: this key was renamed; write pairs"):
+        validate_config(BuildConfig, former, source="a.yaml")

@@ -98,7 +98,7 @@ def test_what_makes_no_sense_is_refused(combination: dict[str, object], message:
         config(combinations={"fast_red": combination})
 
 
-def test_twins_would_show_every_combination() -> None:
+def test_pairs_would_show_every_combination() -> None:
     values = config(combinations={"fast_red": FAST_RED}).model_dump(mode="json")
-    with pytest.raises(ConfigError, match="sets of twins draw every combination"):
-        validate_config(BuildConfig, {**values, "twins": {"editors": ["vanish"]}}, source="test")
+    with pytest.raises(ConfigError, match="pair sets draw every combination"):
+        validate_config(BuildConfig, {**values, "pairs": {"editors": ["vanish"]}}, source="test")

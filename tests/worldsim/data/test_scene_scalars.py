@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from physics_data.core.clip import ClipMeta, TwinInfo
+from physics_data.core.clip import ClipMeta, PairInfo
 from physics_data.core.errors import ConfigError
 from physics_data.core.scene import CameraKey, PoseKey, SceneSpec, Surface
 from worldsim.data.scalars import SCALARS, read_scalars, require_known
@@ -11,10 +11,10 @@ from worldsim.data.scalars import SCALARS, read_scalars, require_known
 FRAMES = (0, 4, 8)
 
 
-def meta(spec: SceneSpec | None, twin: TwinInfo | None = None) -> ClipMeta:
+def meta(spec: SceneSpec | None, twin: PairInfo | None = None) -> ClipMeta:
     source = "footage" if spec is None else "physics"
     facts = {"frame_rate": 16.0, "num_frames": 9, "height": 64, "width": 64}
-    return ClipMeta(key="a", source=source, split="train", caption="", spec=spec, twin=twin, **facts)
+    return ClipMeta(key="a", source=source, split="train", caption="", spec=spec, pair=twin, **facts)
 
 
 def with_body(spec: SceneSpec, number: int, **changes: object) -> SceneSpec:
@@ -66,7 +66,7 @@ def test_an_action_is_the_velocity_of_what_is_driven(falling_ball: SceneSpec) ->
 
 
 def test_footage_and_what_cannot_happen_know_nothing(falling_ball: SceneSpec) -> None:
-    twin = TwinInfo(set_id="a", editor="wrong_g", role="impossible", is_possible=False, is_hidden=False)
+    twin = PairInfo(set_id="a", editor="wrong_g", role="impossible", is_possible=False, is_hidden=False)
     for clip in (meta(None), meta(falling_ball, twin)):
         assert set(read_scalars(clip, SCALARS, FRAMES).values()) == {None}
     lawful = twin.model_copy(update={"role": "possible", "is_possible": True})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from physics_data.core.clip import Clip, TwinInfo
+from physics_data.core.clip import Clip, PairInfo
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.scene import SceneSpec
@@ -33,8 +33,8 @@ def tiny(falling_ball: SceneSpec, closed_form_fall: Trajectory) -> Tiny:
 
 def member(number: int, role: Any) -> dict[str, object]:
     possible = role in ("possible", "control", "AA", "BB")
-    twin = TwinInfo(set_id=f"set-{number}", editor="vanish", role=role, is_possible=possible, is_hidden=False)
-    return {"twin": twin, "key": f"set-{number}-{'abcd'[number % 4]}{role}"}
+    twin = PairInfo(set_id=f"set-{number}", editor="vanish", role=role, is_possible=possible, is_hidden=False)
+    return {"pair": twin, "key": f"set-{number}-{'abcd'[number % 4]}{role}"}
 
 
 def data(*folders: Path, **changes: object) -> DataConfig:
@@ -54,7 +54,7 @@ def mixed(tmp_path: Path, tiny: Tiny) -> Path:
 def test_impossible_clips_are_trained_on_only_where_asked_for_by_name(mixed: Path) -> None:
     source = open_mixture(data(mixed), seed=0, batch_size=2).sources[0]
     assert len(source) == 6 + 4
-    assert all(twin is None or twin.is_possible for twin in (source.load(n).meta.twin for n in range(len(source))))
+    assert all(twin is None or twin.is_possible for twin in (source.load(n).meta.pair for n in range(len(source))))
     (validation,) = validation_sources(data(mixed))
     assert len(validation) == 4
     assert describe_splits(data(mixed)) == [
@@ -127,13 +127,13 @@ def test_a_build_checks_the_scenarios_of_its_editors() -> None:
     raw: dict[str, Any] = {
         "scenarios": ["collide"],
         "held_out": {"scenarios": ["free_drop"]},
-        "twins": {"editors": ["vanish"], "sets_per_editor": {"train": 1}},
+        "pairs": {"editors": ["vanish"], "sets_per_editor": {"train": 1}},
     }
     with pytest.raises(ConfigError, match="editor 'vanish' draws scenes of 'free_drop', which is held out"):
         validate_config(BuildConfig, raw, source="test")
-    raw["twins"]["scenarios"] = ["projectile", "uniform_motion"]
+    raw["pairs"]["scenarios"] = ["projectile", "uniform_motion"]
     plan = validate_config(BuildConfig, raw, source="test")
-    drawn = {task.scenario for tasks in plan.twin_shards().values() for task in tasks}
+    drawn = {task.scenario for tasks in plan.pair_shards().values() for task in tasks}
     assert drawn <= {"projectile", "uniform_motion"}
-    raw["twins"] = {"editors": ["vanish"], "sets_per_editor": {"test": 4}}  # pairs of the split "test" teach nothing
+    raw["pairs"] = {"editors": ["vanish"], "sets_per_editor": {"test": 4}}  # pairs of the split "test" teach nothing
     validate_config(BuildConfig, raw, source="test")
