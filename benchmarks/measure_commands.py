@@ -51,7 +51,7 @@ def generator(
 
 
 def appearance(
-    out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/looks.md.")] = Path("docs/images"),
+    out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/appearance.md.")] = Path("docs/images"),
 ) -> None:
     """Draw the contact sheets of every appearance, next to MuJoCo's and PyBullet's renderers.
 

@@ -46,7 +46,7 @@ def simulate(
         engine: "mujoco" or "bullet"; default: the scenario's first, MuJoCo for a ``SceneSpec``
         renderer: name from ``list_renderers``
         streams: optional labels to render: "optical_flow", "backward_flow", "normal_map", "object_coordinates"
-        settings: fields of ``SceneSettings``, e.g. ``width=128, num_frames=33, looks="varied"``; a scenario only
+        settings: fields of ``SceneSettings``, e.g. ``width=128, num_frames=33, appearance="varied"``; a scenario only
 
     Returns:
         The clip: ``clip.rgb`` uint8 [t h w 3], ``clip.depth_map`` m [t h w], ``clip.instance_ids`` [t h w],

@@ -124,8 +124,7 @@ FORMER_KEYS = frozenset(
 KNOWN_MODULES: frozenset[str] = frozenset(
     [
         "benchmarks.suites.twins",
-        "physics_data.editors.looks",
-        "physics_data.variation.looks",
+        "physics_data.variation.appearance",
         "worldsim.sampling.drawing",
         "worldsim.training.journal",
         "worldsim.training.meters",
@@ -143,7 +142,6 @@ KNOWN_KEYS: frozenset[str] = frozenset(
         "IngestConfig.test_share",
         "PictureConfig.drawing",
         "PictureConfig.num_given",
-        "SceneSettings.looks",
     ]
 )
 KNOWN_FLAGS: frozenset[str] = frozenset(

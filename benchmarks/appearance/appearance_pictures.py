@@ -1,4 +1,4 @@
-"""The contact sheets of ``docs/looks.md``, as tables of what stands in each cell."""
+"""The contact sheets of ``docs/appearance.md``, as tables of what stands in each cell."""
 
 import tempfile
 from collections.abc import Callable
@@ -38,8 +38,8 @@ from physics_data.core.scene import (
 )
 from physics_data.renderers.raycast import RaycastRenderer
 from physics_data.scenarios.shared.scenario import SceneSettings
+from physics_data.variation.appearance import sample_appearances, sample_floor, sample_prop
 from physics_data.variation.lighting import sample_lighting, sample_sensor
-from physics_data.variation.looks import sample_floor, sample_looks, sample_prop
 
 CELL = (224, 160)
 RED = Appearance(color_name="red", albedo=(0.75, 0.03, 0.03), second_albedo=(0.30, 0.01, 0.01))
@@ -63,7 +63,7 @@ def write_pictures(out: Path, report: Callable[[str], object]) -> list[Path]:
             "side_by_side": (side_by_side(report), 2),
         }
     for name, (cells, columns) in sheets.items():
-        file = out / f"looks_{name}.png"
+        file = out / f"appearance_{name}.png"
         sheet(cells, columns).save(file, optimize=True)
         files.append(file)
     return files
@@ -214,8 +214,8 @@ def drawn_by_lot(looks: str) -> list[Cell]:
     cells = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        settings = SceneSettings(looks=looks, width=136, height=136)  # type: ignore[arg-type]
-        first, second, third, fourth = sample_looks(rng, settings, 4)
+        settings = SceneSettings(appearance=looks, width=136, height=136)  # type: ignore[arg-type]
+        first, second, third, fourth = sample_appearances(rng, settings, 4)
         ground, screen = sample_floor(rng, settings), sample_prop(rng, settings)
         bodies = (
             floor(ground),

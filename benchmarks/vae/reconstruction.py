@@ -67,8 +67,8 @@ def _physics(number: int, seed: int, size: int) -> Clip:
     names = list(SCENARIOS)
     name = names[number * 7 % len(names)]
     engines = SCENARIOS.get(name).engines
-    looks = "varied" if number % 2 else "plain"
-    settings = SceneSettings(layout="centred", num_frames=17, width=size, height=size, looks=looks)
+    appearance = "varied" if number % 2 else "plain"
+    settings = SceneSettings(layout="centred", num_frames=17, width=size, height=size, appearance=appearance)
     return generate_clip(ClipTask(name, engines[number % len(engines)], number), settings, seed, "raycast").clip
 
 

@@ -1,7 +1,7 @@
 """``SceneSpec``: everything that decides a clip, as plain JSON, engine-neutral.
 
 A scene says what is there and how it starts. It never says which engine moves it or which renderer draws
-it, so one scene can be run on both engines and drawn with many looks.
+it, so one scene can be run on both engines and drawn with many appearances.
 """
 
 import itertools

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from physics_data.editors.editor import Break, EditorInfo, Simulate, World, refuse
 from physics_data.editors.motions import WALL_HALF, ball_of, continued, moved_by, need_ball, vector, wall, with_body
 from physics_data.editors.residuals import jump_residuals
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 
 _QUARTER = 0.5 * math.pi
 _AHEAD = 0.6

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from physics_data.core.config import StrictModel
 from physics_data.core.scene import Body, Box, Cylinder, SceneSpec, Sphere
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 
 Interval = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 
@@ -17,7 +17,7 @@ class Combination(StrictModel):
     """What a body has at once, and where. An attribute that is left out does not matter; at least two are named.
 
     scenarios:  in whose scenes the combination is held out; scenes of others may have it
-    colors:     names from ``variation.appearance``
+    colors:     names from ``variation.colors``
     nouns:      what captions call the body: ball, box, disc, ...
     radius:     smallest and largest half of the width on the floor, m; of a ball its radius
     speed:      smallest and largest speed in the first frame, m/s

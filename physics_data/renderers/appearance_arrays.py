@@ -1,4 +1,4 @@
-"""``Looks``: what the kernels need to draw more than plain colours, as flat arrays."""
+"""``AppearanceArrays``: what the kernels need to draw more than plain colours, as flat arrays."""
 
 import math
 import zlib
@@ -41,7 +41,7 @@ _LARGEST_GAIN = 20.0
 _CLEARLY = 0.1
 
 
-class Looks(NamedTuple):
+class AppearanceArrays(NamedTuple):
     """Axes: s surfaces (planes, then solids), m textures, l lamps.
 
     material:       see the column numbers in ``kernels.look_layout``; albedos, periods per m, shares
@@ -74,7 +74,7 @@ class Looks(NamedTuple):
 
 
 def needs_rich(spec: SceneSpec) -> bool:
-    """Whether a scene has looks beyond plain colours, checkers and stripes with one kind of highlight under one sky."""
+    """Whether a scene needs more than plain colours, checkers and stripes with one kind of highlight under one sky."""
     lighting = spec.lighting
     return bool(
         any(_is_rich(body.appearance) for body in spec.bodies)
@@ -92,8 +92,8 @@ def reaches_far(spec: SceneSpec) -> bool:
     )
 
 
-def pack_looks(spec: SceneSpec, surfaces: list[Body]) -> Looks:
-    """Turn the looks of a scene into arrays.
+def pack_appearance(spec: SceneSpec, surfaces: list[Body]) -> AppearanceArrays:
+    """Turn the appearance of a scene into arrays.
 
     ``surfaces`` are the bodies of the kernels' surfaces: planes, then solids; one that is drawn in parts comes once
     for each part.
@@ -112,7 +112,7 @@ def pack_looks(spec: SceneSpec, surfaces: list[Body]) -> Looks:
     if behind_picture is not None:
         air[:6] = _air_of(pictures[names.index(behind_picture)], lighting.ambient_intensity)
     lamps = [(*lamp.position, *(lamp.intensity * c for c in lamp.color), lamp.radius, 0.0) for lamp in lighting.lamps]
-    return Looks(
+    return AppearanceArrays(
         material=np.array([_material(body) for body in surfaces], dtype=np.float64).reshape(-1, NUM_COLUMNS),
         pattern=np.array([_PATTERNS[body.appearance.pattern] for body in surfaces], dtype=np.int64),
         texture=np.array([_place(names, body.appearance.image) for body in surfaces], dtype=np.int32),

@@ -14,7 +14,7 @@ from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import PinholeView
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from physics_data.renderers.appearance_arrays import Looks, needs_rich, pack_looks, reaches_far
+from physics_data.renderers.appearance_arrays import AppearanceArrays, needs_rich, pack_appearance, reaches_far
 from physics_data.renderers.arrays import SceneArrays, pack, surfaces_of
 from physics_data.renderers.cuda import DeviceDrawing, load_cuda
 from physics_data.renderers.kernels.recolor import recolor_frames
@@ -25,7 +25,7 @@ from physics_data.renderers.sensor import apply_sensor, needs_sensor
 
 def repaint(
     scene: SceneArrays,
-    looks: Looks,
+    appearance: AppearanceArrays,
     images: Images,
     offsets: Float[np.ndarray, "n 2"],
     table: UInt8[np.ndarray, "_"],
@@ -46,14 +46,14 @@ def repaint(
     empty = scene.backdrop() if is_local and num_frames > 1 else None
     if empty is not None:
         rgb, raw = np.empty((1, height, width, 3), dtype=np.uint8), np.empty((height, width, 3), dtype=np.float32)
-        recolor_frames(0, 1, empty, looks, offsets, table, rgb, np.empty_like(images.keys[:1]), raw, *known)
+        recolor_frames(0, 1, empty, appearance, offsets, table, rgb, np.empty_like(images.keys[:1]), raw, *known)
         known = (rgb[0], raw)
     painted = images.rgb.reshape(num_frames, height, width, 3)
     parts = [num_frames * part // num_threads for part in range(num_threads + 1)]
 
     def paint(part: tuple[int, int]) -> None:
         raw = np.empty((height, width, 3), dtype=np.float32)
-        recolor_frames(*part, scene, looks, offsets, table, painted, images.keys, raw, *known)
+        recolor_frames(*part, scene, appearance, offsets, table, painted, images.keys, raw, *known)
 
     if num_threads == 1:
         paint((0, num_frames))
@@ -86,7 +86,7 @@ class RaycastRenderer:
     Args:
         num_threads:    CPU threads, which share the frames of a clip or a batch
         is_antialiased: whether edges are smoothed
-        device:         "cuda" draws on the GPU, within one grey level of the CPU; rich looks are painted on the CPU
+        device:         "cuda" draws on the GPU, within one grey level; rich appearance is painted on the CPU
         memory_budget:  bytes that the images of one launch may take: a GPU draws longer clips in pieces, and
                         ``render_batch`` draws as many clips at once as fit
 
@@ -164,13 +164,13 @@ class RaycastRenderer:
     def draw_on_device(
         self, spec: SceneSpec, trajectory: Trajectory, streams: Collection[Stream] = DEFAULT_STREAMS
     ) -> Iterator[tuple[slice, dict[str, Any]]]:
-        """Draw plain looks on the GPU and leave them there, for training on what was never on disk.
+        """Draw plain appearance on the GPU and leave them there, for training on what was never on disk.
 
         Yields pieces that fit into the budget: which frames, and arrays by the names of ``Rendering`` with
         ``__cuda_array_interface__``, which ``torch.as_tensor`` shares without a copy. Rows of rgb are flat.
 
         Raises:
-            ConfigError: the renderer draws on the CPU, or the looks or the sensor need it.
+            ConfigError: the renderer draws on the CPU, or the appearance or the sensor need it.
         """
         if self.device != "cuda" or needs_rich(spec) or needs_sensor(spec):
             raise ConfigError(
@@ -199,8 +199,8 @@ class RaycastRenderer:
             drawn = draw_clips(scenes, streams, self._offsets, _TABLES, self.num_threads)
         for (spec, scene), (images, _) in zip(scenes, drawn, strict=True):
             if needs_rich(spec):
-                looks, is_local = pack_looks(spec, surfaces_of(spec)), not reaches_far(spec)
-                repaint(scene, looks, images, self._offsets, _TABLES[0], self.num_threads, is_local)
+                appearance, is_local = pack_appearance(spec, surfaces_of(spec)), not reaches_far(spec)
+                repaint(scene, appearance, images, self._offsets, _TABLES[0], self.num_threads, is_local)
         return drawn
 
     def _fetch(

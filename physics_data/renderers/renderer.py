@@ -14,7 +14,7 @@ from physics_data.core.trajectory import Trajectory
 
 @runtime_checkable
 class Renderer(Protocol):
-    """Draws any motion of a scene. It is given poses, never an engine, so one motion can have many looks.
+    """Draws any motion of a scene. It is given poses, never an engine, so one motion can have many appearances.
 
     ``name`` is the renderer's name in ``RENDERERS``.
     """

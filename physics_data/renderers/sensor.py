@@ -1,7 +1,7 @@
 """What lens and sensor do to rgb: motion blur, depth of field, grain. Labels stay those of the sharp picture.
 
 Blur is the mean, in linear light, of sharp pictures drawn at moments while the shutter is open and from places on the
-lens. (Exposure is part of the looks: it must act before bright light is bent towards white.)
+lens. (Exposure is part of the appearance: it must act before bright light is bent towards white.)
 """
 
 import dataclasses

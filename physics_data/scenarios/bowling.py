@@ -20,7 +20,7 @@ from physics_data.scenarios.shared.scenario import (
     make_scene,
 )
 from physics_data.scenarios.shared.staging import describe_group, from_above, members, shift_ahead, triangle
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BALL = 0, 1
 ELEVATION = 52.0

@@ -18,7 +18,7 @@ from physics_data.scenarios.shared.measures import (
 from physics_data.scenarios.shared.parts import make_solid
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.shared.staging import draw_head_on, facing, on_floor, rolling_spin
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, STRIKER, TARGET = 0, 1, 2
 

@@ -18,7 +18,7 @@ from physics_data.scenarios.shared.scenario import (
     make_scene,
 )
 from physics_data.scenarios.shared.staging import draw_meeting, from_above
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, STRIKER, TARGET = 0, 1, 2
 ELEVATION = 50.0
@@ -67,18 +67,18 @@ class CollideOblique:
         beside = across * np.array([-heading[1], heading[0]])
         touching = target - 2.0 * radius * (math.sqrt(1.0 - sine**2) * heading + sine * beside)
         start = touching - travel * heading
-        looks = sample_colors(rng, settings.palette, 2)
+        appearances = sample_colors(rng, settings.palette, 2)
         velocity = (float(speed * heading[0]), float(speed * heading[1]), 0.0)
         striker = make_ball(
             "striker",
             radius,
-            looks[0],
+            appearances[0],
             restitution,
             position=(float(start[0]), float(start[1]), radius),
             linear_velocity=velocity,
             angular_velocity=(-velocity[1] / radius, velocity[0] / radius, 0.0),
         )
-        resting = make_ball("target", radius, looks[1], restitution, (float(target[0]), float(target[1]), radius))
+        resting = make_ball("target", radius, appearances[1], restitution, (float(target[0]), float(target[1]), radius))
         return make_scene(
             self.info,
             rng,

@@ -18,7 +18,7 @@ from physics_data.scenarios.shared.scenario import (
     make_ball,
     make_scene,
 )
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BALL, CONTAINER = 0, 1, 2
 

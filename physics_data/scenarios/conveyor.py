@@ -11,7 +11,7 @@ from physics_data.core.scene import Box, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.parts import make_fixture, make_solid
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import SCREEN, sample_colors
+from physics_data.variation.colors import SCREEN, sample_colors
 
 FLOOR, BOX, BELT = 0, 1, 2
 HALF_LENGTH = 1.8

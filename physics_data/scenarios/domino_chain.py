@@ -12,7 +12,7 @@ from physics_data.scenarios.shared.parts import about_y, make_solid
 from physics_data.scenarios.shared.pendulums import half_extents, pivot_seconds, seconds_at
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, make_scene
 from physics_data.scenarios.shared.staging import describe_group, members
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, FIRST = 0, 1
 FLOOR_FRICTION = 2.0
@@ -57,11 +57,11 @@ class DominoChain:
             gaps[int(rng.integers(1, count - 1))] = wide
         row = sum(gaps) + 2.0 * half[0] * count
         friction = float(rng.uniform(0.2, 0.3))
-        looks = sample_colors(rng, settings.palette, 2)
+        appearances = sample_colors(rng, settings.palette, 2)
         # The row, and the last domino lying, fit between x = -1.8 and 1.8 m.
         reach = row + (0.0 if broken else 0.7 * height)
         edge = -0.5 * reach + float(rng.uniform(-0.1, 0.1))
-        dominoes = [_leaning(rng, half, looks[0], friction, side, edge + 2.0 * half[0])]
+        dominoes = [_leaning(rng, half, appearances[0], friction, side, edge + 2.0 * half[0])]
         for number, space in enumerate(gaps):
             edge += 2.0 * half[0] + space
             dominoes.append(
@@ -69,7 +69,7 @@ class DominoChain:
                     f"domino_{number + 1}",
                     "domino",
                     Box(half_extents=half),
-                    looks[1],
+                    appearances[1],
                     friction=friction,
                     position=(side * (edge + half[0]), 0.0, half[2]),
                 )

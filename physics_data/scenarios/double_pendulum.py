@@ -11,7 +11,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.parts import about_y, make_solid
 from physics_data.scenarios.shared.pendulums import hinge_across, make_beam
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, UPPER, LOWER, BEAM = 0, 1, 2, 3
 
@@ -44,14 +44,14 @@ class DoublePendulum:
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw two arms that swing in planes one behind the other, so that they pass each other."""
         side = -1.0 if rng.random() < 0.5 else 1.0
-        looks = sample_colors(rng, settings.palette, 2)
+        appearances = sample_colors(rng, settings.palette, 2)
         angles = [side * math.radians(self.ranges[name].draw(rng, settings)) for name in ("upper_angle", "lower_angle")]
         halves = [0.5 * self.ranges["length"].draw(rng, settings) for _ in range(2)]
         pivot = (float(rng.uniform(-0.2, 0.2)), 0.0, 2.0 * sum(halves) + float(rng.uniform(0.25, 0.45)))
         anchor, arms = np.array(pivot), []
         joints: list[Hinge] = []
         for name, half, angle, look, y in zip(
-            ("upper_arm", "lower_arm"), halves, angles, looks, (-0.22, -0.36), strict=True
+            ("upper_arm", "lower_arm"), halves, angles, appearances, (-0.22, -0.36), strict=True
         ):
             along = np.array((-math.sin(angle), 0.0, -math.cos(angle)))
             x, _, z = (float(value) for value in anchor + half * along)

@@ -18,8 +18,8 @@ from physics_data.scenarios.shared.scenario import (
     make_scene,
 )
 from physics_data.scenarios.shared.staging import DEPTHS
-from physics_data.variation.appearance import sample_colors
-from physics_data.variation.looks import spawned
+from physics_data.variation.appearance import spawned
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BALL = 0, 1
 

@@ -9,7 +9,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.measures import uniform_motion_error
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
 from physics_data.scenarios.shared.staging import REFERENCE_SECONDS, speed_within, start_across
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 BALL = 1
 

@@ -9,7 +9,7 @@ from physics_data.core.scene import Body, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.pendulums import Bob, angle_of, hinge_across, make_beam, start_angle
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 BEAM, FIRST = 1, 2
 

@@ -10,7 +10,7 @@ from physics_data.scenarios.shared.measures import uniform_motion_error
 from physics_data.scenarios.shared.parts import make_screen
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
 from physics_data.scenarios.shared.staging import describe_group
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 BALL, SCREENS = 1, 2
 

@@ -8,7 +8,7 @@ from physics_data.core.scene import Body, Box, SceneSpec, Surface
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_ball, make_scene
 from physics_data.scenarios.shared.staging import HALF_VIEW
-from physics_data.variation.appearance import SCREEN, sample_colors
+from physics_data.variation.colors import SCREEN, sample_colors
 
 FLOOR, BALL, OCCLUDER = 0, 1, 2
 

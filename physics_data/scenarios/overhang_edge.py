@@ -10,7 +10,7 @@ from physics_data.scenarios.shared.measures import tilt, way
 from physics_data.scenarios.shared.parts import make_fixture, make_solid
 from physics_data.scenarios.shared.pendulums import half_extents, pivot_seconds, seconds_at
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, PLANK, LEDGE = 0, 1, 2
 TURN = 0.25

@@ -11,7 +11,7 @@ from physics_data.scenarios.shared.measures import first_contact
 from physics_data.scenarios.shared.parts import make_solid
 from physics_data.scenarios.shared.pendulums import Bob, hinge_across, make_beam, start_angle
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, PENDULUM, BLOCK, BEAM = 0, 1, 2, 3
 
@@ -37,7 +37,7 @@ class PendulumHitsBlock:
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw a pendulum whose ball meets the middle of the block's side after about half a second."""
         side = -1.0 if rng.random() < 0.5 else 1.0
-        looks = sample_colors(rng, settings.palette, 2)
+        appearances = sample_colors(rng, settings.palette, 2)
         half = self.ranges["block"].draw(rng, settings)
         restitution = self.ranges["restitution"].draw(rng, settings)
         angle = side * math.radians(self.ranges["amplitude"].draw(rng, settings))
@@ -45,12 +45,12 @@ class PendulumHitsBlock:
         pivot = (-side * float(rng.uniform(0.1, 0.5)), 0.0, half + bob.reach)
         thickness = 0.6 * half
         surface = Surface(friction=0.0, restitution=restitution)
-        pendulum = bob.body("pendulum", "pendulum", looks[0], pivot, angle, surface)
+        pendulum = bob.body("pendulum", "pendulum", appearances[0], pivot, angle, surface)
         block = make_solid(
             "block",
             "block",
             Box(half_extents=(thickness, half, half)),
-            looks[1],
+            appearances[1],
             restitution=restitution,
             position=(pivot[0] + side * (bob.radius + thickness), 0.0, half),
         )

@@ -18,7 +18,7 @@ from physics_data.scenarios.shared.scenario import (
     make_scene,
 )
 from physics_data.scenarios.shared.staging import DEPTHS, draw_heading, on_floor, start_across
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BALL = 0, 1
 

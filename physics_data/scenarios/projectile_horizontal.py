@@ -19,7 +19,7 @@ from physics_data.scenarios.shared.scenario import (
     make_scene,
 )
 from physics_data.scenarios.shared.staging import start_across
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BALL, LEDGE = 0, 1, 2
 

@@ -13,7 +13,7 @@ from physics_data.scenarios.shared.measures import first_contact_seconds
 from physics_data.scenarios.shared.parts import Slope, make_fixture, make_solid, patterned
 from physics_data.scenarios.shared.pendulums import half_extents
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, ball_radius, describe, make_scene
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BALL, POST, RAMP, STAND = range(5)
 THICKNESS = 0.1

@@ -13,7 +13,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.measures import first_contact
 from physics_data.scenarios.shared.parts import DENSITY, make_fixture
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import SCREEN, sample_colors
+from physics_data.variation.colors import SCREEN, sample_colors
 
 FLOOR, SCREEN_BODY, BOX = 0, 1, 2
 

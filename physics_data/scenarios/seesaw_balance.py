@@ -15,7 +15,7 @@ from physics_data.scenarios.shared.measures import first_contact
 from physics_data.scenarios.shared.parts import WOOD, about_y, make_fixture, make_solid
 from physics_data.scenarios.shared.pendulums import angle_of, hinge_across
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, PLANK, LEFT, RIGHT, STAND = 0, 1, 2, 3, 4
 
@@ -52,7 +52,7 @@ class SeesawBalance:
     def sample(self, rng: np.random.Generator, settings: SceneSettings, root_seed: int, index: int) -> SceneSpec:
         """Draw which side goes down, or none, then two weights and the arms that make it so."""
         outcome = int(rng.integers(3)) - 1
-        looks = sample_colors(rng, settings.palette, 2)
+        appearances = sample_colors(rng, settings.palette, 2)
         height = float(rng.uniform(0.5, 0.6))
         size, mass_ratio = self.ranges["size"].draw(rng, settings), self.ranges["mass_ratio"].draw(rng, settings)
         ratio = self.ranges["torque_ratio"].draw(rng, settings) if outcome else 1.0
@@ -72,7 +72,7 @@ class SeesawBalance:
                 position=(0.0, 0.0, height),
             ).model_copy(update={"role": "ground"})
         ]
-        for side, look in zip((-1, 1), looks, strict=True):
+        for side, look in zip((-1, 1), appearances, strict=True):
             place = 0 if side == lower else 1
             noun = "box" if rng.random() < 0.5 else "cylinder"
             shape = _weight(noun, size, 1.0 if place == 0 else mass_ratio)

@@ -12,7 +12,7 @@ from physics_data.scenarios.shared.measures import acceleration_along, frames_be
 from physics_data.scenarios.shared.parts import make_solid
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.shared.staging import DEPTHS, draw_heading, facing, on_floor, start_across
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BOX = 0, 1
 

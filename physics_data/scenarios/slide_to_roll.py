@@ -10,7 +10,7 @@ from physics_data.scenarios.roll_incline import roller_radius, rolling_inertia
 from physics_data.scenarios.shared.parts import LYING, make_solid, patterned
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.shared.staging import DEPTHS, start_across
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, ROLLER = 0, 1
 

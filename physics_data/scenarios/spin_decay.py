@@ -12,7 +12,7 @@ from physics_data.scenarios.shared.measures import frames_before
 from physics_data.scenarios.shared.parts import DENSITY
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.shared.staging import from_above
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, SPINNER = 0, 1
 

@@ -12,7 +12,7 @@ from physics_data.scenarios.shared.parts import make_solid
 from physics_data.scenarios.shared.pendulums import half_extents, support_margins
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, make_scene
 from physics_data.scenarios.shared.staging import NUMBERS, alternating, members
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR = 0
 SAFE = 0.04
@@ -44,7 +44,7 @@ class StackTopple:
         margin = self.ranges["margin"].draw(rng, settings) * (1.0 if stands else -1.0)
         count = int(rng.integers(2, 5))
         friction = float(rng.uniform(0.6, 0.9))
-        looks = alternating(sample_colors(rng, settings.palette, 2), count)
+        appearances = alternating(sample_colors(rng, settings.palette, 2), count)
         sizes, places = _offsets(rng, count, margin)
         shift = float(rng.uniform(-0.3, 0.3))
         boxes = tuple(
@@ -56,7 +56,7 @@ class StackTopple:
                 friction=friction,
                 position=(shift + place, 0.0, 2.0 * float(sizes[:number, 2].sum()) + size[2]),
             )
-            for number, (size, place, look) in enumerate(zip(sizes.tolist(), places.tolist(), looks, strict=True))
+            for number, (size, place, look) in enumerate(zip(sizes.tolist(), places.tolist(), appearances, strict=True))
         )
         return make_scene(
             self.info,

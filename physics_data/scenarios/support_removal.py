@@ -11,7 +11,7 @@ from physics_data.scenarios.shared.measures import first_contact
 from physics_data.scenarios.shared.parts import make_fixture, make_solid
 from physics_data.scenarios.shared.pendulums import half_extents
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BODY, SUPPORT = 0, 1, 2
 

@@ -21,7 +21,7 @@ from physics_data.scenarios.shared.scenario import (
     make_scene,
 )
 from physics_data.scenarios.shared.staging import DEPTHS, NUMBERS, alternating, members, shift_ahead
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, BALL = 0, 1
 
@@ -55,13 +55,13 @@ class TowerHit:
         count = int(rng.integers(3, 5))
         half_height = float(rng.uniform(0.17, 0.22))
         friction = float(rng.uniform(0.4, 0.7))
-        ball_look, *looks = sample_colors(rng, settings.palette, 3)
+        ball_look, *appearances = sample_colors(rng, settings.palette, 3)
         radius = float(rng.uniform(0.18, 0.22))
         place, depth = side * float(rng.uniform(-0.1, 0.2)), 0.0
         if settings.is_wide:
             place, depth = place + shift_ahead(rng, side), float(rng.uniform(*DEPTHS))
         boxes = []
-        for number, look in enumerate(alternating(looks, count)):
+        for number, look in enumerate(alternating(appearances, count)):
             half = (float(rng.uniform(0.19, 0.25)), float(rng.uniform(0.19, 0.25)), half_height)
             position = (place + float(rng.uniform(-0.03, 0.03)), depth, (2 * number + 1) * half_height)
             boxes.append(

@@ -17,7 +17,7 @@ from physics_data.scenarios.shared.scenario import (
     make_ball,
     make_scene,
 )
-from physics_data.variation.appearance import SCREEN, sample_colors
+from physics_data.variation.colors import SCREEN, sample_colors
 
 FLOOR, TUNNEL, FIRST_BALL = 0, 1, 2
 HALF_DEPTH = 0.35

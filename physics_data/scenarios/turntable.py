@@ -13,7 +13,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.parts import make_fixture, make_solid, patterned
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.shared.staging import from_above
-from physics_data.variation.appearance import SCREEN, sample_colors
+from physics_data.variation.colors import SCREEN, sample_colors
 
 FLOOR, BOX, DISC = 0, 1, 2
 DISC_RADIUS = 1.25

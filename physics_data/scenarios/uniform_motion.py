@@ -10,7 +10,7 @@ from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.parts import make_solid, patterned
 from physics_data.scenarios.shared.scenario import Range, ScenarioInfo, SceneSettings, describe, make_scene
 from physics_data.scenarios.shared.staging import REFERENCE_SECONDS, speed_within, start_across
-from physics_data.variation.appearance import sample_colors
+from physics_data.variation.colors import sample_colors
 
 FLOOR, MOVER = 0, 1
 

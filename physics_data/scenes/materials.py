@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from physics_data.core.errors import ConfigError, suggest
 from physics_data.core.scene import Color
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 
 
 class Material(NamedTuple):

@@ -43,7 +43,7 @@ from physics_data.core.scene import (
 from physics_data.scenes.materials import Material, color, material
 from physics_data.scenes.placement import RELATIONS, beside, framing, overlaps, resting_on, turned
 from physics_data.scenes.source_lines import Key, SourceFile, read_source
-from physics_data.variation.appearance import FLOORS
+from physics_data.variation.colors import FLOORS
 from physics_data.variation.lighting import SETS, Sky
 
 Length = Annotated[float, Field(ge=1e-4, le=1e4)]

@@ -1,1 +1,1 @@
-"""What varies between clips of one scenario without changing what happens: looks, light, camera."""
+"""What varies between clips of one scenario without changing what happens: appearance, light, camera."""

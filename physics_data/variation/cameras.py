@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from physics_data.core.scene import Camera, CameraKey, Shake, Vector3
-from physics_data.variation.looks import spawned
+from physics_data.variation.appearance import spawned
 
 ORBIT_SWEEP = (25.0, 60.0)
 """Angle that an orbit goes through, degrees."""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from physics_data.core.scene import Color, Lamp, Lighting, Sensor
-from physics_data.variation import appearance
-from physics_data.variation.looks import Interval, LookSettings, draw_picture, spawned
+from physics_data.variation import colors
+from physics_data.variation.appearance import AppearanceSettings, Interval, draw_picture, spawned
 
 
 class Sky(NamedTuple):
@@ -96,13 +96,13 @@ _BACKDROP_CHANCE = 0.35
 """How often a picture of the ``textures`` folder stands behind the scene."""
 
 
-def sample_lighting(rng: np.random.Generator, settings: LookSettings) -> Lighting:
+def sample_lighting(rng: np.random.Generator, settings: AppearanceSettings) -> Lighting:
     """Draw sun, sky and lamps; plain light stands high on the camera's side, so that shadows fall near their bodies."""
-    plain = appearance.sample_lighting(rng)
+    plain = colors.sample_lighting(rng)
     own = spawned(rng)
-    if settings.looks == "plain":
+    if settings.appearance == "plain":
         return plain
-    chosen = SETS[settings.looks]
+    chosen = SETS[settings.appearance]
     sky = chosen.skies[str(own.choice(list(chosen.skies)))]
     azimuth, elevation = math.radians(chosen.azimuth.draw(own)), math.radians(chosen.elevation.draw(own))
     has_lamp = own.random() < chosen.lamp_chance
@@ -120,12 +120,12 @@ def sample_lighting(rng: np.random.Generator, settings: LookSettings) -> Lightin
     )
 
 
-def sample_sensor(rng: np.random.Generator, settings: LookSettings) -> Sensor:
-    """Draw exposure, grain, and now and then motion blur or depth of field; plain looks have a perfect sensor."""
+def sample_sensor(rng: np.random.Generator, settings: AppearanceSettings) -> Sensor:
+    """Draw exposure, grain, and now and then motion blur or depth of field; a plain appearance has a perfect sensor."""
     own = spawned(rng)
-    if settings.looks == "plain":
+    if settings.appearance == "plain":
         return Sensor()
-    chosen = SETS[settings.looks]
+    chosen = SETS[settings.appearance]
     exposure = chosen.exposure[int(own.integers(len(chosen.exposure)))].draw(own)
     is_blurred, is_focused = own.random() < chosen.shutter_chance, own.random() < chosen.aperture_chance
     shutter, aperture = chosen.shutter.draw(own), chosen.aperture.draw(own)

@@ -10,7 +10,7 @@ from physics_data.core.extents import bounding_radius
 from physics_data.core.geometry import camera_matrices, rotation_matrix
 from physics_data.core.scene import Box, Capsule, Cylinder, Ellipsoid, Plane, SceneSpec, Shape, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 
 COLOR_CLASSES = (*COLORS, "other")
 """What ``color`` counts, in this order."""

@@ -14,7 +14,7 @@ from physics_data.core.geometry import CameraMatrices, camera_matrices, rotation
 from physics_data.core.paths import scripted_poses
 from physics_data.core.scene import Body, Box, Capsule, Cylinder, Ellipsoid, Plane, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 from worldsim.model.scene_tokens import KINDS, NUM_CLASSES, NUM_STATES, NUM_VALUES, SceneTokens
 
 SHAPES = ("sphere", "box", "cylinder", "capsule", "ellipsoid", "mesh", "compound")

@@ -123,7 +123,7 @@ def _marble_share(x, y, z, width):
 
 
 @scalar
-def pattern_color(looks, surface, local, normal, toward, footprint, is_plane, is_curved):
+def pattern_color(appearance, surface, local, normal, toward, footprint, is_plane, is_curved):
     """Return the albedo of a surface point.
 
     Units:
@@ -131,11 +131,13 @@ def pattern_color(looks, surface, local, normal, toward, footprint, is_plane, is
         footprint:  m, size of the pixel if the surface faced the camera
         is_curved:  whether no axis is constant over a face
     """
-    material = looks.material
-    kind = looks.pattern[surface]
+    material = appearance.material
+    kind = appearance.pattern[surface]
     frequency = material[surface, FREQUENCY]
     if kind == IMAGE:
-        red, green, blue = image_color(looks, looks.texture[surface], frequency, local, normal, toward, footprint)
+        red, green, blue = image_color(
+            appearance, appearance.texture[surface], frequency, local, normal, toward, footprint
+        )
         return (
             red * material[surface, ALBEDO],
             green * material[surface, ALBEDO + 1],

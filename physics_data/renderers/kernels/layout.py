@@ -131,7 +131,7 @@ TRANSPARENCY = 11
 SHARPNESS = 12
 ORIGIN = 13
 NUM_COLUMNS = 16
-"""Columns of ``Looks.material``."""
+"""Columns of ``AppearanceArrays.material``."""
 
 GRADIENT = 0
 ENVIRONMENT = 1

@@ -1,4 +1,4 @@
-"""The driver that repaints pictures of scenes with rich looks: every pixel centre, then again where edges are."""
+"""The driver that repaints pictures of scenes with rich appearance: every pixel centre, then again where edges are."""
 
 from typing import Any
 
@@ -36,12 +36,12 @@ def _neighbour_color(keys, raw, frame, row, column, key):
 
 
 @scalar
-def _needs_smoothing(looks, keys, raw, frame, row, column):
+def _needs_smoothing(appearance, keys, raw, frame, row, column):
     """Whether a pixel lies at an edge, or where one sees the edge of another surface in a mirror or through glass."""
     if _is_edge(keys, frame, row, column):
         return True
     surface = surface_of(keys[frame, row, column])
-    if surface < 0 or looks.needs_samples[surface] == 0:
+    if surface < 0 or appearance.needs_samples[surface] == 0:
         return False
     left, right = max(column - 1, 0), min(column + 1, keys.shape[2] - 1)
     above, below = max(row - 1, 0), min(row + 1, keys.shape[1] - 1)
@@ -56,7 +56,7 @@ def _needs_smoothing(looks, keys, raw, frame, row, column):
 
 def _compile_recolor_frames(digest: int) -> Any:
     @driver
-    def recolor_frames(first, last, scene, looks, offsets, table, rgb, keys, raw, known_rgb, known_raw):
+    def recolor_frames(first, last, scene, appearance, offsets, table, rgb, keys, raw, known_rgb, known_raw):
         """Repaint the frames ``first`` to ``last``.
 
         The colour of pixels at edges, also of those seen in mirrors and through glass, is the mean over ``offsets``
@@ -67,7 +67,7 @@ def _compile_recolor_frames(digest: int) -> Any:
         """
         if digest < 0:
             return
-        scene, looks = by_address(scene), by_address(looks)
+        scene, appearance = by_address(scene), by_address(appearance)
         height = keys.shape[1]
         width = keys.shape[2]
         for frame in range(first, last):
@@ -83,7 +83,7 @@ def _compile_recolor_frames(digest: int) -> Any:
                                     rgb[frame, row, column, channel] = known_rgb[row, column, channel]
                                     raw[row, column, channel] = known_raw[row, column, channel]
                     for column in range(left, right):
-                        if is_smoothing and not _needs_smoothing(looks, keys, raw, frame, row, column):
+                        if is_smoothing and not _needs_smoothing(appearance, keys, raw, frame, row, column):
                             continue
                         count = offsets.shape[0] if is_smoothing else 1
                         red = green = blue = 0.0
@@ -99,7 +99,7 @@ def _compile_recolor_frames(digest: int) -> Any:
                             key = key_of(scene, surface, face) if surface >= 0 else SKY
                             if not is_smoothing:
                                 keys[frame, row, column] = key
-                            elif surface < 0 or looks.needs_samples[surface] == 0:
+                            elif surface < 0 or appearance.needs_samples[surface] == 0:
                                 # Colours are means over a pixel already: a surface in it needs one, not one a sample.
                                 found = key == known_key
                                 if not found:
@@ -109,10 +109,10 @@ def _compile_recolor_frames(digest: int) -> Any:
                                 known_key = _NO_KEY
                             if not found:
                                 if surface < 0:
-                                    color = rich_background(scene, looks, frame, column, row, direction)
+                                    color = rich_background(scene, appearance, frame, column, row, direction)
                                 else:
                                     color = rich_color(
-                                        scene, looks, frame, surface, face, column, row, eye, direction, distance
+                                        scene, appearance, frame, surface, face, column, row, eye, direction, distance
                                     )
                             red += color[0]
                             green += color[1]

@@ -28,16 +28,16 @@ _NEGLIGIBLE = 0.004
 
 
 @scalar
-def rich_background(scene, looks, frame, column, row, direction):
+def rich_background(scene, appearance, frame, column, row, direction):
     """Return the screen-linear colour of what is behind the scene in a direction of any length."""
     spread = scene.camera[frame, 12]
-    color = surroundings(scene, looks, frame, direction, column, row, spread, False)
-    exposure = looks.screen[2]
+    color = surroundings(scene, appearance, frame, direction, column, row, spread, False)
+    exposure = appearance.screen[2]
     return to_screen(color[0] * exposure, color[1] * exposure, color[2] * exposure)
 
 
 @scalar
-def rich_color(scene, looks, frame, surface, face, column, row, eye, direction, distance):
+def rich_color(scene, appearance, frame, surface, face, column, row, eye, direction, distance):
     """Return the screen-linear colour that a ray brings which first hits a surface.
 
     Units:
@@ -48,11 +48,13 @@ def rich_color(scene, looks, frame, surface, face, column, row, eye, direction, 
     num_planes = scene.plane_position.shape[1]
     num_solids = scene.solid_kind.shape[0]
     light = scene.light
-    material = looks.material
-    has_picture = looks.behind[0] != GRADIENT
-    horizon = (looks.air[3], looks.air[4], looks.air[5]) if has_picture else (light[13], light[14], light[15])
-    above = (looks.air[0], looks.air[1], looks.air[2]) if has_picture else (light[4], light[5], light[6])
-    below = (light[7] * looks.air[6], light[8] * looks.air[7], light[9] * looks.air[8])
+    material = appearance.material
+    has_picture = appearance.behind[0] != GRADIENT
+    horizon = (
+        (appearance.air[3], appearance.air[4], appearance.air[5]) if has_picture else (light[13], light[14], light[15])
+    )
+    above = (appearance.air[0], appearance.air[1], appearance.air[2]) if has_picture else (light[4], light[5], light[6])
+    below = (light[7] * appearance.air[6], light[8] * appearance.air[7], light[9] * appearance.air[8])
     sun = (light[0], light[1], light[2])
     pixel = scene.camera[frame, 12]
     red = green = blue = 0.0
@@ -70,7 +72,7 @@ def rich_color(scene, looks, frame, surface, face, column, row, eye, direction, 
         clear = 0.0
         solid = surface - num_planes
         if surface < 0:
-            color = surroundings(scene, looks, frame, direction, column, row, pixel * widening, is_mirrored)
+            color = surroundings(scene, appearance, frame, direction, column, row, pixel * widening, is_mirrored)
             red += weight[0] * color[0]
             green += weight[1] * color[1]
             blue += weight[2] * color[2]
@@ -87,35 +89,37 @@ def rich_color(scene, looks, frame, surface, face, column, row, eye, direction, 
                 local_toward = to_local(rotation_of(scene.solid_rotation, frame, solid), toward)
                 kind = scene.solid_kind[solid]
                 is_curved = (kind != BOX) & (kind != CYLINDER) & (kind != MESH)
-            albedo = pattern_color(looks, surface, local, local_normal, local_toward, footprint, solid < 0, is_curved)
+            albedo = pattern_color(
+                appearance, surface, local, local_normal, local_toward, footprint, solid < 0, is_curved
+            )
             specular = material[surface, SPECULAR]
             metallic = material[surface, METALLIC]
             clear = material[surface, TRANSPARENCY]
             upward = 0.5 + 0.5 * normal[2]
-            sky_share = sky_past(scene, looks, frame, solid, point, normal)
+            sky_share = sky_past(scene, appearance, frame, solid, point, normal)
 
             # The sun is light -1; its lobe and those of the lamps are summed.
             lit_red = lit_green = lit_blue = 0.0
             gloss_red = gloss_green = gloss_blue = 0.0
-            for lamp in range(-1, looks.lamps.shape[0]):
+            for lamp in range(-1, appearance.lamps.shape[0]):
                 toward_light = sun
                 lamp_color = (light[3], light[3], light[3])
                 softness = light[16]
                 farthest = 1e30
                 if lamp >= 0:
                     way = (
-                        looks.lamps[lamp, 0] - point[0],
-                        looks.lamps[lamp, 1] - point[1],
-                        looks.lamps[lamp, 2] - point[2],
+                        appearance.lamps[lamp, 0] - point[0],
+                        appearance.lamps[lamp, 1] - point[1],
+                        appearance.lamps[lamp, 2] - point[2],
                     )
-                    nearness = 1.0 / max(dot(way, way), looks.lamps[lamp, 6] * looks.lamps[lamp, 6] + 1e-6)
+                    nearness = 1.0 / max(dot(way, way), appearance.lamps[lamp, 6] * appearance.lamps[lamp, 6] + 1e-6)
                     toward_light = unit(way)
                     farthest = math.sqrt(dot(way, way))
-                    softness = looks.lamps[lamp, 6] * math.sqrt(nearness)
+                    softness = appearance.lamps[lamp, 6] * math.sqrt(nearness)
                     lamp_color = (
-                        looks.lamps[lamp, 3] * nearness,
-                        looks.lamps[lamp, 4] * nearness,
-                        looks.lamps[lamp, 5] * nearness,
+                        appearance.lamps[lamp, 3] * nearness,
+                        appearance.lamps[lamp, 4] * nearness,
+                        appearance.lamps[lamp, 5] * nearness,
                     )
                 slant = dot(normal, toward_light)
                 if slant <= 0.0:
@@ -127,7 +131,16 @@ def rich_color(scene, looks, frame, surface, face, column, row, eye, direction, 
                         is_other = other != solid or scene.solid_kind[other] == MESH
                         if is_other and left > 0.0 and scene.solid_present[frame, other]:
                             left *= part_let_past(
-                                scene, looks, frame, other, point, normal, toward_light, farthest, softness, footprint
+                                scene,
+                                appearance,
+                                frame,
+                                other,
+                                point,
+                                normal,
+                                toward_light,
+                                farthest,
+                                softness,
+                                footprint,
                             )
                 if left <= 0.0:
                     continue
@@ -158,7 +171,7 @@ def rich_color(scene, looks, frame, surface, face, column, row, eye, direction, 
             around = (0.0, 0.0, 0.0)
             glass = clear * (0.04 + 0.96 * fifth)
             if glass > _NEGLIGIBLE or (mirrors > _NEGLIGIBLE and not can_bounce):
-                around = surroundings(scene, looks, frame, bounced, column, row, 0.2, True)
+                around = surroundings(scene, appearance, frame, bounced, column, row, 0.2, True)
             bounce_up = 0.5 + 0.5 * bounced[2] / math.sqrt(dot(bounced, bounced))
 
             fog = travelled * light[17]
@@ -232,5 +245,5 @@ def rich_color(scene, looks, frame, surface, face, column, row, eye, direction, 
             widening = mirror_widening
             skipped = mirror_skips
         surface, face, distance = trace(scene, frame, origin, direction, skipped)
-    exposure = looks.screen[2]
+    exposure = appearance.screen[2]
     return to_screen(red * exposure, green * exposure, blue * exposure)

@@ -1,4 +1,4 @@
-"""Light that reaches a point of a scene with rich looks: lamps and sun past glass, the sky, what is all around."""
+"""Light that reaches a point of a scene with rich appearance: lamps and sun past glass, the sky, what is all around."""
 
 import math
 
@@ -10,7 +10,7 @@ from physics_data.renderers.kernels.vectors import dot, minus, rotation_of, row_
 
 
 @scalar
-def surroundings(scene, looks, frame, direction, column, row, spread, is_mirrored):
+def surroundings(scene, appearance, frame, direction, column, row, spread, is_mirrored):
     """Return the radiance that comes from behind everything.
 
     Units:
@@ -19,16 +19,18 @@ def surroundings(scene, looks, frame, direction, column, row, spread, is_mirrore
         is_mirrored:  whether the ray has left the picture, so that a backdrop can only be guessed at
     """
     light = scene.light
-    if looks.behind[0] == ENVIRONMENT:
-        return direction_color(looks, looks.behind[1], direction, spread)
-    if looks.behind[0] == BACKDROP:
-        width = looks.levels[looks.behind[1], 0, 1] * 1.0
+    if appearance.behind[0] == ENVIRONMENT:
+        return direction_color(appearance, appearance.behind[1], direction, spread)
+    if appearance.behind[0] == BACKDROP:
+        width = appearance.levels[appearance.behind[1], 0, 1] * 1.0
         if not is_mirrored:
-            u = (column + 0.5) * looks.screen[0]
-            v = (row + 0.5) * looks.screen[1]
-            return texture_color(looks, looks.behind[1], u, v, width * looks.screen[0], False)
+            u = (column + 0.5) * appearance.screen[0]
+            v = (row + 0.5) * appearance.screen[1]
+            return texture_color(appearance, appearance.behind[1], u, v, width * appearance.screen[0], False)
         toward = unit(direction)
-        return texture_color(looks, looks.behind[1], 0.5 + 0.5 * toward[0], 0.5 - 0.5 * toward[2], 0.2 * width, False)
+        return texture_color(
+            appearance, appearance.behind[1], 0.5 + 0.5 * toward[0], 0.5 - 0.5 * toward[2], 0.2 * width, False
+        )
     share = smooth(1.6 * direction[2] / math.sqrt(dot(direction, direction)))
     return (
         light[13] + (light[10] - light[13]) * share,
@@ -38,7 +40,7 @@ def surroundings(scene, looks, frame, direction, column, row, spread, is_mirrore
 
 
 @scalar
-def part_let_past(scene, looks, frame, other, point, normal, toward, farthest, softness, footprint):
+def part_let_past(scene, appearance, frame, other, point, normal, toward, farthest, softness, footprint):
     """Return the part of a light that a solid leaves to a point; glass casts a faint shadow.
 
     Units:
@@ -59,12 +61,12 @@ def part_let_past(scene, looks, frame, other, point, normal, toward, farthest, s
     share = solid_lets_past(
         scene, other, local, to_local(rotation, normal), to_local(rotation, toward), softness, footprint
     )
-    clear = looks.material[scene.plane_position.shape[1] + other, TRANSPARENCY]
+    clear = appearance.material[scene.plane_position.shape[1] + other, TRANSPARENCY]
     return share + (1.0 - share) * clear
 
 
 @scalar
-def sky_past(scene, looks, frame, own_solid, point, normal):
+def sky_past(scene, appearance, frame, own_solid, point, normal):
     """Return the part of the sky's light that the solids leave to a point."""
     share = 1.0
     for other in range(scene.solid_kind.shape[0]):
@@ -82,7 +84,7 @@ def sky_past(scene, looks, frame, own_solid, point, normal):
             to_local(rotation, normal),
             scene.solid_reach[other],
         )
-        clear = looks.material[scene.plane_position.shape[1] + other, TRANSPARENCY]
+        clear = appearance.material[scene.plane_position.shape[1] + other, TRANSPARENCY]
         share *= left + (1.0 - left) * clear
     return share
 

@@ -20,11 +20,11 @@ def _mirrored(x):
 
 
 @scalar
-def _level_color(looks, texture, level, u, v, wraps):
+def _level_color(appearance, texture, level, u, v, wraps):
     """Return the colour at u, v in [0, 1] on one mip level, interpolated between its four nearest texels."""
-    offset = looks.levels[texture, level, 0]
-    width = looks.levels[texture, level, 1]
-    height = looks.levels[texture, level, 2]
+    offset = appearance.levels[texture, level, 0]
+    width = appearance.levels[texture, level, 1]
+    height = appearance.levels[texture, level, 2]
     x = u * width - 0.5
     y = v * height - 0.5
     left = math.floor(x)
@@ -38,14 +38,14 @@ def _level_color(looks, texture, level, u, v, wraps):
         column = (column + width) % width if wraps else min(max(column, 0), width - 1)
         weight = (x if corner & 1 else 1.0 - x) * (y if corner >> 1 else 1.0 - y)
         texel = offset + row * width + column
-        red += weight * looks.decoded[looks.texels[texel, 0]]
-        green += weight * looks.decoded[looks.texels[texel, 1]]
-        blue += weight * looks.decoded[looks.texels[texel, 2]]
+        red += weight * appearance.decoded[appearance.texels[texel, 0]]
+        green += weight * appearance.decoded[appearance.texels[texel, 1]]
+        blue += weight * appearance.decoded[appearance.texels[texel, 2]]
     return red, green, blue
 
 
 @scalar
-def texture_color(looks, texture, u, v, width, wraps):
+def texture_color(appearance, texture, u, v, width, wraps):
     """Return the linear colour of a texture averaged over a square.
 
     Units:
@@ -53,7 +53,7 @@ def texture_color(looks, texture, u, v, width, wraps):
         width:  of the square, texels of the finest level
         wraps:  whether the left side continues at the right one
     """
-    last = looks.num_levels[texture] - 1
+    last = appearance.num_levels[texture] - 1
     level = 0
     while width >= 2.0 and level < last:
         width *= 0.5
@@ -63,7 +63,7 @@ def texture_color(looks, texture, u, v, width, wraps):
     for step in range(2):
         weight = share if step else 1.0 - share
         if weight > 0.0:
-            color = _level_color(looks, texture, level + step, u, v, wraps)
+            color = _level_color(appearance, texture, level + step, u, v, wraps)
             red += weight * color[0]
             green += weight * color[1]
             blue += weight * color[2]
@@ -71,7 +71,7 @@ def texture_color(looks, texture, u, v, width, wraps):
 
 
 @scalar
-def image_color(looks, texture, frequency, local, normal, toward, footprint):
+def image_color(appearance, texture, frequency, local, normal, toward, footprint):
     """Return a picture's colour on a surface, projected along the body's three axes and blended by the normal.
 
     Units:
@@ -79,8 +79,8 @@ def image_color(looks, texture, frequency, local, normal, toward, footprint):
         local:          m, the body's frame; so are the unit vectors normal and toward
         footprint:      m, size of the pixel if the surface faced the camera
     """
-    num_columns = looks.levels[texture, 0, 1]
-    aspect = num_columns / looks.levels[texture, 0, 2]
+    num_columns = appearance.levels[texture, 0, 1]
+    aspect = num_columns / appearance.levels[texture, 0, 2]
     facing = max(-dot(normal, toward), 0.02)
     # A pixel covers `footprint` across the slope of the surface and footprint / facing along it.
     slope = (toward[0] + normal[0] * facing, toward[1] + normal[1] * facing, toward[2] + normal[2] * facing)
@@ -111,7 +111,7 @@ def image_color(looks, texture, frequency, local, normal, toward, footprint):
                 u, v = x, y
             u = _mirrored(u * frequency + 0.5)
             v = _mirrored(0.5 - v * frequency * aspect)
-            color = texture_color(looks, texture, u, v, width, False)
+            color = texture_color(appearance, texture, u, v, width, False)
             red += weight * color[0]
             green += weight * color[1]
             blue += weight * color[2]
@@ -144,7 +144,7 @@ def turn_of(y, x):
 
 
 @scalar
-def direction_color(looks, texture, direction, spread):
+def direction_color(appearance, texture, direction, spread):
     """Return the colour of an environment picture (longitude × latitude) in a direction.
 
     The picture's middle column lies at +y, columns to the right of it towards +x; its upper edge is the zenith.
@@ -156,5 +156,5 @@ def direction_color(looks, texture, direction, spread):
     level = math.sqrt(direction[0] * direction[0] + direction[1] * direction[1])
     u = 0.5 + turn_of(direction[0], direction[1])
     v = 0.5 - 2.0 * turn_of(direction[2], level)
-    width = spread * looks.levels[texture, 0, 2] * 0.3183098861837907
-    return texture_color(looks, texture, u, v, width, True)
+    width = spread * appearance.levels[texture, 0, 2] * 0.3183098861837907
+    return texture_color(appearance, texture, u, v, width, True)

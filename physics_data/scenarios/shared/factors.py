@@ -1,4 +1,4 @@
-"""What may vary around any scenario: looks of its bodies, bodies that lie about behind it, screens in front of it.
+"""What may vary around any scenario: the appearance of its bodies, bystanders behind it, screens in front of it.
 
 Nothing here touches what happens, and every number comes from a generator that is spawned for it: one index shows the
 same motion with every setting.
@@ -17,8 +17,8 @@ from physics_data.core.extents import bounding_radius, swept_bounds, world_bound
 from physics_data.core.geometry import PinholeView, view_of
 from physics_data.core.scene import Appearance, Body, Box, Camera, Cylinder, Plane, Sphere, Surface, Vector3
 from physics_data.scenarios.shared.settings import SceneSettings
-from physics_data.variation.appearance import COLORS, SCREEN
-from physics_data.variation.looks import sample_looks, sample_prop, spawned
+from physics_data.variation.appearance import sample_appearances, sample_prop, spawned
+from physics_data.variation.colors import COLORS, SCREEN
 
 MARGIN = 0.35
 """Room between what happens and what lies or stands around it, m."""
@@ -73,7 +73,7 @@ _NOWHERE = _Place((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
 
 
 def dressed(rng: np.random.Generator, settings: SceneSettings, bodies: Sequence[Body]) -> tuple[Body, ...]:
-    """Return bodies with looks of the settings' set.
+    """Return bodies with an appearance from the settings' set.
 
     Named colours stay, and so does transparency; a pattern that shows how a body turns makes way for another one only.
     """
@@ -192,10 +192,10 @@ def sample_occluders(
 
 def _dressed(rng: np.random.Generator, settings: SceneSettings, body: Body) -> Body:
     plain = body.appearance
-    if settings.looks == "plain":
+    if settings.appearance == "plain":
         return body
     if body.role == "object" and plain.color_name in COLORS:
-        look = sample_looks(rng, settings.model_copy(update={"palette": (plain.color_name,)}), 1)[0]
+        look = sample_appearances(rng, settings.model_copy(update={"palette": (plain.color_name,)}), 1)[0]
     else:
         look = sample_prop(rng, settings, plain)
     kept: dict[str, object] = {"transparency": plain.transparency}

@@ -10,7 +10,7 @@ from physics_data.core.mechanics import centre_of_mass, centred, volume
 from physics_data.core.scene import Appearance, Body, Box, Compound, Part, PoseKey, Quaternion, Shape, Surface, Vector3
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.scenario import BALL_DENSITY
-from physics_data.variation.appearance import SCREEN
+from physics_data.variation.colors import SCREEN
 
 DENSITY = 0.75 * BALL_DENSITY / math.pi
 """Density of all dynamic solids, kg/m³: that of ``base.make_ball``."""

@@ -10,9 +10,9 @@ from physics_data.core.scene import Appearance, Body, Fraction, Joint, Plane, Sc
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenarios.shared.factors import dressed, sample_distractors, sample_occluders
 from physics_data.scenarios.shared.settings import SceneSettings
+from physics_data.variation.appearance import sample_floor
 from physics_data.variation.cameras import sample_camera
 from physics_data.variation.lighting import sample_lighting, sample_sensor
-from physics_data.variation.looks import sample_floor
 
 SMALL_RADIUS = 0.275
 LARGE_RADIUS = 0.325
@@ -99,7 +99,7 @@ def make_scene(
     spread: float = 0.0,
     keeps_side: bool = False,
 ) -> SceneSpec:
-    """Put bodies on a floor (body 0) in front of a drawn camera and light, with looks and bystanders of the settings.
+    """Put bodies on a floor (body 0) before a drawn camera and light, with the settings' appearance and bystanders.
 
     Bystanders (``scenarios.factors``) come after the given bodies, whose positions in the scene are always the same.
 

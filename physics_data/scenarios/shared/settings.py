@@ -1,6 +1,7 @@
 """The settings that the scenes of a dataset share."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,22 +22,24 @@ class SceneSettings(StrictModel):
     camera_fov_y:      vertical field of view, degrees
     camera_jitter:     largest random change of the camera, relative
     physics_rate:      engine steps, Hz
-    palette, floors:   names from ``variation.appearance``
+    palette, floors:   names from ``variation.colors``
     radius:            smallest and largest ball, m; left out: 0.22 to 0.45, and 0.25 to 0.35 in the centred layout
     layout:            "wide": events anywhere in the picture and clip, speeds in m/s that do not depend on
                        ``num_frames``, headings in depth, and a camera of varied azimuth, elevation, distance and
                        field of view (``scenarios.staging``); "centred": the draws of earlier versions, in the
                        middle of the picture and clip, which the published suites and models rest on
     ranges:            "held_out" draws every range that has a held-out part from there, and nothing from training's
-    looks:             "plain": named colours, one highlight; "varied" and "held_out": textures, materials, lights and
-                       sensors from two sets that have nothing in common (``variation.looks``)
-    textures:          folder of pictures for floors and backdrops of looks other than "plain"
+    appearance:        "plain": named colours, one highlight; "varied" and "held_out": textures, materials, lights and
+                       sensors from two sets that have nothing in common (``variation.appearance``)
+    textures:          folder of pictures for floors and backdrops of an appearance other than "plain"
     camera_motion:     what the camera does, see ``variation.cameras``; of several, one is drawn for each scene
     distractors:       fewest and most bodies that lie about or roll along behind what happens, and touch nothing of it
     occluders:         fewest and most screens that stand in front of it
     camera_*:          see ``variation.cameras``; m and degrees. The defaults show about 4 m × 4 m of the plane y = 0.
                        ``camera_jitter: 0`` keeps the camera exactly where the others put it, in both layouts.
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"looks": "appearance"}
 
     num_frames: Annotated[int, Field(ge=2)] = 17
     frame_rate: Positive = 16.0
@@ -50,7 +53,7 @@ class SceneSettings(StrictModel):
         default_factory=lambda data: (0.25, 0.35) if data.get("layout") == "centred" else (0.22, 0.45)
     )
     ranges: Literal["train", "held_out"] = "train"
-    looks: Literal["plain", "varied", "held_out"] = "plain"
+    appearance: Annotated[Literal["plain", "varied", "held_out"], Field(serialization_alias="looks")] = "plain"
     textures: str | None = None
     camera_motion: CameraMotion | Annotated[tuple[CameraMotion, ...], Field(min_length=1)] = "fixed"
     distractors: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=8)]] = (0, 0)

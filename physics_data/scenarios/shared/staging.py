@@ -159,9 +159,9 @@ def triangle(rows: int, spacing: float) -> list[tuple[float, float]]:
     ]
 
 
-def alternating(looks: Sequence[Appearance], count: int) -> list[Appearance]:
-    """Return the looks of bodies that touch one another, so that the line between two of them is seen."""
-    return [looks[index % len(looks)] for index in range(count)]
+def alternating(appearances: Sequence[Appearance], count: int) -> list[Appearance]:
+    """Return the appearances of bodies that touch one another, so that the line between two of them is seen."""
+    return [appearances[index % len(appearances)] for index in range(count)]
 
 
 def from_above(settings: SceneSettings, elevation: float, target_height: float = 0.2) -> SceneSettings:

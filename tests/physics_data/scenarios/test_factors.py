@@ -1,4 +1,4 @@
-"""Looks, cameras and bystanders: they come from the settings and never change what happens."""
+"""Appearance, cameras and bystanders: they come from the settings and never change what happens."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ from physics_data.scenarios.free_drop import FreeDrop
 from physics_data.scenarios.shared.factors import dressed, sample_distractors
 from physics_data.scenarios.shared.parts import patterned
 from physics_data.scenarios.shared.scenario import SceneSettings, make_ball, make_scene
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 
 SOME = ("free_drop", "collide", "occluder_pass", "containment", "turntable", "tunnel", "slide_incline")
 CROWDED = SceneSettings(distractors=(2, 4), occluders=(1, 2))
@@ -73,14 +73,14 @@ def test_the_plain_scenes_are_those_that_published_figures_rest_on(name, x, z, s
 def test_no_factor_changes_what_happens(name):
     plain = draw(name, 3, SceneSettings())
     for change in (
-        {"looks": "varied"},
-        {"looks": "held_out"},
+        {"appearance": "varied"},
+        {"appearance": "held_out"},
         {"camera_motion": "orbit"},
         {"camera_motion": "look_away"},
         {"camera_motion": "handheld"},
         {"distractors": (3, 3)},
         {"occluders": (1, 2)},
-        {"looks": "varied", "camera_motion": "pan", "distractors": (1, 5), "occluders": (0, 3)},
+        {"appearance": "varied", "camera_motion": "pan", "distractors": (1, 5), "occluders": (0, 3)},
     ):
         other = draw(name, 3, SceneSettings.model_validate(change))
         own = list(other.bodies[: len(plain.bodies)])
@@ -160,8 +160,8 @@ def test_looks_of_a_set_keep_colours_glass_and_visible_turning():
         Body(name="spinner", shape=Sphere(radius=0.3), appearance=patterned(RED, 0.6)),
         Body(name="vitrine", noun="box", role="ground", is_static=True, shape=Sphere(radius=0.3), appearance=glass),
     ]
-    for looks in ("varied", "held_out"):
-        settings = SceneSettings.model_validate({"looks": looks})
+    for appearance in ("varied", "held_out"):
+        settings = SceneSettings.model_validate({"appearance": appearance})
         drawn = [dressed(rng, settings, bodies) for _ in range(20)]
         assert {pair[0].appearance.color_name for pair in drawn} == {"red"}
         assert all(pair[0].appearance.pattern != "plain" for pair in drawn)
@@ -173,7 +173,7 @@ def test_looks_of_a_set_keep_colours_glass_and_visible_turning():
 def test_joints_friction_and_the_moving_camera_reach_the_scene():
     ball = make_ball("ball", 0.2, RED, 0.5, (0.0, 0.0, 0.2), friction=0.4, density=100.0)
     assert (ball.surface.friction, ball.mass) == (0.4, pytest.approx(0.8))
-    settings = SceneSettings(camera_motion="look_away", looks="varied")
+    settings = SceneSettings(camera_motion="look_away", appearance="varied")
     spec = make_scene(
         FreeDrop.info, np.random.default_rng(1), settings, 0, 0, (ball,), floor_restitution=0.3, floor_friction=0.7
     )

@@ -14,7 +14,7 @@ from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.measures import bounce_restitutions, first_contact, frames_before
 from physics_data.scenarios.shared.parts import Slope, about_y, patterned, turned
 from physics_data.scenarios.shared.scenario import SceneSettings, ball_radius
-from physics_data.variation.appearance import COLORS, sample_colors
+from physics_data.variation.colors import COLORS, sample_colors
 
 G = 9.81
 NUM_SCENES = 3

@@ -5,8 +5,8 @@ import pytest
 
 from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import view_of
-from physics_data.variation.appearance import COLORS, FLOORS, SCREEN, sample_colors, sample_floor, sample_lighting
 from physics_data.variation.cameras import sample_side_view
+from physics_data.variation.colors import COLORS, FLOORS, SCREEN, sample_colors, sample_floor, sample_lighting
 
 
 def test_named_colours_are_well_apart():

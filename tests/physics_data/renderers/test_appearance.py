@@ -34,7 +34,7 @@ AHEAD = Camera(position=(0, -5, 1), target=(0, 0, 1), fov_y=40)
 ABOVE = Camera(position=(0, -2.5, 4), target=(0, 0, 0), fov_y=40)
 DARK = Lighting(sun_intensity=0, ambient_intensity=0, sky_zenith=(0, 0, 0), sky_horizon=(0, 0, 0))
 WITH_RICH = Sensor(exposure=1e-9)
-"""Changes nothing, but is beyond plain looks."""
+"""Changes nothing, but is beyond a plain appearance."""
 
 
 def draw(spec: SceneSpec, **changes: object) -> np.ndarray:
@@ -286,9 +286,9 @@ def test_frames_painted_over_a_common_background_are_those_painted_alone() -> No
 def test_equal_arguments_give_equal_bytes_with_any_number_of_threads() -> None:
     rng = np.random.default_rng(3)
     spec = random_scene(rng)
-    looks = [{"pattern": "wood"}, {"metallic": 0.8, "roughness": 0.1}, {"transparency": 0.6}, {"pattern": "dots"}]
+    appearances = [{"pattern": "wood"}, {"metallic": 0.8, "roughness": 0.1}, {"transparency": 0.6}, {"pattern": "dots"}]
     bodies = tuple(
-        dressed(body, **looks[index % 4]) if body.is_instance else body for index, body in enumerate(spec.bodies)
+        dressed(body, **appearances[index % 4]) if body.is_instance else body for index, body in enumerate(spec.bodies)
     )
     lamp = Lamp(position=(1, -1, 2))
     spec = spec.model_copy(update={"bodies": bodies, "lighting": Lighting(lamps=(lamp,))})

@@ -10,7 +10,7 @@ from physics_data.core.scene import Body, Capsule, Color
 from physics_data.editors.editor import EditorInfo, Simulate, Switch, World, hidden
 from physics_data.editors.motions import ball_of, need_ball, need_subject, resized, the_subject, widened, with_body
 from physics_data.editors.presence import IN_SIGHT, SCREENED
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 
 _SHRINK = 0.5
 _STRETCH = 1.2

@@ -1,4 +1,4 @@
-"""The two sets of looks have nothing in common, names stay true, and no look changes what happens."""
+"""The two sets of appearances have nothing in common, names stay true, and no look changes what happens."""
 
 import itertools
 
@@ -10,36 +10,36 @@ from physics_data.core.errors import ConfigError
 from physics_data.core.scene import Appearance
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
-from physics_data.variation import lighting, looks
-from physics_data.variation.appearance import COLORS, FLOORS, SCREEN
+from physics_data.variation import appearance, lighting
+from physics_data.variation.appearance import sample_appearances, sample_floor, sample_prop
 from physics_data.variation.cameras import sample_camera
+from physics_data.variation.colors import COLORS, FLOORS, SCREEN
 from physics_data.variation.lighting import sample_lighting, sample_sensor
-from physics_data.variation.looks import sample_floor, sample_looks, sample_prop
 
 LOOKS = ("plain", "varied", "held_out")
 
 
 def settings(name: str, **changes: object) -> SceneSettings:
-    return SceneSettings(looks=name, **changes)
+    return SceneSettings(appearance=name, **changes)
 
 
 def everything(seed: int, name: str, **changes: object) -> tuple:
     rng, chosen = np.random.default_rng(seed), settings(name, **changes)
-    drawn = sample_looks(rng, chosen, 2), sample_prop(rng, chosen), sample_floor(rng, chosen)
+    drawn = sample_appearances(rng, chosen, 2), sample_prop(rng, chosen), sample_floor(rng, chosen)
     return (*drawn, sample_camera(rng, chosen), sample_lighting(rng, chosen), sample_sensor(rng, chosen), rng.random())
 
 
-def intervals_of(one_set: object) -> dict[str, list[looks.Interval]]:
-    found: dict[str, list[looks.Interval]] = {}
+def intervals_of(one_set: object) -> dict[str, list[appearance.Interval]]:
+    found: dict[str, list[appearance.Interval]] = {}
     for name, value in one_set._asdict().items():  # type: ignore[attr-defined]
-        if isinstance(value, looks.Interval):
+        if isinstance(value, appearance.Interval):
             found[name] = [value]
         elif name == "exposure":
             found[name] = list(value)
     return found
 
 
-@pytest.mark.parametrize("module", [looks, lighting])
+@pytest.mark.parametrize("module", [appearance, lighting])
 def test_intervals_of_the_two_sets_do_not_meet(module) -> None:
     first, second = (intervals_of(module.SETS[name]) for name in ("varied", "held_out"))
     assert first.keys() == second.keys() and len(first) >= 7
@@ -50,7 +50,7 @@ def test_intervals_of_the_two_sets_do_not_meet(module) -> None:
 
 
 def test_the_two_sets_share_no_pattern_floor_or_sky() -> None:
-    varied, held_out = looks.SETS["varied"], looks.SETS["held_out"]
+    varied, held_out = appearance.SETS["varied"], appearance.SETS["held_out"]
     assert {rule.pattern for rule in varied.patterns}.isdisjoint(rule.pattern for rule in held_out.patterns)
     assert set(varied.floor_patterns).isdisjoint(held_out.floor_patterns)
     assert varied.floors.keys().isdisjoint(held_out.floors)
@@ -113,7 +113,7 @@ def test_a_named_colour_stays_nearest_to_its_own_name(name) -> None:
     hues = {color: np.array(albedo) / max(albedo) for color, albedo in COLORS.items() if np.ptp(albedo) > 0.1}
     rng, chosen = np.random.default_rng(0), settings(name, palette=tuple(COLORS))
     for _ in range(150):
-        for look in sample_looks(rng, chosen, 3):
+        for look in sample_appearances(rng, chosen, 3):
             albedo = np.array(look.albedo)
             if look.color_name in hues:
                 distances = {color: np.linalg.norm(albedo / albedo.max() - hue) for color, hue in hues.items()}
