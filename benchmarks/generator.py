@@ -20,7 +20,7 @@ from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import WorldsimError
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
-from physics_data.variation.appearance import COLORS
+from physics_data.variation.colors import COLORS
 from worldsim.diffusion import GuidanceConfig
 from worldsim.sampling import Drawing
 from worldsim.videos import SampleConfig, Sampler
