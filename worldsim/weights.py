@@ -230,6 +230,6 @@ def _load(module: Any, folder: Path) -> Any:
 def _config(schema: Any, card: dict[str, Any], folder: Path, key: str = "config") -> Any:
     try:
         stored = with_present_names(card[key], source=str(folder / CARD_NAME))
-        return validate_config(schema, stored, source=str(folder / CARD_NAME))
+        return validate_config(schema, stored, source=str(folder / CARD_NAME), stored=True)
     except ConfigError as error:
         raise CheckpointError(f"{folder} was made by another version of the model. {error}") from error
