@@ -17,7 +17,7 @@ CONFIGS: Mapping[str, str] = {
     "worldsim train, task dit": "worldsim.config:DiTTrainConfig",
     "worldsim train, task family": "worldsim.training.family_config:FamilyTrainConfig",
     "worldsim train, task policy": "worldsim.rewards.policy_config:PolicyTrainConfig",
-    "worldsim train, task plan": "worldsim.training.plan:PlanConfig",
+    "worldsim train, task plan": "worldsim.training.pieces:PlanConfig",
     "benchmarks ablation": "benchmarks.ablation.ablation_config:AblationConfig",
 }
 """Command → the model of its config. Models inside of it follow on their own."""

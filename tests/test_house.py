@@ -128,7 +128,7 @@ KNOWN_MODULES: frozenset[str] = frozenset(
         "worldsim.sampling.drawing",
         "worldsim.training.journal",
         "worldsim.training.meters",
-        "worldsim.training.plan",
+        "worldsim.training.pieces",
     ]
 )
 KNOWN_KEYS: frozenset[str] = frozenset(

@@ -17,7 +17,7 @@ def train(
     hub: Annotated[
         bool, typer.Option("--hub", help="`base` is OWNER/NAME on the Hugging Face hub; fetched once, then cached.")
     ] = False,
-    carry: Annotated[
+    bundle: Annotated[
         Path | None,
         typer.Option(help="For task: plan. Folder of a few files of 16 MiB that a plan goes on from and writes."),
     ] = None,
@@ -31,10 +31,10 @@ def train(
 
     given = list(overrides or []) + ([f"out={out}"] if out is not None else [])
     if task_of(config, given) == "plan":
-        _train_plan(config, given, carry, dry_run)
+        _train_plan(config, given, bundle, dry_run)
         return
-    if carry is not None:
-        raise typer.BadParameter("--carry is for configs of task: plan; a single run goes on from its own folder.")
+    if bundle is not None:
+        raise typer.BadParameter("--bundle is for configs of task: plan; a single run goes on from its own folder.")
     if hub:
         from worldsim.generator import fetch_from_hub
 
@@ -63,11 +63,11 @@ def train(
     typer.echo(", ".join(f"{name} {value:.4g}" for name, value in summary.metrics.items()))
 
 
-def _train_plan(config: Path, overrides: list[str], carry: Path | None, dry_run: bool) -> None:
+def _train_plan(config: Path, overrides: list[str], bundle: Path | None, dry_run: bool) -> None:
     """Make the data and train the stages of a plan, as far as its minutes reach."""
     from physics_data.core.config import load_config
     from worldsim.training.loop import InterruptedTrainingError
-    from worldsim.training.plan import PlanConfig, run_plan
+    from worldsim.training.pieces import PlanConfig, run_plan
 
     plan = load_config(PlanConfig, config, overrides)
     if dry_run:
@@ -79,7 +79,7 @@ def _train_plan(config: Path, overrides: list[str], carry: Path | None, dry_run:
         return
     try:
         with progress_bar() as progress:
-            summary = run_plan(plan, progress, carry)
+            summary = run_plan(plan, progress, bundle)
     except InterruptedTrainingError as stop:
         messages.print(f"[yellow]{stop}[/yellow]")
         raise typer.Exit(130) from None

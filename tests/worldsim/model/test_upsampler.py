@@ -5,8 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from physics_data.core.errors import DataError
-from worldsim.model.upsampler import Upsampler, UpsamplerConfig, interpolated, with_means
-from worldsim.sampling.upsampling import doublings, enlarge
+from worldsim.model.upsampler import Upsampler, UpsamplerConfig, doublings, enlarge, interpolated, with_means
 
 
 def stirred() -> Upsampler:

@@ -8,7 +8,7 @@ TASKS: Registry[Task] = Registry(
     {
         "vae": "worldsim.training.tasks.vae:VAETask",
         "dit": "worldsim.training.tasks.dit:DiTTask",
-        "upsampler": "worldsim.training.tasks.upsampler:UpsamplerTask",
+        "upsampler": "worldsim.training.tasks.upsampling:UpsamplerTask",
         "family": "worldsim.training.tasks.family:FamilyTask",
         "policy": "worldsim.rewards.policy:PolicyTask",
     },

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from physics_data.core.config import load_config, validate_config
 from physics_data.core.errors import ConfigError, DataError
 from worldsim.cards import load_tensors
-from worldsim.training.plan import PlanConfig, PlanSummary, run_plan
+from worldsim.training.pieces import PlanConfig, PlanSummary, run_plan
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,28 +52,28 @@ def plan(folder: Path, out: str, **changes: object) -> PlanConfig:
     return validate_config(PlanConfig, raw, source="test")
 
 
-def go(config: PlanConfig, carry: Path | None = None, minutes: float = 0.0) -> PlanSummary:
+def go(config: PlanConfig, bundle: Path | None = None, minutes: float = 0.0) -> PlanSummary:
     """Run a piece on a clock that goes on by some minutes each time it is asked."""
     ticks = itertools.count(step=minutes * 60)
     with Progress(disable=True) as progress:
-        return run_plan(config, progress, carry, clock=lambda: next(ticks))
+        return run_plan(config, progress, bundle, clock=lambda: next(ticks))
 
 
 @pytest.mark.slow
 def test_a_plan_in_pieces_on_two_machines_ends_with_the_weights_of_one_call(tmp_path: Path) -> None:
-    carried = tmp_path / "carried"
-    first = go(plan(tmp_path, "here", minutes=100.0), carried, minutes=60.0)
+    bundled = tmp_path / "bundled"
+    first = go(plan(tmp_path, "here", minutes=100.0), bundled, minutes=60.0)
     assert (first.complete, first.unfinished) == (("vae",), ("dit",))
-    assert all(file.stat().st_size <= 16 * 2**20 for file in carried.iterdir()) and len(list(carried.iterdir())) <= 8
-    second = go(plan(tmp_path, "there"), carried)
+    assert all(file.stat().st_size <= 16 * 2**20 for file in bundled.iterdir()) and len(list(bundled.iterdir())) <= 8
+    second = go(plan(tmp_path, "there"), bundled)
     assert second.unfinished == ()
     go(plan(tmp_path, "whole"))
     there, whole = (load_tensors(tmp_path / name / "dit/model/weights.safetensors") for name in ("there", "whole"))
     assert there.keys() == whole.keys() and all(there[name].equal(whole[name]) for name in whole)
-    part = next(carried.glob("part-*.bin"))
+    part = next(bundled.glob("part-*.bin"))
     part.write_bytes(part.read_bytes()[:-1])
     with pytest.raises(DataError, match="part-00.bin is missing or damaged"):
-        go(plan(tmp_path, "later"), carried)
+        go(plan(tmp_path, "later"), bundled)
 
 
 def test_shipped_plans_are_checked_to_the_last_stage(tmp_path: Path) -> None:

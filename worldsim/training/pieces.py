@@ -1,7 +1,7 @@
 """Plans: data and several stages of training, one after the other, in pieces of a few minutes.
 
-One command does all of it and goes on where the last call stopped. A piece can take what it needs along: ``carry`` is a
-folder of a few small files from which the next piece goes on, on another machine if need be.
+One command does all of it and goes on where the last call stopped. A bundle is a folder of a few small files from which
+the next piece goes on, on another machine if need be.
 """
 
 import io
@@ -28,9 +28,9 @@ from worldsim.training.loop import train
 from worldsim.training.tasks import TASKS
 
 _PART = 16 * 2**20 - 4096
-"""Bytes of a file of a carried folder, at most."""
+"""Bytes of a file of a bundle, at most."""
 
-_MANIFEST = "carried.json"
+_MANIFEST = "bundle.json"
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -41,7 +41,7 @@ class PlanConfig(StrictModel):
     task:       ``plan``
     out:        folder of all parts
     minutes:    of one call; what is begun is stopped at a checkpoint, and the same command goes on. None = all at once
-    max_files:  files of at most 16 MiB that a carried folder may have
+    max_files:  files of at most 16 MiB that a bundle may have
     workers:    processes that make data
     data:       name → config of ``python -m physics_data build``, made in ``{out}/data/NAME``
     stages:     name → config of a training run, made in ``{out}/NAME``
@@ -81,7 +81,7 @@ class PlanSummary:
 def run_plan(
     config: PlanConfig,
     progress: Progress,
-    carry: Path | None = None,
+    bundle: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> PlanSummary:
     """Make the data and train the stages, as far as the minutes of this call reach.
@@ -89,17 +89,17 @@ def run_plan(
     Args:
         config: the plan
         progress: for bars
-        carry: folder that an earlier call wrote: its runs are put in place first, and it is written again at the end
+        bundle: folder that an earlier call wrote: its runs are put in place first, and it is written again at the end
         clock: seconds, for tests
 
     Raises:
         ConfigError: a stage does not fit.
-        DataError: ``carry`` is damaged, or would need more files than ``max_files``.
+        DataError: ``bundle`` is damaged, or would need more files than ``max_files``.
     """
     started = clock()
     stages = {name: config.stage(name) for name in config.stages}
-    if carry is not None and (carry / _MANIFEST).is_file():
-        unpack(carry, config.out)
+    if bundle is not None and (bundle / _MANIFEST).is_file():
+        unpack(bundle, config.out)
     for name, path in config.data.items():
         build_once(find_config(path), config.out / "data" / name, config.workers)
     complete: list[str] = []
@@ -116,9 +116,9 @@ def run_plan(
             break
         complete.append(name)
         messages.print(f"{name}: complete after {summary.step} steps", markup=False)
-    if carry is not None:
+    if bundle is not None:
         runs = {stage.out: name in complete for name, stage in stages.items()}
-        pack(config.out, runs, carry, config.max_files)
+        pack(config.out, runs, bundle, config.max_files)
     return PlanSummary(tuple(complete), tuple(name for name in stages if name not in complete), metrics)
 
 
