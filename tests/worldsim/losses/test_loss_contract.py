@@ -38,6 +38,10 @@ def at_target(name: str) -> tuple[Inputs, tuple[str, ...]]:
             ("v_pred",),
         ),
     }
+    needs = LOSSES.get(name).info.needs
+    if name not in cases and set(needs) <= {"video", "target", "weight"}:
+        default = {"video": video.clone(), "target": video, "weight": weight}
+        return {need: default[need] for need in needs}, ("video",)
     assert name in cases, f"the new loss '{name}' needs an example here"
     return cases[name]
 
