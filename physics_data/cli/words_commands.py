@@ -1,4 +1,4 @@
-"""Commands that make scenes and films of words: ``direct``."""
+"""Commands that make scenes and films of words: ``direct`` and ``storyboard``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,3 +37,27 @@ def direct(
     for remark in scene.remarks():
         messages.print(remark, markup=False)
     messages.print(f"written: {out}. Now: python -m physics_data simulate {out} --out clip.mp4", markup=False)
+
+
+def storyboard(
+    file: Annotated[Path, typer.Argument(help="YAML with shots of words or scenes.")],
+    out: Annotated[Path, typer.Option(help="Video to write (.mp4, .gif, ...).")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the numbers that are tried for words.")] = 0,
+    labels: Annotated[
+        Path | None, typer.Option(help="Also write the labels of all pixels, bodies, cuts and shots (.npz).")
+    ] = None,
+) -> None:
+    """Make a film of several shots, which share bodies by name: colour, size, material and label hold across cuts.
+
+    Example: `python -m physics_data storyboard story.yaml --out film.mp4`
+    """
+    from physics_data.scenes.words.storyboard import make_film
+
+    film = make_film(file, seed=seed)
+    film.save(out)
+    if labels is not None:
+        film.save_labels(labels)
+    for number, clip in enumerate(film.clips, 1):
+        names = ", ".join(body.name for body in clip.labelled[0].instances)
+        messages.print(f"shot {number}: {clip.meta.num_frames} frames, {names}", markup=False)
+    messages.print(f"written: {out}", markup=False)

@@ -610,7 +610,7 @@ class Stage:
                     spot = _Spot(middle, here.y)
         for mover in self.story.things:  # "the ball beside the box rolls": the box is off its way
             for relation, others in mover.place:
-                if thing in others and mover.name in self.spots and relation not in ("on", "inside", "between"):
+                if thing in others and self.spots.get(mover.name) and relation not in ("on", "inside", "between"):
                     here, size = self.spots[mover.name][0], self.solid(mover).half
                     depth = size[1] + body.half[1] + 0.15
                     dx = {"left_of": 0.5, "right_of": -0.5}.get(relation, 0.0)
