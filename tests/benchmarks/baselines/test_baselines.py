@@ -66,7 +66,7 @@ def test_the_simulator_is_the_ceiling(scored):
         ("object_removed", 0.25),
     ],
 )
-def test_dummies_stay_below(scored, name, most):
+def test_controls_stay_below(scored, name, most):
     summary = scored[2]
     assert summary[name].metrics["overall"].mean < most
     control, truth = (summary[system].metrics["overall"] for system in (name, "simulator"))
@@ -76,18 +76,18 @@ def test_dummies_stay_below(scored, name, most):
     )
 
 
-def test_the_second_take_is_right(scored):
+def test_the_resimulation_is_right(scored):
     metrics = scored[2]["resimulation"].metrics
     assert metrics["object_permanence"].mean > 0.98
     assert metrics["motion_realism"].mean > 0.97
 
 
-def test_every_baseline_is_a_ceiling_or_a_dummy():
+def test_every_baseline_is_a_ceiling_or_a_control():
     assert set(CEILINGS) | set(CONTROLS) == set(BASELINES)
     assert not set(CEILINGS) & set(CONTROLS)
 
 
-def test_dummies_fail_where_they_should(scored):
+def test_controls_fail_where_they_should(scored):
     summary = scored[2]
     frozen = summary["frozen_first_frame"].scenarios
     assert frozen["free_drop"]["object_permanence"].mean > 0.95

@@ -82,7 +82,7 @@ def test_a_video_without_frames_gets_the_worst_value(toy, name, scenario):
 @pytest.mark.parametrize("name", ["motion_realism", "overall"])
 @pytest.mark.parametrize("scenario", ["free_drop", "projectile", "collide", "collide_same", "occluder_pass"])
 @pytest.mark.parametrize("control", ["frozen", "black", "noise", "grey"])
-def test_dummies_are_worth_nothing(toy, name, scenario, control):
+def test_controls_are_worth_nothing(toy, name, scenario, control):
     reference, metric = toy(scenario), METRICS.get(name)()
     rgb = reference.clip.rgb
     videos = {

@@ -46,7 +46,7 @@ def rows(system: str, scores: tuple[float, ...]) -> list[SeedScore]:
     return [SeedScore(system, f"k{n}", "drop", "mujoco", "ok", "", "0" * 64, v) for n, v in enumerate(values)]
 
 
-def test_the_best_dummy_is_the_zero_of_skill(tmp_path):
+def test_the_best_control_is_the_zero_of_skill(tmp_path):
     table = rows("mine", (0.5, 0.75)) + rows("still", (0.0, 0.5)) + rows("noise", (0.0, 0.0))
     summary = summarise(table, 0, kinds={"still": "control", "noise": "control"})
     skills = {system.name: system.skill.mean if system.skill else None for system in summary.systems}
@@ -58,7 +58,7 @@ def test_the_best_dummy_is_the_zero_of_skill(tmp_path):
     assert "| skill |" in markdown(summary)
 
 
-def test_without_dummies_there_is_no_skill(tmp_path):
+def test_without_controls_there_is_no_skill(tmp_path):
     summary = summarise(rows("mine", (0.5, 0.75)), 0)
     assert summary.systems[0].skill is None and "skill" not in markdown(summary)
     write_page(tmp_path / "page.html", summary, rows("mine", (0.5, 0.75)), {}, [])
