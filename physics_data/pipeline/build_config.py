@@ -110,7 +110,7 @@ class BuildConfig(StrictModel):
     scenarios:       names of scenarios, or ``[all]``
     scenes_per_scenario:  scenes of each scenario in each split
     held_out:        what only the split "ood" shows; None = nothing
-    twins:           possible/impossible pairs; None = none
+    pairs:           possible/impossible pairs; None = none
     engines:         names of engines
     renderer:        name of the renderer
     clips_per_shard:  clips in one tar file
