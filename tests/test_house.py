@@ -27,16 +27,10 @@ KNOWN_SMALL: frozenset[str] = frozenset(
         "worldsim.cli.publish",
         "worldsim.data.footage.shots",
         "worldsim.diffusion.flow_matching",
-        "worldsim.diffusion.guidance",
-        "worldsim.diffusion.weightings",
-        "worldsim.prompt.base",
+        "worldsim.diffusion.solvers",
+        "worldsim.diffusion.timesteps",
+        "worldsim.prompt.tokenizer",
         "worldsim.sampling.likelihood",
-        "worldsim.training.fine_tuning",
-        "worldsim.training.hardware",
-        "worldsim.training.label_store",
-        "worldsim.training.meters",
-        "worldsim.training.validation",
-        "worldsim.training.words",
     ]
 )
 KNOWN_TWICE: frozenset[str] = frozenset(
@@ -126,8 +120,6 @@ KNOWN_MODULES: frozenset[str] = frozenset(
         "benchmarks.suites.twins",
         "physics_data.variation.appearance",
         "worldsim.sampling.drawing",
-        "worldsim.training.journal",
-        "worldsim.training.meters",
         "worldsim.training.pieces",
     ]
 )

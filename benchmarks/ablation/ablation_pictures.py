@@ -18,7 +18,7 @@ from physics_data.core.atomic import atomic_path
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.display import contact_sheet
 from physics_data.core.video import read_video
-from worldsim.training.journal import read_metrics
+from worldsim.training.logger import read_metrics
 
 matplotlib.use("agg")
 

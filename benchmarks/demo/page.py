@@ -26,7 +26,7 @@ from physics_data.core.display import contact_sheet
 from physics_data.core.provenance import git_commit, hardware, package_versions
 from physics_data.core.video import read_video
 from worldsim.cli.sample import file_names
-from worldsim.training.journal import read_metrics
+from worldsim.training.logger import read_metrics
 
 matplotlib.use("svg")
 

@@ -16,8 +16,8 @@ from physics_data.core.errors import ConfigError
 from worldsim.config import OptimizerConfig, VAETrainConfig
 from worldsim.data.collate import to_tensor
 from worldsim.losses.vae_objective import VAEObjective, vae_objective
-from worldsim.training.ema import WeightAverage
 from worldsim.training.optimizer import Optimizers, build_optimizers, learning_rate_factor, set_learning_rate
+from worldsim.training.state import WeightAverage
 from worldsim.vae import Posterior, VideoVAE, VideoVAEConfig
 from worldsim.vae.video_vae import Latents
 

@@ -9,10 +9,16 @@ from worldsim.diffusion.flow_matching import (
     v_target,
     x0_from_v,
 )
-from worldsim.diffusion.guidance import GuidanceConfig, guide
-from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, Heun, Solver
-from worldsim.diffusion.timesteps import TimeSampling, sample_t, shift_t, timestep_grid, token_shift
-from worldsim.diffusion.weightings import Weighting, loss_weight
+from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, GuidanceConfig, Heun, Solver, guide
+from worldsim.diffusion.timesteps import (
+    TimeSampling,
+    Weighting,
+    loss_weight,
+    sample_t,
+    shift_t,
+    timestep_grid,
+    token_shift,
+)
 
 SOLVERS: Registry[Solver] = Registry(
     "solver",

@@ -1,6 +1,5 @@
 """Prompts as numbers."""
 
-from worldsim.prompt.base import TextEncoder
-from worldsim.prompt.tokenizer import PromptError, WordTokenizer
+from worldsim.prompt.tokenizer import PromptError, TextEncoder, WordTokenizer
 
 __all__ = ["PromptError", "TextEncoder", "WordTokenizer"]

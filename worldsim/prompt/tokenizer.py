@@ -6,9 +6,10 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 
 from physics_data.core.errors import ConfigError, WorldsimError
 
@@ -147,3 +148,23 @@ def vocabulary_of(captions: Iterable[str], before: Sequence[str] = ()) -> tuple[
     counts = Counter(word for caption in captions for word in split_words(caption))
     known = set(before)
     return (*before, *sorted((word for word in counts if word not in known), key=lambda word: (-counts[word], word)))
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Texts to word ids, which the transformer learns to read, or to the features of a trained encoder."""
+
+    @property
+    def feature_width(self) -> int | None:
+        """Channels of a feature; None where texts become word ids."""
+        ...
+
+    def encode(
+        self, texts: Sequence[str]
+    ) -> tuple[Int64[torch.Tensor, "b l"] | Float[torch.Tensor, "b l f"], Bool[torch.Tensor, "b l"]]:
+        """Return ids or features of one length, and a mask, True where there is text; empty texts have no True.
+
+        Raises:
+            PromptError: a text is too long; nothing is cut off.
+        """
+        ...

@@ -10,13 +10,12 @@ import hashlib
 import json
 import shutil
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 
 from physics_data.core.atomic import atomic_folder, remove_partials, write_text
 from physics_data.core.config import differences
@@ -25,49 +24,14 @@ from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.config import TrainConfig
 from worldsim.former_names import with_present_names
-from worldsim.training.clipping import NormHistory
-from worldsim.training.ema import WeightAverage
-from worldsim.training.optimizer import Optimizers
+from worldsim.training.optimizer import NormHistory
 from worldsim.training.processes import told_by_first
-from worldsim.training.sharding import is_sharded
 from worldsim.training.shared_checkpoint import SHARDS, load_whole, load_whole_optimizers, read_shards, write_shards
+from worldsim.training.state import TrainingState, WeightAverage
 
 _FORMAT = "worldsim.checkpoint/3"
 _WEIGHTS, _AVERAGE, _OPTIMIZER = "weights.safetensors", "average.safetensors", "optimizer.pt"
 _COUNTERS = ("step", "seconds", "skipped", "in_a_row")
-
-
-@dataclass
-class TrainingState:
-    """What changes during training.
-
-    averages:  the one that is exported comes first
-    step:      batches seen
-    seconds:   time they took
-    skipped:   updates left out because loss or gradient was no number
-    in_a_row:  of those, since the last good update
-    lengths:   (first step, num_steps) of each part that was trained with another ``num_steps``
-    """
-
-    model: nn.Module
-    averages: tuple[WeightAverage, ...]
-    optimizers: Optimizers
-    step: int = 0
-    seconds: float = 0.0
-    norms: NormHistory = field(default_factory=NormHistory)
-    skipped: int = 0
-    in_a_row: int = 0
-    lengths: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def is_sharded(self) -> bool:
-        """Whether processes share out the weights."""
-        return is_sharded(self.model.parameters())
-
-    @property
-    def average(self) -> WeightAverage:
-        """The averaged weights that are exported."""
-        return self.averages[0]
 
 
 def identity(config: TrainConfig, data: dict[str, str]) -> dict[str, Any]:

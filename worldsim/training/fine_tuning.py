@@ -1,14 +1,21 @@
-"""Training that starts from a trained transformer: whole, or with small added matrices (LoRA)."""
+"""What a run takes from an earlier model: weights, and the vocabulary of its captions."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from physics_data.core.errors import CheckpointError
-from worldsim.cards import load_tensors
+from physics_data.core.errors import CheckpointError, ConfigError
+from worldsim.cards import load_tensors, read_card
+from worldsim.config import DiTTrainConfig
+from worldsim.data.sources import ClipSource, ShardSource
+from worldsim.prompt import TextEncoder, WordTokenizer
+from worldsim.prompt.tokenizer import vocabulary_of
+from worldsim.weights import MODEL_FORMAT, model_folder, vocabulary_of_model
 
 
 @dataclass(frozen=True)
@@ -70,3 +77,70 @@ def start_from(model: nn.Module, weights: Path) -> Taken:
         resized=tuple(name for name, before in origin.items() if before in old and name not in fitting),
         unused=tuple(name for name in old if name not in used),
     )
+
+
+_SHOWN = 8
+
+
+def build_tokenizer(config: DiTTrainConfig, sources: Sequence[ClipSource]) -> TextEncoder:
+    """Return the reader of a run's captions.
+
+    Words get their ids by the vocabulary of the captions, after that of the model to start from, whose words keep
+    their ids. An adapter trains no embedding, so its captions add no word. Clips made on the fly do not tell their
+    captions ahead: words are hashed then.
+
+    Raises:
+        ConfigError: a pretrained encoder has another width than the config says.
+        CheckpointError: no model to start from.
+    """
+    if config.tokenizer.encoder is not None:
+        encoder = config.tokenizer.build()
+        if encoder.feature_width != config.model.text_width:
+            raise ConfigError(
+                f"model.text_width is {config.model.text_width}, the features of {config.tokenizer.encoder} have "
+                f"{encoder.feature_width} channels; write {encoder.feature_width}."
+            )
+        return encoder
+    before: dict[str, Any] = {"vocabulary": (), "hashed": False}
+    if config.start_from is not None:
+        folder = model_folder(config.start_from)
+        card = read_card(folder, MODEL_FORMAT, needs=("tokenizer",))
+        if card["tokenizer"].get("num_buckets") == config.tokenizer.num_buckets:
+            before = vocabulary_of_model(folder)
+    stored = [source for source in sources if isinstance(source, ShardSource)]
+    if before["vocabulary"] is None or len(stored) < len(sources):
+        return config.tokenizer.build()
+    captions = [] if config.lora is not None else [row.caption for source in stored for row in source.rows]
+    return config.tokenizer.build(vocabulary_of(captions, before["vocabulary"]), hashed=before["hashed"])
+
+
+def describe_words(tokenizer: TextEncoder, prompts: Sequence[str], sources: Sequence[ClipSource]) -> list[str]:
+    """Return in sentences how many words are known, which share an id, and which are left out."""
+    if not isinstance(tokenizer, WordTokenizer):
+        return []
+    if tokenizer.vocabulary is None:
+        return ["words: hashed, since the vocabulary is not known; two words may share an id"]
+    said = [f"words: {len(tokenizer.vocabulary)} different ones are known"]
+    alike = [word for group in tokenizer.collisions(tokenizer.vocabulary) for word in sorted(group)]
+    if alike:
+        said.append(
+            f"words: {len(alike)} share an id with another and are not told apart ({_listed(alike)}); "
+            f"tokenizer.num_buckets and model.text_buckets of {len(tokenizer.vocabulary) + 1} hold all in a new model"
+        )
+    captions = [row.caption for source in sources if isinstance(source, ShardSource) for row in source.rows]
+    for where, texts in (("samples.prompts", prompts), ("captions", captions)):
+        if words := tokenizer.unknown(texts):
+            said.append(f"words: {len(words)} in {where} are not known and are left out ({_listed(words)})")
+    return said
+
+
+def facts_of(tokenizer: TextEncoder) -> dict[str, Any]:
+    """Return what a model's card holds of its vocabulary: the words in the order of their ids."""
+    if not isinstance(tokenizer, WordTokenizer) or tokenizer.vocabulary is None:
+        return {}
+    ids = "hashed" if tokenizer.hashed else "assigned"
+    return {"vocabulary": {"words": list(tokenizer.vocabulary), "ids": ids}}
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")

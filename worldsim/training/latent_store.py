@@ -1,14 +1,17 @@
-"""All latents of a run's mixture with what they are conditioned on, and the batches made of them."""
+"""The latents of a run's mixture with their conditioning, batches of them, and the error on validation clips."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 
-from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL
+from physics_data.core.conventions import DOMAIN_PHYSICS, DOMAIN_REAL, step_seed
 from physics_data.core.shards import IndexRow
 from worldsim.data.latent_labels import ClipLabels, LatentLabels, stack_latent_labels
+from worldsim.diffusion import interpolate, v_target
+from worldsim.model import DiT
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.model.scene_tokens import SceneTokens
 from worldsim.prompt import TextEncoder
@@ -101,3 +104,32 @@ class LatentStore:
             *(self._sources[source](position) for source, position in picks), strict=True
         )
         return list(latents), Conditioning.join(conditioning), list(labels)
+
+
+@dataclass(frozen=True)
+class HeldOutClip:
+    """One clip that is not trained on."""
+
+    source: str
+    scenario: str
+    batch: LatentBatch
+
+
+@torch.no_grad()
+def validation_error(model: DiT, clips: Sequence[HeldOutClip], levels: Sequence[float], seed: int) -> dict[str, float]:
+    """Return the mean square error of v: "loss" over all, "SOURCE", "SOURCE/SCENARIO" and "t=LEVEL".
+
+    Each clip has its own noise, the same in every call, so two sets of weights are compared on equal terms.
+    """
+    sums: dict[str, list[float]] = defaultdict(list)
+    for number, clip in enumerate(clips):
+        latents = clip.batch.latents
+        generator = torch.Generator(latents.device).manual_seed(step_seed(seed, "validation", number))
+        noise = torch.randn(latents.shape, generator=generator, device=latents.device)
+        for level in levels:
+            t = torch.full((1, latents.shape[2]), level, device=latents.device)
+            v_pred = model(interpolate(latents, noise, t), t, clip.batch.conditioning)
+            error = float((v_pred - v_target(latents, noise)).square().mean())
+            for name in {"loss", clip.source, f"{clip.source}/{clip.scenario}", f"t={level:g}"}:
+                sums[name].append(error)
+    return {name: sum(values) / len(values) for name, values in sorted(sums.items())}

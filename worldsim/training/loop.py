@@ -24,15 +24,27 @@ from worldsim.config import TrainConfig
 from worldsim.data.prefetch import Prefetch
 from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.model.experts import rebalance
-from worldsim.training.checkpoint import TrainingState, resume, run_fingerprint, save_checkpoint
-from worldsim.training.clipping import broken_parts, gradient_norm, scale_gradients
-from worldsim.training.ema import WeightAverage
-from worldsim.training.hardware import build_accelerator
-from worldsim.training.journal import Journal, SilentJournal
-from worldsim.training.meters import Clock, LossWindow
-from worldsim.training.optimizer import build_optimizers, learning_rate_factor, set_learning_rate
-from worldsim.training.processes import agreed, anywhere, average_gradients, average_values, shard_of, sum_over
+from worldsim.training.checkpoint import resume, run_fingerprint, save_checkpoint
+from worldsim.training.logger import Clock, Logger, LossWindow, SilentLogger
+from worldsim.training.optimizer import (
+    broken_parts,
+    build_optimizers,
+    gradient_norm,
+    learning_rate_factor,
+    scale_gradients,
+    set_learning_rate,
+)
+from worldsim.training.processes import (
+    agreed,
+    anywhere,
+    average_gradients,
+    average_values,
+    build_accelerator,
+    shard_of,
+    sum_over,
+)
 from worldsim.training.sharding import WholeCopy, shard, shares_weights
+from worldsim.training.state import TrainingState, WeightAverage
 from worldsim.training.tasks import TASKS
 from worldsim.training.tasks.base import Task, Validates
 
@@ -95,10 +107,10 @@ def _train(
             remove_partials(folder)
         write_text(config.out / "config.yaml", dump_yaml(config))
         write_provenance(config.out / "provenance.yaml", None, fingerprint=run_fingerprint(config, data), data=data)
-    journal = Journal(config.out, state.step) if writes else SilentJournal(config.out)
+    logger = Logger(config.out, state.step) if writes else SilentLogger(config.out)
     if config.hardware.compile:
         model.compile()
-    run = _Run(config, accelerator, task, shard, state, data, journal, together)
+    run = _Run(config, accelerator, task, shard, state, data, logger, together)
     try:
         with accelerator.main_process_first():
             task.prepare(progress)
@@ -112,7 +124,7 @@ def _train(
     except KeyboardInterrupt as error:
         raise InterruptedTrainingError(_how_to_go_on(config, state)) from error
     finally:
-        journal.close()
+        logger.close()
     return TrainingSummary(config.out, state.step, state.seconds, finished, metrics)
 
 
@@ -129,14 +141,14 @@ class _Run:
     shard: RankShard
     state: TrainingState
     data: dict[str, str]
-    journal: Journal | SilentJournal
+    logger: Logger | SilentLogger
     together: WholeCopy | None = None
 
     def train(self, progress: Progress) -> dict[str, float]:
         """Do the steps that are left; returns the means of the last log interval."""
         config, state, report = self.config, self.state, self.config.report
         bar = progress.add_task(f"train {config.task}", total=config.num_steps, completed=state.step, note="")
-        window, metrics, clock = LossWindow(), self.journal.last(), Clock(state.seconds)
+        window, metrics, clock = LossWindow(), self.logger.last(), Clock(state.seconds)
         ended = state.step == config.num_steps or self._time_is_up(clock)
         with Prefetch(self.task.batch, state.step, config.num_steps, 0 if ended else config.hardware.prefetch) as ahead:
             while not ended:
@@ -153,7 +165,7 @@ class _Run:
                     with clock.paused():
                         measured = self._validated(progress, ended)
                     metrics |= measured | {"skipped": float(state.skipped)}
-                    self.journal.scalars(state.step, metrics | self._costs(rate))
+                    self.logger.scalars(state.step, metrics | self._costs(rate))
                     progress.update(bar, note=f"loss {metrics.get('loss', math.nan):.4f}, {rate:.0f} clips/s")
                 if state.step % report.checkpoint_every == 0 or ended:
                     save_checkpoint(config.out, state, config, self.data, report.keep_checkpoints, self.accelerator)
@@ -174,7 +186,7 @@ class _Run:
         model = self.whole(self.state.average)
         if self.accelerator.is_main_process:
             for name, picture in self.task.pictures(model, progress).items():
-                self.journal.picture(self.state.step, name, picture)
+                self.logger.picture(self.state.step, name, picture)
 
     def _update(self, batch: Any) -> dict[str, torch.Tensor]:
         """Do one update of the weights and of their averages; returns the losses and the norm of the gradient.

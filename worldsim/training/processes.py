@@ -1,16 +1,15 @@
-"""Several processes that train one model: each computes a part of every batch, all make the same update.
-
-Everything random is drawn for the whole batch in each process, so the number of processes changes nothing but rounding.
-"""
+"""The devices and processes of a run: precision, and the shard of each batch that a process computes."""
 
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from physics_data.core.errors import ConfigError
+from worldsim.config import HardwareConfig
 from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.training.sharding import is_sharded
 
@@ -93,3 +92,18 @@ def _reduced(accelerator: Accelerator, values: torch.Tensor, how: str) -> torch.
     reduced = accelerator.reduce(values, how)
     assert isinstance(reduced, torch.Tensor)
     return reduced
+
+
+def build_accelerator(hardware: HardwareConfig) -> Accelerator:
+    """Return the device and precision of a run.
+
+    Raises:
+        ConfigError: the device is not there.
+    """
+    if hardware.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("hardware.device is 'cuda' and torch finds no CUDA device; write --set hardware.device=auto.")
+    if hardware.threads:
+        torch.set_num_threads(hardware.threads)
+    AcceleratorState._reset_state(reset_partial_state=True)  # a process may train several stages in a row
+    mixed = "no" if hardware.precision == "fp32" else hardware.precision
+    return Accelerator(cpu=hardware.device == "cpu", mixed_precision=mixed)

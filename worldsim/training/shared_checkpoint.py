@@ -7,7 +7,7 @@ torch.distributed.checkpoint, which cuts them anew for whoever reads.
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,9 +22,7 @@ from physics_data.core.errors import CheckpointError
 from worldsim.former_names import present_weight
 from worldsim.training.optimizer import Optimizers, weights_in_order
 from worldsim.training.sharding import local, placed_like
-
-if TYPE_CHECKING:
-    from worldsim.training.checkpoint import TrainingState
+from worldsim.training.state import TrainingState
 
 SHARDS = "shards"
 """Folder in a checkpoint; it is there exactly if the weights were sharded."""
@@ -32,7 +30,7 @@ SHARDS = "shards"
 _OPTIMIZER = "optimizer"
 
 
-def write_shards(folder: Path, state: "TrainingState") -> None:
+def write_shards(folder: Path, state: TrainingState) -> None:
     """Write the tensors of a state; all processes call this together.
 
     Raises:
@@ -46,7 +44,7 @@ def write_shards(folder: Path, state: "TrainingState") -> None:
         raise next((cause for cause in causes if isinstance(cause, OSError)), error) from error
 
 
-def read_shards(folder: Path, state: "TrainingState") -> None:
+def read_shards(folder: Path, state: TrainingState) -> None:
     """Read what ``write_shards`` wrote into a state, sharded in any way or not at all.
 
     Raises:
@@ -112,7 +110,7 @@ def load_whole_optimizers(model: nn.Module, optimizers: Optimizers, stored: list
             }
 
 
-def _models(state: "TrainingState") -> dict[str, torch.Tensor]:
+def _models(state: TrainingState) -> dict[str, torch.Tensor]:
     found = {f"weights/{name}": value for name, value in state.model.state_dict().items()}
     for average in state.averages:
         prefix = "average" if average is state.average else f"average-{average.decay:g}"
@@ -120,7 +118,7 @@ def _models(state: "TrainingState") -> dict[str, torch.Tensor]:
     return found
 
 
-def _optimizer_tensors(state: "TrainingState") -> Iterator[tuple[str, torch.Tensor]]:
+def _optimizer_tensors(state: TrainingState) -> Iterator[tuple[str, torch.Tensor]]:
     names = {id(weight): name for name, weight in state.model.named_parameters()}
     for optimizer in state.optimizers:
         for weight, values in optimizer.state.items():

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.worldsim.families.test_training import config_of, run
-from worldsim.training.journal import read_metrics
+from worldsim.training.logger import read_metrics
 from worldsim.training.tasks.family import FamilyTask
 
 LOSSES = {

@@ -17,7 +17,7 @@ from tests.worldsim.families.tiny_pipelines import D
 from worldsim.families.adapters import load_adapter
 from worldsim.generator import VideoGenerator
 from worldsim.training.family_config import FamilyTrainConfig
-from worldsim.training.journal import read_metrics
+from worldsim.training.logger import read_metrics
 from worldsim.training.loop import InterruptedTrainingError, train
 from worldsim.training.stages import describe
 from worldsim.training.tasks import family

@@ -16,7 +16,7 @@ from worldsim.generator import VideoGenerator
 from worldsim.rewards.policy import PolicyTask
 from worldsim.rewards.policy_config import PolicyTrainConfig
 from worldsim.rewards.reward import Judged, RewardError
-from worldsim.training.journal import read_metrics
+from worldsim.training.logger import read_metrics
 from worldsim.training.loop import InterruptedTrainingError, train
 
 

@@ -14,7 +14,7 @@ from worldsim.cards import load_tensors
 from worldsim.config import DiTTrainConfig
 from worldsim.losses.auxiliary import AUXILIARY
 from worldsim.losses.rank_shard import RankShard
-from worldsim.training import label_store
+from worldsim.training import latents
 from worldsim.training.loop import InterruptedTrainingError, train
 from worldsim.training.stages import describe
 from worldsim.training.tasks import dit as dit_task
@@ -43,7 +43,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(configure: Configure, mon
     with pytest.raises(InterruptedTrainingError, match="checkpoint of step 2"):
         run(configure("broken", loss=LOSS))
     monkeypatch.setattr(DiTTask, "loss", whole_loss)
-    monkeypatch.setattr(label_store, "latent_labels", None)  # the labels are on disk, too: nothing is made again
+    monkeypatch.setattr(latents, "latent_labels", None)  # the labels are on disk, too: nothing is made again
     broken = run(configure("broken", loss=LOSS))
     for name in ("checkpoints/00000004/weights", "checkpoints/00000004/average", "model/weights", "probes"):
         assert same_tensors(straight / f"{name}.safetensors", broken / f"{name}.safetensors")

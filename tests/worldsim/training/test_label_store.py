@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldsim.training.label_store import cached_labels
-from worldsim.training.latents import cached
+from worldsim.training.latents import cached, cached_labels
 
 
 def test_labels_come_back_as_they_were(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.worldsim.training.conftest import Train
 from tests.worldsim.training.toy_task import ToyTask
 from worldsim.cards import load_tensors
 from worldsim.training.checkpoint import list_checkpoints
-from worldsim.training.journal import read_metrics
+from worldsim.training.logger import read_metrics
 from worldsim.training.loop import DivergedError, InterruptedTrainingError
 
 

@@ -8,9 +8,8 @@ from torch import nn
 
 from physics_data.core.errors import ConfigError
 from worldsim.config import OptimizerConfig
-from worldsim.training.ema import WeightAverage
-from worldsim.training.muon import Muon, orthogonalise
-from worldsim.training.optimizer import build_optimizers, learning_rate_factor
+from worldsim.training.optimizer import Muon, build_optimizers, learning_rate_factor, orthogonalise
+from worldsim.training.state import WeightAverage
 
 
 def test_the_rate_rises_and_falls() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.worldsim.training.conftest import Train
 from tests.worldsim.training.test_loop import SHARED, same_tensors, without_times
-from worldsim.training.journal import read_metrics
+from worldsim.training.logger import read_metrics
 
 
 @pytest.mark.slow

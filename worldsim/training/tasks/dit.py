@@ -43,12 +43,25 @@ from worldsim.model.scene_tokens import SCENE_PARTS, SceneTokens
 from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.probes.probes import FILE_NAME as PROBES_FILE
 from worldsim.sampling import generate
-from worldsim.training.fine_tuning import start_from
-from worldsim.training.label_store import cached_labels, factors, labels_of_source
-from worldsim.training.latent_store import LatentBatch, LatentStore, PackedLatentBatch, Sample
-from worldsim.training.latents import cached, encode_clips, encode_source, read_cache, write_cache
-from worldsim.training.validation import HeldOutClip, validation_error
-from worldsim.training.words import build_tokenizer, describe_words, facts_of
+from worldsim.training.fine_tuning import build_tokenizer, describe_words, facts_of, start_from
+from worldsim.training.latent_store import (
+    HeldOutClip,
+    LatentBatch,
+    LatentStore,
+    PackedLatentBatch,
+    Sample,
+    validation_error,
+)
+from worldsim.training.latents import (
+    cached,
+    cached_labels,
+    encode_clips,
+    encode_source,
+    factors,
+    labels_of_source,
+    read_cache,
+    write_cache,
+)
 from worldsim.vae import VideoVAE
 from worldsim.weights import (
     WEIGHTS_NAME,

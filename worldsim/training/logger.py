@@ -1,10 +1,14 @@
-"""The record of a run: ``metrics.jsonl``, tensorboard events and pictures."""
+"""The record of a run, and what the loop measures while it runs: metrics.jsonl, tensorboard events, pictures."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 from PIL import Image
 
@@ -14,7 +18,7 @@ from physics_data.core.errors import CheckpointError, StorageError
 METRICS_NAME = "metrics.jsonl"
 
 
-class Journal:
+class Logger:
     """Writes scalars and pictures of one run. One line of ``metrics.jsonl`` is one JSON object with its "step"."""
 
     def __init__(self, run: Path, first_step: int) -> None:
@@ -53,7 +57,7 @@ class Journal:
         self._events.close()
 
 
-class SilentJournal:
+class SilentLogger:
     """The record of a process that leaves writing to another."""
 
     def __init__(self, run: Path) -> None:
@@ -93,3 +97,54 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
                 "checkpoints do not depend on it."
             ) from error
     return lines
+
+
+class LossWindow:
+    """Sums of the values of one log interval."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self._given = 0
+        self._sums: dict[str, torch.Tensor] = {}
+
+    def add(self, values: dict[str, torch.Tensor]) -> None:
+        """Add the values of one step, none if its update was left out; nothing waits for the device."""
+        self.steps += 1
+        self._given += bool(values)
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0) + value.double()
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each value over the steps that gave values; empty if none did."""
+        return {name: float(total) / self._given for name, total in self._sums.items()}
+
+
+class Clock:
+    """Seconds of training, without those spent on pictures."""
+
+    def __init__(self, earlier: float) -> None:
+        self._start = time.monotonic() - earlier
+        self._lap = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, earlier parts of a resumed run included."""
+        return time.monotonic() - self._start
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        now = time.monotonic()
+        lap, self._lap = now - self._lap, now
+        return lap
+
+    def reached(self, minutes: float | None) -> bool:
+        """Return whether the time is up; None is no limit."""
+        return minutes is not None and self.seconds >= 60 * minutes
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time inside the block out."""
+        began = time.monotonic()
+        yield
+        gap = time.monotonic() - began
+        self._start, self._lap = self._start + gap, self._lap + gap

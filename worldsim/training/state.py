@@ -1,11 +1,13 @@
-"""The moving average of the weights, which is what is sampled from."""
+"""What changes during training: the weights, their moving averages, the optimisers and the counters."""
 
 import copy
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
-from worldsim.training.sharding import local
+from worldsim.training.optimizer import NormHistory, Optimizers
+from worldsim.training.sharding import is_sharded, local
 
 
 class WeightAverage:
@@ -35,3 +37,36 @@ class WeightAverage:
         )
         for name in averaged.keys() - moving:
             averaged[name].copy_(current[name])
+
+
+@dataclass
+class TrainingState:
+    """What changes during training.
+
+    averages:  the one that is exported comes first
+    step:      batches seen
+    seconds:   time they took
+    skipped:   updates left out because loss or gradient was no number
+    in_a_row:  of those, since the last good update
+    lengths:   (first step, num_steps) of each part that was trained with another ``num_steps``
+    """
+
+    model: nn.Module
+    averages: tuple[WeightAverage, ...]
+    optimizers: Optimizers
+    step: int = 0
+    seconds: float = 0.0
+    norms: NormHistory = field(default_factory=NormHistory)
+    skipped: int = 0
+    in_a_row: int = 0
+    lengths: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether processes share out the weights."""
+        return is_sharded(self.model.parameters())
+
+    @property
+    def average(self) -> WeightAverage:
+        """The averaged weights that are exported."""
+        return self.averages[0]
