@@ -48,7 +48,7 @@ def score(
 
     Example: `python -m eval score runs/demo/systems --reference runs/demo/physics --out runs/demo/scores`
     """
-    from eval.inputs import check_made_for, conditioning_frames, find_systems, read_record
+    from eval.inputs import check_made_for, conditioning_frames, find_systems, read_record, videos_in
     from eval.report.bundle import GALLERY_NAME, PAGE_NAME, ROWS_NAME, write_bundle
     from eval.report.gallery import write_gallery
     from eval.report.page import write_page
@@ -57,7 +57,13 @@ def score(
     from eval.store import STORE_NAME, RowStore, code_fingerprint
     from physics_data.core.atomic import folder_lock
     from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import DataError
 
+    if reference.is_dir() and videos_in(reference):
+        raise DataError(
+            f"{reference} holds videos, score needs a physics dataset; for recordings use "
+            f"'python -m eval compare {reference} {videos}'."
+        )
     dataset = ShardDataset(reference)
     positions = reference_positions(dataset, split)
     systems = find_systems(videos, {dataset.rows[position].key for position in positions}, name)
@@ -140,6 +146,59 @@ def report(
 
 
 app.command()(audit)
+
+
+@app.command()
+def compare(
+    real: Annotated[Path, typer.Argument(help="Folder of recordings.")],
+    generated: Annotated[Path, typer.Argument(help="Folder of generated videos, each named like its recording.")],
+    out: Annotated[Path, typer.Option(help="Folder for comparison.json, compared.csv, report.html.")],
+    second_take: Annotated[
+        Path | None, typer.Option(help="Folder of second recordings of the same events: Physics-IQ's ceiling.")
+    ] = None,
+    num_conditioning_frames: Annotated[
+        int,
+        typer.Option(
+            "--num-conditioning-frames",
+            "--conditioning-frames",
+            min=0,
+            help="First frames, at the recording's rate, that the model was given; left out.",
+        ),
+    ] = 0,
+    side: Annotated[int, typer.Option(min=64, help="Pixels of the longer side that tracks are looked for in.")] = 640,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json on stdout.")] = False,
+) -> None:
+    """Compare generated videos with recordings of the same events: Physics-IQ, PSNR, SSIM, and the tracks in both.
+
+    Example: `python -m eval compare recordings/ generated/ --conditioning-frames 9 --out runs/compared`
+    """
+    from eval.real_reference import RealComparison, compare_with_recordings, write_comparison
+
+    result = None
+    with progress_bar() as progress:
+        bar = progress.add_task("comparing videos", total=None, note="")
+        for found in compare_with_recordings(
+            real, generated, second_take, num_conditioning_frames=num_conditioning_frames, side=side, seed=seed
+        ):
+            result = found if isinstance(found, RealComparison) else result
+            progress.advance(bar)
+    assert result is not None, "the last item is the comparison of all"
+    write_comparison(out, result)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=1))
+        return
+    table = Table("figure", "mean", "95 %", "videos")
+    for name, figure in result.means.items():
+        interval = "–" if figure.low is None else f"{figure.low:.3f} to {figure.high:.3f}"
+        table.add_row(name.replace("_", " "), f"{figure.mean:.3f}", interval, str(figure.videos))
+    messages.print(table)
+    for name in result.without_video:
+        messages.print(f"{name}: no generated video.", markup=False)
+    messages.print(
+        f"Physics-IQ {result.physics_iq:.1f}, Verified {result.physics_iq_verified:.1f} of 100, which is a "
+        f"{result.ceiling}. Page and tables are in {out}."
+    )
 
 
 @app.command()

@@ -1,7 +1,9 @@
 """Rows of finished videos, kept one by one, so that a stopped run goes on where it was."""
 
+import csv
 import hashlib
 import importlib.metadata
+import io
 import json
 import platform
 from collections.abc import Sequence
@@ -69,6 +71,13 @@ def _row(record: dict) -> SeedScore:
     if not all(value is None or isinstance(value, float | int) for value in numbers):
         raise TypeError("values")
     return row
+
+
+def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table as CSV."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
+    return buffer.getvalue()
 
 
 def scoring_sources(*folders: Path) -> list[Path]:

@@ -17,7 +17,8 @@ def audit(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for audits.json, audits.csv, events.csv, motions.csv; finished audits are kept in it."
+            help="Folder for report.html, audits.json, audits.csv, events.csv, motions.csv, tracks.csv and stills; "
+            "finished audits are kept in it."
         ),
     ] = None,
     num_conditioning_frames: Annotated[
@@ -29,21 +30,36 @@ def audit(
         ),
     ] = None,
     side: Annotated[int, typer.Option(min=64, help="Pixels of the longer side that are looked at.")] = 320,
+    start: Annotated[float, typer.Option(min=0.0, help="Where the stretch that is looked at begins, s.")] = 0.0,
+    duration: Annotated[float | None, typer.Option(help="Length of the stretch, s; default: to the end.")] = None,
+    frame_rate: Annotated[
+        float | None, typer.Option(help="Hz, taken instead of the file's times, as for slow motion.")
+    ] = None,
+    metres_per_pixel: Annotated[
+        float | None,
+        typer.Option(help="Scale in the plane of motion, m per pixel of the file: accelerations in m/s², g tested."),
+    ] = None,
+    overlay: Annotated[bool, typer.Option("--overlay", help="Also write every video with its tracks drawn.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of audits on stdout.")] = False,
 ) -> None:
-    """Look for things that vanish, appear, double, jump, change or gain energy; say where nothing can be said.
+    """Look for things that vanish, appear, double, jump, change, hover or gain energy; say what cannot be judged.
 
     With --out a stopped run goes on where it was when the same command is given again.
 
     Example: `python -m eval.audit runs/my_videos --out runs/my_audits --workers 2`
     """
+    from eval.audit.audit_systems import audited_systems
     from eval.audit.folder import audit_videos
+    from eval.audit.footage import AuditOptions
 
+    options = AuditOptions(side, start, duration, frame_rate, metres_per_pixel, overlay)
     audits = []
     with progress_bar() as progress:
         bar = progress.add_task("auditing videos", total=None, note="")
-        for found in audit_videos(source, workers, num_conditioning_frames=num_conditioning_frames, side=side, out=out):
+        for found in audit_videos(
+            source, workers, num_conditioning_frames=num_conditioning_frames, options=options, out=out
+        ):
             audits.append(found)
             progress.advance(bar)
     if as_json:
@@ -63,8 +79,17 @@ def audit(
     for found in audits:
         for one in found.findings:
             messages.print(f"{found.file}, {one.seconds:.2f} s: {one.text}", markup=False, highlight=False)
+    systems, _ = audited_systems(audits)
+    if len(systems) > 1:
+        table = Table("folder", "videos", "alarms [95 %]", "judged", "permanence, no verdict = 0")
+        for one in systems:
+            alarmed = f"{one.alarms:.2f} [{one.low:.2f}, {one.high:.2f}]"
+            table.add_row(one.name, str(one.videos), alarmed, f"{one.measured:.2f}", f"{one.permanence:.2f}")
+        messages.print(table)
     alarms = sum(found.alarm for found in audits)
-    messages.print(f"{alarms} of {len(audits)} videos raise an alarm." + (f" Tables are in {out}." if out else ""))
+    messages.print(
+        f"{alarms} of {len(audits)} videos raise an alarm." + (f" Page and tables are in {out}." if out else "")
+    )
 
 
 if __name__ == "__main__":

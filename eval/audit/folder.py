@@ -1,8 +1,6 @@
 """Audit folders of videos: every video once, finished ones kept, and tables of what was found."""
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
@@ -13,11 +11,13 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import ValidationError
 
-from eval.audit.footage import SIDE, Footage, footage_of
-from eval.audit.result import Measure, VideoAudit
+from eval.audit.audit_page import write_audit_page
+from eval.audit.evidence import TRACK_COLUMNS, TRACKS_FOLDER, Evidence, safe_stem
+from eval.audit.footage import SIDE, AuditOptions, Footage, footage_of
+from eval.audit.result import Measure, MotionRecord, VideoAudit
 from eval.audit.video import abstain, audit_footage, audit_video
 from eval.inputs import conditioning_frames, read_record, videos_in
-from eval.store import code_fingerprint
+from eval.store import code_fingerprint, csv_text
 from physics_data.core.arguments import checked_arguments
 from physics_data.core.atomic import write_text
 from physics_data.core.errors import ConfigError, DataError, VideoError
@@ -27,7 +27,7 @@ from physics_data.core.workers import told_if_lost, worker_pool
 ROWS_NAME = "audits.jsonl"
 """One line for each finished audit; a later run with the same settings takes them from here."""
 
-TABLES = ("audits.json", "audits.csv", "events.csv", "motions.csv")
+TABLES = ("audits.json", "audits.csv", "events.csv", "motions.csv", "tracks.csv")
 """What is written when all videos are done."""
 
 
@@ -36,7 +36,7 @@ def audit_videos(
     workers: int = 1,
     *,
     num_conditioning_frames: int | None = None,
-    side: int = SIDE,
+    options: AuditOptions | None = None,
     out: Path | None = None,
 ) -> Generator[VideoAudit, None, None]:
     """Audit a video, or every one of a folder and the folders in it; one that cannot be read says so and is an alarm.
@@ -45,22 +45,23 @@ def audit_videos(
         source: video or folder
         workers: processes
         num_conditioning_frames: first frames that are not judged; None = what the record beside the videos says, else 0
-        side: pixels of the longer side that are looked at
-        out: folder in which finished audits are kept under the sha256 of their video, and tables are written
+        options: how videos are looked at
+        out: folder in which finished audits are kept under the sha256 of their video, and tables, tracks, stills and a
+            page are written
 
     Raises:
         DataError: no such file or folder, no video in it, or a record that was given more frames than are left out.
         WorkerError: a worker process died.
     """
-    source = Path(source)
+    source, options = Path(source), options or AuditOptions()
     names = find_videos(source)
     given = {
         folder: _conditioning_frames(folder, num_conditioning_frames) for folder in {path.parent for path in names}
     }
-    store = None if out is None else AuditStore(out, side)
+    store = None if out is None else AuditStore(out, options)
     jobs = [(path, name, given[path.parent]) for path, name in names.items()]
     kept = {} if store is None else {path: found for path, name, n in jobs if (found := store.get(path, name, n))}
-    fresh = _audits([job for job in jobs if job[0] not in kept], workers, side, "" if out is None else str(out))
+    fresh = _audits([job for job in jobs if job[0] not in kept], workers, options, out)
     done = []
     for path, _, _ in jobs:
         audit = kept.get(path)
@@ -72,6 +73,7 @@ def audit_videos(
         yield audit
     if out is not None:
         write_tables(out, done)
+        write_audit_page(out, done)
 
 
 @checked_arguments
@@ -81,6 +83,7 @@ def audit(
     *,
     num_conditioning_frames: int | None = None,
     side: int = SIDE,
+    metres_per_pixel: float | None = None,
     workers: int = 1,
 ) -> VideoAudit | list[VideoAudit]:
     """Audit a video without any reference: things that vanish, appear, double, jump, change or gain energy.
@@ -90,6 +93,7 @@ def audit(
         frame_rate: of frames, Hz
         num_conditioning_frames: first frames that are not judged; None = what the record beside the videos says, else 0
         side: pixels of the longer side that are looked at
+        metres_per_pixel: in the plane of motion, m; gives accelerations in m/s² and tests g
         workers: processes, for a folder
 
     Raises:
@@ -107,11 +111,13 @@ def audit(
         if frame_rate is None:
             raise ConfigError("frames in memory have no rate; give audit(frames, frame_rate=...), in Hz.")
         given = num_conditioning_frames or 0
-        found = audit_footage(footage_of(video, frame_rate, num_conditioning_frames=given, side=side))
+        looked_at = footage_of(video, frame_rate, num_conditioning_frames=given, side=side)
+        found = audit_footage(looked_at, metres_per_pixel=metres_per_pixel)
         return found.model_copy(update={"num_conditioning_frames": given})
     if frame_rate is not None:
         raise ConfigError(f"{video} says its own frame rate; leave frame_rate out.")
-    audits = list(audit_videos(Path(video), workers, num_conditioning_frames=num_conditioning_frames, side=side))
+    options = AuditOptions(side=side, metres_per_pixel=metres_per_pixel)
+    audits = list(audit_videos(Path(video), workers, num_conditioning_frames=num_conditioning_frames, options=options))
     if Path(video).is_dir():
         return audits
     if audits[0].error:
@@ -145,8 +151,10 @@ def _conditioning_frames(folder: Path, given: int | None) -> int:
     return conditioning_frames([(folder.name, folder)], given)
 
 
-def _audits(jobs: Sequence[tuple[Path, str, int]], workers: int, side: int, kept_in: str) -> Iterator[VideoAudit]:
-    work = partial(_audit_or_say, side)
+def _audits(
+    jobs: Sequence[tuple[Path, str, int]], workers: int, options: AuditOptions, out: Path | None
+) -> Iterator[VideoAudit]:
+    work, kept_in = partial(_audit_or_say, options, out), "" if out is None else str(out)
     if workers == 1 or len(jobs) < 2:
         yield from map(work, jobs)
         return
@@ -158,11 +166,12 @@ def _audits(jobs: Sequence[tuple[Path, str, int]], workers: int, side: int, kept
             raise
 
 
-def _audit_or_say(side: int, job: tuple[Path, str, int]) -> VideoAudit:
+def _audit_or_say(options: AuditOptions, out: Path | None, job: tuple[Path, str, int]) -> VideoAudit:
     path, name, given = job
     cv2.setNumThreads(1)
+    evidence = None if out is None else Evidence(out, safe_stem(name), options.overlay, name)
     try:
-        audit = audit_video(path, num_conditioning_frames=given, side=side)
+        audit = audit_video(path, num_conditioning_frames=given, options=options, evidence=evidence)
         return audit.model_copy(update={"file": name})
     except (VideoError, OSError, MemoryError, cv2.error) as error:
         nothing = Measure(value=0.0, coverage=0.0, reason="cannot be read")
@@ -176,11 +185,11 @@ def _audit_or_say(side: int, job: tuple[Path, str, int]) -> VideoAudit:
 class AuditStore:
     """Finished audits in a folder, one JSON line each, found by the sha256 of the video and the settings."""
 
-    def __init__(self, folder: Path, side: int) -> None:
+    def __init__(self, folder: Path, options: AuditOptions) -> None:
         """Read what earlier runs left; damaged lines, and audits by other code or settings, are not used."""
         self.path = Path(folder) / ROWS_NAME
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.fingerprint = f"{code_fingerprint()} side {side}"
+        self.fingerprint = f"{code_fingerprint()} {options}"
         self._rows: dict[tuple[str, int], VideoAudit] = {}
         data = self.path.read_bytes() if self.path.is_file() else b""
         whole = data[: data.rfind(b"\n") + 1]
@@ -230,18 +239,19 @@ def write_tables(out: Path, audits: Sequence[VideoAudit]) -> None:
         values = [record[name][part] for name in measures for part in ("value", "coverage", "reason")]
         rows.append([record[name] for name in columns] + values + ["; ".join(f.text for f in audit.findings)])
     names = [f"{name}{part}" for name in measures for part in ("", "_coverage", "_reason")]
-    write_text(out / TABLES[1], _csv([*columns, *names, "findings"], rows))
+    write_text(out / TABLES[1], csv_text([*columns, *names, "findings"], rows))
     events = [[a.file, *e.model_dump().values()] for a in audits for e in a.events]
-    write_text(out / TABLES[2], _csv(["file", "kind", "seconds", "track", "x", "y", "strength"], events))
-    motions = [
-        [a.file, m.track, m.model, m.residual, m.seconds, " ".join(f"{e:.3f}" for e in m.restitutions)]
-        for a in audits
-        for m in a.motions
-    ]
-    write_text(out / TABLES[3], _csv(["file", "track", "model", "residual", "seconds", "restitutions"], motions))
+    write_text(out / TABLES[2], csv_text(["file", "kind", "seconds", "track", "x", "y", "strength", "text"], events))
+    motions = [_motion_row(a.file, m) for a in audits for m in a.motions]
+    columns = ["file", "track", "model", "residual", "seconds", "restitutions"]
+    columns += ["acceleration_x", "acceleration_y", "acceleration_error", "unit", "period"]
+    write_text(out / TABLES[3], csv_text(columns, motions))
+    parts = (out / TRACKS_FOLDER / f"{safe_stem(audit.file)}.csv" for audit in audits)
+    rows = [part.read_text(encoding="utf-8") for part in parts if part.is_file()]
+    write_text(out / TABLES[4], ",".join(TRACK_COLUMNS) + "\n" + "".join(rows))
 
 
-def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
-    return buffer.getvalue()
+def _motion_row(file: str, motion: MotionRecord) -> list[object]:
+    restitutions = " ".join(f"{e:.3f}" for e in motion.restitutions)
+    figures = [motion.model, motion.residual, motion.seconds, restitutions]
+    return [file, motion.track, *figures, *(motion.acceleration or ("", "")), motion.error, motion.unit, motion.period]

@@ -9,12 +9,46 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from physics_data.core.errors import DataError, VideoError
+from physics_data.core.errors import ConfigError, DataError, VideoError
 from physics_data.core.trajectory import true_intervals
 from physics_data.core.video import iterate_frames
 
 SIDE = 320
 """Larger pictures are shrunk to this many pixels on their longer side."""
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """How a video is looked at.
+
+    Units:
+        side:              pixels of the longer side
+        start, duration:   of the stretch that is looked at, s; None = to the end
+        frame_rate:        Hz, taken instead of the file's times, as for slow motion; None = the file's times
+        metres_per_pixel:  m, of the file's pixels in the plane of motion; None = no scale is known
+        overlay:           whether a folder of results gets every video with its tracks drawn
+    """
+
+    side: int = SIDE
+    start: float = 0.0
+    duration: float | None = None
+    frame_rate: float | None = None
+    metres_per_pixel: float | None = None
+    overlay: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no stretch, rate or scale.
+
+        Raises:
+            ConfigError: a negative start, or another value that is not positive.
+        """
+        for name in ("side", "duration", "frame_rate", "metres_per_pixel"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name} is {value}; give a positive number.")
+        if not 0 <= self.start < math.inf:
+            raise ConfigError(f"start is {self.start}; give a time from 0 s on.")
+
 
 _FASTEST = 31.0  # Hz; faster videos are read at their pictures nearest to 30 a second
 _SAME = (0.1, 4.0)  # of the usual change, on average and anywhere, or grey levels: less is a repeated picture
@@ -41,7 +75,13 @@ class Footage:
 
 
 def read_footage(
-    path: Path, start: float = 0.0, duration: float | None = None, *, num_conditioning_frames: int = 0, side: int = SIDE
+    path: Path,
+    start: float = 0.0,
+    duration: float | None = None,
+    *,
+    num_conditioning_frames: int = 0,
+    side: int = SIDE,
+    frame_rate: float | None = None,
 ) -> Footage:
     """Read a stretch of a video, at most about 30 pictures a second and ``side`` pixels long.
 
@@ -49,6 +89,7 @@ def read_footage(
         start, duration:          s; None = to the end
         num_conditioning_frames:  first frames of the file that were given to a model
         side:                     pixels
+        frame_rate:               Hz, taken instead of the file's times; None = the file's times
 
     Raises:
         VideoError: see ``iterate_frames``; or the stretch holds no picture.
@@ -57,6 +98,7 @@ def read_footage(
     seconds: list[float] = []
     size, given = (0, 0), 0
     for number, (moment, rgb) in enumerate(iterate_frames(path)):
+        moment = moment if frame_rate is None else number / frame_rate
         if moment < start - 1e-6:
             continue
         if duration is not None and moment >= start + duration - 1e-6:

@@ -1,5 +1,6 @@
 """Laws of motion fitted to the path of one thing, and the choice between them."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import least_squares, minimize_scalar
 
-Law = Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "none"]
+Law = Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "pendulum", "none"]
 
 _UNREST = (0.25, 0.015)  # what an outline's centre is off by: pixels, and diameters
 _MIN_COUNT_TURNS = 0.5  # periods in the stretch; fewer cannot be told from a parabola
@@ -19,13 +20,23 @@ _HARMONICS = 5  # of a pendulum: its height swings at twice the frequency, its l
 _SLOWER = 0.3  # largest share by which a large swing is slower than a small one (of a pendulum: 0.3 at 120 degrees)
 
 
+_ARC = 0.35  # rad that a pendulum must swing through; a shorter arc has no circle that could be told
+_PERIODS = (0.4, 6.0)  # s, of small swings: strings of 4 cm to 9 m on Earth
+_SUBSTEPS = 3  # of Runge-Kutta between two frames; at 10 Hz and a period of 0.4 s the angle is then good to 1e-4 rad
+
+
 @dataclass(frozen=True)
 class Fit:
-    """A law fitted to a stretch of a track. residual: root mean square distance, pixels."""
+    """A law fitted to a stretch of a track.
+
+    residual:  root mean square distance, pixels
+    period:    of small swings, s; None for laws without one
+    """
 
     law: Law
     residual: float
     description: float
+    period: float | None = None
 
 
 def unrest_of(diameter: float) -> float:
@@ -155,3 +166,62 @@ def _oscillation(
     assert best is not None
     turns, damping, slower = (float(value) for value in (*best, 0.0)[:3])
     return path(best), (turns, damping, slower)
+
+
+def fit_pendulum(seconds: Float[np.ndarray, "n"], place: Float[np.ndarray, "n 2"], diameter: float) -> Fit | None:
+    """Fit a damped pendulum of any amplitude; None where the path is no arc about a point above its lowest place.
+
+    A circle through the path gives pivot and angle; release angle, speed, period and damping are then fitted to the
+    angle by integrating its equation of motion, angle'' = -w^2 sin(angle) - c angle'.
+
+    Units:
+        seconds:   s
+        place:     pixels, y points down
+        diameter:  of the bob, pixels
+
+    Source: Kasa (1976), circle fit; the equation of motion of the mathematical pendulum with linear drag.
+    """
+    x, y = place.T
+    basis = np.stack([x, y, np.ones_like(x)], axis=1)
+    half_x, half_y, rest = np.linalg.lstsq(basis, x**2 + y**2, rcond=None)[0]
+    pivot = np.array([half_x / 2, half_y / 2])
+    radius = math.sqrt(max(rest + float(pivot @ pivot), 0.0))
+    off = np.hypot(*(place - pivot).T) - radius
+    angle = np.arctan2(x - pivot[0], y - pivot[1])
+    if np.ptp(angle) < _ARC or np.abs(angle).max() > 0.9 * np.pi or np.abs(off).mean() > 0.3 * diameter + 2:
+        return None
+    time = seconds - seconds[0]
+    speed = float(np.polyfit(time[:5], angle[:5], 1)[0])
+
+    def misfit(values: np.ndarray) -> np.ndarray:
+        return radius * (_swing(time, *values) - angle)
+
+    starts = [np.array([angle[0], speed, 2 * np.pi / period, 0.05]) for period in np.geomspace(*_PERIODS, 24)]
+    first = min(starts, key=lambda values: float((misfit(values) ** 2).sum()))
+    low = [-3.0, -60.0, 2 * np.pi / (1.5 * _PERIODS[1]), -0.02]
+    high = [3.0, 60.0, 2 * np.pi / (0.7 * _PERIODS[0]), 4.0]
+    best = least_squares(misfit, np.clip(first, low, high), bounds=(low, high), x_scale="jac", max_nfev=25)
+    squared = float((best.fun**2 + off**2).sum())
+    description = squared / unrest_of(diameter) ** 2 + 7 * float(np.log(place.size))
+    return Fit("pendulum", math.sqrt(squared / len(place)), description, float(2 * np.pi / best.x[2]))
+
+
+def _swing(time: np.ndarray, angle: float, speed: float, frequency: float, drag: float) -> np.ndarray:
+    """Angle of a pendulum at given times, rad; frequency of small swings in rad/s, drag in 1/s (Runge-Kutta)."""
+    square, found = frequency**2, [angle]
+
+    def pull(a: float, s: float) -> float:
+        return -square * math.sin(a) - drag * s
+
+    for interval in np.diff(time):
+        h = float(interval) / _SUBSTEPS
+        for _ in range(_SUBSTEPS):
+            k1, l1 = speed, pull(angle, speed)
+            k2, l2 = speed + h / 2 * l1, pull(angle + h / 2 * k1, speed + h / 2 * l1)
+            k3, l3 = speed + h / 2 * l2, pull(angle + h / 2 * k2, speed + h / 2 * l2)
+            k4, l4 = speed + h * l3, pull(angle + h * k3, speed + h * l3)
+            angle += h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+            speed += h / 6 * (l1 + 2 * l2 + 2 * l3 + l4)
+            angle, speed = max(min(angle, 99.0), -99.0), max(min(speed, 999.0), -999.0)
+        found.append(angle)
+    return np.array(found)

@@ -1,18 +1,19 @@
 """Motion without a reference: which law describes a track in the fewest words, and does an impact give energy?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from eval.audit.laws import Law, fit_laws, unrest_of
+from eval.audit.laws import Law, fit_laws, fit_pendulum, unrest_of
 from eval.audit.terminations import ramp
 from eval.perception.tracks import Track
 from physics_data.core.trajectory import true_intervals
 
 _SHORTEST = 6  # frames
+_SWING = 3.0  # s; a real string pendulum keeps to one damping for so long (drag falls with speed)
 _NONE = 6.0  # times the unrest; a worse fit describes nothing
 _GAIN = (1.15, 1.45)  # energy after an impact over that before
 _ARC = (3, 0.6)  # a flight beside an impact: least frames, most seconds
@@ -40,6 +41,27 @@ class Impact:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A stretch between two sudden turns.
+
+    Units:
+        first, end:    frames, end exclusive
+        law, residual: the shortest description, "none" where it misses by 6 times the unrest, and its misfit, pixels
+        acceleration:  mean acceleration along image x and y, pixels/s²
+        error:         its standard error along one axis, pixels/s²
+        period:        of small swings, s; None for laws without one
+    """
+
+    first: int
+    end: int
+    law: Law
+    residual: float
+    acceleration: Float[np.ndarray, "2"]
+    error: float
+    period: float | None = None
+
+
+@dataclass(frozen=True)
 class TrackMotion:
     """How one thing moved.
 
@@ -47,6 +69,7 @@ class TrackMotion:
     seconds:        length of the stretches that could be judged, s
     kinks:          sudden turns of the velocity, a count
     impacts:        the bounces whose energy could be judged
+    segments:       the stretches between its sudden turns
     """
 
     law: Law
@@ -54,6 +77,18 @@ class TrackMotion:
     seconds: float
     kinks: int
     impacts: tuple[Impact, ...]
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def main(self) -> Segment:
+        """The longest segment."""
+        return max(self.segments, key=lambda segment: segment.end - segment.first)
+
+    @property
+    def lawful(self) -> float:
+        """Fraction of its frames that some law describes."""
+        frames = [segment.end - segment.first for segment in self.segments]
+        return sum(n for n, s in zip(frames, self.segments, strict=True) if s.law != "none") / sum(frames)
 
 
 def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> TrackMotion | None:
@@ -68,22 +103,58 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
     if not stretches:
         return None
     diameter = float(2 * np.sqrt(track.size / np.pi))
-    kinks, judged, pieces, impacts = 0, 0.0, [], []
+    kinks, judged, pieces, impacts = 0, 0.0, list[Segment](), []
     for first, end in stretches:
         time, place = seconds[first:end], track.centroid[first:end]
         turns = _kinks(time, place, diameter)
         kinks += len(turns)
         judged += float(time[-1] - time[0])
+        found = []
         for a, b in pairwise([-1, *turns, len(time)]):  # the frame of a kink may show either side of it
-            if b - a - 1 >= 6:
-                pieces.append((b - a - 1, fit_laws(time[a + 1 : b], place[a + 1 : b], diameter)[0]))
+            if b - a - 1 >= _SHORTEST:
+                found.append(_segment(time, place, a + 1, b, diameter, first))
+        pieces += _swings(time, place, diameter, first, found)
         impacts += find_impacts(time, place[:, 1], diameter, first)
     if not pieces:
         return None
-    fit = max(pieces, key=lambda piece: piece[0])[1]
-    residual = sum(n * f.residual**2 for n, f in pieces) / sum(n for n, _ in pieces)
+    lengths = np.array([piece.end - piece.first for piece in pieces])
+    residual = float(np.sqrt(lengths @ np.array([piece.residual**2 for piece in pieces]) / lengths.sum()))
+    law = pieces[int(lengths.argmax())].law
+    return TrackMotion(law, residual / max(diameter, 1.0), judged, kinks, tuple(impacts), tuple(pieces))
+
+
+def _segment(
+    time: np.ndarray, place: np.ndarray, begin: int, end: int, diameter: float, offset: int, most: int = 150
+) -> Segment:
+    """Describe the pictures begin to end - 1 of a stretch whose first one is frame ``offset``.
+
+    Of a long one the first ``most`` decide the law, so that the cost does not grow with the square of its length.
+    """
+    t, where = time[begin:end], place[begin:end]
+    fit = fit_laws(t[:most], where[:most], diameter)[0]
     law = fit.law if fit.residual < _NONE * unrest_of(diameter) else "none"
-    return TrackMotion(law, float(np.sqrt(residual)) / max(diameter, 1.0), judged, kinks, tuple(impacts))
+    centered = t - t.mean()
+    basis = np.vander(centered, 3)
+    values = np.linalg.lstsq(basis, where, rcond=None)[0]
+    spread = max(float(np.sqrt(((where - basis @ values) ** 2).mean())), unrest_of(diameter))
+    error = 2 * spread * float(np.sqrt(np.linalg.pinv(basis.T @ basis)[0, 0]))
+    return Segment(offset + begin, offset + end, law, fit.residual, 2 * values[0], error)
+
+
+def _swings(time: np.ndarray, place: np.ndarray, diameter: float, offset: int, found: list[Segment]) -> list[Segment]:
+    """Take a stretch that no law describes for a pendulum, where it is one, in windows of ``_SWING`` seconds."""
+    known = sum(segment.end - segment.first for segment in found if segment.law != "none")
+    if len(time) < 12 or known > 0.5 * len(time) or np.ptp(place, axis=0).max() < 2 * diameter:
+        return found
+    count = max(1, round(float(time[-1] - time[0]) / _SWING))
+    windows = []
+    for part in np.array_split(np.arange(len(time)), count):
+        chosen = _segment(time, place, int(part[0]), int(part[-1]) + 1, diameter, offset)
+        fit = fit_pendulum(time[part], place[part], diameter)
+        if fit is not None and fit.residual < _NONE * unrest_of(diameter) and chosen.law == "none":
+            chosen = replace(chosen, law="pendulum", residual=fit.residual, period=fit.period)
+        windows.append(chosen)
+    return windows if any(window.law == "pendulum" for window in windows) else found
 
 
 def _kinks(seconds: np.ndarray, place: np.ndarray, diameter: float) -> list[int]:

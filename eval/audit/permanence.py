@@ -5,12 +5,13 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
+from eval.audit.outlines import find_outline_events
 from eval.audit.result import Event, EventKind, Measure
 from eval.audit.terminations import LIFE, End, find_ends, ramp, unbroken_runs
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 
-MIN_COVERAGE = 0.1
+MIN_COVERAGE = 0.25
 """Share of the moving foreground that must be judged; below it there is no verdict, in either direction."""
 
 _ALIKE = 40.0  # grey levels between the mean colours of one thing, seen twice
@@ -33,6 +34,7 @@ def audit_permanence(scene: Scene, tracks: Tracks, given: int = 0) -> tuple[list
     events += _replacements(scene, tracks, [end for end in ends if end.replaced > 0.05], lit)
     for index, track in enumerate(tracks.tracks):
         events += _changes(scene, track, tracks, index, lit, given)
+        events += find_outline_events(scene, tracks, index, given)
     coverage = _coverage(scene, tracks, ends, given)
     if coverage < MIN_COVERAGE:
         why = f"{coverage:.0%} of what moves belongs to things whose beginnings and ends could be judged"

@@ -4,7 +4,11 @@ from typing import Literal
 
 from physics_data.core.config import StrictModel
 
-EventKind = Literal["vanish", "appear", "duplicate", "teleport", "blink", "color_swap", "size_jump", "energy_gain"]
+MotionKind = Literal["energy_gain", "hover", "stays_up", "dead_stop", "slow_fall", "wrong_gravity"]
+EventKind = (
+    Literal["vanish", "appear", "duplicate", "teleport", "blink", "color_swap", "size_jump", "growth", "split"]
+    | MotionKind
+)
 
 PERMANENCE_KINDS: tuple[EventKind, ...] = (
     "vanish",
@@ -14,6 +18,8 @@ PERMANENCE_KINDS: tuple[EventKind, ...] = (
     "blink",
     "color_swap",
     "size_jump",
+    "growth",
+    "split",
 )
 """Events that break object permanence; the others break the laws of motion."""
 
@@ -25,6 +31,7 @@ class Event(StrictModel):
     track:     number of the thing
     x, y:      where, shares of the width and height
     strength:  how sure, 0..1
+    text:      the figures, where there are any
     """
 
     kind: EventKind
@@ -33,9 +40,10 @@ class Event(StrictModel):
     x: float
     y: float
     strength: float
+    text: str = ""
 
 
-FindingKind = Literal["still", "held_then_jumps", "held_then_goes_on", "padded", "cut"]
+FindingKind = Literal["still", "held_then_jumps", "held_then_goes_on", "padded", "cut", "drift", "slow_motion"]
 
 
 class Finding(StrictModel):
@@ -70,13 +78,21 @@ class MotionRecord(StrictModel):
     residual:       root mean square distance from that law, diameters
     seconds:        how long
     restitutions:   speed after over speed before each impact off something below that could be judged, in order, 1
+    acceleration:   mean acceleration along image x and y (down) of the longest stretch between sudden turns
+    error:          its standard error along one axis
+    unit:           of both: "px/s²", pixels of the file, or "m/s²" where a scale is given
+    period:         of small swings, s; None for laws without one
     """
 
     track: str
-    model: Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "none"]
+    model: Literal["rest", "constant_velocity", "constant_acceleration", "friction", "oscillation", "pendulum", "none"]
     residual: float
     seconds: float
     restitutions: tuple[float, ...] = ()
+    acceleration: tuple[float, float] | None = None
+    error: float | None = None
+    unit: Literal["px/s²", "m/s²"] = "px/s²"
+    period: float | None = None
 
 
 class VideoAudit(StrictModel):

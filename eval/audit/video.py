@@ -9,13 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from eval.audit.footage import SIDE, Footage, Hold, find_cuts, read_footage, without_repeats
+from eval.audit.evidence import Evidence
+from eval.audit.footage import AuditOptions, Footage, Hold, find_cuts, read_footage, without_repeats
 from eval.audit.motion import TrackMotion, describe
+from eval.audit.motion_events import find_motion_events
 from eval.audit.permanence import audit_permanence
 from eval.audit.result import PERMANENCE_KINDS, Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit
 from eval.perception.free_tracker import tracks_in
-from eval.perception.scene import Scene, take_apart
-from eval.perception.tracks import Tracks
+from eval.perception.scene import Scene, colour_drift, take_apart
+from eval.perception.tracks import Track, Tracks
 
 ALARM = 0.5
 """Strength of an event from which on it is an alarm; possible simulated clips stay below it (docs/perception.md)."""
@@ -24,35 +26,50 @@ _SHORTEST = 6  # pictures
 _STILL = 0.02  # picture heights that all things together must move
 _LAG = 0.2  # s over which a thing must move by a pixel; outlines tremble, things go somewhere
 _CROWDED = 0.5  # share of the picture that may be foreground
+_DRIFT = 12.0  # grey levels of tint; a camera that halves its exposure changes it by 3 (car-detection.mp4)
+_RIGID = 0.25  # standard deviation of the logarithm of area and aspect: of balls 0.1, of people walking 0.3 and more
+_DESCRIBED = 0.8  # fraction of a thing's frames that laws describe, from which it moves as it should
+MIN_REALISM_COVERAGE = 0.25
+"""Fraction of the followed time that rigid things must fill; below it realism has no verdict, in either direction."""
 
 
 def audit_video(
     path: Path,
-    start: float = 0.0,
-    duration: float | None = None,
     *,
     num_conditioning_frames: int = 0,
-    side: int = SIDE,
+    options: AuditOptions | None = None,
+    evidence: Evidence | None = None,
 ) -> VideoAudit:
     """Audit one video, or a stretch of it, without any reference.
 
     Conditioning frames are the first frames of the file, which were given to the model: things are followed through
-    them, so that what vanishes right after them is seen, but nothing that happens in them is judged.
-
-    Units:
-        start, duration:  s
-        side:             pixels of the longer side that are looked at
+    them, so that what vanishes right after them is seen, but nothing that happens in them is judged. evidence writes
+    tracks and stills.
 
     Raises:
         VideoError: the file cannot be read.
     """
-    path = Path(path)
-    footage = read_footage(path, start, duration, num_conditioning_frames=num_conditioning_frames, side=side)
-    audit = audit_footage(footage, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    path, options = Path(path), options or AuditOptions()
+    footage = read_footage(
+        path,
+        options.start,
+        options.duration,
+        num_conditioning_frames=num_conditioning_frames,
+        side=options.side,
+        frame_rate=options.frame_rate,
+    )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    audit = audit_footage(footage, path.name, digest, options.metres_per_pixel, evidence)
     return audit.model_copy(update={"num_conditioning_frames": num_conditioning_frames})
 
 
-def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAudit:
+def audit_footage(
+    footage: Footage,
+    name: str = "",
+    sha256: str = "",
+    metres_per_pixel: float | None = None,
+    evidence: Evidence | None = None,
+) -> VideoAudit:
     """Audit pictures in memory; see ``audit_video``."""
     cv2.setRNGSeed(0)
     whole, rate = footage, 1 / float(np.median(np.diff(footage.seconds))) if len(footage.seconds) > 1 else 1.0
@@ -63,6 +80,9 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
     if left < _SHORTEST:
         after = " after the conditioning frames" if whole.given else ""
         return blank(f"{left} pictures{after}; at least {_SHORTEST} are needed")
+    if (drift := colour_drift(footage.rgb)) > _DRIFT:
+        text = f"the tint of the whole picture drifts by {drift:.0f} grey levels"
+        findings.append(Finding(kind="drift", seconds=float(footage.seconds[0]), text=text))
     scene = take_apart(footage.rgb)
     tracks = tracks_in(scene, footage.seconds, on_canvas=True)
     held = [_held(hold, begin, tracks) for hold in holds if begin < hold.before < begin + len(footage.rgb) - 1]
@@ -81,7 +101,9 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
     events, permanence = audit_permanence(scene, tracks, given)
     motions = {track.name: describe(track, footage.seconds, given) for track in tracks.tracks}
     moved, moving = _motion_gate(scene, tracks, given)
+    shrink = footage.width / footage.rgb.shape[2]  # pixels of the file for one that is looked at
     events += _gains(scene, tracks, motions)
+    events += _motion_events(scene, tracks, motions, given, metres_per_pixel and metres_per_pixel * shrink)
     realism = _realism(tracks, motions, events, given)
     if moved < _STILL:
         nothing = Measure(value=None, coverage=0.0, reason="nothing moves; standing still proves nothing")
@@ -90,18 +112,8 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
         findings.append(Finding(kind="still", seconds=0.0, text="nothing moves"))
     judged = sum(motion.seconds for motion in motions.values() if motion is not None)
     kinks = sum(motion.kinks for motion in motions.values() if motion is not None)
-    records = tuple(
-        MotionRecord(
-            track=name,
-            model=m.law,
-            residual=m.residual,
-            seconds=m.seconds,
-            restitutions=tuple(float(np.sqrt(impact.ratio)) for impact in m.impacts),
-        )
-        for name, m in motions.items()
-        if m is not None
-    )
-    return VideoAudit(
+    records = tuple(_record(n, m, shrink, metres_per_pixel) for n, m in motions.items() if m is not None)
+    audit = VideoAudit(
         file=name,
         sha256=sha256,
         seconds=float(whole.seconds[-1]),
@@ -121,6 +133,56 @@ def audit_footage(footage: Footage, name: str = "", sha256: str = "") -> VideoAu
         alarm=_alarm(events, permanence, realism),
         findings=tuple(sorted(findings, key=lambda finding: finding.seconds)),
     )
+    if evidence is not None:
+        evidence.write(footage, scene, tracks, audit)
+    return audit
+
+
+def _record(track: str, motion: TrackMotion, shrink: float, metres_per_pixel: float | None) -> MotionRecord:
+    scale, main = shrink * (metres_per_pixel or 1.0), motion.main
+    return MotionRecord(
+        track=track,
+        model=motion.law,
+        residual=motion.residual,
+        seconds=motion.seconds,
+        restitutions=tuple(float(np.sqrt(impact.ratio)) for impact in motion.impacts),
+        acceleration=(float(main.acceleration[0]) * scale, float(main.acceleration[1]) * scale),
+        error=main.error * scale,
+        unit="px/s²" if metres_per_pixel is None else "m/s²",
+        period=main.period,
+    )
+
+
+def _motion_events(
+    scene: Scene, tracks: Tracks, motions: dict[str, TrackMotion | None], given: int, metres_per_pixel: float | None
+) -> list[Event]:
+    """Motion against gravity, of things that nothing else touches."""
+    height, width = scene.video.shape[1:3]
+    found = find_motion_events(
+        tracks,
+        motions,
+        scene.size[0],
+        lambda index, frame: _is_hit(scene, tracks, index, frame),
+        metres_per_pixel,
+        given,
+    )
+    events = []
+    for one in found:
+        track = tracks.tracks[one.track]
+        x, y = track.centroid[one.frame]
+        seconds = float(tracks.seconds[one.frame])
+        events.append(
+            Event(
+                kind=one.kind,
+                seconds=seconds,
+                track=track.name,
+                x=float(x) / width,
+                y=float(y) / height,
+                strength=one.strength,
+                text=one.text,
+            )
+        )
+    return events
 
 
 def _alarm(events: list[Event], permanence: Measure, realism: Measure) -> bool:
@@ -261,20 +323,39 @@ def _is_hit(scene: Scene, tracks: Tracks, index: int, frame: int) -> bool:
     return False
 
 
+def _is_rigid(track: Track, given: int) -> bool:
+    """Whether a thing keeps its outline: eight pictures or more whose area and aspect hardly change, and it moves."""
+    good = track.presence & track.whole & (np.arange(len(track.area)) >= given)
+    if track.crowded is not None:
+        good &= ~track.crowded
+    if good.sum() < 8 or track.box is None:
+        return False
+    left, top, right, bottom = track.box[good].T
+    aspect, area = np.log((right - left) / (bottom - top)), np.log(track.area[good])
+    way = np.linalg.norm(np.ptp(track.centroid[good], axis=0))
+    return bool(max(area.std(), aspect.std()) < _RIGID and way > 2 * np.sqrt(track.size / np.pi))
+
+
 def _realism(tracks: Tracks, motions: dict[str, TrackMotion | None], events: list[Event], given: int) -> Measure:
-    """One minus the worst of energy gains; covers the share of followed time that some law describes."""
-    followed = sum(int(track.presence[given:].sum()) for track in tracks.tracks)
+    """One minus the worst event of motion, times the fraction of the frames of rigid things that laws describe.
+
+    Coverage is the share of the followed frames that belongs to rigid things: a person or a dog moves by itself.
+    """
+    followed, judged, lawful = 0, 0, 0.0
+    for track in tracks.tracks:
+        frames, motion = int(track.presence[given:].sum()), motions[track.name]
+        followed += frames
+        if motion is not None and _is_rigid(track, given):
+            judged += frames
+            lawful += frames * min(1.0, motion.lawful / _DESCRIBED)
     if not followed:
         return Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
-    rate = len(tracks.seconds) / max(float(tracks.seconds[-1]), 1e-9)
-    lawful = sum(m.seconds for m in motions.values() if m is not None and m.law != "none") * rate
-    coverage = min(1.0, lawful / followed)
-    if coverage < 0.1:
-        return Measure(
-            value=None, coverage=coverage, reason="nothing moves like an unaided thing (people, hands, cloth)"
-        )
-    worst = max((e.strength for e in events if e.kind == "energy_gain"), default=0.0)
-    return Measure(value=1 - worst, coverage=coverage)
+    coverage = judged / followed
+    if coverage < MIN_REALISM_COVERAGE:
+        why = f"{coverage:.0%} of what is followed keeps its outline (people, hands and cloth do not)"
+        return Measure(value=None, coverage=coverage, reason=why)
+    worst = max((e.strength for e in events if e.kind not in PERMANENCE_KINDS), default=0.0)
+    return Measure(value=(1 - worst) * lawful / judged, coverage=coverage)
 
 
 def _flicker(scene: Scene, given: int) -> float:
@@ -283,5 +364,6 @@ def _flicker(scene: Scene, given: int) -> float:
         quiet &= scene.valid.all(0)
     if not quiet.any():
         return 0.0
-    change = [cv2.absdiff(a, b)[quiet].mean() for a, b in pairwise(scene.video[max(given - 1, 0) :])]
+    mask = quiet.astype(np.uint8)
+    change = [np.mean(cv2.mean(cv2.absdiff(a, b), mask)[:3]) for a, b in pairwise(scene.video[max(given - 1, 0) :])]
     return float(np.mean(change))

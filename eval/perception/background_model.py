@@ -106,7 +106,7 @@ def model_background(
     return Background(background, video, noise)
 
 
-_MAX_FRAMES = 64
+_MAX_FRAMES = 33  # odd, so that the median is a value; more sharpen no background of a clip of seconds
 _RARE = 2  # sightings that make a second colour of a pixel worth a look
 _MAX_CHANGING = 0.6  # share of the canvas; where more changes, nothing around is known
 _ALIEN = 22.0  # grey levels from all that encloses it, from which on a colour is taken for a thing's
@@ -141,9 +141,9 @@ def model_free_background(
         video:  sRGB, registered on one canvas
         valid:  False = the canvas was not in view
     """
-    step = max(1, len(video) // _MAX_FRAMES)
-    sample = video[::step]
-    seen = None if valid is None else valid[::step]
+    chosen = np.linspace(0, len(video) - 1, min(len(video), _MAX_FRAMES)).round().astype(int)
+    sample = video[chosen]
+    seen = None if valid is None else valid[chosen]
     first = _median(sample, seen)
     distance = _apart(sample, first)
     if seen is not None:

@@ -110,7 +110,7 @@ def tracks_in(scene: Scene, seconds: Float[np.ndarray, "t"], *, on_canvas: bool 
         prior = np.zeros((height, width), np.int32)
         if frame and labels[frame - 1].any() and count > 1:
             flow = flow_of.calc(grey[frame], grey[frame - 1], None)  # pyright: ignore[reportCallIssue, reportArgumentType]
-            prior = _carried(labels[frame - 1], flow)
+            prior = _carried(labels[frame - 1], flow, mask)
         claims, loose = _divide(scene.video[frame], numbered, stats, prior, things, smallest)
         for piece in loose:
             piece.loose = True
@@ -210,12 +210,16 @@ def _cleaned(foreground: np.ndarray) -> np.ndarray:
     return without_specks(closed)
 
 
-def _carried(labels: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Where the numbers of the last frame are in this one."""
+def _carried(labels: np.ndarray, flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Where the numbers of the last frame are in this one's foreground."""
     height, width = labels.shape
-    x = np.clip(np.arange(width)[None] + flow[..., 0], 0, width - 1).round().astype(np.intp)
-    y = np.clip(np.arange(height)[:, None] + flow[..., 1], 0, height - 1).round().astype(np.intp)
-    return labels[y, x]
+    rows, columns = np.nonzero(mask)
+    across, down = flow[rows, columns].T
+    x = np.clip(columns + across, 0, width - 1).round().astype(np.intp)
+    y = np.clip(rows + down, 0, height - 1).round().astype(np.intp)
+    found = np.zeros_like(labels)
+    found[rows, columns] = labels[y, x]
+    return found
 
 
 def _piece(picture: np.ndarray, mask: np.ndarray, left: int, top: int, crowded: bool) -> _Piece:

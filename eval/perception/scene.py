@@ -14,6 +14,8 @@ _LARGEST_CANVAS = 3.0  # canvas area in pictures
 _HALF = 0.5  # contrast of a rim pixel over its neighbours': less, and the thing covers less than half of it
 _CONTRAST = 16.0  # grey levels; less than this is no thing
 _DARKEST_SHADOW, _SHADOW_TINT = 0.3, 10.0
+_DARK, _BRIGHT = 20, 235  # grey levels between which a ratio tells a gain; below is noise, above is clipped
+_STEADY = 3.0  # grey levels: a drift that compression alone makes; less is left as it is
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,43 @@ class Scene:
         return np.stack(warped)
 
 
+def _gains(rgb: UInt8[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t 3"]:
+    """Return the gain of every frame and channel over the frame in the middle: the median ratio of its pixels."""
+    step = max(1, int(np.sqrt(rgb.shape[1] * rgb.shape[2] / 4000)))
+    small = rgb[:, ::step, ::step].reshape(len(rgb), -1, 3).astype(np.float32)
+    middle = small[len(rgb) // 2]
+    gains = []
+    for channel in range(3):
+        usable = (middle[:, channel] > _DARK) & (middle[:, channel] < _BRIGHT)
+        if usable.sum() < 100:
+            return np.ones((len(rgb), 3))
+        gains.append(np.median(small[:, usable, channel] / middle[usable, channel], axis=1))
+    return np.stack(gains, axis=1)
+
+
+def colour_drift(rgb: UInt8[np.ndarray, "t h w 3"]) -> float:
+    """Return by how much the tint of the whole picture changes over a video, grey levels at mid-grey.
+
+    Exposure is left out: cameras adapt it, by half in a second, and all channels then change alike.
+    """
+    gains = _gains(rgb)
+    tint = gains / gains.mean(axis=1, keepdims=True)
+    return 128.0 * float(np.ptp(tint, axis=0).max())
+
+
+def registered_colours(rgb: UInt8[np.ndarray, "t h w 3"]) -> UInt8[np.ndarray, "t h w 3"]:
+    """Bring every frame to the exposure and the colours of the middle one, where they drift at all."""
+    gains = _gains(rgb)
+    if 128.0 * float(np.ptp(gains, axis=0).max()) < _STEADY:
+        return rgb
+    levels = np.arange(256)[None, :, None]
+    tables = np.clip(np.rint(levels / np.clip(gains[:, None], 0.2, 5.0)), 0, 255).astype(np.uint8)
+    return np.stack([cv2.LUT(frame, table[None]) for frame, table in zip(rgb, tables, strict=True)])
+
+
 def take_apart(rgb: UInt8[np.ndarray, "t h w 3"]) -> Scene:
     """Estimate camera, background and foreground; a camera that swings too far for one canvas counts as still."""
+    rgb = registered_colours(rgb)
     camera = estimate_camera(rgb)
     height, width = rgb.shape[1:3]
     to_canvas, (canvas_height, canvas_width) = _canvas(camera, height, width)
@@ -84,9 +121,9 @@ def _canvas(camera: CameraMotion, height: int, width: int) -> tuple[np.ndarray, 
 
 def _foreground(frame: np.ndarray, background: FreeBackground, moving: bool) -> np.ndarray:
     """Pixels that differ from the background by more than noise and by more than a shadow does."""
-    pixels = frame.astype(np.float32)
     picture = background.picture.astype(np.float32)
-    difference = largest(np.abs(pixels - picture))
+    pixels = frame.astype(np.float32)
+    difference = largest(cv2.absdiff(pixels, picture))
     if moving:  # registration is a pixel off where the camera shakes: a neighbour of the background will do
         low, high = cv2.erode(picture, np.ones((3, 3))), cv2.dilate(picture, np.ones((3, 3)))
         difference = largest(np.maximum(np.maximum(low - pixels, pixels - high), 0))

@@ -182,11 +182,12 @@ def _mean_of_frames(scenes: Sequence[SceneValues], name: str) -> float:
 @lru_cache(maxsize=1)
 def scene_values(pair: Comparison) -> SceneValues:
     """Return the values of one scene with one view, enlarged where it is small."""
-    first, video, second = (_enlarged(rgb) for rgb in (pair.reference, pair.video, pair.resimulation))
+    first, video, second = (enlarged(rgb) for rgb in (pair.reference, pair.video, pair.resimulation))
     return SceneValues((compare_view(first, video),), (compare_view(first, second),))
 
 
-def _enlarged(rgb: np.ndarray) -> np.ndarray:
+def enlarged(rgb: UInt8[np.ndarray, "t h w 3"]) -> UInt8[np.ndarray, "t h2 w2 3"]:
+    """Enlarge small videos to the resolution that the measure is made for; see ``MIN_SIDE``."""
     factor = -(-MIN_SIDE // min(rgb.shape[1:3]))
     if factor <= 1:
         return rgb

@@ -39,7 +39,7 @@ def test_a_stopped_audit_goes_on_and_equals_a_whole_one(videos, tmp_path, monkey
         file.write('{"fingerprint": "')
     made = []
     work = audit_folder._audit_or_say
-    monkeypatch.setattr(audit_folder, "_audit_or_say", lambda side, job: made.append(job[1]) or work(side, job))
+    monkeypatch.setattr(audit_folder, "_audit_or_say", lambda o, out, job: made.append(job[1]) or work(o, out, job))
     assert list(audit_videos(videos, out=tmp_path)) == whole
     assert list(audit_videos(videos, out=tmp_path)) == whole
     assert made == ["bad.mp4", "inner/b.mp4", "bad.mp4"]

@@ -1,0 +1,194 @@
+"""Motion that gravity does not allow, from paths alone: hovering, staying up, falling too slowly.
+
+No scale is needed: a thing is held against its own motion before, and against what else falls in the clip. Everything
+rests on gravity pointing down the picture, which a thing must have shown by falling before anything is said of it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.audit.laws import unrest_of
+from eval.audit.motion import Segment, TrackMotion
+from eval.audit.result import MotionKind
+from eval.audit.terminations import ramp
+from eval.perception.tracks import Track, Tracks
+from physics_data.core.trajectory import true_intervals
+
+GRAVITY = 9.81
+"""m/s², where ``--metres-per-pixel`` gives a scale."""
+
+_REST = 0.35  # s; a thrown thing stands at its apex, within half a diameter, for 2 sqrt(d / g): 0.2 s for 10 cm
+_SLOW = 0.35  # diameters per second below which a thing rests; a real bob creeps by 0.1 (Morpheus, pendulum)
+_FALL = 1.5  # diameters that it must have fallen before, accelerating: outlines tremble by 0.1
+_MISSED = (1.0, 3.0)  # diameters that it would have fallen while it rested in the air
+_PAUSED = 0.8  # strength of a pause in mid-fall: a ledge as narrow as the thing is rare, but there are some
+_STOPPED = 0.45  # strength of a dead stop, below the alarm: a bean bag lands like this
+_SLOWER = (0.5, 0.25)  # acceleration of a fall over that of the fastest in the clip: depth may explain a factor of 2
+_STEEP = 0.25  # sideways over downward acceleration: beyond it something slides or swings
+_QUICK = 1.5  # picture heights/s² from which a fall is taken for free: on Earth a view of at most 6.5 m
+_SURE = 4.0  # standard errors of an acceleration
+_WRONG = (float(np.log(1.3)), float(np.log(1.8)))  # logarithm of g over 9.81: scale and tilt err by 10 to 20 %
+
+
+@dataclass(frozen=True)
+class MotionEvent:
+    """Something that a thing did against gravity. frame: where it begins; text: the figures."""
+
+    kind: MotionKind
+    track: int
+    frame: int
+    strength: float
+    text: str
+
+
+Touched = Callable[[int, int], bool]
+"""Whether anything else that moves is near enough to touch thing i in frame k."""
+
+
+def find_motion_events(
+    tracks: Tracks,
+    motions: Mapping[str, TrackMotion | None],
+    height: int,
+    touched: Touched,
+    metres_per_pixel: float | None = None,
+    given: int = 0,
+) -> list[MotionEvent]:
+    """Return what hovers, stays up, stops dead, or falls too slowly.
+
+    Units:
+        height:            of the picture, pixels
+        metres_per_pixel:  m, in the plane of motion; None leaves out the comparison with 9.81 m/s²
+        given:             first frames that are not judged
+    """
+    events: list[MotionEvent] = []
+    falls: list[tuple[int, Segment]] = []
+    for index, track in enumerate(tracks.tracks):
+        motion = motions[track.name]
+        if motion is None:
+            continue
+        events += _rests_in_the_air(tracks, track, index, touched, given)
+        falls += [(index, segment) for segment in motion.segments if _falls(track, segment, index, touched)]
+    events += _slow_falls(falls, height)
+    return events if metres_per_pixel is None else events + _wrong_gravity(falls, metres_per_pixel)
+
+
+def _diameter(track: Track) -> float:
+    return max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Mean of three neighbours; the first and the last stay."""
+    found = values.copy()
+    found[1:-1] = (values[:-2] + values[1:-1] + values[2:]) / 3
+    return found
+
+
+def _rests_in_the_air(tracks: Tracks, track: Track, index: int, touched: Touched, given: int) -> list[MotionEvent]:
+    """Rests above where gravity would have brought the thing, after it has shown that it falls."""
+    good = track.presence & track.whole
+    if track.crowded is not None:
+        good &= ~track.crowded
+    diameter, found = _diameter(track), []
+    for first, end in true_intervals(good):
+        if end - first < 8:
+            continue
+        time, place = tracks.seconds[first:end], track.centroid[first:end]
+        level = _smooth(place[:, 1])
+        lag = max(1, round(0.15 / float(np.median(np.diff(time)))))
+        speed = np.full(len(time), np.inf)
+        moved = np.linalg.norm(place[lag:] - place[:-lag], axis=1) / (time[lag:] - time[:-lag])
+        for k, value in enumerate(moved):  # the slowest of the lags around a frame
+            speed[k : k + lag + 1] = np.minimum(speed[k : k + lag + 1], value)
+        still = speed < max(_SLOW * diameter, 2 * unrest_of(diameter) / 0.15)
+        for a, b in true_intervals(still):
+            rest = float(time[b - 1] - time[a])
+            if rest < _REST or first + b <= given or a < 3:
+                continue
+            event = _judged(time, level, a, b, diameter)
+            if event is None or any(touched(index, first + k) for k in {a, (a + b) // 2, max(a - 2, 0)}):
+                continue
+            kind, strength, text = event
+            found.append(MotionEvent(kind, index, first + a, strength, text))
+    return found
+
+
+def _judged(
+    time: np.ndarray, level: np.ndarray, a: int, b: int, diameter: float
+) -> tuple[MotionKind, float, str] | None:
+    """Say what a rest from picture a to b - 1 is: up after a fall and a rise, in mid-fall, or a dead stop."""
+    before, here, rest = level[:a], float(np.median(level[a:b])), float(time[b - 1] - time[a])
+    lowest = int(before.argmax())
+    start = int(before[: lowest + 1].argmin())
+    fallen = float(before[lowest] - before[start])
+    # a bob slows its descent near the bottom, so the upper half of the fall tells the pull
+    half = start + 1 + int(np.argmax(before[start : lowest + 1] - before[start] >= 0.5 * fallen))
+    half = min(max(half, start + 5), lowest + 1)
+    pull = _pull(time[start:half], level[start:half], diameter)
+    if fallen < _FALL * diameter or pull is None:
+        return None
+    missed = 0.5 * pull * rest**2 / diameter
+    if before[lowest] - here > max(_FALL * diameter, 0.2 * fallen):
+        text = f"rises by {(before[lowest] - here) / diameter:.1f} diameters and stays up for {rest:.2f} s"
+        return "stays_up", ramp(missed, _MISSED), text
+    later = float(level[b:].max(initial=-np.inf)) - here
+    if later > _FALL * diameter:
+        text = f"pauses in mid-fall for {rest:.2f} s and falls on by {later / diameter:.1f} diameters"
+        return "hover", _PAUSED * ramp(missed, _MISSED), text
+    arriving = float(level[a] - level[max(a - 2, 0)]) / max(float(time[a] - time[max(a - 2, 0)]), 1e-9)
+    if lowest >= a - 2 and arriving > 0.5 * np.sqrt(2 * pull * fallen):
+        text = f"stops dead after a fall of {fallen / diameter:.1f} diameters"
+        return "dead_stop", _STOPPED * ramp(missed, _MISSED), text
+    return None
+
+
+def _pull(time: np.ndarray, level: np.ndarray, diameter: float) -> float | None:
+    """Downward acceleration of a descent, pixels/s²; None where it is not sure."""
+    if len(time) < 4:
+        return None
+    centered = time - time.mean()
+    basis = np.vander(centered, 3)
+    values = np.linalg.lstsq(basis, level, rcond=None)[0]
+    spread = max(float(np.sqrt(((level - basis @ values) ** 2).mean())), unrest_of(diameter))
+    error = 2 * spread * float(np.sqrt(np.linalg.pinv(basis.T @ basis)[0, 0]))
+    return 2 * float(values[0]) if 2 * float(values[0]) > 2 * error else None
+
+
+def _falls(track: Track, segment: Segment, index: int, touched: Touched) -> bool:
+    """Whether a segment is a fall: constant acceleration straight down, over more than a diameter, untouched."""
+    across, down = segment.acceleration
+    if segment.law != "constant_acceleration" or down < _SURE * segment.error or abs(across) > _STEEP * down:
+        return False
+    if np.ptp(track.centroid[segment.first : segment.end, 1]) < _FALL * _diameter(track):
+        return False
+    return not any(touched(index, k) for k in (segment.first, (segment.first + segment.end) // 2, segment.end - 1))
+
+
+def _slow_falls(falls: list[tuple[int, Segment]], height: int) -> list[MotionEvent]:
+    """Falls much slower than the fastest free one of the clip: gravity is the same for all that falls at one depth."""
+    free = [segment for _, segment in falls if segment.acceleration[1] > _QUICK * height]
+    if not free:
+        return []
+    fastest = max(free, key=lambda segment: float(segment.acceleration[1]) - 2 * segment.error)
+    most = float(fastest.acceleration[1]) - 2 * fastest.error
+    found = []
+    for index, segment in falls:
+        fraction = (float(segment.acceleration[1]) + 2 * segment.error) / most
+        strength = ramp(fraction, _SLOWER)
+        if segment is not fastest and strength > 0.05:
+            text = f"falls with {fraction:.2f} of the acceleration of the fastest fall in the clip"
+            found.append(MotionEvent("slow_fall", index, segment.first, strength, text))
+    return found
+
+
+def _wrong_gravity(falls: list[tuple[int, Segment]], metres_per_pixel: float) -> list[MotionEvent]:
+    """Falls with another acceleration than 9.81 m/s²."""
+    found = []
+    for index, segment in falls:
+        down, error = float(segment.acceleration[1]) * metres_per_pixel, segment.error * metres_per_pixel
+        strength = ramp(abs(float(np.log(down / GRAVITY))) - 2 * error / down, _WRONG)
+        if strength > 0.05:
+            text = f"falls with {down:.2f} ± {error:.2f} m/s²"
+            found.append(MotionEvent("wrong_gravity", index, segment.first, strength, text))
+    return found
