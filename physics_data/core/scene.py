@@ -6,10 +6,12 @@ it, so one scene can be run on both engines and drawn with many appearances.
 
 import itertools
 import math
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
+from physics_data.core.actions import Action, check_actions
 from physics_data.core.conventions import SCENE_FORMAT, STANDARD_GRAVITY
 from physics_data.core.errors import SceneSpecError
 from physics_data.core.shapes import Box as Box
@@ -324,6 +326,7 @@ class SceneSpec(SceneModel):
     frame_rate:    video frames per second, Hz; frame k shows the scene at k / frame_rate seconds
     physics_rate:  engine steps per second, Hz; a whole multiple of frame_rate
     width, height: pixels
+    actions:       what is done to the scene while it runs (``core.actions``)
     """
 
     format: Literal["worldsim.scene/2"] = SCENE_FORMAT
@@ -341,6 +344,7 @@ class SceneSpec(SceneModel):
     camera: Camera
     lighting: Lighting = Lighting()
     sensor: Sensor = Sensor()
+    actions: tuple[Action, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> "SceneSpec":
@@ -357,7 +361,13 @@ class SceneSpec(SceneModel):
                     raise ValueError(f"a joint holds '{name}', the scene has {', '.join(names)}")
             if joint.body == joint.parent:
                 raise ValueError(f"a joint holds '{joint.body}' to itself; give it another parent, or none")
+        check_actions(self)
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_no_actions(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave ``actions`` out where there are none, so that scenes of before them keep their bytes."""
+        return {name: value for name, value in dump(self).items() if name != "actions" or value}
 
     @property
     def instances(self) -> tuple[Body, ...]:
@@ -389,4 +399,6 @@ class SceneSpec(SceneModel):
         """Return the scene without one body, and without its joints."""
         index = self.body_index(name)
         joints = tuple(joint for joint in self.joints if name not in (joint.body, joint.parent))
-        return self.model_copy(update={"bodies": self.bodies[:index] + self.bodies[index + 1 :], "joints": joints})
+        actions = tuple(action for action in self.actions if getattr(action, "body", None) != name)
+        bodies = self.bodies[:index] + self.bodies[index + 1 :]
+        return self.model_copy(update={"bodies": bodies, "joints": joints, "actions": actions})

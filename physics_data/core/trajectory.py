@@ -64,7 +64,7 @@ class Trajectory:
         orientation:       world_from_body, unit quaternion wxyz
         linear_velocity:   m/s, world frame
         angular_velocity:  rad/s, world frame
-        present:           False = the body is nowhere in this frame, which no engine does but an editor may;
+        present:           False = the body is nowhere in this frame, as an action or an editor can make it;
                            None = all are there always
     """
 

@@ -22,6 +22,7 @@ from physics_data.engines.bullet_contacts import ContactLog
 from physics_data.engines.bullet_joints import add_joints, add_slabs
 from physics_data.engines.engine import check_centred
 from physics_data.engines.flight import Flight, turned_freely
+from physics_data.engines.interventions import run_with_actions
 from physics_data.engines.joint_tree import check_joints, joint_tree
 from physics_data.engines.recorder import TrajectoryRecorder
 from physics_data.engines.stepping import finer, stepped
@@ -113,6 +114,11 @@ class BulletEngine:
         check_joints(spec)
         restitution_factors(spec)
         check_masses(spec)
+        if spec.actions and spec.joints:
+            raise EngineError(
+                "the scene has joints and actions; Bullet's joints drift too far to start again at an action: use the "
+                "engine 'mujoco', or leave out the actions."
+            )
         self._finer(spec)
 
     def _finer(self, spec: SceneSpec) -> int:
@@ -124,6 +130,10 @@ class BulletEngine:
         Raises:
             EngineError: the scene is not supported, or a state stopped being finite.
         """
+        self.supports(spec)
+        return run_with_actions(self._uninterrupted, spec)
+
+    def _uninterrupted(self, spec: SceneSpec) -> Trajectory:
         self.supports(spec)
         spec = stepped(spec, self._finer(spec))
         with physics_server() as server:

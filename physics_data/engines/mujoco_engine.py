@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines.engine import check_centred
+from physics_data.engines.interventions import run_with_actions
 from physics_data.engines.joint_tree import check_joints
 from physics_data.engines.mujoco_model import build_model
 from physics_data.engines.mujoco_step import MujocoStepper
@@ -61,6 +62,9 @@ class MujocoEngine:
         Raises:
             EngineError: the scene is not supported, or a state stopped being finite.
         """
+        return run_with_actions(self._uninterrupted, spec)
+
+    def _uninterrupted(self, spec: SceneSpec) -> Trajectory:
         self.supports(spec)
         spec = stepped(spec, finer(spec, self.name, spin=_MOST_TURN))
         run = _Run(spec)

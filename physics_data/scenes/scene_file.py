@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from physics_data.core.actions import Action
 from physics_data.core.config import StrictModel, explain_mistake, validate_config
 from physics_data.core.conventions import SCENE_FORMAT, STANDARD_GRAVITY, clip_generator
 from physics_data.core.errors import ConfigError, SceneSpecError, suggest
@@ -255,6 +256,7 @@ class SceneFile(StrictModel):
     floor:      false = none
     light:      plain, noon, overcast, hazy, afternoon, indoors, sunset or night
     caption:    what happens, in words; default: the bodies
+    actions:    what is done while the scene runs, as ``core.actions``
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "scene"
@@ -270,6 +272,7 @@ class SceneFile(StrictModel):
     camera: CameraEntry = CameraEntry()
     bodies: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], BodyEntry], Field(min_length=1)]
     joints: tuple[JointEntry, ...] = ()
+    actions: tuple[Action, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> "SceneFile":
@@ -452,6 +455,7 @@ def _scene(file: SceneFile, source: SourceFile, seed: int, index: int) -> Loaded
             height=height,
             bodies=everything,
             joints=tuple(joints),
+            actions=file.actions,
             camera=view,
             lighting=_light(file.light),
         )

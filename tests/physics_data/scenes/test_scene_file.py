@@ -8,6 +8,7 @@ import pytest
 from physics_data.core.errors import ConfigError
 from physics_data.core.mechanics import volume
 from physics_data.core.scene import Body, Compound, SceneSpec
+from physics_data.engines import ENGINES
 from physics_data.scenes import EXAMPLE
 from physics_data.scenes.materials import MATERIALS
 from physics_data.scenes.placement import distance_between, turned
@@ -193,3 +194,17 @@ def test_an_alias_bomb_ends_with_a_sentence(tmp_path: Path) -> None:
     lines += [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)]
     with pytest.raises(ConfigError, match="aliases"):
         load_scene(written(tmp_path, "\n".join(lines)))
+
+
+def test_actions_of_a_file_are_done_and_a_wrong_one_is_named_with_its_line(tmp_path: Path) -> None:
+    text = "bodies:\n  ball: {sphere: 0.1, position: [0, 0, 1]}\ngravity: 0\nactions:\n"
+    push = "  - {kind: impulse, frame: 4, body: ball, impulse: [1.0, 0, 0]}\n"
+    spec = load_scene(written(tmp_path, text + push)).spec
+    trajectory = ENGINES.get("mujoco")().simulate(spec)
+    mass = spec.bodies[1].mass
+    assert np.allclose(trajectory.linear_velocity[:5, 1], 0)
+    assert np.allclose(trajectory.linear_velocity[5:, 1], (1.0 / mass, 0, 0), rtol=1e-9)
+    with pytest.raises(ConfigError, match=r"scene.yaml.*5.*\n?.*impuls"):
+        load_scene(written(tmp_path, text + push.replace("impulse: [", "impuls: [")))
+    with pytest.raises(ConfigError, match="the scene has floor, ball"):
+        load_scene(written(tmp_path, text + push.replace("body: ball", "body: bal")))
