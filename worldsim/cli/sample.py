@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Enlarger = Callable[["np.ndarray"], "np.ndarray"]
 
 DEFAULT_MODEL = Path("builtin:world")
+DEFAULT_UPSAMPLER = Path("builtin:upsampler")
 _LONGEST_NAME = 120
 """Bytes of a file name made from a prompt; file systems hold 255, and temporary names are longer."""
 
@@ -84,7 +85,9 @@ def sample(
     size: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT of the video: that of the model, doubled by the --upsampler.")
     ] = None,
-    upsampler: Annotated[Path | None, typer.Option(help="Run or model folder of an upsampler, for --size.")] = None,
+    upsampler: Annotated[
+        Path, typer.Option(help="Run or model folder of an upsampler, for --size.")
+    ] = DEFAULT_UPSAMPLER,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
     num_steps: Annotated[
         int | None, typer.Option(min=1, help="Solver steps; 20, or what a public model's own pipeline takes.")
@@ -137,8 +140,6 @@ def sample(
         raise typer.BadParameter("--stream makes frame after frame and cannot look ahead; leave --stream out.")
     if simulate and scene is None:
         raise typer.BadParameter("--simulate needs --scene.")
-    if (size is None) != (upsampler is None):
-        raise typer.BadParameter("--size and --upsampler go together; configs/upsampler_cpu.yaml trains an upsampler.")
     if size is not None and (many or stream):
         raise typer.BadParameter("--size is for single videos; leave --reference, --suite and --stream out.")
     if num_given and not many and first_frames is None:
@@ -176,7 +177,7 @@ def sample(
     config = validate_config(SampleConfig, settings, source="the command line")
     sampler = Sampler.load(model, config, adapter)
     messages.print(f"model: {model}" + ("" if adapter is None else f" with adapter {adapter}"), markup=False)
-    enlarged = None if size is None or upsampler is None else _enlarger(sampler, size, upsampler)
+    enlarged = None if size is None else _enlarger(sampler, size, upsampler)
     for line in _remarks(sampler, prompts):
         messages.print(line, markup=False, highlight=False)
     if suite is not None:
