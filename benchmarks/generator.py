@@ -126,7 +126,11 @@ def _row(name: str, by_scene: dict[str, list[float]], unit: str, target: float, 
     for column, values in enumerate(by_scene.values()):
         runs[: len(values), column] = values
     found = bootstrap_mean(runs if seeds > 1 else runs[0], np.random.default_rng(0))
-    spread = f"95 % [{found.low:.3f}, {found.high:.3f}] over {len(by_scene)} scenes, {seeds} seeds each"
+    over = f"{len(by_scene)} scenes, {seeds} seeds each"
+    known = found.low is not None and found.high is not None
+    spread = (
+        f"95 % [{found.low:.3f}, {found.high:.3f}] over {over}" if known else f"no interval: {over}, all values equal"
+    )
     return compared_row(name, found.mean, unit, COMMAND, target=target, meets=found.mean >= target, spread=spread)
 
 

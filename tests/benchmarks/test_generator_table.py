@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.generator import MISSING, ball_prompts, shows, speed
+from benchmarks.generator import MISSING, _row, ball_prompts, shows, speed
 from physics_data.simulation import simulate
 from worldsim.videos import SampleConfig, Sampler
 
@@ -36,3 +36,12 @@ def test_rows_have_targets_and_what_is_missing_says_why() -> None:
     row = speed(Sampler.load(Path("builtin:world"), SampleConfig()), repeats=1)
     assert row.value is not None and row.value > 0 and row.target == 24.0
     assert all(why for _, _, why in MISSING.values())
+
+
+def test_rows_of_equal_values_and_of_single_scenes_say_that_there_is_no_interval() -> None:
+    for by_scene, seeds in (({"a": [1.0]}, 1), ({"a": [0.0, 0.0], "b": [0.0, 0.0]}, 2)):
+        row = _row("name", by_scene, "1", 0.5, seeds)
+        assert row.value is not None and "no interval" in (row.spread or "")
+    spread = _row("name", {"a": [0.0, 1.0], "b": [1.0, 0.5], "c": [0.2, 0.4]}, "1", 0.5, 2).spread
+    assert spread is not None and spread.startswith("95 % [")
+    assert _row("name", {}, "1", 0.5, 2).value is None
