@@ -120,7 +120,7 @@ def make_film(path: str | Path, *, seed: int = 0) -> Film:
     try:
         board = Storyboard.model_validate(source.data)
     except ValidationError as error:
-        lines = [f"  {source.place(item['loc'])}: {explain_mistake(Storyboard, item)}" for item in error.errors()]
+        lines = [f"  {source.place(item['loc'])}: {explain_mistake(Storyboard, dict(item))}" for item in error.errors()]
         raise ConfigError(f"{source.path} does not fit:\n" + "\n".join(dict.fromkeys(lines))) from error
     known: dict[str, Any] = {}
     clips: list[Clip] = []
