@@ -58,13 +58,17 @@ def _gains(rgb: UInt8[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t 3"]:
     step = max(1, int(np.sqrt(rgb.shape[1] * rgb.shape[2] / 4000)))
     small = rgb[:, ::step, ::step].reshape(len(rgb), -1, 3).astype(np.float32)
     middle = small[len(rgb) // 2]
-    gains = []
+    gains = np.ones((len(rgb), 3))
     for channel in range(3):
         usable = (middle[:, channel] > _DARK) & (middle[:, channel] < _BRIGHT)
         if usable.sum() < 100:
-            return np.ones((len(rgb), 3))
-        gains.append(np.median(small[:, usable, channel] / middle[usable, channel], axis=1))
-    return np.stack(gains, axis=1)
+            continue
+        found = np.median(small[:, usable, channel] / middle[usable, channel], axis=1)
+        left = np.abs(small[..., channel] / np.clip(found, 0.2, 5.0)[:, None] - middle[:, channel])
+        # In a dark picture a few levels of noise look like a gain; a gain that explains nothing is none.
+        if np.median(left) < 0.5 * np.median(np.abs(small[..., channel] - middle[:, channel])):
+            gains[:, channel] = found
+    return gains
 
 
 def colour_drift(rgb: UInt8[np.ndarray, "t h w 3"]) -> float:
