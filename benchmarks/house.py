@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import benchmarks
-import eval as evaluation
-import physics_data
-import worldsim
+from benchmarks import __file__ as benchmarks_file
 from benchmarks.rows import Row
+from eval import __file__ as eval_file
+from physics_data import __file__ as physics_data_file
+from worldsim import __file__ as worldsim_file
 
 MAX_MODULES, MAX_LINES = 340, 45_000
 """Upper limits for the packages without ``NEW_ROOMS``."""
@@ -65,12 +65,12 @@ class House:
 
     def __init__(self) -> None:
         self.roots: Mapping[str, Path] = {
-            name: Path(str(package.__file__)).parent
-            for name, package in (
-                ("physics_data", physics_data),
-                ("worldsim", worldsim),
-                ("eval", evaluation),
-                ("benchmarks", benchmarks),
+            name: Path(str(file)).parent
+            for name, file in (
+                ("physics_data", physics_data_file),
+                ("worldsim", worldsim_file),
+                ("eval", eval_file),
+                ("benchmarks", benchmarks_file),
             )
         }
         self._texts: dict[str, str] = {}

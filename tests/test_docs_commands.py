@@ -82,7 +82,9 @@ def check_config(words: list[str]) -> None:
     path = Path(words[words.index("--config") + 1])
     overrides = [b for a, b in pairwise(words) if a == "--set" and "$" not in b and "=" in b]
     text = find_config(path).read_text(encoding="utf-8")
-    if re.search(r"^task:", text, re.MULTILINE):
+    if re.search(r"^task: plan", text, re.MULTILINE):
+        load_config(PlanConfig, path, overrides)
+    elif re.search(r"^task:", text, re.MULTILINE):
         load_train_config(path, overrides)
     else:
         load_config(AblationConfig if "\nvariants:" in text else BuildConfig, path, overrides)

@@ -62,7 +62,7 @@ def with_present_names(config: Any, *, source: str) -> Any:
         found: dict[str, Any] = {}
         for key, value in config.items():
             if key in ("adamw_for", "targets"):
-                found[key] = [present_weight(one) if isinstance(one, str) else one for one in value]
+                found[key] = value and [present_weight(one) if isinstance(one, str) else one for one in value]
             elif key not in REMOVED:
                 found[RENAMED.get(str(key), str(key))] = with_present_names(value, source=source)
             elif value not in REMOVED[key]:

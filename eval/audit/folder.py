@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import ValidationError
 
-from eval.audit.audit_page import write_audit_page
+from eval.audit.audit_systems import write_audit_page
 from eval.audit.evidence import TRACK_COLUMNS, TRACKS_FOLDER, Evidence, safe_stem
 from eval.audit.footage import SIDE, AuditOptions, Footage, footage_of
 from eval.audit.result import Measure, MotionRecord, VideoAudit

@@ -7,6 +7,7 @@ from benchmarks.ablation.ablation_config import AblationConfig
 from physics_data.core.config import SHIPPED_CONFIGS, find_config, load_config
 from physics_data.core.errors import ConfigError
 from physics_data.pipeline.build_config import BuildConfig
+from worldsim.training.pieces import PlanConfig
 from worldsim.training.stages import load_train_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -15,7 +16,9 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_fits_its_schema_and_names_its_command(path):
     raw = yaml.safe_load(path.read_text())
-    if "task" in raw:
+    if raw.get("task") == "plan":
+        load_config(PlanConfig, path)
+    elif "task" in raw:
         load_train_config(path, [])
     else:
         load_config(AblationConfig if "variants" in raw else BuildConfig, path)

@@ -74,7 +74,7 @@ def test_a_shard_or_manifest_that_is_gone_is_found(copy):
     ("column", "value"),
     [
         ("split", "ood"), ("root_seed", 8), ("num_frames", 16), ("frame_rate", 15.0), ("width", 31), ("height", 33),
-        ("caption", "a ball"), ("scenario", "collide"), ("engine", "havok"), ("pair_id", "x"), ("source", "footage"),
+        ("caption", "a ball"), ("scenario", "collide"), ("engine", "havok"), ("twin_id", "x"), ("source", "footage"),
         ("sha256", "0" * 64), ("offset", 512), ("length", 1024),
     ],
 )  # fmt: skip
@@ -269,7 +269,7 @@ def test_hostile_configs_are_refused_in_a_sentence(tmp_path, text, message):
 def test_odd_folder_names_are_only_names(small, tmp_path):
     for number, name in enumerate(("x{1,2}", "[b]x[/b]", "100% %d", "süß 球")):
         out = tmp_path / name
-        for to in EXPORTERS:
+        for to in EXPORTERS.keys() - {"rigidbench"}:  # it takes no moving camera
             assert export_dataset(small, out / to, to, split="val") == 2, number
         with folder_lock(out):
             pass

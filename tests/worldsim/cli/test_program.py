@@ -111,7 +111,7 @@ def test_mistakes_end_in_one_panel_and_exit_code_1(
 
 def test_the_list_is_json_when_asked() -> None:
     listing = json.loads(worldsim("list", "--json").stdout)
-    assert {"vae", "dit", "family"} == set(listing["tasks"])
+    assert {"vae", "dit", "family", "policy", "upsampler"} == set(listing["tasks"])
     assert {"configs/vae_demo.yaml", "configs/dit_demo.yaml"} <= set(listing["presets"])
     assert all(text.endswith(".") for text in listing["presets"].values())
     for members in listing.values():

@@ -107,7 +107,7 @@ class Cutter:
         except Exception as error:  # one file never stops the others
             return {"error": f"it fails with {type(error).__name__}: {error}", "rows": []}
         facts = {"about": about, "dropped": dict(dropped), "notes": notes, "thumbnails": pictures}
-        stored = [row.model_dump(mode="json") for row in rows]
+        stored = [row.model_dump(mode="json", by_alias=True) for row in rows]
         return write_manifest(tar, rows, **facts, digest=_digest({**facts, "rows": stored}))
 
 
