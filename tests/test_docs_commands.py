@@ -75,6 +75,7 @@ def known(command: Any) -> set[str]:
 
 def check_config(words: list[str]) -> None:
     """Where a shipped config is named, it is there and takes the overrides; what holds a shell variable is left out."""
+    from worldsim.training.pieces import PlanConfig
     from worldsim.training.stages import load_train_config
 
     if "--config" not in words or not words[words.index("--config") + 1].startswith("configs/"):
