@@ -140,8 +140,12 @@ def require_validation(config: DataConfig) -> None:
 
 def spread(source: ClipSource, count: int) -> list[PixelClip]:
     """Return at most ``count`` clips, evenly spread over a source."""
-    positions = np.unique(np.linspace(0, len(source) - 1, count).astype(int))
-    return [source.load(int(position)) for position in positions]
+    return [source.load(position) for position in spread_positions(source, count)]
+
+
+def spread_positions(source: ClipSource, count: int) -> list[int]:
+    """Return at most ``count`` positions, evenly spread over a source."""
+    return np.unique(np.linspace(0, len(source) - 1, count).astype(int)).tolist()
 
 
 def video_batch(mixture: Mixture, config: DataConfig, step: int, batch_size: int, *, seed: int) -> VideoBatch:

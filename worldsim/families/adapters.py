@@ -27,6 +27,7 @@ from worldsim.cards import CARD_NAME, check_files, read_card
 from worldsim.families.diffusers_generator import DiffusersGenerator
 
 ADAPTER_FORMAT = "worldsim.adapter/1"
+FULL_FORMAT = "worldsim.family/1"
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _NAME = "default"
 
@@ -125,6 +126,15 @@ def save_adapter(generator: DiffusersGenerator, folder: Path, facts: Mapping[str
             "files": files,
         }
         write_text(partial / CARD_NAME, json.dumps(card, indent=1, default=str))
+
+
+def save_whole(generator: DiffusersGenerator, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the whole diffusers folder of a generator whose weights were all trained, with a card."""
+    generator.save(folder)
+    paths = sorted(path for name in generator.networks for path in (folder / name).iterdir())
+    files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+    card = {"format": FULL_FORMAT, "kind": "family", "family": generator.family, **facts, "files": files}
+    write_text(folder / CARD_NAME, json.dumps(card, indent=1))
 
 
 def load_adapter(generator: DiffusersGenerator, folder: Path) -> dict[str, int]:

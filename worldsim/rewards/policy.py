@@ -19,17 +19,15 @@ from torch import nn
 from physics_data.core.atomic import atomic_path, write_text
 from physics_data.core.clip import Clip
 from physics_data.core.conventions import step_seed
-from physics_data.core.dataset import ShardDataset
 from physics_data.core.display import contact_sheet
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.program import messages
-from physics_data.core.provenance import sha256_of
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.collate import to_rgb, to_tensor
-from worldsim.data.loading import open_mixture, require_validation, validation_sources
+from worldsim.data.loading import open_mixture, require_validation, spread_positions, validation_sources
 from worldsim.data.sources import ShardSource
-from worldsim.families.adapters import add_adapter, save_adapter
+from worldsim.families.adapters import add_adapter, save_adapter, save_whole
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.generator import Sampling, VideoGenerator
 from worldsim.model.conditioning import Conditioning
@@ -38,8 +36,6 @@ from worldsim.rewards.methods import advantages, best_and_worst, dpo_loss, kept_
 from worldsim.rewards.policy_config import PolicyTrainConfig
 from worldsim.rewards.reward import Judged, RewardError, RewardSum
 from worldsim.training.trained_weights import TrainedWeights
-
-FULL_FORMAT = "worldsim.family/1"
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ class PolicyTask:
             raise ConfigError("the built-in model trains all its weights on rewards; leave adapter out.")
         self.model = TrainedWeights(self.generator.networks)
         data = config.data
-        self._shape = self.generator.latent_shape(data.num_frames, data.height, data.width)
+        self.generator.latent_shape(data.num_frames, data.height, data.width)
         self.mixture = open_mixture(data, seed=config.seed, batch_size=config.rollout.num_scenes)
         if config.report.validate_every is not None:
             require_validation(data)
@@ -186,7 +182,7 @@ class PolicyTask:
         clips = self._validation_clips()[:2]
         if not clips:
             return {}
-        with model_weights(self, model):
+        with self.model.holding(model):
             made = self._sampled(clips, [step_seed(self.config.seed, "picture", n) for n in range(len(clips))])
         rows = [row for clip, video in zip(clips, made, strict=True) for row in (clip.rgb, video)]
         titles = [title for clip in clips for title in (f"simulator: {clip.meta.caption}", "generator")]
@@ -196,7 +192,7 @@ class PolicyTask:
     def validate(self, model: TrainedWeights, progress: Progress) -> dict[str, float]:
         """Return the reward on validation scenes, measures that it sees and held-out ones, diversity, appearance."""
         clips, count = self._validation_clips(), self.config.held_out.num_samples
-        with model_weights(self, model):
+        with self.model.holding(model):
             videos = [self._sampled([clip] * count, self._seeds("held out", n, count)) for n, clip in enumerate(clips)]
         judged = [[self._judged(clip, video) for video in made] for clip, made in zip(clips, videos, strict=True)]
         found = measure_held_out(judged, self._reward)
@@ -210,20 +206,13 @@ class PolicyTask:
         """Write the adapter, or the whole model, with a card that declares what the reward saw."""
         facts = {"base_folder": str(self.config.base), **training}
         facts["reward"] = {"terms": self._reward.weights, "measures": sorted(self._reward.measures)}
-        with model_weights(self, model):
-            if self.config.adapter is not None:
-                assert isinstance(self.generator, DiffusersGenerator)
-                save_adapter(self.generator, folder, facts)
+        with self.model.holding(model):
+            if isinstance(self.generator, DiffusersGenerator):
+                (save_whole if self.config.adapter is None else save_adapter)(self.generator, folder, facts)
                 return
             self.generator.save(folder)
         card = folder / CARD_NAME
-        if card.is_file():
-            write_text(card, json.dumps({**json.loads(card.read_text()), "reward": facts["reward"]}, indent=1))
-            return
-        paths = sorted(path for name in self.generator.networks for path in (folder / name).iterdir())
-        files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
-        whole = {"format": FULL_FORMAT, "kind": "family", "family": self.generator.family, **facts, "files": files}
-        write_text(card, json.dumps(whole, indent=1))
+        write_text(card, json.dumps({**json.loads(card.read_text()), "reward": facts["reward"]}, indent=1))
 
     def _chosen(self, step: int, rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the rows of this update among the videos of the round, and the weight of each."""
@@ -345,8 +334,7 @@ class PolicyTask:
     def _validation_clips(self) -> list[Clip]:
         clips = []
         for source in validation_sources(self.config.data):
-            positions = np.unique(np.linspace(0, len(source) - 1, self.config.held_out.num_scenes).astype(int))
-            clips += [clip_of(source, position) for position in positions.tolist()]
+            clips += [clip_of(source, n) for n in spread_positions(source, self.config.held_out.num_scenes)]
         return clips
 
     @contextmanager
@@ -374,20 +362,9 @@ def clip_of(source: ShardSource, position: int) -> Clip:
     Raises:
         DataError: it has none.
     """
-    dataset = ShardDataset(source.folder)
-    key = source.rows[position].key
-    clip = dataset.load(next(n for n, row in enumerate(dataset.rows) if row.key == key))
+    clip = source.load_whole(position)
     if clip.rendering is None:
         raise DataError(
-            f"clip '{key}' of {source.folder} has no labels to judge a video by; rewards need physics clips."
+            f"clip '{clip.meta.key}' of {source.folder} has no labels to judge a video by; rewards need physics clips."
         )
     return clip
-
-
-@contextmanager
-def model_weights(task: PolicyTask, model: TrainedWeights) -> Iterator[None]:
-    """Let the generator have the weights of ``model``, in evaluation mode."""
-    for network in task.generator.networks.values():
-        network.eval()
-    with task.model.holding(model):
-        yield

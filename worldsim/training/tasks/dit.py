@@ -26,6 +26,7 @@ from worldsim.data.loading import (
     open_mixture,
     require_validation,
     spread,
+    spread_positions,
     validation_sources,
 )
 from worldsim.data.packing import balanced_rows, padding_share, share_out
@@ -338,7 +339,7 @@ class DiTTask:
         clips = []
         for source in validation_sources(self.config.data):
             count = self.config.validation.num_clips
-            positions = np.unique(np.linspace(0, len(source) - 1, count).astype(int)).tolist()
+            positions = spread_positions(source, count)
             rows = [source.rows[position] for position in positions]
             length = None if self.config.data.packing else self.config.data.num_frames
             raw = encode_source(self.vae, source, positions, length, self.device)

@@ -1,6 +1,5 @@
 """Training of a public video model on our mixture: a low-rank adapter, or all weights."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,20 +11,23 @@ import torch
 from jaxtyping import Float, UInt8
 from rich.progress import Progress
 
-from physics_data.core.atomic import write_text
 from physics_data.core.conventions import step_seed
 from physics_data.core.display import contact_sheet
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.program import messages
-from physics_data.core.provenance import sha256_of
-from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
 from worldsim.data.collate import to_rgb
 from worldsim.data.latent_labels import GROUPS, LatentLabels, labels_read_for, stack_latent_labels
-from worldsim.data.loading import describe_splits, open_mixture, require_validation, validation_sources
+from worldsim.data.loading import (
+    describe_splits,
+    open_mixture,
+    require_validation,
+    spread_positions,
+    validation_sources,
+)
 from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.diffusion import TimeSampling, sample_t
-from worldsim.families.adapters import add_adapter, save_adapter
+from worldsim.families.adapters import add_adapter, save_adapter, save_whole
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.families.planning import plan_training
 from worldsim.generator import Sampling, VideoGenerator
@@ -47,7 +49,6 @@ from worldsim.training.family_cache import (
 from worldsim.training.family_config import FamilyTrainConfig
 from worldsim.training.trained_weights import TrainedWeights
 
-FULL_FORMAT = "worldsim.family/1"
 _DRAWS = 100
 """Draws of t, at most, until all are in the range of the experts that are trained."""
 
@@ -320,16 +321,10 @@ class FamilyTask:
             if self.config.adapter is not None:
                 save_adapter(self.generator, folder, facts)
             else:
-                self.generator.save(folder)
+                save_whole(self.generator, folder, facts)
         trained = model.probes
         if trained is not None and not trained.config.frozen:
             trained.save(self.config.out)
-        if self.config.adapter is not None:
-            return
-        paths = sorted(path for name in self.generator.networks for path in (folder / name).iterdir())
-        files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
-        card = {"format": FULL_FORMAT, "kind": "family", "family": self.generator.family, **facts, "files": files}
-        write_text(folder / CARD_NAME, json.dumps(card, indent=1))
 
     def _check_length(self, source: ClipSource) -> None:
         for row in source.shapes:
@@ -462,8 +457,7 @@ class FamilyTask:
         """Read the validation clips that are measured, evenly spread; families that can are given one latent frame."""
         clips = []
         for source in validation_sources(self._data):
-            positions = np.linspace(0, len(source) - 1, self.config.validation.num_clips).astype(int)
-            for position in np.unique(positions).tolist():
+            for position in spread_positions(source, self.config.validation.num_clips):
                 batch = self._collated([(source, position)])
                 if self.generator.keeps_clean and self.config.loss.image_to_video_probability:
                     told = batch.conditioning
