@@ -51,10 +51,13 @@ def _coverage(scene: Scene, tracks: Tracks, ends: list[End], given: int) -> floa
         for first, final in unbroken_runs(track, tracks.seconds):
             known = [judged[key] for key in ((index, True, first), (index, False, final)) if key in judged]
             if final - first + 1 >= LIFE:
-                pixels = (tracks.labels[max(first, given) : final + 1] == index + 1).sum()
-                explained += float(pixels) * (float(np.mean(known)) if known else 1.0)
-    moving = (scene.foreground[given:] > 0) | (tracks.labels[given:] > 0)
-    return explained / max(int(moving.sum()), 1)
+                pixels = float(track.area[max(first, given) : final + 1].sum())
+                explained += pixels * (float(np.mean(known)) if known else 1.0)
+    moving = sum(
+        int(np.count_nonzero(foreground | labels))
+        for foreground, labels in zip(scene.foreground[given:], tracks.labels[given:], strict=True)
+    )
+    return explained / max(moving, 1)
 
 
 def _event(
@@ -135,14 +138,14 @@ def _replacements(scene: Scene, tracks: Tracks, ends: list[End], lit: np.ndarray
 
 def _exposures(scene: Scene) -> Float[np.ndarray, "t 3"]:
     """How much brighter the empty scene is in each frame than in the first, grey levels."""
+    step = max(1, int(np.sqrt(scene.video.shape[1] * scene.video.shape[2] / 4000)))
+    sample, quiet = scene.video[:, ::step, ::step].astype(np.int16), scene.foreground[:, ::step, ::step] == 0
+    if scene.valid is not None:
+        quiet &= scene.valid[:, ::step, ::step]
     levels = [np.zeros(3)]
-    for frame, (first, second) in enumerate(pairwise(scene.video)):
-        quiet = (scene.foreground[frame] == 0) & (scene.foreground[frame + 1] == 0)
-        if scene.valid is not None:
-            quiet &= scene.valid[frame] & scene.valid[frame + 1]
-        chosen = np.flatnonzero(quiet)[:: max(1, int(quiet.sum()) // 4000)]
-        change = second.reshape(-1, 3)[chosen].astype(float) - first.reshape(-1, 3)[chosen]
-        levels.append(levels[-1] + (np.median(change, axis=0) if len(chosen) else 0.0))
+    for frame, (first, second) in enumerate(pairwise(sample)):
+        change = (second - first)[quiet[frame] & quiet[frame + 1]]
+        levels.append(levels[-1] + (np.median(change, axis=0) if len(change) else 0.0))
     return np.array(levels)
 
 

@@ -154,7 +154,7 @@ def model_free_background(
     limit = np.maximum(14.0, 5 * np.minimum(noise, 2 * level))
     apart = distance > limit
     picture = _choose(sample, first, apart, limit)
-    return FreeBackground(picture.astype(np.float64), np.where((picture != first).any(-1), level, noise))
+    return FreeBackground(picture, np.where((picture != first).any(-1), level, noise))
 
 
 def _apart(sample: np.ndarray, picture: np.ndarray) -> np.ndarray:

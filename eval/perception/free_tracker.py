@@ -1,6 +1,7 @@
 """Follow whatever moves in a video, without being told what is in it."""
 
 from dataclasses import dataclass, field
+from statistics import median
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ _SEARCHED = 0.4  # seconds for which the reach grows
 _MEMORY = 3.0  # seconds for which a thing out of sight is remembered
 _ALIKE = 0.55  # Bhattacharyya distance of colours up to which two sightings may be one thing
 _BINS = 6
+_FLOW_SIDE = 320  # pixels of the longer side from which on the flow is that of pictures shrunk to it
 _SHORTEST = 2  # frames; shorter tracks are dropped as noise
 
 
@@ -49,11 +51,11 @@ class _Thing:
 
     @property
     def usual_area(self) -> float:
-        return float(np.median([piece.area for piece in self.pieces[-9:]]))
+        return median(piece.area for piece in self.pieces[-9:])
 
     @property
     def typical_area(self) -> float:
-        return float(np.median([piece.area for piece in self.pieces]))
+        return median(piece.area for piece in self.pieces)
 
     def predict(self, seconds: np.ndarray, frame: int) -> np.ndarray:
         """Constant velocity, from the last few frames and their times."""
@@ -102,15 +104,20 @@ def tracks_in(scene: Scene, seconds: Float[np.ndarray, "t"], *, on_canvas: bool 
     smallest = max(9.0, _SMALLEST * scene.size[0] * scene.size[1])
     flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     things: list[_Thing] = []
-    labels = np.zeros((num_frames, height, width), np.int32)
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in scene.video]
+    labels = np.zeros((num_frames, height, width), np.uint16)
+    shrink = max(1, max(height, width) // _FLOW_SIDE)
+    before = None
     for frame in range(num_frames):
         mask = _cleaned(scene.foreground[frame])
         count, numbered, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        prior = np.zeros((height, width), np.int32)
-        if frame and labels[frame - 1].any() and count > 1:
-            flow = flow_of.calc(grey[frame], grey[frame - 1], None)  # pyright: ignore[reportCallIssue, reportArgumentType]
-            prior = _carried(labels[frame - 1], flow, mask)
+        prior = np.zeros((height, width), np.uint16)
+        grey = cv2.cvtColor(scene.video[frame], cv2.COLOR_RGB2GRAY)
+        if shrink > 1:
+            grey = cv2.resize(grey, (-(-width // shrink), -(-height // shrink)), interpolation=cv2.INTER_AREA)
+        if before is not None and count > 1 and labels[frame - 1].any():
+            flow = flow_of.calc(grey, before, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
+            prior = _carried(labels[frame - 1], flow, mask, shrink)
+        before = grey
         claims, loose = _divide(scene.video[frame], numbered, stats, prior, things, smallest)
         for piece in loose:
             piece.loose = True
@@ -166,15 +173,15 @@ def _linked(things: list[_Thing], seconds: np.ndarray, width: int) -> tuple[list
     Returns the joined things, and the new number of every old one.
     """
     cost = np.full((len(things), len(things)), 1e6)
-    for i, gone in enumerate(things):
-        for j, come in enumerate(things):
-            if not gone.frames or not come.frames:
-                continue
+    long_enough = [(n, thing) for n, thing in enumerate(things) if len(thing.frames) >= _SHORTEST]
+    areas = {n: thing.typical_area for n, thing in long_enough}
+    for i, gone in long_enough:
+        for j, come in long_enough:
             gap = seconds[come.frames[0]] - seconds[gone.frames[-1]]
-            if 0 < gap <= _MEMORY and len(gone.frames) >= _SHORTEST and len(come.frames) >= _SHORTEST:
-                size = abs(np.log(come.typical_area / gone.typical_area))
+            if 0 < gap <= _MEMORY:
+                size = abs(np.log(areas[j] / areas[i]))
                 color = unlikeness(gone.histogram, come.histogram)
-                reach = 2 * np.sqrt(gone.typical_area) + _REACH * width * min(gap, _SEARCHED)
+                reach = 2 * np.sqrt(areas[i]) + _REACH * width * min(gap, _SEARCHED)
                 away = np.linalg.norm(come.pieces[0].centroid - gone.predict(seconds, come.frames[0]))
                 if color < _ALIKE and size < 0.9 and away < reach:
                     cost[i, j] = away / reach + color + 0.3 * size
@@ -193,7 +200,7 @@ def _linked(things: list[_Thing], seconds: np.ndarray, width: int) -> tuple[list
             whole.frames += part.frames
             whole.pieces += part.pieces
         result.append(whole)
-    renamed = np.zeros(len(things) + 1, np.int64)
+    renamed = np.zeros(len(things) + 1, np.uint16)
     renamed[1:] = [kept[int(root)] for root in roots]
     return result, renamed
 
@@ -210,11 +217,11 @@ def _cleaned(foreground: np.ndarray) -> np.ndarray:
     return without_specks(closed)
 
 
-def _carried(labels: np.ndarray, flow: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Where the numbers of the last frame are in this one's foreground."""
+def _carried(labels: np.ndarray, flow: np.ndarray, mask: np.ndarray, shrink: int) -> np.ndarray:
+    """Where the numbers of the last frame are in this one's foreground; the flow is that of shrunk pictures."""
     height, width = labels.shape
     rows, columns = np.nonzero(mask)
-    across, down = flow[rows, columns].T
+    across, down = shrink * flow[rows // shrink, columns // shrink].T
     x = np.clip(columns + across, 0, width - 1).round().astype(np.intp)
     y = np.clip(rows + down, 0, height - 1).round().astype(np.intp)
     found = np.zeros_like(labels)
@@ -224,18 +231,20 @@ def _carried(labels: np.ndarray, flow: np.ndarray, mask: np.ndarray) -> np.ndarr
 
 def _piece(picture: np.ndarray, mask: np.ndarray, left: int, top: int, crowded: bool) -> _Piece:
     """Measure a mask at a place of the picture; its box is drawn in around it."""
-    rows, columns = np.nonzero(mask)
-    first_row, first_column = rows.min(), columns.min()
-    mask = mask[first_row : rows.max() + 1, first_column : columns.max() + 1]
-    left, top = left + int(first_column), top + int(first_row)
-    box = (left, top, left + mask.shape[1], top + mask.shape[0])
+    whole = mask.astype(np.uint8)
+    column, row, across, down = cv2.boundingRect(whole)
+    whole = whole[row : row + down, column : column + across]
+    left, top = left + column, top + row
+    box = (left, top, left + across, top + down)
     pixels = picture[top : box[3], left : box[2]]
-    core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    chosen = pixels[core if core.sum() >= 6 else mask]
-    bins = (chosen // (256 // _BINS + 1)).astype(np.intp)
-    histogram = np.bincount(bins @ np.array([_BINS * _BINS, _BINS, 1]), minlength=_BINS**3) / len(chosen)
-    centroid = np.array([columns.mean() + left - first_column + 0.5, rows.mean() + top - first_row + 0.5])
-    return _Piece(mask, box, histogram, chosen.mean(0), centroid, float(len(rows)), crowded)
+    moments = cv2.moments(whole, binaryImage=True)
+    core = cv2.erode(whole, np.ones((3, 3), np.uint8))
+    chosen = core if cv2.countNonZero(core) >= 6 else whole
+    histogram = cv2.calcHist([pixels], [0, 1, 2], chosen, [_BINS] * 3, [0, _BINS * (256 // _BINS + 1)] * 3).ravel()
+    color = np.array(cv2.mean(pixels, chosen)[:3])
+    area = moments["m00"]
+    centroid = np.array([moments["m10"] / area + left + 0.5, moments["m01"] / area + top + 0.5])
+    return _Piece(whole > 0, box, histogram / histogram.sum(), color, centroid, area, crowded)
 
 
 def _divide(

@@ -125,7 +125,7 @@ def _canvas(camera: CameraMotion, height: int, width: int) -> tuple[np.ndarray, 
 
 def _foreground(frame: np.ndarray, background: FreeBackground, moving: bool) -> np.ndarray:
     """Pixels that differ from the background by more than noise and by more than a shadow does."""
-    picture = background.picture.astype(np.float32)
+    picture = background.picture
     pixels = frame.astype(np.float32)
     difference = largest(cv2.absdiff(pixels, picture))
     if moving:  # registration is a pixel off where the camera shakes: a neighbour of the background will do
