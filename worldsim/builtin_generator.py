@@ -19,6 +19,7 @@ from worldsim.generator import (
     VideoGenerator,
 )
 from worldsim.model.conditioning import Conditioning
+from worldsim.prompt.understanding import understand
 from worldsim.sampling import Drawing, generate
 from worldsim.sampling.conditioning_frames import encode_frames
 from worldsim.weights import Generator, load_generator, model_folder, save_generator
@@ -75,6 +76,11 @@ class BuiltinGenerator(VideoGenerator):
     def decode(self, latents: Latents) -> Video:
         """Undo ``encode``."""
         return self.model.vae.decode(self.model.vae.denormalise(latents))
+
+    def understood_prompt(self, prompt: str) -> tuple[str, tuple[str, ...]]:
+        """Return a prompt in the words of the model's training captions; see ``understand``."""
+        told = understand(prompt, self.model.tokenizer)
+        return told.text, told.remarks
 
     def encode_text(self, prompts: Sequence[str]) -> dict[str, torch.Tensor]:
         """Return words and their mask."""

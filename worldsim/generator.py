@@ -1,6 +1,7 @@
 """``VideoGenerator``: the one face of a video model, built-in or public."""
 
 import json
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -323,7 +324,10 @@ class VideoGenerator(ABC):
 
         Raises:
             DataError: size, length or given frames do not fit, or a public family is not told its size.
-            PromptError: a prompt is too long.
+            PromptError: the prompt is too long, or names nothing that the model was trained on.
+
+        Warns:
+            UserWarning: the model is told other words, or not all of them.
         """
         size = [num_frames, height, width]
         asked = [own if given is None else given for given, own in zip(size, self.default_size or size, strict=True)]
@@ -333,11 +337,14 @@ class VideoGenerator(ABC):
         pixels = float(frames) * rows * columns
         wanted = f"a video of {frames} frames of {columns}x{rows}"
         require_memory(pixels * 3 * (4 + 4 + 1), wanted, "ask for a shorter or smaller one")  # float32 twice, and bytes
+        told, remarks = self.understood_prompt(prompt)
+        for remark in remarks:
+            warnings.warn(f"prompt '{prompt}': {remark}", stacklevel=2)
         start = None
         if first_frames is not None:
             start = torch.tensor(first_frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
         video = self.sample(
-            [prompt],
+            [told],
             frames,
             rows,
             columns,
@@ -347,6 +354,10 @@ class VideoGenerator(ABC):
         )
         levels = video[0].detach().float().cpu().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
         return GeneratedVideo(levels.permute(1, 2, 3, 0).numpy(), self.default_frame_rate, prompt, seed)
+
+    def understood_prompt(self, prompt: str) -> tuple[str, tuple[str, ...]]:
+        """Return what the model is told of a prompt, and remarks on what it is not; text encoders read any words."""
+        return prompt, ()
 
     def conditioning(
         self,

@@ -158,6 +158,7 @@ def sample(
     from physics_data.core.atomic import folder_lock
     from physics_data.core.config import validate_config
     from worldsim.generator import sampling_defaults
+    from worldsim.prompt.understanding import understand
     from worldsim.videos import SampleConfig, Sampler
 
     given = 5 if num_given is None else num_given
@@ -178,8 +179,10 @@ def sample(
     sampler = Sampler.load(model, config, adapter)
     messages.print(f"model: {model}" + ("" if adapter is None else f" with adapter {adapter}"), markup=False)
     enlarged = None if size is None else _enlarger(sampler, size, upsampler)
-    for line in _remarks(sampler, prompts):
+    understood = [understand(one, sampler.model.tokenizer) for one in prompts]
+    for line in dict.fromkeys(remark for one in understood for remark in one.remarks):
         messages.print(line, markup=False, highlight=False)
+    told_prompts = [one.text for one in understood]
     if suite is not None:
         with folder_lock(out):
             _continue_suite(sampler, suite, out, given, num_seeds, batch_size)
@@ -189,12 +192,12 @@ def sample(
     elif stream:
         if not one_file:
             raise typer.BadParameter("--stream makes one video; give one --prompt.")
-        _stream(sampler, prompts[0] if prompts else "", first_frames, given, out, window)
+        _stream(sampler, told_prompts[0] if told_prompts else "", first_frames, given, out, window)
     else:
         files = [out] if one_file else [out / f"{name}.mp4" for name in file_names(prompts)]
         _make(
             sampler,
-            prompts or [""],
+            told_prompts or [""],
             first_frames,
             given,
             _read_pictures(sampler, pictures, last_frame),
@@ -215,22 +218,6 @@ def file_names(prompts: list[str]) -> list[str]:
         tries = (stem if number == 1 else f"{stem}_{number}" for number in itertools.count(1))
         names.append(next(name for name in tries if name not in names))
     return names
-
-
-def _remarks(sampler: "Sampler", prompts: list[str]) -> list[str]:
-    """Return what the model does not take from prompts.
-
-    Raises:
-        PromptError: the model knows no word of a prompt.
-    """
-    from worldsim.prompt import WordTokenizer
-
-    tokenizer = sampler.model.tokenizer
-    if not isinstance(tokenizer, WordTokenizer) or not prompts:
-        return []
-    if tokenizer.vocabulary is None:
-        return ["The card of this model holds no vocabulary: a word that it was not trained on is not noticed."]
-    return list(dict.fromkeys(line for prompt in prompts for line in tokenizer.remarks(prompt)))
 
 
 def _say_unknown(sampler: "Sampler", captions: list[str]) -> None:

@@ -122,7 +122,7 @@ class WordTokenizer:
             )
         said = [
             f"'{word}' is not a word that the model was trained on, and is left out"
-            + (f"; the nearest it knows: {', '.join(near)}." if (near := self._nearest(word)) else ".")
+            + (f"; the nearest it knows: {', '.join(near)}." if (near := self.nearest(word)) else ".")
             for word in self.unknown([prompt])
         ]
         for group in self.collisions([prompt]) if self.vocabulary is not None else []:
@@ -131,7 +131,8 @@ class WordTokenizer:
             said.append(f"the model cannot tell '{mine[0]}' from {others}: they share an id.")
         return said
 
-    def _nearest(self, word: str) -> list[str]:
+    def nearest(self, word: str) -> list[str]:
+        """Return at most two words of the vocabulary that are written nearly alike, the nearest first."""
         return difflib.get_close_matches(word, self.vocabulary or (), n=2, cutoff=0.5)
 
     def _hash(self, word: str) -> int:

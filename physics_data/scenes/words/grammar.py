@@ -453,7 +453,11 @@ class HeadFinal(_Reader):
             return at + 2
         if is_counter:
             return at + 1
-        if word.get("relations") is not None and not word.get("things"):
+        if word.get("direction") and self.roles and self.roles[-1][1] in ("subject", "object"):
+            self.meaning.story.direction = word.get(
+                "direction"
+            )  # 왼쪽으로 refers to a noun before it only without 이/를
+        elif word.get("relations") is not None and not word.get("things"):
             self._relation(word)
         elif word.get("direction") and not self.roles:
             self.meaning.story.direction = word.get("direction")

@@ -154,13 +154,17 @@ def test_long_prompts_in_any_script_have_names_that_fit() -> None:
 def test_prompts_are_understood_or_refused(tmp_path: Path) -> None:
     """The built-in model: what is used is printed, unknown words are named, none known is refused with exit code 1."""
     draw = ("sample", "--num-steps", 1, "--num-frames", 5, "--height", 32, "--width", 32)
-    done = worldsim(*draw, "--prompt", "a blak ball rolls", "--prompt", "a red ball", "--out", tmp_path / "d")
+    prompts = ("--prompt", "a blak ball rolls", "--prompt", "a red ball", "--prompt", "빨간 공이 떨어진다")
+    done = worldsim(*draw, *prompts, "--out", tmp_path / "d")
     said = " ".join(done.stderr.split())
     assert done.returncode == 0, said
+    assert "the model is told: a red ball falls onto the floor" in said
     assert "model: builtin:world" in said and "'blak' is not a word" in said and "'black'" not in said
-    assert sorted(path.name for path in (tmp_path / "d").glob("*.mp4")) == ["a_blak_ball_rolls.mp4", "a_red_ball.mp4"]
+    assert sorted(path.name for path in (tmp_path / "d").glob("*.mp4")) == [
+        *("a_blak_ball_rolls.mp4", "a_red_ball.mp4", "빨간_공이_떨어진다.mp4")
+    ]
     refused = worldsim(*draw, "--prompt", "一个红色的球从桌子上掉下来", "--out", tmp_path / "x.mp4")
-    assert refused.returncode == 1 and "no word that the model knows" in " ".join(refused.stderr.split())
+    assert refused.returncode == 1 and "was trained on the things ball, cylinder" in " ".join(refused.stderr.split())
     assert not (tmp_path / "x.mp4").exists()
     wide = tmp_path / "wide.mp4"
     write_video(wide, np.full((5, 64, 256, 3), 90, dtype=np.uint8), 16.0)
