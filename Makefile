@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FOOTAGE ?=
 OUT ?= $(if $(FOOTAGE),runs/demo_footage,runs/demo)
 
-.PHONY: help setup demo test test-slow test-min lint bench docs clean
+.PHONY: help setup demo test test-slow test-min lint bench gpu docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ test-min: $(VENV)-min/.installed ## Run the quick tests with the lowest versions
 
 bench: setup ## Measure speed against named peers
 	$(BIN)/python -m benchmarks speed --json
+
+gpu: setup ## Measure on a GPU, nine minutes a call, into runs/gpu; the same command goes on
+	$(BIN)/python -m benchmarks gpu --minutes 9 --out runs/gpu
 
 docs: setup ## Build the documentation site into runs/site (strict: a broken link fails)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

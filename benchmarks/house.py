@@ -22,6 +22,7 @@ MIN_LINES, MIN_IMPORTERS = 80, 2
 
 NEW_ROOMS = (
     "benchmarks/generator",
+    "benchmarks/gpu",
     "benchmarks/words",
     "physics_data/cli/words_commands",
     "physics_data/scenes",

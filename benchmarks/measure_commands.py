@@ -30,6 +30,38 @@ def speed(
     print_rows(rows, as_json)
 
 
+def gpu(
+    out: Annotated[Path, typer.Option(help="Folder for gpu.json and at most 7 files of 16 MiB to go on from.")] = Path(
+        "runs/gpu"
+    ),
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of this call; the same command goes on.")] = 9.0,
+    only: Annotated[list[str] | None, typer.Option(help="A piece to run, complete or not; may be repeated.")] = None,
+    device: Annotated[str, typer.Option(help="cuda, or cpu for a trial run together with --small.")] = "cuda",
+    small: Annotated[bool, typer.Option("--small", help="Tiny shapes: tries every line, measures nothing.")] = False,
+    scratch: Annotated[Path, typer.Option(help="Folder for data and runs, which may be deleted.")] = Path(
+        "runs/gpu_scratch"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Measure on a GPU: renderer, training steps, sampling, adapters; then train the generator in what time is left.
+
+    Each piece has its minutes and a process of its own. The same command leaves out what is complete.
+
+    Example: `python -m benchmarks gpu --minutes 9 --out runs/gpu`
+    """
+    from benchmarks.gpu import GpuContext
+    from benchmarks.gpu.pieces import RESULTS_NAME, require_device, run_pieces
+    from benchmarks.rows import print_rows
+
+    require_device(device, small)
+    context = GpuContext(device, small, out, scratch, 60 * minutes)
+    results = run_pieces(context, only or (), lambda line: messages.print(line, markup=False))
+    print_rows(results.rows, as_json)
+    messages.print(f"{out / RESULTS_NAME}")
+    if any(piece.state == "failed" for piece in results.pieces.values()):
+        raise typer.Exit(1)
+
+
 def generator(
     model: Annotated[Path, typer.Option(help="Model folder, run folder or builtin:NAME.")] = Path("builtin:world"),
     cache: Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")] = Path("runs/suites"),

@@ -18,9 +18,13 @@ STEPS, LATENT_FRAMES, FRAMES_EACH = 4, 12, 4
 
 def measure_sample(repeats: int) -> list[Row]:
     """Time rollouts of 48 video frames of 128 x 128 in 4 solver steps."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return frame_by_frame(CONFIG, "cuda" if torch.cuda.is_available() else "cpu", repeats)
+
+
+def frame_by_frame(config: DiTConfig, device: str, repeats: int, latent_frames: int = LATENT_FRAMES) -> list[Row]:
+    """Return the rows of a causal transformer: with a cache, with a window, and without."""
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    dit = DiT(CONFIG).to(device, dtype).eval().requires_grad_(False)
+    dit = DiT(config).to(device, dtype).eval().requires_grad_(False)
     ids, mask = torch.ones(1, 16, dtype=torch.int64, device=device), torch.ones(1, 16, dtype=torch.bool, device=device)
     rate = torch.tensor([24.0], device=device, dtype=dtype)
     conditioning = Conditioning.of_words(ids, mask, torch.ones(1, dtype=torch.int64, device=device), rate)
@@ -31,7 +35,7 @@ def measure_sample(repeats: int) -> list[Row]:
         def run() -> None:
             generator = torch.Generator(device).manual_seed(0)
             for _ in rollout(
-                dit, conditioning, start, LATENT_FRAMES, generator=generator, drawing=drawing, window=window
+                dit, conditioning, start, latent_frames, generator=generator, drawing=drawing, window=window
             ):
                 pass
             if device == "cuda":
@@ -43,7 +47,7 @@ def measure_sample(repeats: int) -> list[Row]:
     def again() -> None:
         """Make each frame by passing all frames before it through the transformer in every solver step."""
         past = start
-        for _ in range(LATENT_FRAMES):
+        for _ in range(latent_frames):
 
             def field(x: torch.Tensor, t: float, past: torch.Tensor = past) -> torch.Tensor:
                 level = torch.zeros(1, past.shape[2] + 1, device=device, dtype=dtype)
@@ -57,8 +61,8 @@ def measure_sample(repeats: int) -> list[Row]:
 
     jobs: dict[str, Job] = {"cache": cached(None), "window": cached(4), "again": again}
     seconds = interleaved(jobs, repeats)
-    rates = {name: [FRAMES_EACH * LATENT_FRAMES / s for s in values] for name, values in seconds.items()}
-    what = f"DiT-S, 128x128, {STEPS} steps, {LATENT_FRAMES} latent frames, VAE not counted"
+    rates = {name: [FRAMES_EACH * latent_frames / s for s in values] for name, values in seconds.items()}
+    what = f"DiT-S, 128x128, {STEPS} steps, {latent_frames} latent frames, VAE not counted"
     peer = "the same without a cache"
     target = 24.0 if device == "cuda" else None
     name = f"frame by frame, {what}"

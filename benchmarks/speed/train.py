@@ -31,25 +31,30 @@ MIXED = ((1, 16, 16), (2, 8, 8), (3, 12, 20), (3, 20, 12), (5, 8, 16), (5, 16, 1
 def measure_train(repeats: int) -> list[Row]:
     """Time whole training steps: forward, backward, AdamW."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return [*_one_shape(device, repeats), *_mixed_sizes(device, repeats), *_lengths(device, max(repeats // 2, 1))]
+    short_dit = CONFIG.model_copy(update={"depth": 4})
+    return [
+        *_one_shape(device, repeats),
+        *mixed_sizes(short_dit, device, repeats),
+        *_lengths(device, max(repeats // 2, 1)),
+    ]
 
 
 def _one_shape(device: str, repeats: int) -> list[Row]:
     """One step over clips of 512 tokens, ours and a Wan transformer of diffusers of the same width, depth and MLP."""
     batch = 4 if device == "cuda" else 2
     latents = torch.randn(batch, 16, *GRID, device=device)
-    conditioning = _conditioning(batch, device)
+    conditioning = word_conditioning(batch, device)
     dit = DiT(CONFIG).to(device)
     generator = torch.Generator(device).manual_seed(0)
 
     def ours() -> torch.Tensor:
         return dit_objective(dit, latents, conditioning, generator, DiTObjective())["loss"]
 
-    jobs: dict[str, Job] = {"ours": _step(dit, ours, device)}
+    jobs: dict[str, Job] = {"ours": training_step(dit, ours, device)}
     peer_name = None
     wan = _wan(device)
     if wan is not None:
-        peer_name = f"diffusers WanTransformer3DModel, {_size(wan):.1f} M weights"
+        peer_name = f"diffusers WanTransformer3DModel, {num_millions(wan):.1f} M weights"
         words = torch.randn(batch, WORDS, 384, device=device)
         t = torch.full((batch,), 500.0, device=device)
 
@@ -57,15 +62,15 @@ def _one_shape(device: str, repeats: int) -> list[Row]:
             v = wan(hidden_states=latents, timestep=t, encoder_hidden_states=words, return_dict=False)[0]
             return (v.float() - latents).square().mean()
 
-        jobs["wan"] = _step(wan, theirs, device)
-    jobs["matmul"] = _matmul(device)
+        jobs["wan"] = training_step(wan, theirs, device)
+    jobs["matmul"] = matmul(device)
     seconds = interleaved(jobs, repeats)
-    peak = [_MATMUL_FLOPS / s for s in seconds["matmul"]]
-    flops = _training_flops(math.prod(GRID) // 4 * batch)
+    peak = [matmul_flops() / s for s in seconds["matmul"]]
+    flops = training_flops(CONFIG, math.prod(GRID) // 4 * batch, math.prod(GRID) // 4)
     rates = {name: [batch / s for s in values] for name, values in seconds.items()}
     share = [100 * flops / s / (sum(peak) / len(peak)) for s in seconds["ours"]]
     target = 1.2 * sorted(rates["wan"])[repeats // 2] if wan is not None else None
-    name = f"training step, {_size(dit):.1f} M weights, 512 tokens, batch {batch}, {short(device)}, AdamW"
+    name = f"training step, {num_millions(dit):.1f} M weights, 512 tokens, batch {batch}, {short(device)}, AdamW"
     return [
         median_row(name, rates["ours"], "clips/s", target, peer_name, rates.get("wan"), COMMAND),
         median_row(
@@ -80,15 +85,15 @@ def _one_shape(device: str, repeats: int) -> list[Row]:
     ]
 
 
-def _mixed_sizes(device: str, repeats: int) -> list[Row]:
-    """Clips of many sizes: packed, against batches of like sizes with padding."""
+def mixed_sizes(config: DiTConfig, device: str, repeats: int, count: int = 16, row_tokens: int = 512) -> list[Row]:
+    """Return the rate of ``count`` clips of many sizes: packed, against batches of like sizes with padding."""
     rng = random.Random(0)
-    shapes = [rng.choice(MIXED) for _ in range(16)]
-    dit = DiT(CONFIG.model_copy(update={"depth": 4})).to(device)
+    shapes = [rng.choice(MIXED) for _ in range(count)]
+    dit = DiT(config).to(device)
     latents = [torch.randn(16, *shape, device=device) for shape in shapes]
-    conditioning = _conditioning(len(shapes), device)
+    conditioning = word_conditioning(len(shapes), device)
     tokens = [dit.num_tokens(one.shape) for one in latents]
-    rows = balanced_rows(tokens, 512, least_rows=1)
+    rows = balanced_rows(tokens, row_tokens, least_rows=1)
     generator = torch.Generator(device).manual_seed(0)
 
     def packed() -> torch.Tensor:
@@ -111,7 +116,9 @@ def _mixed_sizes(device: str, repeats: int) -> list[Row]:
             )
         return torch.stack(losses).mean()
 
-    seconds = interleaved({"packed": _step(dit, packed, device), "buckets": _step(plain, bucketed, device)}, repeats)
+    seconds = interleaved(
+        {"packed": training_step(dit, packed, device), "buckets": training_step(plain, bucketed, device)}, repeats
+    )
     rates = {name: [len(shapes) / s for s in values] for name, values in seconds.items()}
     target = 1.5 * sorted(rates["buckets"])[repeats // 2]
     name = f"training step over {len(shapes)} clips of {len(MIXED)} sizes, packed"
@@ -130,18 +137,19 @@ def _lengths(device: str, repeats: int) -> list[Row]:
 
         def loss(latents: torch.Tensor = latents) -> torch.Tensor:
             generator = torch.Generator(device).manual_seed(0)
-            return dit_objective(dit, latents, _conditioning(1, device), generator, DiTObjective())["loss"]
+            return dit_objective(dit, latents, word_conditioning(1, device), generator, DiTObjective())["loss"]
 
-        seconds = interleaved({"ours": _step(dit, loss, device), "matmul": _matmul(device)}, repeats)
+        seconds = interleaved({"ours": training_step(dit, loss, device), "matmul": matmul(device)}, repeats)
         tokens = frames * 64
-        limit = [_training_flops(tokens, depth=4, sequence=tokens) * s / _MATMUL_FLOPS for s in seconds["matmul"]]
+        limit = [training_flops(dit.config, tokens, tokens) * s / matmul_flops() for s in seconds["matmul"]]
         name = f"training step of 4 blocks over one clip of {tokens:,} tokens"
         rows.append(median_row(name, seconds["ours"], "s", None, "matrix products at peak", limit, COMMAND))
         frames *= 2 if device == "cpu" else 4
     return rows
 
 
-def _step(model: nn.Module, loss: Callable[[], torch.Tensor], device: str) -> Job:
+def training_step(model: nn.Module, loss: Callable[[], torch.Tensor], device: str) -> Job:
+    """Return a whole step: forward, backward, AdamW."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
 
     def run() -> None:
@@ -156,7 +164,8 @@ def _step(model: nn.Module, loss: Callable[[], torch.Tensor], device: str) -> Jo
     return run
 
 
-def _conditioning(count: int, device: str) -> Conditioning:
+def word_conditioning(count: int, device: str) -> Conditioning:
+    """Return a prompt of ``WORDS`` equal words and a frame rate for each clip."""
     ids, mask = torch.ones(count, WORDS, dtype=torch.int64), torch.ones(count, WORDS, dtype=torch.bool)
     facts = (torch.ones(count, dtype=torch.int64), torch.full((count,), 16.0))
     return Conditioning.of_words(ids, mask, *facts).to(torch.device(device))
@@ -208,12 +217,14 @@ def short(device: str) -> str:
     return "bf16" if precision(device) == torch.bfloat16 else "fp32"
 
 
-_SIDE = 2048
-_MATMUL_FLOPS = 2 * _SIDE**3
+def matmul_flops(side: int = 2048) -> int:
+    """Return the additions and multiplications of ``matmul``."""
+    return 2 * side**3
 
 
-def _matmul(device: str) -> Job:
-    left, right = (torch.randn(_SIDE, _SIDE, device=device, dtype=precision(device)) for _ in range(2))
+def matmul(device: str, side: int = 2048) -> Job:
+    """Return a product of two square matrices, whose speed stands for the peak."""
+    left, right = (torch.randn(side, side, device=device, dtype=precision(device)) for _ in range(2))
 
     def run() -> None:
         torch.mm(left, right)
@@ -223,14 +234,21 @@ def _matmul(device: str) -> Job:
     return run
 
 
-def _training_flops(tokens: int, *, depth: int = CONFIG.depth, sequence: int = math.prod(GRID) // 4) -> float:
-    """Return the multiply-adds of forward and backward, times two: matrix products and attention alone."""
-    width, hidden = CONFIG.width, 2 / 3 * CONFIG.width * CONFIG.mlp_ratio
-    text = 2 * width**2 / CONFIG.text_every
+def training_flops(config: DiTConfig, tokens: int, sequence: int) -> float:
+    """Return the multiply-adds of forward and backward, times two: matrix products and attention of the blocks alone.
+
+    Args:
+        config: of the transformer
+        tokens: of the whole batch
+        sequence: tokens that attend to each other
+    """
+    width, hidden = config.width, 2 / 3 * config.width * config.mlp_ratio
+    text = 2 * width**2 / config.text_every
     weights = 4 * width**2 + 3 * width * hidden + text
     attention = 2 * sequence * width
-    return 3 * 2 * tokens * depth * (weights + attention)
+    return 3 * 2 * tokens * config.depth * (weights + attention)
 
 
-def _size(model: nn.Module) -> float:
+def num_millions(model: nn.Module) -> float:
+    """Return the number of weights, in millions."""
     return sum(weight.numel() for weight in model.parameters()) / 1e6

@@ -172,13 +172,22 @@ class RaycastRenderer:
         Raises:
             ConfigError: the renderer draws on the CPU, or the appearance or the sensor need it.
         """
+        yield from self.open_on_device(spec, trajectory, streams).pieces()
+
+    def open_on_device(
+        self, spec: SceneSpec, trajectory: Trajectory, streams: Collection[Stream] = DEFAULT_STREAMS
+    ) -> DeviceDrawing:
+        """Copy a scene to the GPU; ``pieces`` of what is returned draws it, as often as it is called.
+
+        Raises:
+            ConfigError: see ``draw_on_device``.
+        """
         if self.device != "cuda" or needs_rich(spec) or needs_sensor(spec):
             raise ConfigError(
                 f"draw_on_device with device='{self.device}': it takes RaycastRenderer(device='cuda') and a scene of "
                 "plain, checker or striped bodies without lamps, pictures or sensor effects; use render otherwise."
             )
-        scene = pack(spec, trajectory)
-        yield from self._device_drawing(spec, scene, streams).pieces()
+        return self._device_drawing(spec, pack(spec, trajectory), streams)
 
     def _device_drawing(self, spec: SceneSpec, scene: SceneArrays, streams: Collection[Stream]) -> DeviceDrawing:
         return DeviceDrawing(scene, len(spec.instances), streams, _TABLES, self._offsets, self.memory_budget)

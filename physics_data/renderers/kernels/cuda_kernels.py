@@ -20,6 +20,7 @@ from physics_data.renderers.kernels.trace import enter, eye_of, is_within, key_o
 from physics_data.renderers.kernels.vectors import rotation_of, row_of, to_local, unit
 
 _kernel: Any = cuda.jit
+_NO_KEY = -1000000
 
 
 @scalar
@@ -88,24 +89,30 @@ def smooth_edges(first, scene, offsets, encoded, decoded, keys, raw, rgb):
         return
     eye = eye_of(scene.camera, frame)
     red = green = blue = 0.0
+    known = _NO_KEY
+    color = (0.0, 0.0, 0.0)
     for sample in range(offsets.shape[0]):
         direction = ray_through(scene.camera, frame, column + offsets[sample, 0], row + offsets[sample, 1])
         surface, face, depth = look_through(scene, frame, column, row, eye, direction)
         key = SKY if surface == SKY else key_of(scene, surface, face)
-        found = False
-        for way in range(5):
-            x = column + (1 if way == 1 else 0) - (1 if way == 2 else 0)
-            y = row + (1 if way == 3 else 0) - (1 if way == 4 else 0)
-            if not found and 0 <= x < keys.shape[2] and 0 <= y < keys.shape[1] and keys[item, y, x] == key:
-                found = True
-                red += decoded[raw[item, y, 3 * x]]
-                green += decoded[raw[item, y, 3 * x + 1]]
-                blue += decoded[raw[item, y, 3 * x + 2]]
-        if not found:
-            color = _color_of(scene, frame, surface, face, column, row, direction, depth)
-            red += color[0]
-            green += color[1]
-            blue += color[2]
+        if key != known:  # as on the CPU: samples of one key in a row share the colour of the first
+            known = key
+            found = False
+            for way in range(5):
+                x = column + (1 if way == 1 else 0) - (1 if way == 2 else 0)
+                y = row + (1 if way == 3 else 0) - (1 if way == 4 else 0)
+                if not found and 0 <= x < keys.shape[2] and 0 <= y < keys.shape[1] and keys[item, y, x] == key:
+                    found = True
+                    color = (
+                        decoded[raw[item, y, 3 * x]],
+                        decoded[raw[item, y, 3 * x + 1]],
+                        decoded[raw[item, y, 3 * x + 2]],
+                    )
+            if not found:
+                color = _color_of(scene, frame, surface, face, column, row, direction, depth)
+        red += color[0]
+        green += color[1]
+        blue += color[2]
     share = 1.0 / offsets.shape[0]
     rgb[item, row, 3 * column] = encode(encoded, red * share)
     rgb[item, row, 3 * column + 1] = encode(encoded, green * share)
