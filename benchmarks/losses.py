@@ -28,7 +28,7 @@ from worldsim.losses.auxiliary.combination import AuxiliaryLosses
 from worldsim.probes import LatentSpace, Probes, ProbesConfig
 from worldsim.training.optimizer import build_optimizers
 from worldsim.training.stages import load_train_config
-from worldsim.training.tasks.dit import DiTTask
+from worldsim.training.tasks.dit_task import DiTTask
 
 COMMAND = "OMP_NUM_THREADS=1 python -m benchmarks losses cost --json"
 TARGET = 15.0

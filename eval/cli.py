@@ -222,8 +222,8 @@ def twins(
     Examples: `python -m worldsim likelihood --model runs/dit --dataset runs/twins --out losses.csv`,
     `python -m eval twins runs/twins --scores losses.csv --loss --out runs/twin_scores`
     """
-    from eval.pairs.audit_scorer import audit_scores, write_scores
     from eval.pairs.pair_figures import as_markdown, score_twins
+    from eval.pairs.pair_scores import audit_scores, write_scores
     from physics_data.core.atomic import write_text
     from physics_data.core.dataset import ShardDataset
 

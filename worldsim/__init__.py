@@ -17,7 +17,7 @@ _NAMES = {
     "SceneSpec": "physics_data.core.scene",
     "Clip": "physics_data.core.clip",
     "ClipDataset": "worldsim.data.clip_dataset",
-    "train": "worldsim.training.launch",
+    "train": "worldsim.training.stages",
     "VideoGenerator": "worldsim.generator",
     "GeneratedVideo": "worldsim.generated",
     "Evaluator": "benchmarks.evaluator",

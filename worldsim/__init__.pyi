@@ -17,6 +17,6 @@ from worldsim.listing import list_models as list_models
 from worldsim.listing import list_renderers as list_renderers
 from worldsim.listing import list_scenarios as list_scenarios
 from worldsim.listing import list_suites as list_suites
-from worldsim.training.launch import train as train
+from worldsim.training.stages import train as train
 
 __version__: str

@@ -3,14 +3,11 @@
 import os
 
 from physics_data.core.program import make_app, run
-from worldsim.cli.annotate import annotate
 from worldsim.cli.codec import decode, encode, reconstruct
-from worldsim.cli.ingest import ingest
-from worldsim.cli.likelihood import likelihood
-from worldsim.cli.listing import list_parts, votes
-from worldsim.cli.publish import publish
+from worldsim.cli.footage_commands import annotate, ingest
+from worldsim.cli.list_commands import list_parts, votes
+from worldsim.cli.model_commands import likelihood, publish, train
 from worldsim.cli.sample import sample
-from worldsim.cli.train import train
 
 # Torch's threads then sleep while they wait, instead of spinning: on a shared machine that can be 30 times faster.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -21,7 +21,7 @@ from worldsim.generator import (
 from worldsim.model.conditioning import Conditioning
 from worldsim.prompt.understanding import understand
 from worldsim.sampling import Drawing, generate
-from worldsim.sampling.conditioning_frames import encode_frames
+from worldsim.sampling.rollout import encode_frames
 from worldsim.weights import Generator, load_generator, model_folder, save_generator
 
 

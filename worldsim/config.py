@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from physics_data.core.config import StrictModel
-from worldsim.data.augment.draw import Augment
+from worldsim.data.augmentation import Augment
 from worldsim.data.sources import DEFAULT_LABELS
 from worldsim.losses.denoising import DiTObjective
 from worldsim.losses.vae_objective import VAEObjective
@@ -270,7 +270,7 @@ class TokenizerConfig(StrictModel):
         """
         if self.encoder is None:
             return WordTokenizer(self.max_words, self.num_buckets, vocabulary, hashed=hashed)
-        from worldsim.prompt.features import PretrainedTextEncoder  # imports transformers
+        from worldsim.prompt.tokenizer import PretrainedTextEncoder  # imports transformers
 
         return PretrainedTextEncoder(self.encoder, self.max_words)
 

@@ -24,9 +24,8 @@ from physics_data.scenes.scene_file import load_scene
 from physics_data.simulation import simulate
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage import media
-from worldsim.data.footage.framing import crop, scale_to_cover
 from worldsim.data.footage.media import PICTURE_SUFFIXES, is_animation
-from worldsim.data.footage.windows import cut_windows
+from worldsim.data.footage.windows import crop, cut_windows, scale_to_cover
 from worldsim.data.scene_encoding import scene_tokens
 from worldsim.diffusion import GuidanceConfig
 from worldsim.generator import find_family

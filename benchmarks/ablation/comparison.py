@@ -11,15 +11,8 @@ from benchmarks.ablation.ablation_config import COLUMNS, AblationConfig
 from benchmarks.ablation.clip_measures import Projection, frechet_distance
 from benchmarks.ablation.grid import FEATURES_NAME, ROWS_NAME, Run
 from benchmarks.ablation.jobs import FACTS
-from eval.statistics import (
-    CONFIDENCE,
-    bootstrap_mean,
-    crossed_critical,
-    holm,
-    paired_difference,
-    run_table,
-    run_widening,
-)
+from eval.statistics import CONFIDENCE, bootstrap_mean, crossed_critical, run_widening
+from eval.system_comparison import holm, paired_difference, run_table
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import DataError
 

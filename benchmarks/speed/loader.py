@@ -26,9 +26,9 @@ from physics_data.core.shards import encode_clip, write_shard
 from physics_data.core.video import decode_video
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.scenarios.shared.scenario import SceneSettings
+from worldsim.data.collate import balanced_rows, first_fit_decreasing, padding_share
+from worldsim.data.loading import Prefetch
 from worldsim.data.mixture import Mixture
-from worldsim.data.packing import balanced_rows, first_fit_decreasing, padding_share
-from worldsim.data.prefetch import Prefetch
 from worldsim.data.sources import ShardSource
 
 NUM_CLIPS = 24

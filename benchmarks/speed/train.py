@@ -13,7 +13,7 @@ from torch import nn
 
 from benchmarks.rows import Row, median_row
 from benchmarks.speed.timing import Job, interleaved
-from worldsim.data.packing import balanced_rows
+from worldsim.data.collate import balanced_rows
 from worldsim.losses.denoising import DiTObjective, dit_objective, packed_dit_objective
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.conditioning import Conditioning

@@ -17,7 +17,7 @@ from physics_data.core.workers import watch_parent
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.settings import SceneSettings
-from worldsim.codec.fidelity import FidelityMeter
+from worldsim.codec.reconstruct import FidelityMeter
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage.ingest import ingest
 from worldsim.data.footage.ingest_config import IngestConfig

@@ -11,7 +11,8 @@ from scipy import stats
 
 from eval.audit.evidence import MAX_STILLS, STILLS_FOLDER, safe_stem, still_name
 from eval.audit.result import VideoAudit
-from eval.statistics import CONFIDENCE, holm
+from eval.statistics import CONFIDENCE
+from eval.system_comparison import holm
 from physics_data.core.atomic import write_text
 from physics_data.core.config import StrictModel
 

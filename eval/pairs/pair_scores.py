@@ -1,8 +1,8 @@
-"""A model's scores of clips, and when it was surprised."""
+"""Scores of clips by a model, or by the audit, which has no weights; the frame of a surprise."""
 
 import csv
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -10,7 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from eval.audit.footage import Footage
+from eval.audit.video import audit_footage
 from eval.pairs.pair_sets import TwinClip, TwinSet
+from physics_data.core.atomic import write_text
+from physics_data.core.clip import Clip
+from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, suggest
 
 Meaning = Literal["plausibility", "loss"]
@@ -177,3 +182,36 @@ def _peak(clip: TwinClip, opinion: ClipScore) -> tuple[float, float]:
     values = np.array(opinion.frames, dtype=np.float64)
     distances = _distances(clip)[values == values.min()]
     return float(np.mean(distances <= TOLERANCE)), float(np.median(distances))
+
+
+def audit_score(clip: Clip) -> ClipScore:
+    """Return minus the strength of the strongest event that an audit of the pictures finds, and the same by frame.
+
+    Labels are not looked at. Where the audit finds nothing, or nothing moves, the score is 0, which makes ties.
+    """
+    rate, height, width = clip.meta.frame_rate, clip.meta.height, clip.meta.width
+    audit = audit_footage(Footage(clip.rgb, np.arange(len(clip.rgb)) / rate, height, width))
+    frames = np.zeros(len(clip.rgb))
+    for event in audit.events:
+        frame = min(round(event.seconds * rate), len(frames) - 1)
+        frames[frame] = min(frames[frame], -event.strength)
+    return ClipScore(-audit.strength, tuple(frames.tolist()))
+
+
+def audit_scores(dataset: ShardDataset, split: str | None = None) -> Iterator[tuple[str, ClipScore]]:
+    """Yield key and score of every clip that belongs to a set of twins."""
+    for position in dataset.select(split=split, source="physics"):
+        if dataset.rows[position].pair_id is not None:
+            yield dataset.rows[position].key, audit_score(dataset.load(position))
+
+
+def write_scores(path: Path, scores: dict[str, ClipScore]) -> None:
+    """Write JSON that ``read_scores`` takes as plausibilities.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    record = {
+        key: {"score": s.score, "frames": None if s.frames is None else list(s.frames)} for key, s in scores.items()
+    }
+    write_text(path, json.dumps(record) + "\n")

@@ -11,17 +11,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from eval.report.skill import skill
 from eval.scoring import SceneScore, Status, metric_table
-from eval.statistics import (
-    Interval,
-    bootstrap_mean,
-    holm,
-    paired_difference,
-    rank_stability,
-    run_table,
-    variance_split,
-)
+from eval.statistics import Interval, bootstrap_mean, skill
+from eval.system_comparison import holm, paired_difference, rank_stability, run_table, variance_split
 from physics_data.core.atomic import write_text
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import DataError

@@ -202,7 +202,7 @@ def clip(
     from physics_data.core.errors import DataError
     from physics_data.core.video import write_video
     from physics_data.pipeline.export import write_frames
-    from physics_data.pipeline.regenerate import differing_parts, regenerate
+    from physics_data.pipeline.shard_maker import differing_parts, regenerate
 
     opened = ShardDataset(dataset)
     stored = opened.load(opened.find(key))

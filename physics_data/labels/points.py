@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from physics_data.core.clip import Clip, Rendering
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.renderers.arrays import pack, surfaces_of
-from physics_data.renderers.kernels.layout import SKY
 from physics_data.renderers.kernels.point_kernels import find_points, see_points
+from physics_data.renderers.kernels.scene_struct import SKY
 
 BACKGROUND_SHARE = 0.25
 """Share of the query points that lie on planes, where both planes and instances are in view."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32, Int64, UInt8
 
 from physics_data.core.scene import Appearance, Body, ImageTexture, Plane, SceneSpec
-from physics_data.renderers.kernels.layout import (
+from physics_data.renderers.kernels.scene_struct import (
     BACKDROP,
     CHECKER,
     DOTS,

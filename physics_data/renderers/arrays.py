@@ -28,7 +28,7 @@ from physics_data.core.scene import (
 )
 from physics_data.core.trajectory import Trajectory
 from physics_data.renderers.kernels.bounds import bound_scene
-from physics_data.renderers.kernels.layout import (
+from physics_data.renderers.kernels.scene_struct import (
     BOX,
     CAPSULE,
     CHECKER,

@@ -16,7 +16,7 @@ from physics_data.core.scene import SceneSpec
 from physics_data.renderers.arrays import SceneArrays
 from physics_data.renderers.kernels.draw import draw_frames
 from physics_data.renderers.kernels.flow import draw_still_flow, draw_surfaces
-from physics_data.renderers.kernels.layout import EDGES_AT_ONCE, LANE, NUM_LANES, NUM_MOVED_LANES
+from physics_data.renderers.kernels.scene_struct import EDGES_AT_ONCE, LANE, NUM_LANES, NUM_MOVED_LANES
 
 
 class Images(NamedTuple):

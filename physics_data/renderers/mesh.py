@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from physics_data.core.scene import Mesh
-from physics_data.renderers.kernels.layout import FACES
+from physics_data.renderers.kernels.scene_struct import FACES
 
 _LEAF_SIZE = 4
 _CREASE = math.cos(math.radians(30.0))

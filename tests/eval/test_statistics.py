@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.statistics import (
-    auroc,
-    bootstrap_mean,
-    crossed_mean,
-    holm,
-    paired_difference,
-    rank_stability,
-    run_table,
-    scene_means,
-    variance_split,
-)
+from eval.statistics import auroc, bootstrap_mean, crossed_mean
+from eval.system_comparison import holm, paired_difference, rank_stability, run_table, scene_means, variance_split
 
 
 def test_interval_agrees_with_student_for_normal_values():

@@ -29,7 +29,7 @@ OWN = Path(str(package.__file__)).parent
 def test_every_source_that_a_score_can_import_counts():
     """A fresh interpreter imports all metrics, measures, audits; what it has loaded of ours must be in the list."""
     text = (
-        "import sys, json, eval.scoring, eval.audit.video, eval.pairs.pair_figures, eval.pairs.audit_scorer\n"
+        "import sys, json, eval.scoring, eval.audit.video, eval.pairs.pair_figures, eval.pairs.pair_scores\n"
         "from eval.metrics import METRICS\nfrom eval.public import PUBLIC_MEASURES\n"
         "[table.get(name) for table in (METRICS, PUBLIC_MEASURES) for name in table]\n"
         "print(json.dumps([m.__file__ for m in list(sys.modules.values()) if (getattr(m, '__file__', None) or '') "

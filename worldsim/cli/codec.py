@@ -9,8 +9,8 @@ import typer
 from physics_data.core.program import messages, progress_bar
 
 if TYPE_CHECKING:
-    from worldsim.codec.fidelity import Fidelity
     from worldsim.codec.files import Codec, VideoFacts
+    from worldsim.codec.reconstruct import Fidelity
 
 VAE_HELP = "Run or model folder of a VAE."
 TILE_HELP = "Side of the tiles, px; 0 codes whole pictures; chosen by their size if left out."

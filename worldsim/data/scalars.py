@@ -18,7 +18,7 @@ from physics_data.core.geometry import camera_matrices
 from physics_data.core.paths import scripted_poses
 from physics_data.core.scene import Body, SceneSpec
 from worldsim.model.conditioning import Scalars
-from worldsim.model.config import ScalarConfig
+from worldsim.model.model_config import ScalarConfig
 
 Values = Float[np.ndarray, "_t k"]
 """One row for the whole clip, or one for each of the video frames that are asked for."""

@@ -1,23 +1,21 @@
 """Flow matching as pure mathematics: paths, times, solvers, guidance. Knows no network."""
 
 from physics_data.core.errors import Registry
-from worldsim.diffusion.flow_matching import (
-    interpolate,
-    over_latents,
-    v_from_balanced,
-    v_from_x0,
-    v_target,
-    x0_from_v,
-)
 from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, GuidanceConfig, Heun, Solver, guide
 from worldsim.diffusion.timesteps import (
     TimeSampling,
     Weighting,
+    interpolate,
     loss_weight,
+    over_latents,
     sample_t,
     shift_t,
     timestep_grid,
     token_shift,
+    v_from_balanced,
+    v_from_x0,
+    v_target,
+    x0_from_v,
 )
 
 SOLVERS: Registry[Solver] = Registry(

@@ -9,7 +9,7 @@ LOSSES: Registry[Loss] = Registry(
         "charbonnier": "worldsim.losses.reconstruction:Charbonnier",
         "gradient": "worldsim.losses.reconstruction:GradientDifference",
         "perceptual": "worldsim.losses.reconstruction:OrientedContrast",
-        "discriminator": "worldsim.losses.adversarial:DiscriminatorHinge",
+        "discriminator": "worldsim.losses.vae_objective:DiscriminatorHinge",
         "kl": "worldsim.losses.reconstruction:StandardNormalKL",
         "flow_matching": "worldsim.losses.denoising:FlowMatching",
     },

@@ -24,8 +24,7 @@ from worldsim.diffusion import (
 )
 from worldsim.losses.auxiliary.auxiliary_loss import AuxiliaryTerms, Prediction
 from worldsim.losses.auxiliary.combination import AuxiliaryStep
-from worldsim.losses.loss import LossInfo, Scalar
-from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
+from worldsim.losses.loss import WHOLE_BATCH, LossInfo, RankShard, Scalar
 from worldsim.model.conditioning import Conditioning, Scalars
 from worldsim.model.scene_tokens import BODY, IS_DYNAMIC
 

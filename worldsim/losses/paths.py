@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 
-from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
+from worldsim.losses.loss import WHOLE_BATCH, RankShard
 from worldsim.model.motion_prior import REACH, MotionPrior, Paths
 
 _WHOLE = 0.97

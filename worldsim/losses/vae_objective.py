@@ -1,18 +1,21 @@
-"""The training objective of the VAE: a weighted sum of losses of the table."""
+"""Loss of the VAE: weighted reconstruction terms, KL divergence and a patch discriminator."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
+from torch import nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import ConfigError
 from worldsim.losses import LOSSES
-from worldsim.losses.adversarial import PatchDiscriminator, adversarial_terms
-from worldsim.losses.reconstruction import Charbonnier, pixel_weight
+from worldsim.losses.loss import LossInfo, Scalar
+from worldsim.losses.reconstruction import Charbonnier, Video, pixel_weight
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -74,6 +77,31 @@ class VAEObjective(StrictModel):
                 raise ConfigError(f"loss.auxiliary.{name}: this loss has a key of its own; write loss.{name}: WEIGHT.")
         own = {name: getattr(self, name) for name in _OWN if getattr(self, name) or name != "perceptual"}
         return {**own, **{name: term.weight for name, term in self.auxiliary.items()}}
+
+
+class PatchDiscriminator(nn.Module):
+    """Scores of overlapping patches, each of a few frames; it counts its updates so that it can start late.
+
+    Source: Isola et al. (2017), Image-to-image translation with conditional adversarial networks, here in 3-D.
+    """
+
+    def __init__(self, width: int, num_layers: int = 3) -> None:
+        super().__init__()
+        widths = [3, *(width * 2**i for i in range(num_layers))]
+        layers: list[nn.Module] = []
+        for width_in, width_out in itertools.pairwise(widths):
+            layers += [
+                nn.Conv3d(width_in, width_out, (3, 4, 4), stride=(1, 2, 2), padding=(1, 1, 1)),
+                nn.GroupNorm(min(8, width_out), width_out) if width_in != 3 else nn.Identity(),
+                nn.LeakyReLU(0.2),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Conv3d(widths[-1], 1, (3, 3, 3), padding=1))
+        self.register_buffer("num_updates", torch.zeros((), dtype=torch.int64))
+        self.num_updates: torch.Tensor
+
+    def forward(self, video: Video) -> Float[torch.Tensor, "b 1 t h2 w2"]:
+        """Return high scores for what looks real."""
+        return self.layers(video)
 
 
 def vae_objective(
@@ -138,3 +166,28 @@ def _half_size_difference(
     rows, columns = small.shape[-2] * factor, small.shape[-1] * factor
     target = target[..., :rows, :columns]
     return Charbonnier()(vae.decode(small), target, torch.ones_like(target[:, :1]))
+
+
+Scores = Float[torch.Tensor, "*s"]
+
+
+class DiscriminatorHinge:
+    """What the discriminator minimises: real patches should score above 1, reconstructed ones below -1."""
+
+    info: ClassVar[LossInfo] = LossInfo(
+        needs=("real_scores", "made_scores"), source="Lim and Ye (2017), Geometric GAN (hinge loss)"
+    )
+
+    def __call__(self, real_scores: Scores, made_scores: Scores) -> Scalar:
+        """Return the mean over patches."""
+        return 0.5 * (F.relu(1 - real_scores).mean() + F.relu(1 + made_scores).mean())
+
+
+def adversarial_terms(discriminator: PatchDiscriminator, video: Video, reconstruction: Video) -> tuple[Scalar, Scalar]:
+    """Return what the VAE and what the discriminator minimise; each has gradients for its own side alone.
+
+    So both can be added and trained by one backward pass.
+    """
+    frozen = {name: weight.detach() for name, weight in discriminator.named_parameters()}
+    fooled = -functional_call(discriminator, frozen, (reconstruction,)).mean()
+    return fooled, DiscriminatorHinge()(discriminator(video), discriminator(reconstruction.detach()))

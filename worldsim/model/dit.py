@@ -14,15 +14,14 @@ from torch.utils.checkpoint import checkpoint
 
 from physics_data.core.errors import DataError
 from worldsim.diffusion import v_from_balanced, v_from_x0
-from worldsim.model.attention import AttentionContext
-from worldsim.model.block import NUM_MODULATIONS, Block, modulated_norm
+from worldsim.model.block import NUM_MODULATIONS, AttentionContext, Block, modulated_norm
 from worldsim.model.cache import FrameCache
 from worldsim.model.conditioning import Conditioning
-from worldsim.model.config import DiTConfig
-from worldsim.model.embeddings import FrameCondition, Prompt, TextFeatures
-from worldsim.model.motion_prior import make_motion_prior, v_beside
-from worldsim.model.positions import (
+from worldsim.model.embeddings import (
+    FrameCondition,
     Grid,
+    Prompt,
+    TextFeatures,
     from_patches,
     rotary_embedding,
     rotation_angles,
@@ -30,6 +29,8 @@ from worldsim.model.positions import (
     to_patches,
     token_positions,
 )
+from worldsim.model.model_config import DiTConfig
+from worldsim.model.motion_prior import make_motion_prior, v_beside
 from worldsim.model.scene_tokens import SceneEmbedding, SceneTokens
 
 Latents = Float[torch.Tensor, "b c t h w"]

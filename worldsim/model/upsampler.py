@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import DataError
-from worldsim.model.config import Count
+from worldsim.model.model_config import Count
 
 FACTOR = 2
 """Pixels along each side that one becomes."""

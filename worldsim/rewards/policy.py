@@ -35,7 +35,7 @@ from worldsim.rewards.measured import measure_held_out
 from worldsim.rewards.methods import advantages, best_and_worst, dpo_loss, kept_by_filter, rvm_loss, sample_error
 from worldsim.rewards.policy_config import PolicyTrainConfig
 from worldsim.rewards.reward import Judged, RewardError, RewardSum
-from worldsim.training.trained_weights import TrainedWeights
+from worldsim.training.fine_tuning import TrainedWeights
 
 
 @dataclass(frozen=True)

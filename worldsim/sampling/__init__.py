@@ -1,9 +1,8 @@
 """From prompts to videos."""
 
-from worldsim.sampling.conditioning_frames import encode_frames, standing_still
 from worldsim.sampling.drawing import Drawing
 from worldsim.sampling.generate import denoise, generate
-from worldsim.sampling.rollout import rollout
+from worldsim.sampling.rollout import encode_frames, rollout, standing_still
 
 __all__ = [
     "Drawing",

@@ -11,8 +11,8 @@ from worldsim.model import DiT
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.model.scene_tokens import SceneTokens
 from worldsim.prompt import TextEncoder
-from worldsim.sampling.conditioning_frames import Pictures, encode_frames
 from worldsim.sampling.drawing import DEFAULT, Drawing
+from worldsim.sampling.rollout import Pictures, encode_frames
 from worldsim.vae import VideoVAE
 
 Video = Float[torch.Tensor, "b 3 frames height width"]

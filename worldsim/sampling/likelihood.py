@@ -4,20 +4,60 @@ Source: Yuan et al. (2025), LikePhys: evaluating intuitive physics understanding
 likelihood preference.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 
+from physics_data.core.clip import Clip
+from physics_data.core.conventions import step_seed
+from worldsim.data.collate import to_tensor
 from worldsim.diffusion import interpolate, v_target
 from worldsim.generator import Video, VideoGenerator
 from worldsim.model.conditioning import Conditioning
+from worldsim.weights import Generator
 
 VelocityNetwork = Callable[..., torch.Tensor]
 """A ``DiT``, or whatever takes x_t, t and conditioning and returns v."""
 
 LEVELS = tuple((number + 0.5) / 10 for number in range(10))
 """Ten evenly spread noise levels."""
+
+
+def default_device() -> torch.device:
+    """Return the accelerator if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def clip_losses(
+    model: Generator | VideoGenerator, clips: Iterable[Clip], *, reads_captions: bool = False, seed: int = 0
+) -> Iterator[tuple[str, float]]:
+    """Yield the key and loss of each clip; a smaller loss means that the model finds the clip more likely.
+
+    Args:
+        model: a transformer with its VAE, or a public model, which is given the first frame if it takes one alone
+        clips: with metadata; the clips of a pair set share their noise
+        reads_captions: whether the model reads each clip's caption
+        seed: of the noise
+    """
+    if isinstance(model, Generator):
+        dit, vae = model.dit.to(default_device()), model.vae.to(default_device())
+    for clip in clips:
+        meta = clip.meta
+        prompt = meta.caption if reads_captions else ""
+        noise_seed = step_seed(seed, meta.pair.set_id if meta.pair is not None else meta.key, 0)
+        video = to_tensor(clip.rgb[None]).to(default_device())
+        if isinstance(model, VideoGenerator):
+            first = video[:, :, :1] if model.max_given == 1 else None
+            known = model.conditioning([prompt], len(clip.rgb), frame_rate=meta.frame_rate, first_frames=first)
+            yield meta.key, generator_loss(model, video, known, noise_seed)
+        else:
+            with torch.no_grad():
+                latents = vae.normalise(vae.encode(video).mode())
+            ids, mask = model.tokenizer.encode([prompt])
+            facts = (torch.tensor([meta.domain]), torch.tensor([meta.frame_rate]))
+            conditioning = Conditioning.of_words(ids, mask, *facts).to(video.device)
+            yield meta.key, denoising_loss(dit, latents, conditioning, noise_seed)
 
 
 @torch.no_grad()

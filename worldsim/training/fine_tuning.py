@@ -1,7 +1,8 @@
-"""What a run takes from an earlier model: weights, and the vocabulary of its captions."""
+"""Fine-tuning: weights and vocabulary of an earlier model, and the weights that training changes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from physics_data.core.errors import CheckpointError, ConfigError
 from worldsim.cards import load_tensors, read_card
 from worldsim.config import DiTTrainConfig
 from worldsim.data.sources import ClipSource, ShardSource
+from worldsim.probes.probes import Probes
 from worldsim.prompt import TextEncoder, WordTokenizer
 from worldsim.prompt.tokenizer import vocabulary_of
 from worldsim.weights import MODEL_FORMAT, model_folder, vocabulary_of_model
@@ -144,3 +146,33 @@ def facts_of(tokenizer: TextEncoder) -> dict[str, Any]:
 
 def _listed(words: Sequence[str]) -> str:
     return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")
+
+
+class TrainedWeights(nn.Module):
+    """The weights that training changes, shared with the networks that hold them.
+
+    The loop averages, stores and exports these alone; the frozen base is neither copied nor stored.
+    """
+
+    def __init__(self, networks: Mapping[str, nn.Module], probes: Probes | None = None) -> None:
+        """Take all weights of the networks that have gradients, and the probes that losses read with."""
+        super().__init__()
+        self.probes = probes
+        for name, network in networks.items():
+            for key, weight in network.named_parameters():
+                if weight.requires_grad:
+                    self.register_parameter(f"{name}/{key}".replace(".", "/"), weight)
+
+    @contextmanager
+    def holding(self, other: "TrainedWeights") -> Iterator[None]:
+        """Let the networks have other weights (the averaged ones) meanwhile."""
+        own = dict(self.named_parameters())
+        kept = {} if other is self else {name: weight.data.clone() for name, weight in own.items()}
+        try:
+            if kept:
+                for name, weight in other.named_parameters():
+                    own[name].data.copy_(weight.data)
+            yield
+        finally:
+            for name, value in kept.items():
+                own[name].data.copy_(value)

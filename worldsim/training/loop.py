@@ -21,8 +21,8 @@ from physics_data.core.program import messages
 from physics_data.core.provenance import write_provenance
 from worldsim.cards import CARD_NAME
 from worldsim.config import TrainConfig
-from worldsim.data.prefetch import Prefetch
-from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
+from worldsim.data.loading import Prefetch
+from worldsim.losses.loss import WHOLE_BATCH, RankShard
 from worldsim.model.experts import rebalance
 from worldsim.training.checkpoint import resume, run_fingerprint, save_checkpoint
 from worldsim.training.logger import Clock, Logger, LossWindow, SilentLogger
@@ -35,18 +35,20 @@ from worldsim.training.optimizer import (
     set_learning_rate,
 )
 from worldsim.training.processes import (
+    WholeCopy,
     agreed,
     anywhere,
     average_gradients,
     average_values,
     build_accelerator,
+    shard,
     shard_of,
+    shares_weights,
     sum_over,
 )
-from worldsim.training.sharding import WholeCopy, shard, shares_weights
 from worldsim.training.state import TrainingState, WeightAverage
 from worldsim.training.tasks import TASKS
-from worldsim.training.tasks.base import Task, Validates
+from worldsim.training.tasks.task import Task, Validates
 
 
 class DivergedError(WorldsimError):

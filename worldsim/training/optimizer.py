@@ -12,7 +12,7 @@ from torch import nn
 
 from physics_data.core.errors import ConfigError, suggest
 from worldsim.config import OptimizerConfig
-from worldsim.training.sharding import is_sharded, local, placed_like, whole
+from worldsim.training.processes import is_sharded, local, placed_like, whole
 
 Optimizers = list[torch.optim.Optimizer]
 

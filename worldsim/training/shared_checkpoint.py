@@ -21,7 +21,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from physics_data.core.errors import CheckpointError
 from worldsim.former_names import present_weight
 from worldsim.training.optimizer import Optimizers, weights_in_order
-from worldsim.training.sharding import local, placed_like
+from worldsim.training.processes import local, placed_like
 from worldsim.training.state import TrainingState
 
 SHARDS = "shards"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from worldsim.training.optimizer import NormHistory, Optimizers
-from worldsim.training.sharding import is_sharded, local
+from worldsim.training.processes import is_sharded, local
 
 
 class WeightAverage:

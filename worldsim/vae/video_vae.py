@@ -8,9 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from physics_data.core.errors import DataError
-from worldsim.vae.blocks import Blocks, Memory, SpatialConv
-from worldsim.vae.config import Stride, VideoVAEConfig
-from worldsim.vae.space_to_depth import fold, spectral_code, unfold
+from worldsim.vae.blocks import Blocks, Memory, SpatialConv, fold, spectral_code, unfold
+from worldsim.vae.vae_config import Stride, VideoVAEConfig
 
 Latents = Float[torch.Tensor, "b c t h w"]
 

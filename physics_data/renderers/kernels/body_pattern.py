@@ -6,9 +6,19 @@ All are fixed to the body and averaged over the pixel, in closed form or by leav
 import math
 
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import ALBEDO, DOTS, FREQUENCY, IMAGE, MARBLE, ORIGIN, SECOND, STRIPES, WOOD
 from physics_data.renderers.kernels.light import smooth
 from physics_data.renderers.kernels.pattern import hashed_share, layered_noise, second_share
+from physics_data.renderers.kernels.scene_struct import (
+    ALBEDO,
+    DOTS,
+    FREQUENCY,
+    IMAGE,
+    MARBLE,
+    ORIGIN,
+    SECOND,
+    STRIPES,
+    WOOD,
+)
 from physics_data.renderers.kernels.texture import image_color
 from physics_data.renderers.kernels.vectors import dot
 

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
-from physics_data.renderers.kernels.layout import CAPSULE, ELLIPSOID, SPHERE, by_address
+from physics_data.renderers.kernels.scene_struct import CAPSULE, ELLIPSOID, SPHERE, by_address
 from physics_data.renderers.kernels.trace import eye_of, to_camera
 from physics_data.renderers.kernels.vectors import (
     add_scaled,

@@ -14,7 +14,7 @@ from numba import cuda
 from physics_data.core.conventions import FAR_PLANE
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.flow import describe, move, move_sky
-from physics_data.renderers.kernels.layout import FACE_BITS, SKY
+from physics_data.renderers.kernels.scene_struct import FACE_BITS, SKY
 from physics_data.renderers.kernels.shade import encode, sky_color, surface_color
 from physics_data.renderers.kernels.trace import enter, eye_of, is_within, key_of, look_through, ray_through
 from physics_data.renderers.kernels.vectors import rotation_of, row_of, to_local, unit

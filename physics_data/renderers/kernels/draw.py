@@ -6,7 +6,6 @@ import numpy as np
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
 from physics_data.renderers.kernels.edges import smooth_row
-from physics_data.renderers.kernels.layout import COLOR, FACE_BITS, LANE, NEAREST, SHARE, SKYLIGHT, SUN, by_address
 from physics_data.renderers.kernels.moved import flow_of_sky, flow_span
 from physics_data.renderers.kernels.rows import (
     darkened_columns,
@@ -15,6 +14,16 @@ from physics_data.renderers.kernels.rows import (
     number_columns,
     touched_columns,
     write_labels,
+)
+from physics_data.renderers.kernels.scene_struct import (
+    COLOR,
+    FACE_BITS,
+    LANE,
+    NEAREST,
+    SHARE,
+    SKYLIGHT,
+    SUN,
+    by_address,
 )
 from physics_data.renderers.kernels.shade import encode, may_darken, sky_color
 from physics_data.renderers.kernels.spans import color_span, dim_span, lane, pattern_span, shadow_span, start_span

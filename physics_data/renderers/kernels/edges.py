@@ -7,7 +7,7 @@ A sample that shows what the pixel's centre or one of its neighbours shows gets 
 import numpy as np
 
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import COLUMN, EDGES_AT_ONCE, FAR, LINE, NEAREST, SKY
+from physics_data.renderers.kernels.scene_struct import COLUMN, EDGES_AT_ONCE, FAR, LINE, NEAREST, SKY
 from physics_data.renderers.kernels.shade import encode, sky_color, surface_color
 from physics_data.renderers.kernels.spans import enter_span, ground_span, lane
 from physics_data.renderers.kernels.trace import enter, eye_of, ray_through, surface_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
-from physics_data.renderers.kernels.layout import FACE_BITS, NEAR, SKY, by_address
+from physics_data.renderers.kernels.scene_struct import FACE_BITS, NEAR, SKY, by_address
 from physics_data.renderers.kernels.trace import (
     enter,
     enter_ground,

@@ -11,7 +11,7 @@ after that box's last descendant, otherwise with the next one, so one number per
 import math
 
 from physics_data.renderers.kernels.compilation import routine, scalar
-from physics_data.renderers.kernels.layout import BOX, CAPSULE, CYLINDER, ELLIPSOID, FAR, SPHERE
+from physics_data.renderers.kernels.scene_struct import BOX, CAPSULE, CYLINDER, ELLIPSOID, FAR, SPHERE
 from physics_data.renderers.kernels.vectors import cross, dot, unit
 
 MISS = -1.0

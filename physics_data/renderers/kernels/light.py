@@ -8,7 +8,7 @@ import math
 
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.intersect import box_interval, cylinder_interval
-from physics_data.renderers.kernels.layout import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE
+from physics_data.renderers.kernels.scene_struct import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE
 from physics_data.renderers.kernels.trace import enter_triangles
 from physics_data.renderers.kernels.vectors import add_scaled, cross, dot, triple, unit
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.flow import is_camera_still, is_present, is_surface_still, move_sky
-from physics_data.renderers.kernels.layout import (
+from physics_data.renderers.kernels.scene_struct import (
     COLUMN,
     FACE_BITS,
     IN_VIEW,

@@ -3,8 +3,8 @@
 import math
 
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import CHECKER, PLAIN
 from physics_data.renderers.kernels.light import smooth
+from physics_data.renderers.kernels.scene_struct import CHECKER, PLAIN
 from physics_data.renderers.kernels.vectors import dot, floor_of
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from physics_data.renderers.kernels.compilation import driver, source_digest
 from physics_data.renderers.kernels.flow import is_present, meet, place
-from physics_data.renderers.kernels.layout import SKY, by_address
+from physics_data.renderers.kernels.scene_struct import SKY, by_address
 from physics_data.renderers.kernels.trace import eye_of, is_hidden, look_through, ray_through, solid_normal, to_camera
 from physics_data.renderers.kernels.vectors import dot, minus, rotation_of, to_world
 

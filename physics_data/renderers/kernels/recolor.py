@@ -3,9 +3,9 @@
 from typing import Any
 
 from physics_data.renderers.kernels.compilation import driver, scalar, source_digest
-from physics_data.renderers.kernels.layout import SKY, by_address
 from physics_data.renderers.kernels.rich import rich_background, rich_color
 from physics_data.renderers.kernels.rows import touched_columns
+from physics_data.renderers.kernels.scene_struct import SKY, by_address
 from physics_data.renderers.kernels.shade import encode
 from physics_data.renderers.kernels.trace import eye_of, key_of, look_through, ray_through, surface_of
 

@@ -8,7 +8,8 @@ import math
 
 from physics_data.renderers.kernels.body_pattern import pattern_color
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import (
+from physics_data.renderers.kernels.rich_light import part_let_past, shine_of, sky_past, surroundings
+from physics_data.renderers.kernels.scene_struct import (
     BOX,
     CYLINDER,
     GRADIENT,
@@ -18,7 +19,6 @@ from physics_data.renderers.kernels.layout import (
     SPECULAR,
     TRANSPARENCY,
 )
-from physics_data.renderers.kernels.rich_light import part_let_past, shine_of, sky_past, surroundings
 from physics_data.renderers.kernels.shade import surface_point, to_screen
 from physics_data.renderers.kernels.trace import trace
 from physics_data.renderers.kernels.vectors import add_scaled, dot, rotation_of, to_local, unit

@@ -3,8 +3,8 @@
 import math
 
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import BACKDROP, ENVIRONMENT, SHINE_GAIN, SHINE_LEVEL, TRANSPARENCY
 from physics_data.renderers.kernels.light import ambient_past, smooth, solid_lets_past
+from physics_data.renderers.kernels.scene_struct import BACKDROP, ENVIRONMENT, SHINE_GAIN, SHINE_LEVEL, TRANSPARENCY
 from physics_data.renderers.kernels.texture import direction_color, texture_color
 from physics_data.renderers.kernels.vectors import dot, minus, rotation_of, row_of, to_local, triple, unit
 

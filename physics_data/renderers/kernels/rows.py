@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from physics_data.renderers.kernels.compilation import scalar
-from physics_data.renderers.kernels.layout import COLUMN, FACE_BITS, FAR, LINE, NEAREST, SKY
+from physics_data.renderers.kernels.scene_struct import COLUMN, FACE_BITS, FAR, LINE, NEAREST, SKY
 from physics_data.renderers.kernels.spans import enter_span, ground_span, lane
 
 

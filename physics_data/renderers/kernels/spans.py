@@ -17,7 +17,17 @@ from physics_data.renderers.kernels.intersect import (
     enter_sphere,
     normal_of,
 )
-from physics_data.renderers.kernels.layout import (
+from physics_data.renderers.kernels.light import (
+    ambient_past,
+    box_lets_past,
+    capsule_lets_past,
+    cylinder_lets_past,
+    ellipsoid_lets_past,
+    mesh_lets_past,
+    sphere_lets_past,
+)
+from physics_data.renderers.kernels.pattern import second_share
+from physics_data.renderers.kernels.scene_struct import (
     BOX,
     CAPSULE,
     CHECKER,
@@ -39,16 +49,6 @@ from physics_data.renderers.kernels.layout import (
     STRIPES,
     SUN,
 )
-from physics_data.renderers.kernels.light import (
-    ambient_past,
-    box_lets_past,
-    capsule_lets_past,
-    cylinder_lets_past,
-    ellipsoid_lets_past,
-    mesh_lets_past,
-    sphere_lets_past,
-)
-from physics_data.renderers.kernels.pattern import second_share
 from physics_data.renderers.kernels.shade import has_curved_faces, lit_color
 from physics_data.renderers.kernels.trace import enter_triangles, eye_of, ray_through, solid_normal
 from physics_data.renderers.kernels.vectors import (

@@ -2,7 +2,7 @@
 
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.intersect import MISS, enter_mesh, enter_plane, enter_solid, normal_of
-from physics_data.renderers.kernels.layout import FACE_BITS, FACES, FAR, MESH, SKY
+from physics_data.renderers.kernels.scene_struct import FACE_BITS, FACES, FAR, MESH, SKY
 from physics_data.renderers.kernels.vectors import dot, minus, rotation_of, row_of, to_local, triple
 
 

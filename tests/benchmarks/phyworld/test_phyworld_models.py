@@ -15,7 +15,7 @@ from worldsim.config import TokenizerConfig
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.motion_prior import MotionPriorConfig
 from worldsim.vae import VideoVAE, VideoVAEConfig
-from worldsim.vae.config import Stride
+from worldsim.vae.vae_config import Stride
 from worldsim.weights import save_generator, save_vae
 
 

@@ -9,8 +9,8 @@ from toy_scenes import toy_clip, write_toy_dataset
 from typer.testing import CliRunner
 
 from eval.cli import app
-from eval.pairs.audit_scorer import audit_scores, write_scores
 from eval.pairs.pair_figures import score_twins
+from eval.pairs.pair_scores import audit_scores, write_scores
 from eval.pairs.pair_sets import hidden_setting, read_sets
 from eval.scoring import reference_positions
 from physics_data.core.clip import PairInfo

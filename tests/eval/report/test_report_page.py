@@ -11,8 +11,8 @@ from eval.report.bundle import write_bundle
 from eval.report.gallery import _scores
 from eval.report.page import goodness, write_page
 from eval.report.pages import markdown, write_pages
-from eval.report.skill import skill
 from eval.report.table import SeedScore, summarise, verdict
+from eval.statistics import skill
 from physics_data.core.errors import DataError
 
 

@@ -22,8 +22,7 @@ from physics_data.pipeline.build_config import BuildConfig, HeldOut, PairPlan, P
 from physics_data.pipeline.check import check_dataset
 from physics_data.pipeline.generate import FIRST_TEST_INDEX
 from physics_data.pipeline.laws import as_markdown, law_table
-from physics_data.pipeline.regenerate import differing_parts, regenerate
-from physics_data.pipeline.shard_maker import plan
+from physics_data.pipeline.shard_maker import differing_parts, plan, regenerate
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
 
@@ -249,7 +248,7 @@ def test_build_says_what_it_did_as_json(tmp_path):
 
 
 def test_a_clip_that_comes_out_differently_is_told(built, tmp_path, monkeypatch):
-    from physics_data.pipeline import regenerate as module
+    from physics_data.pipeline import shard_maker as module
 
     dataset = ShardDataset(built)
     stored = dataset.load(0)

@@ -18,7 +18,7 @@ from physics_data.pipeline.check import check_dataset
 from physics_data.pipeline.export import export_dataset
 from physics_data.pipeline.generate import ClipTask, generate_clip, split_of
 from physics_data.pipeline.preview import write_gallery
-from physics_data.pipeline.regenerate import differing_parts, regenerate
+from physics_data.pipeline.shard_maker import differing_parts, regenerate
 from physics_data.pipeline.statistics import dataset_statistics
 from physics_data.scenarios.shared.scenario import SceneSettings
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from physics_data.renderers.kernels.compilation import routine, scalar
-from physics_data.renderers.kernels.layout import by_address
 from physics_data.renderers.kernels.linking import WholeCompiler
+from physics_data.renderers.kernels.scene_struct import by_address
 
 # A driver whose machine code is not kept, so that every run of the tests links anew.
 driver: Any = numba.njit(pipeline_class=WholeCompiler, error_model="numpy", _nrt=False)  # pyright: ignore[reportCallIssue]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from physics_data.renderers.kernels.intersect import enter_solid
-from physics_data.renderers.kernels.layout import BOX, CHECKER, CYLINDER, SPHERE, STRIPES
 from physics_data.renderers.kernels.light import ambient_past, distance_to, sunlight_past
 from physics_data.renderers.kernels.pattern import second_share
+from physics_data.renderers.kernels.scene_struct import BOX, CHECKER, CYLINDER, SPHERE, STRIPES
 from physics_data.renderers.kernels.shade import encode
 
 SHAPES = {

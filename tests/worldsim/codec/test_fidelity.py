@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from worldsim.codec.fidelity import FidelityMeter, displacement, kept_contrast, mean_square, psnr, ssim
+from worldsim.codec.reconstruct import FidelityMeter, displacement, kept_contrast, mean_square, psnr, ssim
 
 
 def disc(down: float, across: float, radius: float = 6.0, size: int = 32) -> np.ndarray:

@@ -10,7 +10,7 @@ from physics_data.core.errors import DataError
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
 from tests.worldsim.tiny_clips import footage_clip, physics_clip
-from worldsim.data.augment.draw import Augment
+from worldsim.data.augmentation import Augment
 from worldsim.data.collate import Crop, collate, to_rgb, to_tensor
 from worldsim.data.sources import PixelClip
 

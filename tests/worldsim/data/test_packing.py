@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from physics_data.core.errors import ConfigError
-from worldsim.data.packing import balanced_rows, first_fit_decreasing, padding_share, share_out
+from worldsim.data.collate import balanced_rows, first_fit_decreasing, padding_share, share_out
 
 
 def test_a_case_by_hand() -> None:

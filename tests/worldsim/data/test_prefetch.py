@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from worldsim.data.prefetch import Prefetch
+from worldsim.data.loading import Prefetch
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 3])

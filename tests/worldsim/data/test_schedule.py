@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from physics_data.core.errors import ConfigError
-from worldsim.data.mixture import Mixture
-from worldsim.data.schedule import Schedule
+from worldsim.data.mixture import Mixture, Schedule
 from worldsim.data.sources import ShardSource
 
 CURVES = [

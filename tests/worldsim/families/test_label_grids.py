@@ -12,7 +12,7 @@ from tests.worldsim.tiny_clips import physics_clip
 from worldsim.data.latent_labels import stack_latent_labels
 from worldsim.data.sources import PixelClip
 from worldsim.losses.denoising import instance_weight
-from worldsim.training.family_cache import contact_frames, labels_on_grid
+from worldsim.training.family_config import contact_frames, labels_on_grid
 
 
 def test_masks_are_pooled_to_the_familys_grid(

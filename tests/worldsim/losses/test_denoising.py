@@ -4,7 +4,7 @@ from torch import nn
 
 from worldsim.diffusion import TimeSampling, loss_weight, v_target
 from worldsim.losses.denoising import DiTObjective, dit_objective, draw_given, packed_dit_objective
-from worldsim.losses.rank_shard import RankShard
+from worldsim.losses.loss import RankShard
 from worldsim.model.conditioning import Conditioning, Scalars
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from worldsim.losses.loss import RankShard
 from worldsim.losses.paths import path_error, smooth, wholly_in_view, with_paths
-from worldsim.losses.rank_shard import RankShard
 from worldsim.model.motion_prior import Impacts, MotionPriorConfig, Reading, TwoBodyCollision, make_motion_prior
 
 SIZE, FRAMES = 24, 12

@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from worldsim.losses.adversarial import PatchDiscriminator, adversarial_terms
 from worldsim.losses.reconstruction import OrientedContrast
-from worldsim.losses.vae_objective import VAEObjective, vae_objective
+from worldsim.losses.vae_objective import PatchDiscriminator, VAEObjective, adversarial_terms, vae_objective
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 
 TINY_VAE = VideoVAEConfig(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from physics_data.core.errors import DataError
-from worldsim.model.positions import (
+from worldsim.model.embeddings import (
     apply_rotary,
     axis_split,
     from_patches,

@@ -10,7 +10,7 @@ from physics_data.core.errors import ConfigError, DataError
 from tests.worldsim.model.test_causal_and_cache import conditioning, stirred, video
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.conditioning import Scalars
-from worldsim.model.config import ScalarConfig
+from worldsim.model.model_config import ScalarConfig
 
 SCALARS = (ScalarConfig(name="gravity", size=3), ScalarConfig(name="camera", size=2, per_frame=True))
 CONFIG = DiTConfig(latent_channels=4, depth=2, width=48, num_heads=2, text_buckets=32, scalars=SCALARS)

@@ -11,7 +11,7 @@ from worldsim.prompt import PromptError
 transformers = pytest.importorskip("transformers", reason="pip install 'worldsim[finetune]'")
 tokenizers = pytest.importorskip("tokenizers")
 
-from worldsim.prompt.features import PretrainedTextEncoder  # noqa: E402
+from worldsim.prompt.tokenizer import PretrainedTextEncoder  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from worldsim.losses.denoising import DiTObjective, dit_objective
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.conditioning import Conditioning
 from worldsim.sampling import Drawing, denoise, encode_frames, standing_still
-from worldsim.sampling.conditioning_frames import latent_frame_of, video_frames_of
+from worldsim.sampling.rollout import latent_frame_of, video_frames_of
 from worldsim.vae import VideoVAE
 
 Parts = tuple[DiT, VideoVAE]

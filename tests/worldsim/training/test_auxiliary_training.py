@@ -13,12 +13,12 @@ from tests.worldsim.training.test_loop import same_tensors, without_times
 from worldsim.cards import load_tensors
 from worldsim.config import DiTTrainConfig
 from worldsim.losses.auxiliary import AUXILIARY
-from worldsim.losses.rank_shard import RankShard
+from worldsim.losses.loss import RankShard
 from worldsim.training import latents
 from worldsim.training.loop import InterruptedTrainingError, train
 from worldsim.training.stages import describe
-from worldsim.training.tasks import dit as dit_task
-from worldsim.training.tasks.dit import DiTTask
+from worldsim.training.tasks import dit_task as dit_task
+from worldsim.training.tasks.dit_task import DiTTask
 from worldsim.weights import load_generator
 
 LOSS = {"foreground_weight": 1.0, "auxiliary": {"identity": {}, "permanence": {"by_gradient": True}, "attributes": {}}}

@@ -8,7 +8,7 @@ from rich.progress import Progress
 from tests.worldsim.training.conftest import Configure
 from worldsim.losses.paths import path_error
 from worldsim.training.latent_store import LatentBatch
-from worldsim.training.tasks.dit import DiTTask
+from worldsim.training.tasks.dit_task import DiTTask
 
 MODEL = {"latent_channels": 4, "depth": 1, "width": 32, "num_heads": 2, "text_buckets": 64}
 

@@ -19,7 +19,7 @@ from worldsim.cards import load_tensors
 from worldsim.config import DiTTrainConfig
 from worldsim.training.checkpoint import list_checkpoints
 from worldsim.training.loop import InterruptedTrainingError
-from worldsim.training.tasks.dit import DiTTask
+from worldsim.training.tasks.dit_task import DiTTask
 
 SETTINGS: dict[str, Any] = {
     "num_steps": 6,
@@ -38,7 +38,7 @@ from torch.distributed.tensor import DTensor
 from physics_data.core.config import validate_config
 from worldsim.config import DiTTrainConfig
 from worldsim.training import loop
-from worldsim.training.tasks.dit import DiTTask
+from worldsim.training.tasks.dit_task import DiTTask
 
 whole_batch, original = DiTTask.batch, loop.save_checkpoint
 def check_and_save(run, state, *rest):

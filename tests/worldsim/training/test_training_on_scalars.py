@@ -14,7 +14,7 @@ from worldsim.losses.denoising import packed_dit_objective
 from worldsim.model.conditioning import Conditioning, Scalars
 from worldsim.training.latent_store import LatentBatch
 from worldsim.training.loop import train
-from worldsim.training.tasks.dit import DiTTask
+from worldsim.training.tasks.dit_task import DiTTask
 
 SCALARS = [{"name": "gravity", "size": 1}, {"name": "camera", "size": 12, "per_frame": True}]
 MODEL = {"latent_channels": 4, "depth": 2, "width": 32, "num_heads": 2, "text_buckets": 64, "scalars": SCALARS}
@@ -76,7 +76,7 @@ def test_packed_rows_have_the_same(configure: Configure, monkeypatch: pytest.Mon
         seen.append(args[2])
         return packed_dit_objective(*args, **named)
 
-    monkeypatch.setattr("worldsim.training.tasks.dit.packed_dit_objective", objective)
+    monkeypatch.setattr("worldsim.training.tasks.dit_task.packed_dit_objective", objective)
     batch = packed.batch(0)
     packed.loss(packed.dit, batch, torch.Generator().manual_seed(0))
     assert torch.equal(seen[0].scalars["gravity"].present[:, 0], batch.conditioning.domain == 1)

@@ -12,7 +12,7 @@ from physics_data.core.atomic import atomic_folder, write_text
 from physics_data.core.conventions import step_seed
 from worldsim.cards import save_tensors
 from worldsim.config import TrainConfig
-from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
+from worldsim.losses.loss import WHOLE_BATCH, RankShard
 
 
 class ToyConfig(TrainConfig):

@@ -7,8 +7,7 @@ import torch
 
 from physics_data.core.config import load_config
 from worldsim.config import VAETrainConfig
-from worldsim.losses.adversarial import PatchDiscriminator
-from worldsim.losses.vae_objective import vae_objective
+from worldsim.losses.vae_objective import PatchDiscriminator, vae_objective
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 
 CONFIGS = Path(__file__).parents[3] / "configs"

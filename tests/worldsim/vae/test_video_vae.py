@@ -4,7 +4,7 @@ import torch
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError, DataError
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
-from worldsim.vae.space_to_depth import cosines, fold, low_frequencies, spectral_code, unfold
+from worldsim.vae.blocks import cosines, fold, low_frequencies, spectral_code, unfold
 
 SMALL = VideoVAEConfig(
     latent_channels=8,

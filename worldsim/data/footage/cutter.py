@@ -1,18 +1,22 @@
-"""``Cutter``: the shard of one medium, from its frames to its manifest; what a worker does, wherever it runs."""
+"""``Cutter``: the shard of one medium, from its shots to its manifest; a worker's job, wherever it runs."""
 
 import contextlib
 import dataclasses
 import hashlib
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
+from jaxtyping import UInt8
+from scenedetect import FrameTimecode
+from scenedetect.detectors import AdaptiveDetector
 
 from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip, ClipMeta, FootageMeasures, FootageOrigin
@@ -20,14 +24,11 @@ from physics_data.core.dataset import read_manifest, shard_path, write_manifest
 from physics_data.core.errors import DataError, StorageError, VideoError
 from physics_data.core.shards import write_shard
 from physics_data.core.video import TimedFrame
-from worldsim.data.footage.duplicates import thumbnails
-from worldsim.data.footage.framing import crop, kept_shape, scale_to_cover
 from worldsim.data.footage.ingest_config import IngestConfig
-from worldsim.data.footage.measure import measure
+from worldsim.data.footage.measure import measure, thumbnails
 from worldsim.data.footage.media import Medium, medium_from_record
-from worldsim.data.footage.shots import split_shots
 from worldsim.data.footage.sidecars import SideCar
-from worldsim.data.footage.windows import Window, cut_windows
+from worldsim.data.footage.windows import Window, crop, cut_windows, kept_shape, scale_to_cover
 
 PLAN_NAME = "media.json"
 """The list of all media with checksum, caption and licence, in the dataset folder: workers read their part from it."""
@@ -194,3 +195,52 @@ def _choose(
             if place < limit:
                 kept[place] = (window, measures)
     yield from sorted(kept, key=lambda pair: pair[0].start_seconds)
+
+
+_LOOK_AHEAD = 2
+"""Frames that the detector wants to see after a cut before it says so."""
+
+_MIN_SHOT = 5
+_WORKING_HEIGHT = 96
+"""Cuts are looked for in pictures of this height, pixels; more would only cost time."""
+
+
+def split_shots(frames: Iterator[TimedFrame]) -> Iterator[tuple[int, TimedFrame]]:
+    """Yield (shot number, frame).
+
+    A cut is a frame that differs from the one before in hue, saturation and brightness by much more than its
+    neighbours do: fast motion and pans change every frame, a cut changes one. A change of the picture size is a cut.
+    Fades are not found, nor cuts within two frames of the start or the end.
+
+    Source: the adaptive detector of PySceneDetect, with its default thresholds.
+    """
+    shot, size = 0, None
+    detector, waiting = _detector(), deque[tuple[int, TimedFrame]]()
+    for number, frame in enumerate(frames):
+        if frame.rgb.shape != size:
+            for _, held in waiting:
+                yield shot, held
+            waiting.clear()
+            shot += size is not None
+            size, detector = frame.rgb.shape, _detector()
+        waiting.append((number, frame))
+        cuts = {cut.frame_num for cut in detector.process_frame(FrameTimecode(number, 25.0), _small(frame.rgb))}
+        if len(waiting) > _LOOK_AHEAD:
+            oldest, held = waiting.popleft()
+            shot += oldest in cuts
+            yield shot, held
+    for _, held in waiting:
+        yield shot, held
+
+
+def _detector() -> AdaptiveDetector:
+    return AdaptiveDetector(min_scene_len=_MIN_SHOT, window_width=_LOOK_AHEAD)
+
+
+def _small(rgb: UInt8[np.ndarray, "h w 3"]) -> np.ndarray:
+    """Return a small picture with the channels in the order that OpenCV expects."""
+    height, width = rgb.shape[:2]
+    if height > _WORKING_HEIGHT:
+        size = (max(1, round(width * _WORKING_HEIGHT / height)), _WORKING_HEIGHT)
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+    return np.ascontiguousarray(rgb[..., ::-1])

@@ -13,9 +13,9 @@ from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow
 from physics_data.pipeline.executors import ExecutorName, run_work
 from worldsim.data.footage.cutter import Cutter, Source, write_plan
-from worldsim.data.footage.duplicates import SeenClips
 from worldsim.data.footage.fetch import FETCHED_NAME, fetch, require_there
 from worldsim.data.footage.ingest_config import IngestConfig
+from worldsim.data.footage.measure import SeenClips
 from worldsim.data.footage.media import Medium, find_media
 from worldsim.data.footage.sidecars import SideCars
 

@@ -12,8 +12,7 @@ from physics_data.core.errors import ConfigError
 from worldsim.data.latent_labels import GROUPS, LatentLabels
 from worldsim.losses.auxiliary import AUXILIARY
 from worldsim.losses.auxiliary.auxiliary_loss import AuxiliaryLoss, AuxiliaryTerm, Prediction
-from worldsim.losses.loss import Scalar
-from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
+from worldsim.losses.loss import WHOLE_BATCH, RankShard, Scalar
 from worldsim.probes import PROBES, Probes
 
 PROBE_SCALE = 0.01

@@ -34,10 +34,11 @@ from worldsim.generator import Sampling, VideoGenerator
 from worldsim.losses.auxiliary.auxiliary_loss import Prediction
 from worldsim.losses.auxiliary.combination import AuxiliaryLosses, AuxiliaryStep
 from worldsim.losses.denoising import FlowMatching, instance_weight
-from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
+from worldsim.losses.loss import WHOLE_BATCH, RankShard
 from worldsim.model.conditioning import Conditioning
 from worldsim.probes.probes import LatentSpace, Probes, ProbesConfig
-from worldsim.training.family_cache import (
+from worldsim.training.family_config import (
+    FamilyTrainConfig,
     TensorCache,
     contact_frames,
     encoded_clip,
@@ -46,8 +47,7 @@ from worldsim.training.family_cache import (
     parts_digest,
     without_added,
 )
-from worldsim.training.family_config import FamilyTrainConfig
-from worldsim.training.trained_weights import TrainedWeights
+from worldsim.training.fine_tuning import TrainedWeights
 
 _DRAWS = 100
 """Draws of t, at most, until all are in the range of the experts that are trained."""

@@ -24,8 +24,7 @@ from worldsim.data.loading import (
     validation_sources,
     video_batch,
 )
-from worldsim.losses.adversarial import PatchDiscriminator
-from worldsim.losses.vae_objective import vae_objective
+from worldsim.losses.vae_objective import PatchDiscriminator, vae_objective
 from worldsim.training.latents import channel_statistics, encode_source
 from worldsim.vae import VideoVAE
 from worldsim.weights import load_vae, model_folder, save_vae, weights_digest

@@ -12,11 +12,8 @@ import torch
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError
 from tests.worldsim.tiny_clips import footage_clip, write_dataset
 from worldsim.data.annotations import ANNOTATORS
-from worldsim.data.annotations.annotate import annotate
-from worldsim.data.annotations.flow import InverseSearchFlow, agreeing
-from worldsim.data.annotations.moving import MovingPixels
-from worldsim.data.annotations.store import AnnotationStore
-from worldsim.data.annotations.tracks import NUM_POINTS, PyramidTracks
+from worldsim.data.annotations.classical import NUM_POINTS, InverseSearchFlow, MovingPixels, PyramidTracks, agreeing
+from worldsim.data.annotations.store import AnnotationStore, annotate
 from worldsim.data.labels import LABELS
 from worldsim.data.sources import ShardSource
 

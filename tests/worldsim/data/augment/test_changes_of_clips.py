@@ -11,11 +11,10 @@ from physics_data.core.scene import Body, Box, Camera, CameraKey, Plane, SceneSp
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.renderers import RENDERERS
 from tests.conftest import GREY, RED
-from worldsim.data.augment.draw import Augment, exchange_sides
-from worldsim.data.augment.space import crop, mirror, resize, upside_down
-from worldsim.data.augment.time import every, reverse, stretch
+from worldsim.data.augmentation import Augment, every, exchange_sides, reverse, stretch
 from worldsim.data.labels import LABELS, labels_of
 from worldsim.data.sources import PixelClip
+from worldsim.data.spatial_augmentation import crop, mirror, resize, upside_down
 
 RADIUS = 0.5
 NUM_FRAMES = 7

@@ -25,8 +25,7 @@ from PIL import Image
 from physics_data.core.errors import DataError, VideoError, WorldsimError
 from physics_data.core.video import iterate_frames, write_video
 from tests.worldsim.tiny_clips import footage_clip, write_dataset
-from worldsim.data.annotations.annotate import annotate
-from worldsim.data.annotations.store import AnnotationStore
+from worldsim.data.annotations.store import AnnotationStore, annotate
 from worldsim.data.footage.ingest import IngestConfig, ingest
 from worldsim.data.footage.media import Medium, find_media, read_picture
 from worldsim.data.footage.sidecars import SideCars

@@ -15,8 +15,8 @@ from physics_data.core.errors import DataError
 from physics_data.core.video import iterate_frames, write_video
 from physics_data.pipeline.check import check_dataset
 from worldsim.data.footage import media as module
+from worldsim.data.footage.cutter import split_shots
 from worldsim.data.footage.ingest import FileReport, IngestConfig, ingest
-from worldsim.data.footage.shots import split_shots
 from worldsim.data.footage.windows import cut_windows
 
 CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_share=0.0)

@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from worldsim.data.footage.duplicates import SeenClips, thumbnails
-from worldsim.data.footage.measure import bars_share, measure, text_share
+from worldsim.data.footage.measure import SeenClips, bars_share, measure, text_share, thumbnails
 
 RATE = 16.0
 

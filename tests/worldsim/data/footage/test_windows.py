@@ -8,9 +8,8 @@ import pytest
 
 from physics_data.core.errors import DataError
 from physics_data.core.video import TimedFrame
-from worldsim.data.footage.framing import crop, scale_to_cover
-from worldsim.data.footage.shots import split_shots
-from worldsim.data.footage.windows import Window, cut_windows, padding
+from worldsim.data.footage.cutter import split_shots
+from worldsim.data.footage.windows import Window, crop, cut_windows, padding, scale_to_cover
 
 
 def numbered(

@@ -10,7 +10,7 @@ from worldsim.data.latent_labels import LatentLabels
 from worldsim.losses.auxiliary import AUXILIARY, AuxiliaryTerm
 from worldsim.losses.auxiliary.combination import PROBE_SCALE, AuxiliaryLosses, AuxiliaryStep
 from worldsim.losses.denoising import FlowMatching, instance_weight
-from worldsim.losses.rank_shard import RankShard
+from worldsim.losses.loss import RankShard
 from worldsim.probes import Probes, ProbesConfig
 
 

@@ -1,4 +1,4 @@
-"""``python -m worldsim train``."""
+"""Commands of one model: ``train``, ``publish`` and ``likelihood``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -89,3 +89,70 @@ def _train_plan(config: Path, overrides: list[str], bundle: Path | None, dry_run
         typer.echo(f"{plan.out}: all stages are complete: {', '.join(summary.complete)}")
     if summary.metrics:
         typer.echo(", ".join(f"{name} {value:.4g}" for name, value in summary.metrics.items()))
+
+
+def publish(
+    model: Annotated[Path, typer.Argument(help="Run or model folder of a VAE or a transformer.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
+) -> None:
+    """Copy a finished model in half precision, to hand it on; a transformer takes its VAE along.
+
+    Example: `python -m worldsim publish runs/dit --out my_model`
+    """
+    from worldsim import weights
+
+    weights.publish(model, out)
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    messages.print(f"{out}: {size / 1e6:.1f} MB")
+
+
+def likelihood(
+    model: Annotated[Path, typer.Option(help="Run or model folder, or a diffusers folder.")],
+    dataset: Annotated[Path, typer.Option(help="Dataset whose clips are scored, e.g. one with impossible twins.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write: key,score; smaller = more likely to the model.")],
+    split: Annotated[str | None, typer.Option(help="Split of the dataset; default all.")] = None,
+    every: Annotated[bool, typer.Option("--every", help="Score clips outside sets of twins, too.")] = False,
+    captions: Annotated[
+        bool, typer.Option("--captions", help="Tell the model each clip's caption; twins have captions of their own.")
+    ] = False,
+    hub: Annotated[
+        bool, typer.Option("--hub", help="--model is OWNER/NAME on the Hugging Face hub; fetched once, then cached.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the noise; twins of one set share it.")] = 0,
+) -> None:
+    """Measure how hard each clip is to denoise: do impossible clips surprise the model?
+
+    Example: `python -m worldsim likelihood --model runs/demo/dit --dataset runs/twins --out losses.csv`, then
+    `python -m eval twins runs/twins --scores losses.csv --loss --out runs/twin_scores`
+    """
+    import csv
+    import io
+
+    from physics_data.core.atomic import write_text
+    from physics_data.core.dataset import ShardDataset
+    from physics_data.core.errors import DataError
+    from worldsim.generator import VideoGenerator, fetch_from_hub, find_family
+    from worldsim.sampling.likelihood import clip_losses, default_device
+    from worldsim.weights import load_generator, model_folder
+
+    if hub:
+        model = fetch_from_hub(str(model))
+    if find_family(model) is not None:
+        loaded = VideoGenerator.from_pretrained(model, device=default_device())
+        told = "the first frame" if loaded.max_given == 1 else "no frame"
+        messages.print(f"{loaded.family} is told {told} of each clip.", markup=False)
+    else:
+        loaded = load_generator(model_folder(model))
+    clips = ShardDataset(dataset)
+    positions = [n for n in clips.select(split=split) if every or clips.rows[n].pair_id is not None]
+    if not positions:
+        raise DataError(f"{dataset} has no twin in split '{split or 'any'}'; build it with twins, or give --every.")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["key", "score"])
+    with progress_bar() as progress:
+        losses = clip_losses(loaded, (clips.load(n) for n in positions), reads_captions=captions, seed=seed)
+        for key, loss in progress.track(losses, total=len(positions), description="denoising"):
+            writer.writerow([key, repr(loss)])
+    write_text(out, table.getvalue())
+    typer.echo(f"{out}: {len(positions)} clips")

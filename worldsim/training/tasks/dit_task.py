@@ -19,7 +19,7 @@ from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.program import messages
 from physics_data.core.provenance import sha256_of
 from worldsim.config import DiTTrainConfig, TrainConfig
-from worldsim.data.collate import to_rgb, to_tensor
+from worldsim.data.collate import balanced_rows, padding_share, share_out, to_rgb, to_tensor
 from worldsim.data.latent_labels import GROUPS, ClipLabels, has_groups, labels_read_for, latent_labels
 from worldsim.data.loading import (
     describe_splits,
@@ -29,14 +29,13 @@ from worldsim.data.loading import (
     spread_positions,
     validation_sources,
 )
-from worldsim.data.packing import balanced_rows, padding_share, share_out
 from worldsim.data.scalars import ClipScalars
 from worldsim.data.scene_encoding import SCENE_ENCODING, scene_of_clip
 from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.losses.auxiliary.combination import AuxiliaryLosses, AuxiliaryStep, WithProbes
 from worldsim.losses.denoising import dit_objective, packed_dit_objective
+from worldsim.losses.loss import WHOLE_BATCH, RankShard
 from worldsim.losses.paths import with_paths
-from worldsim.losses.rank_shard import WHOLE_BATCH, RankShard
 from worldsim.model import DiT
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.model.lora import add_adapter, merge_adapter
@@ -64,14 +63,7 @@ from worldsim.training.latents import (
     write_cache,
 )
 from worldsim.vae import VideoVAE
-from worldsim.weights import (
-    WEIGHTS_NAME,
-    load_vae,
-    model_folder,
-    save_adapter,
-    save_generator,
-    weights_digest,
-)
+from worldsim.weights import WEIGHTS_NAME, load_vae, model_folder, save_adapter, save_generator, weights_digest
 
 _WINDOWS_MEASURED = 64
 """Windows of packed rows, from the first, whose padding a run reports."""

@@ -1,1 +1,0 @@
-"""Changes of a clip that every label follows: crops, scales, mirrors, and other times."""
