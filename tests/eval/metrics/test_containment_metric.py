@@ -10,7 +10,7 @@ from toy_scenes import closed_form, toy_clip
 from eval.metrics.containment import Containment, containment_intervals
 from eval.reference import Reference
 from physics_data.core.conventions import clip_generator
-from physics_data.scenarios.carry import BALL, CONTAINER, Carry
+from physics_data.scenarios.containers import BALL, CONTAINER, Carry
 from physics_data.scenarios.shared.scenario import SceneSettings
 
 FRAMES, SIZE = 17, 64

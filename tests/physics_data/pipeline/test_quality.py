@@ -14,7 +14,7 @@ from physics_data.engines import ENGINES
 from physics_data.pipeline.quality import check_quality, energy_growth, penetration
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.free_drop import FreeDrop
+from physics_data.scenarios.drops import FreeDrop
 from physics_data.scenarios.shared.scenario import SceneSettings
 from tests.physics_data.engines.lab import body, on_floor, scripted
 

@@ -27,7 +27,7 @@ from physics_data.core.scene import (
 )
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.free_drop import FreeDrop
+from physics_data.scenarios.drops import FreeDrop
 from physics_data.scenarios.shared.factors import dressed, sample_distractors
 from physics_data.scenarios.shared.parts import patterned
 from physics_data.scenarios.shared.scenario import SceneSettings, make_ball, make_scene

@@ -11,11 +11,11 @@ from physics_data.core.scene import Box, SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.plinko import exit_bin
+from physics_data.scenarios.guided_falls import exit_bin
+from physics_data.scenarios.moving_surfaces import DISC_RADIUS, _expected
 from physics_data.scenarios.shared.measures import crossing, first_contact_seconds
 from physics_data.scenarios.shared.parts import cover, open_box, room
 from physics_data.scenarios.shared.scenario import SceneSettings, ball_radius
-from physics_data.scenarios.turntable import DISC_RADIUS, _expected
 
 SETTINGS = SceneSettings()
 CROWDED_HELD_OUT = SceneSettings(ranges="held_out", distractors=(2, 3))
