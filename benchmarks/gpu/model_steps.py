@@ -27,7 +27,7 @@ from benchmarks.speed.train import (
 from worldsim.diffusion import GuidanceConfig
 from worldsim.losses.denoising import DiTObjective, dit_objective
 from worldsim.model import DiT, DiTConfig
-from worldsim.model.config import named_size
+from worldsim.model.model_config import named_size
 from worldsim.sampling import Drawing
 from worldsim.videos import SampleConfig, Sampler
 
