@@ -6,6 +6,7 @@ quotients and roots by estimates: all of it together makes frames 1.11 times as 
 Its harmless flags (nnan, ninf, nsz) change no bytes and no times (1.00), so they are left out too.
 """
 
+import contextlib
 import inspect
 import zlib
 from collections.abc import Callable
@@ -69,13 +70,19 @@ def driver(function: Callable[..., Any]) -> Any:
     cache = getattr(compiled, "_cache", None)  # a plain function under the CUDA simulator
     if cache is None:
         return compiled
-    try:
-        cache._cache_file._load_index()
-    except Exception:  # unpickling raises errors of any class
+    index = cache._cache_file
+    load = index._load_index
+
+    def load_whole() -> dict[Any, Any]:
+        # On the first call, not here: the types that an index names are those of modules that import this one.
         try:
-            cache.flush()
-        except OSError:
-            return _njit(**_WHOLE, **_RULES)(bare)
+            return load()
+        except Exception:  # unpickling raises errors of any class
+            with contextlib.suppress(OSError):
+                index.flush()
+            return {}
+
+    index._load_index = load_whole
     return compiled
 
 
