@@ -82,6 +82,29 @@ def generator(
     print_rows(measure_generator(model, cache, clips, seeds, prompts, suites, workers), as_json)
 
 
+def rewards(
+    out: Annotated[Path, typer.Option(help="Folder of data, runs and scores; what is complete is kept.")] = Path(
+        "runs/rewards"
+    ),
+    base: Annotated[Path, typer.Option(help="Model folder, run folder or builtin:NAME.")] = Path("builtin:world"),
+    seeds: Annotated[int, typer.Option(min=1, help="Training seeds of each method.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of 36 videos in each run.")] = 10,
+    scenes: Annotated[int, typer.Option(min=2, help="Training scenes of each scenario.")] = 24,
+    clips: Annotated[int, typer.Option(min=1, help="Test clips of each scenario.")] = 4,
+    samples: Annotated[int, typer.Option(min=2, help="Videos of each test clip.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Train on rewards by each method at equal compute, and on rewards that are known to be gamed; score unseen scenes.
+
+    Example: `python -m benchmarks rewards --json > rewards.json`
+    """
+    from benchmarks.rewards import RewardsPlan, measure_rewards
+    from benchmarks.rows import print_rows
+
+    plan = RewardsPlan(out, base, seeds, rounds, scenes, clips, samples)
+    print_rows(measure_rewards(plan, lambda line: messages.print(line, markup=False)), as_json)
+
+
 def appearance(
     out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/appearance.md.")] = Path("docs/images"),
 ) -> None:

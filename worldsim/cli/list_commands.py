@@ -38,9 +38,15 @@ def votes(
     ] = None,
     question: Annotated[str | None, typer.Option(help="Only votes on this question.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write decided votes as a preference set (Parquet).")] = None,
+    fit: Annotated[
+        Path | None, typer.Option(help="Folder for a reward model that is trained on the votes; a reward by its path.")
+    ] = None,
+    vae: Annotated[Path, typer.Option(help="VAE whose latents the reward model of --fit reads.")] = Path(
+        "builtin:world/vae"
+    ),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Rank models by people's votes between two videos of one prompt.
+    """Rank models by people's votes between two videos of one prompt, and learn a reward from them.
 
     Example: `python -m worldsim votes runs/votes.sqlite --add votes.csv --export runs/preferences.parquet`
     """
@@ -61,6 +67,15 @@ def votes(
     same, (share, low, high) = agreement(found), position_bias(found)
     if export is not None:
         messages.print(f"{write_preferences(found, export)} decided votes in {export}", markup=False)
+    if fit is not None:
+        from worldsim.rewards.preference_model import fit_preferences
+
+        report = fit_preferences(found, fit, vae=vae)
+        messages.print(
+            f"{fit}: chooses as people do in {report.accuracy:.0%} [{report.low:.0%}, {report.high:.0%}] of "
+            f"{report.held_out_votes} votes on held-out prompts, trained on {report.train_votes}",
+            markup=False,
+        )
     columns = {name: getattr(ranking, name).tolist() for name in ("strength", "low", "high", "wins")}
     rows = [
         {"model": name, **{column: values[number] for column, values in columns.items()}}

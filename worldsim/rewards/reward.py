@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +18,7 @@ from eval.scoring import track_video
 from physics_data.core.clip import Clip
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import ConfigError, WorldsimError
+from worldsim.cards import CARD_NAME
 
 
 class RewardError(WorldsimError):
@@ -118,7 +120,11 @@ class RewardSum:
 
 
 def _named(name: str) -> Callable[[Judged], float]:
-    """Return a reward of the table, or the callable at a dotted path."""
+    """Return a reward of the table, a model learned from votes in a folder, or the callable at a dotted path."""
+    if (Path(name) / CARD_NAME).is_file():
+        from worldsim.rewards.preference_model import PreferenceModel
+
+        return PreferenceModel.load(Path(name))
     if ":" not in name:
         from worldsim.rewards import REWARDS
 
