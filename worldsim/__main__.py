@@ -1,11 +1,11 @@
-"""``python -m worldsim``: train, sample, code and ingest videos, publish models, rank by votes."""
+"""``python -m worldsim``: train, sample, code and ingest videos, publish models, rank by votes, open the studio."""
 
 import os
 
 from physics_data.core.program import make_app, run
 from worldsim.cli.codec import decode, encode, reconstruct
 from worldsim.cli.footage_commands import annotate, ingest
-from worldsim.cli.list_commands import list_parts, votes
+from worldsim.cli.list_commands import list_parts, studio, votes
 from worldsim.cli.model_commands import likelihood, publish, train
 from worldsim.cli.sample import sample
 
@@ -24,6 +24,7 @@ app.command()(annotate)
 app.command()(publish)
 app.command("list")(list_parts)
 app.command()(votes)
+app.command()(studio)
 
 
 def main() -> None:

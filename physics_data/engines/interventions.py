@@ -41,12 +41,12 @@ def run_with_actions(simulate: Simulate, spec: SceneSpec) -> Trajectory:
         if current.bodies:
             part = simulate(current)
             run.write(part, current, start, frame)
-            current = _restarted(current, part, frame - start)
+            current = restarted(current, part, frame - start)
         else:
             current = current.model_copy(update={"num_frames": spec.num_frames - frame})
         for action in spec.actions:
             if action.frame == frame:
-                current = _acted(current, action, spec)
+                current = acted(current, action, spec)
         start = frame
     if current.bodies:
         run.write(simulate(current), current, start, spec.num_frames - 1)
@@ -102,8 +102,12 @@ class _Assembly:
         return Trajectory(self._position, self._orientation, self._velocity, self._spin, contacts, present)
 
 
-def _restarted(spec: SceneSpec, part: Trajectory, frame: int) -> SceneSpec:
-    """Return the scene that starts as ``part`` is at a frame."""
+def restarted(spec: SceneSpec, part: Trajectory, frame: int) -> SceneSpec:
+    """Return the scene that starts as ``part`` is at a frame.
+
+    Raises:
+        EngineError: the frame lies between two eased keys of a scripted body.
+    """
     poses = {}
     bodies = []
     for index, body in enumerate(spec.bodies):
@@ -153,8 +157,17 @@ def _rest_of_path(
     return (now, *(key.model_copy(update={"seconds": key.seconds - seconds}) for key in later))
 
 
-def _acted(spec: SceneSpec, action: Action, original: SceneSpec) -> SceneSpec:
-    """Return the scene, which starts at the action's frame, with the action done."""
+def acted(spec: SceneSpec, action: Action, original: SceneSpec) -> SceneSpec:
+    """Return the scene, which starts at the action's frame, with the action done.
+
+    Args:
+        spec: the scene as it is there
+        action: what is done
+        original: the whole scene, which has the bodies that are inserted
+
+    Raises:
+        EngineError: a scripted body is inserted.
+    """
     match action:
         case SetGravity(gravity=gravity):
             return spec.model_copy(update={"gravity": gravity})

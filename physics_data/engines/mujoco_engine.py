@@ -64,10 +64,17 @@ class MujocoEngine:
         """
         return run_with_actions(self._uninterrupted, spec)
 
-    def _uninterrupted(self, spec: SceneSpec) -> Trajectory:
+    def begin(self, spec: SceneSpec) -> "MujocoRun":
+        """Return a scene without actions at its start, to be stepped from frame to frame.
+
+        Raises:
+            EngineError: the scene is not supported.
+        """
         self.supports(spec)
-        spec = stepped(spec, finer(spec, self.name, spin=_MOST_TURN))
-        run = _Run(spec)
+        return MujocoRun(stepped(spec, finer(spec, self.name, spin=_MOST_TURN)))
+
+    def _uninterrupted(self, spec: SceneSpec) -> Trajectory:
+        run = self.begin(spec)
         for frame in range(spec.num_frames):
             run.sample(frame)
             if frame < spec.num_frames - 1:
@@ -75,8 +82,8 @@ class MujocoEngine:
         return run.finish(self.name)
 
 
-class _Run:
-    """One scene on its way."""
+class MujocoRun:
+    """One scene on its way: ``sample(k)``, then ``advance(k)``, for k = 0, 1, ..."""
 
     def __init__(self, spec: SceneSpec) -> None:
         self._spec = spec
@@ -117,6 +124,11 @@ class _Run:
     def advance(self, frame: int) -> None:
         """Take the steps from a frame to the next one."""
         self._stepper.advance(frame * self._spec.steps_per_frame, self._spec.steps_per_frame)
+
+    @property
+    def recorder(self) -> TrajectoryRecorder:
+        """The states of the frames that were sampled; those of later frames are not set yet."""
+        return self._recorder
 
     def finish(self, engine_name: str) -> Trajectory:
         """Return everything recorded.

@@ -136,11 +136,16 @@ def _point_motion(surfaces: MovingSurfaces, dt: float) -> Float[np.ndarray, "s k
     """Return the matrices that, times (p, 1), are the mean velocities of surface points p over each step (dt, s).
 
     The mean is along the chord of a point's way: what rides on a turning body would drift outwards along its tangents.
+    The last slot stands still.
     """
-    turn = Rotation.from_rotvec((surfaces.angular * dt).reshape(-1, 3)).as_matrix() - np.eye(3)
-    spin = turn.reshape(*surfaces.angular.shape, 3) / dt
-    offset = surfaces.linear - np.einsum("skij,skj->ski", spin, surfaces.position)
-    return np.concatenate([spin, offset[..., None]], axis=-1)
+    motion = np.zeros((*surfaces.angular.shape, 4))
+    driven = surfaces.angular[:, :-1]
+    if driven.size:
+        turn = Rotation.from_rotvec((driven * dt).reshape(-1, 3)).as_matrix() - np.eye(3)
+        spin = turn.reshape(*driven.shape, 3) / dt
+        motion[:, :-1, :, :3] = spin
+        motion[:, :-1, :, 3] = surfaces.linear[:, :-1] - np.einsum("skij,skj->ski", spin, surfaces.position[:, :-1])
+    return motion
 
 
 def _has_velocity_forces(model: mujoco.MjModel) -> bool:

@@ -1,6 +1,9 @@
-"""``python -m worldsim list`` and ``votes``."""
+"""``python -m worldsim list``, ``votes`` and ``studio``."""
 
 import json
+import os
+import socket
+import webbrowser
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +11,7 @@ from typing import Annotated
 import typer
 
 from physics_data.core.config import SHIPPED_CONFIGS
-from physics_data.core.program import print_listing
+from physics_data.core.program import messages, print_listing
 
 _SHOWN = ("tasks", "pipelines", "losses", "auxiliary_losses", "solvers", "annotators")
 
@@ -53,7 +56,7 @@ def votes(
     import rich
 
     from physics_data.core.errors import DataError
-    from physics_data.core.program import Table, messages
+    from physics_data.core.program import Table
     from worldsim.rewards.votes import Votes, agreement, position_bias, rank, read_votes, write_preferences
 
     if not file.exists() and not add:
@@ -104,3 +107,53 @@ def _presets(configs: Path | None) -> dict[str, str]:
             first = told.split(" command: ")[0].partition(". ")[0].strip().rstrip(".") + "." if told else ""
             found[path.as_posix() if configs else f"configs/{path.name}"] = first
     return found
+
+
+def studio(
+    folder: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders with datasets, results and runs to show; the first one keeps what is made."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8720,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open the studio: make scenes of words, look at datasets and scores, vote, play, all in the browser.
+
+    It answers on this machine only, and only with the token of the address that it prints. From another machine: `ssh
+    -L 8720:localhost:8720 HOST`, and open that address there.
+
+    Example: `worldsim studio runs`
+    """
+    from physics_data.core.errors import ConfigError, MissingPackageError
+
+    try:
+        import fastapi as fastapi
+        import uvicorn
+    except ImportError as error:
+        raise MissingPackageError(
+            f"the studio needs {error.name}, which is not installed: pip install 'worldsim[studio]'"
+        ) from error
+    from worldsim.studio.app import create_app, new_token
+    from worldsim.studio.workspace import Workspace
+
+    folders = tuple(folder or [Path("runs")])
+    folders[0].mkdir(parents=True, exist_ok=True)
+    missing = [str(one) for one in folders if not one.is_dir()]
+    if missing:
+        raise ConfigError(f"there is no folder {', '.join(missing)}; give folders that are there.")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            ours.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(f"port {port} cannot be used ({error.strerror}); give another --port, or 0.") from error
+        port = ours.getsockname()[1]
+        token = os.environ.get("WORLDSIM_STUDIO_TOKEN") or new_token()
+        app = create_app(Workspace(folders), token, port)
+        address = f"http://localhost:{port}/?token={token}"
+        messages.print(f"The studio is open: {address}", markup=False, soft_wrap=True)
+        messages.print("It ends with Ctrl-C; jobs that are left go on at the next start.")
+        if browser:
+            webbrowser.open(address)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, ws_max_size=2**16)
+        uvicorn.Server(config).run(sockets=[ours])

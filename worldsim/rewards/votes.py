@@ -58,6 +58,7 @@ class Votes:
             with closing(self._open()) as database, database:
                 database.execute("PRAGMA journal_mode=WAL")
                 database.execute(f"CREATE TABLE IF NOT EXISTS votes ({columns})")
+                database.execute("CREATE TABLE IF NOT EXISTS answered (ballot TEXT PRIMARY KEY)")
         except sqlite3.DatabaseError as error:
             raise DataError(f"{path} is no file of votes ({error}); give another, or a new name.") from None
 
@@ -69,14 +70,29 @@ class Votes:
         """
         rows = list(votes)
         for vote in rows:
-            if vote.choice not in CHOICES:
-                raise DataError(f"vote of '{vote.voter}' says '{vote.choice}'; write {', '.join(CHOICES)}.")
-            if vote.left == vote.right:
-                raise DataError(f"vote of '{vote.voter}' compares '{vote.left}' with itself; name two models.")
-        marks = ", ".join("?" * len(fields(Vote)))
+            _check(vote)
         with closing(self._open()) as database, database:
-            database.executemany(f"INSERT INTO votes VALUES ({marks})", [astuple(vote) for vote in rows])
+            database.executemany(_INSERT, [astuple(vote) for vote in rows])
         return len(rows)
+
+    def add_once(self, vote: Vote, ballot: str) -> bool:
+        """Store the answer to a ballot; one that was answered before stays as it is, and False is returned.
+
+        Raises:
+            DataError: as ``add``.
+        """
+        _check(vote)
+        with closing(self._open()) as database, database:
+            new = database.execute("INSERT OR IGNORE INTO answered VALUES (?)", (ballot,)).rowcount == 1
+            if new:
+                database.execute(_INSERT, astuple(vote))
+        return new
+
+    def since(self, row: int) -> list[tuple[int, Vote]]:
+        """Return the votes after a row, 0 for all, each with its row, in the order in which they were stored."""
+        with closing(self._open()) as database:
+            found = database.execute("SELECT rowid, * FROM votes WHERE rowid > ? ORDER BY rowid", (row,)).fetchall()
+        return [(number, Vote(*values)) for number, *values in found]
 
     def __iter__(self) -> Iterator[Vote]:
         with closing(self._open()) as database:
@@ -85,6 +101,17 @@ class Votes:
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=30)
+
+
+_INSERT = f"INSERT INTO votes VALUES ({', '.join('?' * len(fields(Vote)))})"
+
+
+def _check(vote: Vote) -> None:
+    """Refuse a vote with no choice, or on one model alone."""
+    if vote.choice not in CHOICES:
+        raise DataError(f"vote of '{vote.voter}' says '{vote.choice}'; write {', '.join(CHOICES)}.")
+    if vote.left == vote.right:
+        raise DataError(f"vote of '{vote.voter}' compares '{vote.left}' with itself; name two models.")
 
 
 def read_votes(path: Path) -> list[Vote]:

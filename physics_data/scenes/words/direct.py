@@ -43,6 +43,11 @@ def _list(dumper: _Dumper, values: list[Any]) -> yaml.Node:
 _Dumper.add_representer(list, _list)
 
 
+def scene_text(document: dict[str, Any]) -> str:
+    """Return the keys of a scene file as YAML."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
 @dataclass(frozen=True)
 class DirectedScene:
     """A scene made of words.
@@ -67,8 +72,7 @@ class DirectedScene:
     @property
     def text(self) -> str:
         """The scene file."""
-        plain = yaml.dump(self.document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-        return "".join(f"# {line}\n" for line in self.remarks()) + plain
+        return "".join(f"# {line}\n" for line in self.remarks()) + scene_text(self.document)
 
     def save(self, path: str | Path) -> None:
         """Write the scene file."""
