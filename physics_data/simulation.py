@@ -21,6 +21,7 @@ from physics_data.pipeline.generate import ClipTask, generate_clip, labelled_cli
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
+from physics_data.scenes.model_file import MODEL_SUFFIXES, ModelSettings, load_model
 from physics_data.scenes.scene_file import load_scene
 
 SCENE_SUFFIXES = (".yaml", ".yml", ".json")
@@ -40,13 +41,15 @@ def simulate(
     """Simulate and render one clip with all its labels.
 
     Args:
-        scene: name of a scenario, a ``SceneSpec``, or a scene file (see ``scenes.scene_file``; YAML or JSON)
+        scene: name of a scenario, a ``SceneSpec``, a scene file (see ``scenes.scene_file``; YAML or JSON), or a model:
+            MJCF or URDF (see ``scenes.model_file``)
         seed: root seed of the draw; for scenarios, and scene files that have ranges or choices
         index: number of the draw; equal (seed, index) give equal bytes, also in a dataset built with that seed
         engine: "mujoco" or "bullet"; default: the scenario's first, MuJoCo for a ``SceneSpec``
         renderer: name from ``list_renderers``
         streams: optional labels to render: "optical_flow", "backward_flow", "normal_map", "object_coordinates"
-        settings: fields of ``SceneSettings``, e.g. ``width=128, num_frames=33, appearance="varied"``; a scenario only
+        settings: fields of ``SceneSettings``, e.g. ``width=128, num_frames=33, appearance="varied"``; a scenario,
+            or of ``ModelSettings``; a model
 
     Returns:
         The clip: ``clip.rgb`` uint8 [t h w 3], ``clip.depth_map`` m [t h w], ``clip.instance_ids`` [t h w],
@@ -66,11 +69,16 @@ def simulate(
         if not isinstance(number, int | np.integer) or not 0 <= number < end:
             raise ConfigError(f"{what}={number!r} is no whole number from 0 to {end - 1}; give one, e.g. {what}=3.")
     asked = _known_streams(streams)
-    if isinstance(scene, str) and not scene.lower().endswith(SCENE_SUFFIXES):
+    if isinstance(scene, str) and not scene.lower().endswith((*SCENE_SUFFIXES, *MODEL_SUFFIXES)):
         name = SCENARIOS.check(scene)
         chosen = ENGINES.check(engine or SCENARIOS.get(name).engines[0])
         checked = validate_config(SceneSettings, settings, source=f"the settings of simulate('{name}', ...)")
         return generate_clip(ClipTask(name, chosen, index), checked, seed, renderer, asked).clip
+    if not isinstance(scene, SceneSpec) and str(scene).lower().endswith(MODEL_SUFFIXES):
+        if seed or index:
+            raise ConfigError(f"nothing is drawn in {scene}, and a seed or an index is given beside it; leave it out.")
+        given = validate_config(ModelSettings, settings, source=f"the settings of simulate('{scene}', ...)")
+        return simulate_scene(load_model(scene, given).spec, ENGINES.check(engine or "mujoco"), renderer, asked)
     if settings:
         raise ConfigError(
             f"a scene says everything itself, and {', '.join(settings)} is given beside it; change the scene."

@@ -12,6 +12,8 @@ from physics_data import __version__ as __version__
 _NAMES = {
     "simulate": "physics_data.simulation",
     "direct": "physics_data.scenes.words.direct",
+    "make_env": "physics_data.environment",
+    "write_episodes": "physics_data.episodes",
     "build_dataset": "physics_data.simulation",
     "save_scene": "physics_data.simulation",
     "SceneSpec": "physics_data.core.scene",

@@ -2,6 +2,8 @@ from benchmarks.evaluator import Evaluator as Evaluator
 from eval.audit.folder import audit as audit
 from physics_data.core.clip import Clip as Clip
 from physics_data.core.scene import SceneSpec as SceneSpec
+from physics_data.environment import make_env as make_env
+from physics_data.episodes import write_episodes as write_episodes
 from physics_data.scenes.words.direct import direct as direct
 from physics_data.simulation import build_dataset as build_dataset
 from physics_data.simulation import save_scene as save_scene

@@ -33,15 +33,19 @@ def new(
 
 
 def simulate(
-    scene: Annotated[str, typer.Argument(help="A scene file (.yaml, .json), or the name of a scenario.")],
+    scene: Annotated[str, typer.Argument(help="A scene file (.yaml, .json), a model (.xml, .urdf), or a scenario.")],
     out: Annotated[
         Path,
-        typer.Option(help="Video (.mp4, .gif, ...), 3-D animation (.glb, .gltf), or a folder for all labels."),
+        typer.Option(help="Video (.mp4, .gif, ...), 3-D animation (.glb), model (.xml, .urdf), or a folder for all."),
     ],
     engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw: a scenario, or a file with ranges or choices.")] = 0,
     index: Annotated[int, typer.Option(min=0, help="Number of the draw.")] = 0,
     resolved: Annotated[Path | None, typer.Option(help="Also write the whole scene, every value stated.")] = None,
+    assignments: SetOption = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="A part that a scene cannot say and a model may lose; may be repeated.")
+    ] = None,
 ) -> None:
     """Simulate one scene and write its video, its animated 3-D scene, or its pictures with all labels.
 
@@ -49,27 +53,46 @@ def simulate(
 
     Examples: `python -m physics_data simulate scene.yaml --out clip.mp4`,
     `python -m physics_data simulate collide --seed 3 --out collide.gif`,
+    `python -m physics_data simulate robot.xml --ignore limits --set num_frames=65 --out clip.mp4`,
+    `python -m physics_data simulate scene.yaml --out scene.xml`,
     `python -m physics_data simulate scene.yaml --out scene.glb`
     """
+    from physics_data.core.config import apply_overrides, validate_config
+    from physics_data.core.errors import ConfigError
     from physics_data.engines import ENGINES
     from physics_data.pipeline.export import write_frames
     from physics_data.scenes.gltf import GLTF_SUFFIXES, write_gltf
+    from physics_data.scenes.model_export import write_model
+    from physics_data.scenes.model_file import MODEL_SUFFIXES, ModelSettings, load_model
     from physics_data.scenes.scene_file import load_scene
     from physics_data.simulation import SCENE_SUFFIXES, save_scene, simulate_scene
     from physics_data.simulation import simulate as make_clip
 
-    if scene.lower().endswith(SCENE_SUFFIXES):
-        loaded = load_scene(scene, seed=seed, index=index)
+    if assignments and scene.lower().endswith(SCENE_SUFFIXES):
+        raise ConfigError(f"a scene file says everything itself, and --set is given beside it; change {scene}.")
+    settings = apply_overrides({}, assignments or [])
+    if is_model := scene.lower().endswith(MODEL_SUFFIXES):
+        settings["ignore"] = tuple(ignore or ())
+    elif ignore:
+        raise ConfigError("--ignore names parts of a model (.xml, .urdf); leave it out.")
+    if is_model or scene.lower().endswith(SCENE_SUFFIXES):
+        if is_model:
+            loaded = load_model(scene, validate_config(ModelSettings, settings, source="--set"))
+        else:
+            loaded = load_scene(scene, seed=seed, index=index)
         for note in loaded.notes:
             messages.print(f"assumed: {note}", markup=False)
         clip = simulate_scene(loaded.spec, ENGINES.check(engine or "mujoco"), caption=loaded.caption)
     else:
-        clip = make_clip(scene, seed=seed, index=index, engine=engine)
+        clip = make_clip(scene, seed=seed, index=index, engine=engine, **settings)
     if resolved is not None and clip.meta.spec is not None:
         save_scene(clip.meta.spec, resolved)
     if out.suffix.lower() in GLTF_SUFFIXES:
         spec, _, trajectory = clip.labelled
         write_gltf(spec, trajectory, out)
+    elif out.suffix.lower() in MODEL_SUFFIXES:
+        for note in write_model(clip.labelled[0], out):
+            messages.print(note, markup=False)
     elif out.suffix:
         clip.save(out)
     else:

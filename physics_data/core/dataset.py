@@ -6,7 +6,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 from jaxtyping import UInt8
 from pydantic import BaseModel
 
-from physics_data.core.atomic import LOCK_NAME, atomic_path, is_partial, remove_partials, write_text
+from physics_data.core.atomic import LOCK_NAME, atomic_path, folder_lock, is_partial, remove_partials, write_text
 from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.config import SHIPPED_CONFIGS, differences, present_names, read_json, read_yaml, validate_config
 from physics_data.core.conventions import DATASET_FORMAT, DATASET_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError, suggest
-from physics_data.core.provenance import write_provenance
-from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta
+from physics_data.core.provenance import sha256_of, write_provenance
+from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta, write_shard
 
 RECORD_NAME = "dataset.yaml"
 INDEX_NAME = "index.parquet"
@@ -38,6 +38,30 @@ _INDEX_SCHEMA = pa.schema(
         )
     ]
 )
+
+
+def write_dataset(folder: Path, clips: Iterable[Clip], config: BaseModel) -> "ShardDataset":
+    """Write clips that are made one after the other as a dataset of one shard, and open it.
+
+    Args:
+        folder: new, empty, or one that this very config began
+        clips: with a key each
+        config: what is made; stored in the record
+
+    Raises:
+        DataError: the folder holds other things, or two clips have one key.
+        StorageError: the disk refused.
+    """
+    with folder_lock(folder):
+        claim_folder(folder, config, advice="delete that folder")
+        path = shard_path(folder, "clips-000000")
+        rows = write_shard(path, clips)
+        keys = [row.key for row in rows]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise DataError(f"several clips have the key {', '.join(twice)}; give each clip its own.")
+        write_manifest(path, rows, sha256=sha256_of(path))
+        write_index(folder, rows)
+    return ShardDataset(folder)
 
 
 def write_index(folder: Path, rows: Sequence[IndexRow]) -> None:

@@ -87,15 +87,17 @@ def centred_mesh(vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, 
 
 
 def solid_inertia(body: Body) -> Vector3:
-    """Return the principal moments of inertia about the centre of mass, kg m², of a homogeneous solid.
+    """Return the principal moments of inertia about the centre of mass, kg m².
 
-    For a sphere, box, cylinder, capsule or ellipsoid those about the body's own axes, in their order; for
+    For a homogeneous sphere, box, cylinder, capsule or ellipsoid those about the body's own axes, in their order; for
     others in rising order, about the axes of ``principal_axes``.
 
     Raises:
         SceneSpecError: the body is a plane, which has no finite inertia.
     """
     mass = body.mass
+    if body.inertia is not None:
+        return _vector(np.linalg.eigvalsh(inertia_tensor(body)))
     match body.shape:
         case Sphere(radius=radius):
             moment = 0.4 * mass * radius * radius
@@ -128,7 +130,7 @@ def principal_axes(body: Body) -> Float[np.ndarray, "3 3"]:
     Raises:
         SceneSpecError: the body is a plane.
     """
-    if not isinstance(body.shape, Mesh | Compound | Plane):
+    if body.inertia is None and not isinstance(body.shape, Mesh | Compound | Plane):
         return np.eye(3)
     axes = np.linalg.eigh(inertia_tensor(body))[1]
     axes[:, 2] *= np.sign(np.linalg.det(axes))
@@ -136,7 +138,7 @@ def principal_axes(body: Body) -> Float[np.ndarray, "3 3"]:
 
 
 def inertia_tensor(body: Body) -> Float[np.ndarray, "3 3"]:
-    """Return the inertia of a homogeneous solid about its centre of mass, kg m², body frame.
+    """Return the inertia of a body about its centre of mass, kg m², body frame: stated, or of a homogeneous solid.
 
     Raises:
         SceneSpecError: the body is a plane, which has no finite inertia.
@@ -144,6 +146,9 @@ def inertia_tensor(body: Body) -> Float[np.ndarray, "3 3"]:
     Source: Steiner's theorem for the parts of a compound; for a mesh the integrals of second moments over the
     tetrahedra between its triangles and the origin, Tonon (2005), J. Math. Stat. 1.
     """
+    if body.inertia is not None:
+        xx, yy, zz, xy, xz, yz = body.inertia
+        return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     match body.shape:
         case Mesh() as mesh:
             size, centre, second = _mesh_integrals(mesh)
@@ -153,7 +158,9 @@ def inertia_tensor(body: Body) -> Float[np.ndarray, "3 3"]:
             density, centre = body.mass / volume(compound), centre_of_mass(compound)
             total = np.zeros((3, 3))
             for part in parts:
-                piece = body.model_copy(update={"shape": part.shape, "mass": density * volume(part.shape)})
+                piece = body.model_copy(
+                    update={"shape": part.shape, "mass": density * volume(part.shape), "inertia": None}
+                )
                 turn = rotation_matrix(np.array(part.orientation))
                 away = np.array(part.position) - centre
                 total += turn @ np.diag(solid_inertia(piece)) @ turn.T

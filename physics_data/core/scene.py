@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, model_serializer, model_validator
 
 from physics_data.core.actions import Action, check_actions
@@ -111,6 +112,9 @@ class Body(SceneModel):
 
     A body is static, dynamic, or scripted: one with a ``path`` moves as its keys say (``core.paths``), whatever it
     meets; it stands still before the first key and after the last one.
+
+    inertia:  kg m², about the position, body frame: xx, yy, zz, xy, xz, yz; None = that of a homogeneous solid. Where
+              it is given, the position is the centre of mass whatever the shape
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -126,9 +130,23 @@ class Body(SceneModel):
     linear_velocity: Vector3 = (0.0, 0.0, 0.0)
     angular_velocity: Vector3 = (0.0, 0.0, 0.0)
     path: tuple[PoseKey, ...] = ()
+    inertia: tuple[float, float, float, float, float, float] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_no_inertia(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave ``inertia`` out where it follows from the shape, so that scenes of before it keep their bytes."""
+        return {name: value for name, value in dump(self).items() if name != "inertia" or value is not None}
 
     @model_validator(mode="after")
     def _check(self) -> "Body":
+        if self.inertia is not None:
+            xx, yy, zz, xy, xz, yz = self.inertia
+            moments = np.linalg.eigvalsh(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
+            if not moments[0] > 0 or moments[0] + moments[1] < moments[2] * (1 - 1e-6):
+                raise ValueError(
+                    f"body '{self.name}' has principal moments {', '.join(f'{m:.4g}' for m in moments)} kg m², which "
+                    "no solid has: they are above 0, and two of them are together at least the third"
+                )
         check_rotation(f"body '{self.name}'", self.orientation)
         if isinstance(self.shape, Plane) and not self.is_static:
             raise ValueError(f"body '{self.name}' is a plane and dynamic; set is_static: true or choose another shape")
@@ -161,24 +179,48 @@ class Body(SceneModel):
         return not isinstance(self.shape, Plane)
 
 
-class Hinge(SceneModel):
-    """Lets ``body`` turn about one axis that is fixed in ``parent`` (None = the world).
+class AxisJoint(SceneModel):
+    """What hinges and slides have in common: one axis, and a spring and a damper along it.
 
-    anchor:  m, world frame at the start; a point of the axis
-    axis:    world frame at the start; any length but 0
+    anchor:     m, world frame at the start; a point of the axis
+    axis:       world frame at the start; any length but 0
+    stiffness:  of the spring; N m/rad of a hinge, N/m of a slide
+    damping:    N m s/rad of a hinge, N s/m of a slide
+    rest:       where the spring is slack, from the start on; rad or m
     """
 
-    kind: Literal["hinge"] = "hinge"
     body: str
     parent: str | None = None
     anchor: Vector3
     axis: Vector3
+    stiffness: NonNegative = 0.0
+    damping: NonNegative = 0.0
+    rest: float = 0.0
+
+    @model_serializer(mode="wrap")
+    def _without_no_spring(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave spring and damper out where there are none, so that scenes of before them keep their bytes."""
+        order = ("kind", "body", "parent", "anchor", "axis", "stiffness", "damping", "rest")
+        plain = dump(self)
+        return {name: plain[name] for name in order if name not in order[5:] or plain[name]}
 
     @model_validator(mode="after")
-    def _check(self) -> "Hinge":
+    def _check(self) -> "AxisJoint":
         if not any(self.axis):
-            raise ValueError(f"the hinge of '{self.body}' has axis (0, 0, 0), which points nowhere")
+            raise ValueError(f"a joint of '{self.body}' has axis (0, 0, 0), which points nowhere")
         return self
+
+
+class Hinge(AxisJoint):
+    """Lets ``body`` turn about one axis that is fixed in ``parent`` (None = the world)."""
+
+    kind: Literal["hinge"] = "hinge"
+
+
+class Slide(AxisJoint):
+    """Lets ``body`` move along one axis that is fixed in ``parent`` (None = the world), without turning."""
+
+    kind: Literal["slide"] = "slide"
 
 
 class BallJoint(SceneModel):
@@ -193,7 +235,7 @@ class BallJoint(SceneModel):
     anchor: Vector3
 
 
-Joint = Annotated[Hinge | BallJoint, Field(discriminator="kind")]
+Joint = Annotated[Hinge | Slide | BallJoint, Field(discriminator="kind")]
 
 
 class CameraKey(SceneModel):

@@ -19,7 +19,7 @@ from physics_data.engines.bullet_bodies import (
     pybullet,
 )
 from physics_data.engines.bullet_contacts import ContactLog
-from physics_data.engines.bullet_joints import add_joints, add_slabs
+from physics_data.engines.bullet_joints import add_joints, add_slabs, check_joint_kinds
 from physics_data.engines.engine import check_centred
 from physics_data.engines.flight import Flight, turned_freely
 from physics_data.engines.interventions import run_with_actions
@@ -112,6 +112,7 @@ class BulletEngine:
         check_centred(spec)
         check_belts(spec)
         check_joints(spec)
+        check_joint_kinds(spec)
         restitution_factors(spec)
         check_masses(spec)
         if spec.actions and spec.joints:

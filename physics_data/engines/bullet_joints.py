@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from physics_data.core.errors import EngineError
 from physics_data.core.geometry import rotation_matrix
-from physics_data.core.scene import Body, Box, Hinge, Plane, SceneSpec, Sphere
+from physics_data.core.scene import AxisJoint, Body, Box, Hinge, Plane, SceneSpec, Slide, Sphere
 from physics_data.engines.bullet_bodies import add_body, body_from_principal, pybullet
 
 _HINGE_REACH = 0.5
@@ -13,6 +14,20 @@ _HINGE_REACH = 0.5
 JOINT_PARAMETERS = {"erp": 0.8}
 """The share of a joint's error in position that one step removes. A pendulum of 1 m loses 5e-5 of its energy in 4 s
 with it, 2e-4 with Bullet's default."""
+
+
+def check_joint_kinds(spec: SceneSpec) -> None:
+    """Refuse the joints that Bullet's points of two bodies cannot make.
+
+    Raises:
+        EngineError: a slide, a spring or a damper.
+    """
+    for joint in spec.joints:
+        if isinstance(joint, Slide) or (isinstance(joint, AxisJoint) and (joint.stiffness or joint.damping)):
+            what = "slides" if isinstance(joint, Slide) else "has a spring or a damper"
+            raise EngineError(
+                f"the joint of '{joint.body}' {what}, which engine 'bullet' cannot do here; use 'mujoco'."
+            )
 
 
 def add_joints(server: int, spec: SceneSpec) -> None:

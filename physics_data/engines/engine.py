@@ -106,7 +106,7 @@ def check_centred(spec: SceneSpec) -> None:
         EngineError: there is one.
     """
     for body in spec.bodies:
-        if body.is_dynamic and isinstance(body.shape, Mesh | Compound):
+        if body.is_dynamic and body.inertia is None and isinstance(body.shape, Mesh | Compound):
             centre = centre_of_mass(body.shape)
             if np.linalg.norm(centre) > _OFF_CENTRE:
                 where = ", ".join(f"{value:.6g}" for value in centre)

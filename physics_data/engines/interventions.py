@@ -5,7 +5,7 @@ and a change of gravity have their closed forms. The first run is the one of the
 before an action are equal to the bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from physics_data.core.actions import Action, Impulse, Insert, Remove, SetBody, SetGravity
 from physics_data.core.errors import EngineError
 from physics_data.core.mechanics import inertia_tensor
-from physics_data.core.scene import Body, Hinge, Joint, PoseKey, SceneSpec, Vector3
+from physics_data.core.scene import AxisJoint, Body, Joint, PoseKey, SceneSpec, Vector3
 from physics_data.core.trajectory import Contacts, Trajectory
 
 Simulate = Callable[[SceneSpec], Trajectory]
@@ -31,26 +31,67 @@ def run_with_actions(simulate: Simulate, spec: SceneSpec) -> Trajectory:
     """
     if not spec.actions:
         return simulate(spec)
-    inserted = {action.body for action in spec.actions if isinstance(action, Insert)}
-    current = spec.model_copy(
-        update={"actions": (), "bodies": tuple(body for body in spec.bodies if body.name not in inserted)}
-    )
-    run = _Assembly(spec)
-    start = 0
+    run = InteractiveRun(simulate, spec)
     for frame in sorted({action.frame for action in spec.actions}):
-        if current.bodies:
-            part = simulate(current)
-            run.write(part, current, start, frame)
-            current = restarted(current, part, frame - start)
-        else:
-            current = current.model_copy(update={"num_frames": spec.num_frames - frame})
-        for action in spec.actions:
-            if action.frame == frame:
-                current = acted(current, action, spec)
-        start = frame
-    if current.bodies:
-        run.write(simulate(current), current, start, spec.num_frames - 1)
+        run.act(frame, [action for action in spec.actions if action.frame == frame])
     return run.trajectory()
+
+
+class InteractiveRun:
+    """A scene whose actions are decided while it runs; the engine runs ahead to the scene's end between them.
+
+    Bodies that an ``Insert`` of ``spec.actions`` names are absent at the start. The other actions of the scene are not
+    carried out; ``act`` does that.
+
+    Args:
+        simulate: runs a scene that has no actions
+        spec: the scene
+    """
+
+    def __init__(self, simulate: Simulate, spec: SceneSpec) -> None:
+        inserted = {action.body for action in spec.actions if isinstance(action, Insert)}
+        present = tuple(body for body in spec.bodies if body.name not in inserted)
+        self._simulate, self._spec = simulate, spec
+        self._current = spec.model_copy(update={"actions": (), "bodies": present})
+        self._start, self._part = 0, None
+        self._assembly = _Assembly(spec)
+
+    def act(self, frame: int, actions: Sequence[Action]) -> None:
+        """Carry out actions right after a frame, which must not lie before that of the last ones.
+
+        Raises:
+            EngineError: a part of the scene is not supported, or an action meets a scripted body that eases.
+        """
+        if self._current.bodies:
+            part = self._ahead()
+            self._assembly.write(part, self._current, self._start, frame)
+            self._current = restarted(self._current, part, frame - self._start)
+        else:
+            self._current = self._current.model_copy(update={"num_frames": self._spec.num_frames - frame})
+        for action in actions:
+            self._current = acted(self._current, action, self._spec)
+        self._start, self._part = frame, None
+
+    def states(self, frame: int) -> Trajectory:
+        """Return the states of one frame, not before the last action: a trajectory of one frame without contacts."""
+        now = _Assembly(self._spec.model_copy(update={"num_frames": 1}))
+        if self._current.bodies:
+            part, rows = self._ahead(), slice(frame - self._start, frame - self._start + 1)
+            poses = (part.position[rows], part.orientation[rows])
+            velocities = (part.linear_velocity[rows], part.angular_velocity[rows])
+            now.write(Trajectory(*poses, *velocities, Contacts.none()), self._current, 0, 0)
+        return now.trajectory()
+
+    def trajectory(self) -> Trajectory:
+        """Return the whole trajectory; call it once, at the end."""
+        if self._current.bodies:
+            self._assembly.write(self._ahead(), self._current, self._start, self._spec.num_frames - 1)
+        return self._assembly.trajectory()
+
+    def _ahead(self) -> Trajectory:
+        if self._part is None:
+            self._part = self._simulate(self._current)
+        return self._part
 
 
 class _Assembly:
@@ -106,8 +147,12 @@ def restarted(spec: SceneSpec, part: Trajectory, frame: int) -> SceneSpec:
     """Return the scene that starts as ``part`` is at a frame.
 
     Raises:
-        EngineError: the frame lies between two eased keys of a scripted body.
+        EngineError: the frame lies between two eased keys of a scripted body, or a joint has a spring.
     """
+    if sprung := [joint.body for joint in spec.joints if isinstance(joint, AxisJoint) and joint.stiffness]:
+        raise EngineError(
+            f"the joint of '{sprung[0]}' has a spring, and the scene has actions; leave out one of the two."
+        )
     poses = {}
     bodies = []
     for index, body in enumerate(spec.bodies):
@@ -129,7 +174,7 @@ def restarted(spec: SceneSpec, part: Trajectory, frame: int) -> SceneSpec:
         body, position, turn = poses[joint.body]
         change = turn * Rotation.from_quat(body.orientation, scalar_first=True).inv()
         anchor = _vector(position + change.apply(np.subtract(joint.anchor, body.position)))
-        axis = {"axis": _vector(change.apply(joint.axis))} if isinstance(joint, Hinge) else {}
+        axis = {"axis": _vector(change.apply(joint.axis))} if isinstance(joint, AxisJoint) else {}
         return joint.model_copy(update={"anchor": anchor, **axis})
 
     return spec.model_copy(
@@ -185,6 +230,8 @@ def acted(spec: SceneSpec, action: Action, original: SceneSpec) -> SceneSpec:
             surface = {"friction": action.friction, "restitution": action.restitution}
             known = {key: value for key, value in surface.items() if value is not None}
             changed = {"surface": body.surface.model_copy(update=known), "mass": action.mass or body.mass}
+            if body.inertia is not None:
+                changed["inertia"] = tuple(part * changed["mass"] / body.mass for part in body.inertia)
             return _with_body(spec, body.model_copy(update=changed))
         case Impulse(body=name, impulse=impulse, point=point):
             body = spec.bodies[spec.body_index(name)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from physics_data.core.errors import EngineError
-from physics_data.core.scene import Hinge, Joint, SceneSpec
+from physics_data.core.scene import Hinge, Joint, SceneSpec, Slide
 
 _FITS = 1e-6
 """Difference, m/s and rad/s, by which a body's first motion may miss what its joint allows."""
@@ -99,6 +99,14 @@ def check_joints(spec: SceneSpec) -> None:
                     f"turn about {joint.axis} only; write {_shown(np.array(body.angular_velocity) - across)}."
                 )
         allowed = drift + np.cross(body.angular_velocity, np.array(body.position) - anchor)
+        if isinstance(joint, Slide):
+            if np.abs(turn).max() > _FITS:
+                raise EngineError(
+                    f"body '{name}' starts with angular_velocity={body.angular_velocity} rad/s, but its slide does not "
+                    f"let it turn; write {_shown(np.array(body.angular_velocity) - turn)}."
+                )
+            axis = np.array(joint.axis) / np.linalg.norm(joint.axis)
+            allowed = allowed + ((body.linear_velocity - allowed) @ axis) * axis
         if np.abs(allowed - body.linear_velocity).max() > _FITS:
             raise EngineError(
                 f"body '{name}' starts with linear_velocity={body.linear_velocity} m/s, but its joint at "

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from physics_data.core.errors import EngineError
 from physics_data.core.mechanics import colliding_pairs, inertia_tensor, pair_friction, pair_restitution
 from physics_data.core.scene import (
+    AxisJoint,
     Body,
     Box,
     Capsule,
@@ -42,7 +43,23 @@ _DENSE_BODIES = 5
 
 
 def build_model(spec: SceneSpec) -> mujoco.MjModel:
-    """Compile a scene: geoms are named "<body>/<part>", contacts are explicit pairs, joints make trees.
+    """Compile a scene (``build_spec``).
+
+    Raises:
+        EngineError: the joints do not make trees, or MuJoCo refuses a body.
+    """
+    try:
+        return build_spec(spec).compile()
+    except ValueError as error:
+        reason = " ".join(str(error).split()).removeprefix("Error: ")
+        raise EngineError(
+            f"MuJoCo cannot build the scene ({reason}; mjMINVAL is 1e-15 kg and kg m^2): make that body larger or "
+            "heavier, or use the engine 'bullet'."
+        ) from error
+
+
+def build_spec(spec: SceneSpec) -> mujoco.MjSpec:
+    """Return a scene as a model: geoms are named "<body>/<part>", contacts are explicit pairs, joints make trees.
 
     A dynamic body without a joint has a free joint; a scripted one is a mocap body.
 
@@ -74,25 +91,22 @@ def build_model(spec: SceneSpec) -> mujoco.MjModel:
     for a, b in colliding_pairs(spec):
         first, second = spec.bodies[a], spec.bodies[b]
         friction, restitution = pair_friction(first, second), pair_restitution(first, second)
-        damping = (1.0 + restitution) / dt
-        decay = _DEPTH_DECAY if restitution < _LOSSLESS else 0.0
         for geom1 in _geom_names(first):
             for geom2 in _geom_names(second):
                 pair = mjspec.add_pair(geomname1=geom1, geomname2=geom2)
                 pair.condim = 3 if friction > 0 else 1
                 pair.friction = [friction, friction, 0.0, 0.0, 0.0]
-                pair.solref = [-decay * damping, -damping]
+                pair.solref = contact_solref(restitution, dt)
                 # Friction brings a sliding contact to rest in one step, as far as the cone allows.
                 pair.solreffriction = [0.0, -1.0 / dt]
                 pair.solimp = [_IMPEDANCE, _IMPEDANCE, 0.001, 0.5, 2.0]
-    try:
-        return mjspec.compile()
-    except ValueError as error:
-        reason = " ".join(str(error).split()).removeprefix("Error: ")
-        raise EngineError(
-            f"MuJoCo cannot build the scene ({reason}; mjMINVAL is 1e-15 kg and kg m^2): make that body larger or "
-            "heavier, or use the engine 'bullet'."
-        ) from error
+    return mjspec
+
+
+def contact_solref(restitution: float, timestep: float) -> list[float]:
+    """Return the ``solref`` with which a contact has a restitution; see ``MujocoEngine``."""
+    damping = (1.0 + restitution) / timestep
+    return [-(_DEPTH_DECAY if restitution < _LOSSLESS else 0.0) * damping, -damping]
 
 
 def _add_body(
@@ -119,12 +133,14 @@ def _add_body(
     else:
         inward = Rotation.from_quat(body.orientation, scalar_first=True).inv()
         anchor = inward.apply(np.subtract(joint.anchor, body.position))
-        if isinstance(joint, Hinge):
+        if isinstance(joint, AxisJoint):
             axis = inward.apply(np.array(joint.axis) / math.hypot(*joint.axis))
-            node.add_joint(name=body.name, type=mujoco.mjtJoint.mjJNT_HINGE, pos=anchor, axis=axis)
+            kind = mujoco.mjtJoint.mjJNT_HINGE if isinstance(joint, Hinge) else mujoco.mjtJoint.mjJNT_SLIDE
+            added = node.add_joint(name=body.name, type=kind, pos=anchor, axis=axis)
+            _set_spring(added, joint)
         else:
             node.add_joint(name=body.name, type=mujoco.mjtJoint.mjJNT_BALL, pos=anchor)
-    if body.is_dynamic and isinstance(body.shape, Mesh | Compound):
+    if body.is_dynamic and (body.inertia is not None or isinstance(body.shape, Mesh | Compound)):
         # Of the solid itself: a mesh's hull and a compound's parts are only what others touch.
         tensor = inertia_tensor(body)
         node.explicitinertial = True
@@ -132,6 +148,14 @@ def _add_body(
         node.fullinertia = [tensor[i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))]
     _add_geoms(mjspec, node, body, np.zeros(3), Rotation.identity())
     return node
+
+
+def _set_spring(added: mujoco.MjsJoint, joint: AxisJoint) -> None:
+    # Newer versions hold the coefficients of a polynomial there, the linear one first.
+    for name, value in (("stiffness", joint.stiffness), ("damping", joint.damping)):
+        held = getattr(added, name)
+        setattr(added, name, value if np.ndim(held) == 0 else [value, *[0.0] * (np.size(held) - 1)])
+    added.springref = joint.rest
 
 
 def _geom_names(body: Body) -> list[str]:

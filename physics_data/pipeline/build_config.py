@@ -7,12 +7,14 @@ from pydantic import Field, field_validator, model_serializer, model_validator
 
 from physics_data.core.clip import DEFAULT_STREAMS, Split, Stream
 from physics_data.core.config import StrictModel
+from physics_data.core.errors import ConfigError
 from physics_data.engines import ENGINES
 from physics_data.pipeline.combinations import NO_COMBINATIONS, Combination
 from physics_data.pipeline.generate import FIRST_INDEX, SPLIT_LENGTH, ClipTask
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
+from physics_data.scenes.file_scenario import FileScenario, check_documents, read_folder
 
 Scenes = Annotated[int, Field(ge=0, lt=SPLIT_LENGTH)]
 
@@ -107,7 +109,9 @@ class BuildConfig(StrictModel):
     A scenario runs on those of ``engines`` that it claims.
 
     seed:            root seed; every clip's own generator follows from it
-    scenarios:       names of scenarios, or ``[all]``
+    scenarios:       names of scenarios, or ``[all]``; may be left out where there are scenes
+    scenes:          folder of scene files, each of which is one more scenario named like its file; the record of the
+                     dataset holds what they say
     scenes_per_scenario:  scenes of each scenario in each split
     held_out:        what only the split "ood" shows; None = nothing
     pairs:           possible/impossible pairs; None = none
@@ -123,7 +127,8 @@ class BuildConfig(StrictModel):
     renamed_keys: ClassVar[Mapping[str, str]] = {"twins": "pairs"}
 
     seed: Annotated[int, Field(ge=0)] = 0
-    scenarios: Annotated[tuple[str, ...], Field(min_length=1)]
+    scenarios: tuple[str, ...] = ()
+    scenes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], dict[str, Any]] = {}
     scenes_per_scenario: SplitSizes = SplitSizes()
     held_out: HeldOut | None = None
     pairs: Annotated[PairPlan | None, Field(serialization_alias="twins")] = None
@@ -133,6 +138,19 @@ class BuildConfig(StrictModel):
     streams: tuple[Stream, ...] = tuple(sorted(DEFAULT_STREAMS))
     clips_per_shard: Annotated[int, Field(ge=1)] = 64
     settings: SceneSettings = SceneSettings()
+
+    @field_validator("scenes", mode="before")
+    @classmethod
+    def _read_scenes(cls, given: Any) -> Any:
+        try:
+            return read_folder(given) if isinstance(given, str) else given
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+
+    @model_serializer(mode="wrap")
+    def _without_no_scenes(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave ``scenes`` out where there are none, so that fingerprints of earlier plans stay as they are."""
+        return {name: value for name, value in dump(self).items() if name != "scenes" or value}
 
     @field_validator("scenarios")
     @classmethod
@@ -155,6 +173,12 @@ class BuildConfig(StrictModel):
 
     @model_validator(mode="after")
     def _nothing_leaks(self) -> "BuildConfig":
+        if not self.scenarios and not self.scenes:
+            raise ValueError("scenarios and scenes are both empty; name scenarios, or a folder of scene files")
+        try:
+            check_documents(self.scenes, self.seed)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
         for name in (*self.scenarios, *(self.held_out.scenarios if self.held_out else ())):
             if not self._usable(name):
                 claimed = ", ".join(SCENARIOS.get(name).engines)
@@ -204,7 +228,7 @@ class BuildConfig(StrictModel):
             tasks = [
                 ClipTask(scenario, engine, FIRST_INDEX[split] + scene)
                 for scene in range(count)
-                for scenario in self.scenarios
+                for scenario in (*self.scenarios, *self.scenes)
                 for engine in self._engines_of(scenario, scene)
             ]
             named |= self._cut(split, tasks)
@@ -265,7 +289,7 @@ class BuildConfig(StrictModel):
         return {f"{split}-{n:05d}": tasks[start : start + self.clips_per_shard] for n, start in enumerate(starts)}
 
     def _usable(self, scenario: str) -> tuple[str, ...]:
-        claimed = SCENARIOS.get(scenario).engines
+        claimed = FileScenario.engines if scenario in self.scenes else SCENARIOS.get(scenario).engines
         return tuple(engine for engine in self.engines if engine in claimed)
 
     def _engines_of(self, scenario: str, scene: int) -> tuple[str, ...]:

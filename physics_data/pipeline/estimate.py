@@ -9,6 +9,7 @@ from physics_data.editors import EDITORS
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
 from physics_data.pipeline.shard_maker import plan
+from physics_data.scenes.file_scenario import scenario_named
 
 SAMPLES = 8
 """Clips made for trial, at most; no scenario more than once per engine."""
@@ -62,7 +63,10 @@ def estimate(config: BuildConfig) -> Estimate:
     sizes, seconds = [], []
     for number, task in enumerate([*chosen[:1], *chosen]):  # the first one compiles, and is made again
         started = time.perf_counter()
-        made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams, config.combinations)
+        own = scenario_named(task.scenario, config.scenes)
+        made = generate_clip(
+            task, config.settings, config.seed, config.renderer, config.streams, config.combinations, own
+        )
         size = sum(map(len, encode_clip(made.clip).values()))
         if number:
             seconds.append(time.perf_counter() - started)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from physics_data.core.actions import Impulse
 from physics_data.core.clip import Clip
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
@@ -21,6 +22,7 @@ PRESENT_KEY = "body_present"
 _COUNTERS = ("frame_index", "episode_index", "index", "task_index")
 _QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _STATE_NAMES = ("x", "y", "z", "qw", "qx", "qy", "qz", "vx", "vy", "vz", "wx", "wy", "wz")
+_PUSH_NAMES = ("jx", "jy", "jz", "lx", "ly", "lz")
 _CHUNK_SIZE = 1000
 _DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
@@ -31,9 +33,13 @@ def write_lerobot(dataset: ShardDataset, positions: Sequence[int], out: Path, on
 
     The state of a frame holds every body's position, quaternion wxyz, linear and angular velocity, in the order of the
     scene; the names are in ``meta/episodes``. All episodes have the width of the largest scene: where a body is not,
-    ``body_present`` is 0 and so are its numbers, since LeRobot normalises without a mask. Nobody acts in these clips;
-    ``action``, which LeRobot's policies predict, is the state of the next frame, and that of the last one again at the
-    end. Tasks are the captions. Footage has neither state nor action.
+    ``body_present`` is 0 and so are its numbers, since LeRobot normalises without a mask.
+
+    ``action`` is what an agent did: where a scene of the dataset has impulses (``core.actions``, the episodes of an
+    environment), it is the impulse of the frame on every body, N s, and its angular impulse about the centre of mass,
+    N m s; 0 where nothing was pushed. Where nobody acts, ``action``, which LeRobot's policies predict, is the state of
+    the next frame, and that of the last one again at the end. Tasks are the captions. Footage has neither state nor
+    action.
 
     Raises:
         DataError: the clips differ in size or frame rate, which this format does not hold.
@@ -44,7 +50,9 @@ def write_lerobot(dataset: ShardDataset, positions: Sequence[int], out: Path, on
     if len(shapes) > 1:
         raise DataError(f"the clips have (height, width, Hz) {sorted(shapes)}; this form needs one for all of them.")
     (height, width, rate) = shapes.pop()
-    slots = max(_num_bodies(dataset.load(position)) for position in positions)
+    specs = [dataset.load_meta(position).spec for position in positions]
+    slots = max(len(spec.bodies) if spec else 0 for spec in specs)
+    is_pushed = any(isinstance(action, Impulse) for spec in specs if spec for action in spec.actions)
     by_shard: dict[str, list[int]] = {}
     for position in positions:
         by_shard.setdefault(dataset.rows[position].shard, []).append(position)
@@ -54,10 +62,10 @@ def write_lerobot(dataset: ShardDataset, positions: Sequence[int], out: Path, on
     levels = np.zeros((3, 256), dtype=np.int64)
     for number, members in enumerate(by_shard.values()):
         place = {"chunk_index": number // _CHUNK_SIZE, "file_index": number % _CHUNK_SIZE}
-        columns.append(_write_file(dataset, members, out, place, slots, tasks, episodes, levels, on_clip))
+        columns.append(_write_file(dataset, members, out, place, slots, is_pushed, tasks, episodes, levels, on_clip))
     _write_table(out / "meta/episodes/chunk-000/file-000.parquet", episodes)
     _write_tasks(out / "meta/tasks.parquet", list(tasks))
-    _write_json(out / "meta/info.json", _info(episodes, tasks, slots, height, width, rate))
+    _write_json(out / "meta/info.json", _info(episodes, tasks, slots, is_pushed, height, width, rate))
     joined = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
     statistics = {name: _statistics(values) for name, values in joined.items()}
     _write_json(out / "meta/stats.json", {VIDEO_KEY: _image_statistics(levels, len(joined["index"])), **statistics})
@@ -69,6 +77,7 @@ def _write_file(
     out: Path,
     place: dict[str, int],
     slots: int,
+    is_pushed: bool,
     tasks: dict[str, int],
     episodes: list[dict[str, Any]],
     levels: np.ndarray,
@@ -82,7 +91,7 @@ def _write_file(
     for position in positions:
         clip = dataset.load(position)
         task = tasks.setdefault(clip.meta.caption, len(tasks))
-        motion = _motion(clip, slots)
+        motion = _motion(clip, slots, is_pushed)
         start = first + len(rows)
         rows += [
             {
@@ -131,12 +140,8 @@ def _write_file(
     return {name: np.array([row[name] for row in rows]).reshape(len(rows), -1) for name in rows[0]}
 
 
-def _num_bodies(clip: Clip) -> int:
-    return len(clip.meta.spec.bodies) if clip.meta.spec else 0
-
-
-def _motion(clip: Clip, slots: int) -> dict[str, np.ndarray]:
-    """Return state and action [t, slots * 13] and presence [t, slots], float32; nothing for footage alone."""
+def _motion(clip: Clip, slots: int, is_pushed: bool) -> dict[str, np.ndarray]:
+    """Return state [t, slots * 13], action and presence [t, slots], float32; nothing for footage alone."""
     if not slots:
         return {}
     state = np.zeros((clip.meta.num_frames, slots, len(_STATE_NAMES)), dtype=np.float32)
@@ -147,12 +152,30 @@ def _motion(clip: Clip, slots: int) -> dict[str, np.ndarray]:
         present[:, :count] = 1.0 if motion.present is None else motion.present
         state[:, :count] = np.concatenate(parts, axis=-1) * present[:, :count, None]
     state = state.reshape(len(state), -1)
-    following = np.concatenate([state[1:], state[-1:]])
-    return {STATE_KEY: state, ACTION_KEY: following, PRESENT_KEY: present}
+    action = _pushes(clip, slots) if is_pushed else np.concatenate([state[1:], state[-1:]])
+    return {STATE_KEY: state, ACTION_KEY: action, PRESENT_KEY: present}
+
+
+def _pushes(clip: Clip, slots: int) -> np.ndarray:
+    """Return the impulse and angular impulse on every body right after each frame, float32 [t, slots * 6]."""
+    pushes = np.zeros((clip.meta.num_frames, slots, len(_PUSH_NAMES)), dtype=np.float32)
+    spec, motion = clip.meta.spec, clip.trajectory
+    for action in spec.actions if spec is not None and motion is not None else ():
+        if isinstance(action, Impulse) and spec is not None and motion is not None:
+            body = spec.body_index(action.body)
+            arm = np.zeros(3) if action.point is None else action.point - motion.position[action.frame, body]
+            pushes[action.frame, body] += np.concatenate([action.impulse, np.cross(arm, action.impulse)])
+    return pushes.reshape(len(pushes), -1)
 
 
 def _info(
-    episodes: list[dict[str, Any]], tasks: dict[str, int], slots: int, height: int, width: int, rate: float
+    episodes: list[dict[str, Any]],
+    tasks: dict[str, int],
+    slots: int,
+    is_pushed: bool,
+    height: int,
+    width: int,
+    rate: float,
 ) -> dict[str, Any]:
     splits: dict[str, str] = {}
     for split in dict.fromkeys(episode["split"] for episode in episodes):
@@ -160,6 +183,7 @@ def _info(
         splits[split] = f"{members[0]}:{members[-1] + 1}"
     scalar = {"shape": [1], "names": None}
     names = [f"{name}_{slot}" for slot in range(slots) for name in _STATE_NAMES]
+    acted = [f"{name}_{slot}" for slot in range(slots) for name in (_PUSH_NAMES if is_pushed else _STATE_NAMES)]
     pixels = "yuv420p" if height % 2 == 0 and width % 2 == 0 else "yuv444p"
     video_info = {
         "video.fps": rate,
@@ -173,7 +197,7 @@ def _info(
     }
     motion = {
         STATE_KEY: {"dtype": "float32", "shape": [len(names)], "names": names},
-        ACTION_KEY: {"dtype": "float32", "shape": [len(names)], "names": names},
+        ACTION_KEY: {"dtype": "float32", "shape": [len(acted)], "names": acted},
         PRESENT_KEY: {"dtype": "float32", "shape": [slots], "names": [f"body_{slot}" for slot in range(slots)]},
     }
     return {

@@ -19,7 +19,7 @@ from physics_data.pipeline.events import events
 from physics_data.pipeline.quality import check_quality
 from physics_data.renderers import RENDERERS
 from physics_data.scenarios import SCENARIOS
-from physics_data.scenarios.shared.scenario import SceneSettings
+from physics_data.scenarios.shared.scenario import Scenario, SceneSettings
 
 SPLIT_LENGTH = 1_000_000
 """Scenes that the numbers of one split have room for."""
@@ -90,11 +90,14 @@ def generate_clip(
     renderer_name: str,
     streams: Collection[Stream] = DEFAULT_STREAMS,
     combinations: Mapping[str, Combination] = NO_COMBINATIONS,
+    scenario: Scenario | None = None,
 ) -> Generated:
     """Draw a scene, simulate it, render it, hold it against its law, label it.
 
     A draw that breaks the quality limits is replaced by the next draw of the same generator, and so is one that has
     another of the held-out combinations than the task's, before anything of it is computed.
+
+    ``scenario`` takes the place of the registered one of the task's name.
 
     Raises:
         UnknownNameError: no such scenario, engine or renderer.
@@ -102,7 +105,7 @@ def generate_clip(
         ClipRejectedError: every one of MAX_DRAWS draws was rejected, or none of MAX_MISSES had what the task asks for.
     """
     require_clip_memory(settings.num_frames, settings.height, settings.width, streams)
-    scenario = SCENARIOS.get(task.scenario)()
+    scenario = scenario or SCENARIOS.get(task.scenario)()
     engine = ENGINES.get(task.engine)()
     renderer = RENDERERS.get(renderer_name)()
     if task.ranges == "held_out":

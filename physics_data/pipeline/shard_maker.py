@@ -19,6 +19,7 @@ from physics_data.engines import ENGINES
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip, labelled_clip
 from physics_data.renderers import RENDERERS
+from physics_data.scenes.file_scenario import scenario_named
 
 Manifest = dict[str, Any]
 
@@ -79,7 +80,7 @@ class ShardMaker:
         how = (config.settings, config.seed, config.renderer, config.streams)
         for task in self._plan[name]:
             if isinstance(task, ClipTask):
-                made = generate_clip(task, *how, config.combinations)
+                made = generate_clip(task, *how, config.combinations, scenario_named(task.scenario, config.scenes))
                 yield made.clip, made.rejections
             else:
                 from physics_data.pipeline.pairs import make_pairs

@@ -37,6 +37,7 @@ from physics_data.core.scene import (
     Primitive,
     SceneSpec,
     Shape,
+    Slide,
     Sphere,
     Surface,
     Vector3,
@@ -222,24 +223,37 @@ class CameraEntry(StrictModel):
 
 
 class JointEntry(StrictModel):
-    """A hinge about ``axis``, or a ball joint; at a point in the world (m). to: a body; left out: the world."""
+    """A hinge about ``axis``, a slide along it, or a ball joint; at a point in the world (m). to: a body, or the world.
+
+    stiffness, damping: of a spring and a damper; N m/rad and N m s/rad of a hinge, N/m and N s/m of a slide
+    rest:               where the spring is slack, from the start on; rad or m
+    """
 
     hinge: str | None = None
+    slide: str | None = None
     ball: str | None = None
     to: str | None = None
     at: Vector3
     axis: Vector3 = (0.0, 1.0, 0.0)
+    stiffness: NonNegative = 0.0
+    damping: NonNegative = 0.0
+    rest: float = 0.0
 
     @model_validator(mode="after")
     def _check(self) -> "JointEntry":
-        if (self.hinge is None) == (self.ball is None):
-            raise ValueError("a joint is either `hinge: BODY` or `ball: BODY`")
+        if sum(body is not None for body in (self.hinge, self.slide, self.ball)) != 1:
+            raise ValueError("a joint is one of `hinge: BODY`, `slide: BODY`, `ball: BODY`")
+        if self.ball is not None and (self.stiffness or self.damping or self.rest):
+            raise ValueError("a ball joint has no spring and no damper here; leave out stiffness, damping and rest")
         return self
 
     def joint(self) -> Joint:
         """Return the joint."""
+        spring = {"stiffness": self.stiffness, "damping": self.damping, "rest": self.rest}
         if self.hinge is not None:
-            return Hinge(body=self.hinge, parent=self.to, anchor=self.at, axis=self.axis)
+            return Hinge(body=self.hinge, parent=self.to, anchor=self.at, axis=self.axis, **spring)
+        if self.slide is not None:
+            return Slide(body=self.slide, parent=self.to, anchor=self.at, axis=self.axis, **spring)
         assert self.ball is not None
         return BallJoint(body=self.ball, parent=self.to, anchor=self.at)
 
@@ -308,7 +322,7 @@ def load_scene(path: str | Path, *, seed: int = 0, index: int = 0) -> LoadedScen
     if str(source.data.get("format", "")).startswith(SCENE_FORMAT.partition("/")[0]):
         _require_nothing_drawn(source, seed, index)
         return LoadedScene(validate_config(SceneSpec, source.data, source=str(path)), None, ())
-    return _drawn_scene(source, seed, index)
+    return draw_scene(source, seed, index)
 
 
 def scene_of(document: Mapping[str, Any], source: str) -> LoadedScene:
@@ -321,15 +335,37 @@ def scene_of(document: Mapping[str, Any], source: str) -> LoadedScene:
     Raises:
         ConfigError: as ``load_scene``.
     """
-    return _drawn_scene(SourceFile(Path(source), dict(document), {}), 0, 0)
+    return draw_scene(SourceFile(Path(source), dict(document), {}), 0, 0)
 
 
-def _drawn_scene(source: SourceFile, seed: int, index: int) -> LoadedScene:
-    name = source.data.get("name", "scene")
-    rng = clip_generator(seed, str(name), index)
-    drawn, count = _draw(source.data, rng, source, ())
-    if not count:
+def is_family(source: SourceFile) -> bool:
+    """Return whether a scene file has ranges or choices.
+
+    Raises:
+        ConfigError: one of them does not fit.
+    """
+    return _draw(source.data, np.random.default_rng(0), source, ())[1] > 0
+
+
+def draw_scene(source: SourceFile, seed: int, index: int) -> LoadedScene:
+    """Make the scene that (seed, index) draw of a file that was read.
+
+    Raises:
+        ConfigError: as ``load_scene``.
+    """
+    if not is_family(source):
         _require_nothing_drawn(source, seed, index)
+    rng = clip_generator(seed, str(source.data.get("name", "scene")), index)
+    return draw_with(source, rng, seed, index)
+
+
+def draw_with(source: SourceFile, rng: np.random.Generator, seed: int, index: int) -> LoadedScene:
+    """Make a scene of a file that was read, drawn from a generator; ``seed`` and ``index`` are recorded in it.
+
+    Raises:
+        ConfigError: as ``load_scene``, but for a seed where nothing is drawn.
+    """
+    drawn, _ = _draw(source.data, rng, source, ())
     try:
         file = SceneFile.model_validate(drawn)
     except ValidationError as error:

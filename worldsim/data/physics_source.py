@@ -12,6 +12,7 @@ from physics_data.core.workers import worker_pool
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.generate import ClipTask, generate_clip
+from physics_data.scenes.file_scenario import scenario_named
 from worldsim.data.labels import require_known
 from worldsim.data.sources import DEFAULT_LABELS, ClipShape, PixelClip
 
@@ -93,5 +94,6 @@ class PhysicsSource:
 
 
 def _make(task: ClipTask, config: BuildConfig, labels: tuple[str, ...]) -> PixelClip:
-    made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams, config.combinations)
+    own = scenario_named(task.scenario, config.scenes)
+    made = generate_clip(task, config.settings, config.seed, config.renderer, config.streams, config.combinations, own)
     return PixelClip.of(made.clip, labels)

@@ -1,0 +1,99 @@
+"""Commands that make datasets of one scene: ``episodes`` of an agent that pushes, and ``counterfactuals``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from physics_data.cli.options import SetOption
+from physics_data.core.program import messages, progress_bar
+
+SceneArgument = Annotated[str, typer.Argument(help="A scene file (.yaml, .json), or the name of a scenario.")]
+
+
+def episodes(
+    scene: SceneArgument,
+    out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 10,
+    rate: Annotated[float, typer.Option(min=0, help="Mean number of random pushes a second.")] = 2.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scenes and the pushes.")] = 0,
+    body: Annotated[list[str] | None, typer.Option(help="Push only this body; may be repeated.")] = None,
+    max_impulse: Annotated[float | None, typer.Option(help="N s; default: 1 m/s times each body's mass.")] = None,
+    engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
+    assignments: SetOption = None,
+) -> None:
+    """Push bodies of a scene at random and write the episodes as a dataset, with the pushes as actions.
+
+    `python -m physics_data export FOLDER --to lerobot --out D` writes the pushes as LeRobot's column `action`.
+    Policies of your own use the environment: `ws.make_env`, `ws.write_episodes`.
+
+    Example: `python -m physics_data episodes scene.yaml --count 20 --out runs/episodes`
+    """
+    from physics_data.core.config import apply_overrides
+    from physics_data.environment import SceneEnv, make_env
+    from physics_data.episodes import RandomPolicy, write_episodes
+
+    settings: dict[str, Any] = apply_overrides({}, assignments or [])
+    env = make_env(scene, engine=engine, bodies=body, max_impulse=max_impulse, **settings)
+    assert isinstance(env, SceneEnv)
+    with progress_bar() as progress:
+        bar = progress.add_task("episodes", total=count, note="")
+        write_episodes(
+            env,
+            out,
+            count=count,
+            policy=RandomPolicy(env, rate=rate, seed=seed),
+            seed=seed,
+            on_clip=lambda: progress.advance(bar),
+        )
+    messages.print(f"written: {out} ({count} episodes, {env.engine_name})", markup=False)
+
+
+def counterfactuals(
+    scene: SceneArgument,
+    out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of draws, each a set.")] = 1,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(help="gravity, push, mass, friction, restitution or remove; may be repeated. Default: all."),
+    ] = None,
+    frame: Annotated[int | None, typer.Option(min=0, help="Changed after this frame; default: a quarter.")] = None,
+    engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first draw.")] = 0,
+    assignments: SetOption = None,
+) -> None:
+    """Simulate a scene, and once more for each thing that is changed in it, and write the sets as a dataset.
+
+    counterfactuals.json in the folder says what must and must not differ; it is checked at the end.
+
+    Example: `python -m physics_data counterfactuals collide --count 4 --out runs/counterfactuals`
+    """
+    from physics_data.core.config import apply_overrides
+    from physics_data.core.counterfactual import read_sets
+    from physics_data.core.errors import DataError
+    from physics_data.pipeline.counterfactual_sets import CHANGES, check_counterfactuals, write_counterfactuals
+    from physics_data.scene_draws import scene_draws
+
+    draws = scene_draws(scene, apply_overrides({}, assignments or []))
+    if count > 1 and not draws.is_drawn:
+        raise DataError(f"{scene} has no ranges, so all {count} sets would be one; leave out --count.")
+    scenes = [draws.draw(seed + number) for number in range(count)]
+    names = tuple(change or CHANGES)
+    with progress_bar() as progress:
+        bar = progress.add_task("clips", total=count * (1 + len(names)), note="")
+        data = write_counterfactuals(
+            scenes,
+            out,
+            changes=names,
+            frame=frame,
+            engine=engine or draws.engine,
+            on_clip=lambda: progress.advance(bar),
+        )
+    if wrong := check_counterfactuals(data):
+        raise DataError("; ".join(wrong))
+    for one in read_sets(out):
+        for member in one.counterfactuals:
+            differ = ", ".join(member.must_differ)
+            same = ", ".join(name for name in member.must_not_differ) or "none"
+            messages.print(f"{member.key}: differ: {differ}; unmoved: {same}", markup=False)
+    messages.print(f"written: {out} ({len(data)} clips)", markup=False)
