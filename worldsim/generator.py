@@ -36,6 +36,7 @@ FAMILIES: Registry["VideoGenerator"] = Registry(
         "CogVideoXImageToVideoPipeline": "worldsim.families.cogvideox:CogVideoX",
         "HunyuanVideo15Pipeline": "worldsim.families.hunyuan15:HunyuanVideo15",
         "HunyuanVideo15ImageToVideoPipeline": "worldsim.families.hunyuan15:HunyuanVideo15",
+        "Cosmos2_5_PredictBasePipeline": "worldsim.families.cosmos:Cosmos",
     },
 )
 """Class of a diffusers pipeline, as ``model_index.json`` names it, to the family that speaks for it."""

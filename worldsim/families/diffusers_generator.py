@@ -42,6 +42,7 @@ class DiffusersGenerator(VideoGenerator):
     max_text_tokens:   prompts are padded to so many tokens; longer ones are refused
     default_steps:     of the family's own pipeline
     default_guidance:  of the family's own pipeline
+    default_negative_prompt:  of the family's own pipeline
     joins_guidance:    the pipeline calls its network once for the negative prompt and the prompt together
     joins_text:        the blocks carry text tokens beside those of the video
     runs_on_meta:      the network can be called without weights, for planning
@@ -51,6 +52,7 @@ class DiffusersGenerator(VideoGenerator):
     max_text_tokens: int = 512
     default_steps: int = 50
     default_guidance: float = 5.0
+    default_negative_prompt: str = ""
     joins_guidance: ClassVar[bool] = False
     joins_text: ClassVar[bool] = False
     runs_on_meta: ClassVar[bool] = True
@@ -295,7 +297,7 @@ class DiffusersGenerator(VideoGenerator):
         scale = self.default_guidance if sampling.guidance_scale is None else sampling.guidance_scale
         negative = None
         if scale != 1:
-            text = self.encode_text([sampling.negative_prompt] * len(prompts))
+            text = self.encode_text([sampling.negative_prompt or self.default_negative_prompt] * len(prompts))
             negative = replace(conditioning, text=text)
         steps = sampling.num_steps or self.default_steps
         latents = self.denoise_all(noise, conditioning, negative, steps, scale, generator)

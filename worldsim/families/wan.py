@@ -33,18 +33,8 @@ class Wan(DiffusersGenerator):
 
     def setup(self) -> None:
         """Read strides and conditions from the configs."""
-        vae, settings = self.folder.config("vae"), self.folder.settings
-        self.latent_channels = int(vae["z_dim"])
-        self.temporal_stride = int(vae.get("scale_factor_temporal") or 4)
-        self.spatial_stride = int(vae.get("scale_factor_spatial") or 8)
-        self.size_multiple = self.spatial_stride * int(self.config.patch_size[1])
-        for name, fallback in (("latents_mean", [0.0]), ("latents_std", [1.0])):
-            if len(vae.get(name, fallback)) != self.latent_channels:
-                raise CheckpointError(
-                    f"{self.folder.path / 'vae'} has {len(vae.get(name, []))} values in {name} for "
-                    f"{self.latent_channels} latent channels; the folder is damaged, fetch it again."
-                )
-        self._mean, self._std = vae["latents_mean"], vae["latents_std"]
+        self.setup_vae()
+        settings = self.folder.settings
         self.keeps_clean = bool(settings.get("expand_timesteps"))
         self._has_channels = int(self.config.in_channels) > self.latent_channels
         self.max_given = None if self.keeps_clean else int(self._has_channels)
@@ -57,6 +47,21 @@ class Wan(DiffusersGenerator):
                 f"{self.folder.path} has two transformers and no boundary_ratio in model_index.json; fetch it again."
             )
         self.default_frame_rate = 24.0 if self.keeps_clean else 16.0
+
+    def setup_vae(self) -> None:
+        """Read strides, channels and the normalisation of latents from the configs."""
+        vae = self.folder.config("vae")
+        self.latent_channels = int(vae["z_dim"])
+        self.temporal_stride = int(vae.get("scale_factor_temporal") or 4)
+        self.spatial_stride = int(vae.get("scale_factor_spatial") or 8)
+        self.size_multiple = self.spatial_stride * int(self.config.patch_size[1])
+        for name, fallback in (("latents_mean", [0.0]), ("latents_std", [1.0])):
+            if len(vae.get(name, fallback)) != self.latent_channels:
+                raise CheckpointError(
+                    f"{self.folder.path / 'vae'} has {len(vae.get(name, []))} values in {name} for "
+                    f"{self.latent_channels} latent channels; the folder is damaged, fetch it again."
+                )
+        self._mean, self._std = vae["latents_mean"], vae["latents_std"]
         self.default_shift = float(self.folder.config("scheduler").get("flow_shift") or 1.0)
 
     def expert_of(self, t: float) -> str:

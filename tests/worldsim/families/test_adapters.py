@@ -35,7 +35,9 @@ def prediction(generator: Any, name: str, t: float = 0.9) -> torch.Tensor:
         return generator.denoise(noise, torch.tensor([t]), own_conditions(generator, CASES[name]))
 
 
-@pytest.mark.parametrize("name", ["wan21_t2v", "wan21_i2v", "wan22_a14b", "ltx", "cogvideox_i2v", "hunyuan15"])
+@pytest.mark.parametrize(
+    "name", ["wan21_t2v", "wan21_i2v", "wan22_a14b", "ltx", "cogvideox_i2v", "hunyuan15", "cosmos"]
+)
 def test_the_pipeline_loads_what_we_save(
     name: str, pipeline_folder: Callable[[str], Path], opened: Callable[[str], Any], tmp_path: Path
 ) -> None:

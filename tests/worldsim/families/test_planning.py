@@ -119,7 +119,7 @@ def test_real_sizes(
     assert (plan.checkpointed - one_block) / 2**30 == pytest.approx(checkpointed, rel=0.15, abs=0.05)
 
 
-@pytest.mark.parametrize("name", ["wan21_t2v", "wan22_ti2v", "ltx", "cogvideox"])
+@pytest.mark.parametrize("name", ["wan21_t2v", "wan22_ti2v", "ltx", "cogvideox", "cosmos"])
 def test_activations_are_what_autograd_keeps(name: str, pipeline_folder: Callable[[str], Path], tmp_path: Path) -> None:
     """The plan against the distinct storages of a real forward on the CPU, whose attention is fused."""
     case = replace(CASES[name], size=(17, 96, 96) if name != "cogvideox" else (17, 64, 64))

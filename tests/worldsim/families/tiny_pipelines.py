@@ -411,7 +411,65 @@ def hunyuan15_i2v() -> Any:
     )
 
 
+class Guardrail:
+    """Stands in the place of NVIDIA's guardrail, which is not installed here."""
+
+    def to(self, device: Any) -> None: ...
+
+    def check_text_safety(self, prompt: str) -> bool:
+        return True
+
+
+def cosmos() -> Any:
+    from diffusers.models.transformers.transformer_cosmos import CosmosTransformer3DModel
+
+    text = X.Qwen2_5_VLForConditionalGeneration(
+        X.Qwen2_5_VLConfig(
+            text_config={
+                "vocab_size": 64,
+                "hidden_size": 16,
+                "intermediate_size": 16,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "num_key_value_heads": 2,
+                "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6},
+            },
+            vision_config={
+                "depth": 2,
+                "hidden_size": 16,
+                "intermediate_size": 16,
+                "num_heads": 2,
+                "out_hidden_size": 16,
+            },
+        )
+    ).eval()
+    network = CosmosTransformer3DModel(
+        in_channels=17,
+        out_channels=16,
+        num_attention_heads=2,
+        attention_head_dim=16,
+        num_layers=2,
+        mlp_ratio=2,
+        text_embed_dim=32,
+        adaln_lora_dim=4,
+        max_size=(4, 32, 32),
+        extra_pos_embed_type=None,
+        use_crossattn_projection=True,
+        crossattn_proj_in_channels=32,
+        encoder_hidden_states_channels=32,
+    )
+    return D.Cosmos2_5_PredictBasePipeline(
+        text_encoder=text,
+        tokenizer=tokenizer(chat=True),
+        vae=wan_vae(),
+        transformer=network,
+        scheduler=unipc(1.0),
+        safety_checker=Guardrail(),
+    )
+
+
 MAKERS = {
+    "cosmos": cosmos,
     "wan21_t2v": wan21_t2v,
     "wan21_i2v": wan21_i2v,
     "wan22_ti2v": wan22_ti2v,
