@@ -1,5 +1,6 @@
 """Generated videos against real recordings of the same events: Physics-IQ, pixels, and the tracks found in both."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,20 +106,28 @@ def find_pairs(
 ) -> tuple[list[VideoPair], tuple[str, ...], tuple[str, ...]]:
     """Pair the videos of folders by the stems of their names; also return what has no recording, and no video.
 
+    Names of Physics-IQ are paired by view and event: 0001_testing-videos_30FPS_perspective-left_take-1_trimmed-EVENT is
+    the recording of 0001_perspective-left_trimmed-EVENT. Files with take-2 among the recordings are second takes.
+
     Raises:
         DataError: no such folder, no video in it, two videos of one stem, no common name, or no second take of a pair.
     """
     recordings, videos = _by_stem(real), _by_stem(generated)
+    takes = {} if second_take is None else {_first_take(name): path for name, path in _by_stem(second_take).items()}
+    if own := {name: path for name, path in recordings.items() if name.endswith(_SECOND)}:
+        recordings = {name: path for name, path in recordings.items() if name not in own}
+        takes = takes or {_first_take(name): path for name, path in own.items()}
+        if not recordings:
+            raise DataError(f"{real} holds second takes alone; give the folder of the first takes, too.")
     shared = sorted(recordings.keys() & videos.keys())
     if not shared:
         raise DataError(
             f"no video of {generated} is named like a recording of {real}: '{min(videos)}' there, '{min(recordings)}' "
             "here; give each generated video the name of its recording."
         )
-    takes = {} if second_take is None else _by_stem(second_take)
-    if second_take is not None and (lacking := [name for name in shared if name not in takes]):
+    if takes and (lacking := [name for name in shared if name not in takes]):
         raise DataError(
-            f"{second_take} has no second take of '{lacking[0]}'; give one of each, or leave --second-take out."
+            f"{second_take or real} has no second take of '{lacking[0]}'; give one of each, or leave them all out."
         )
     pairs = [VideoPair(name, recordings[name], takes.get(name), videos[name]) for name in shared]
     return pairs, tuple(sorted(videos.keys() - shared)), tuple(sorted(recordings.keys() - shared))
@@ -129,12 +138,32 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         raise DataError(f"no folder {folder}; give a folder of videos.")
     found: dict[str, Path] = {}
     for path in videos_in(folder):
-        if path.stem in found:
-            raise DataError(f"{folder} has two videos named '{path.stem}': {found[path.stem].name}, {path.name}.")
-        found[path.stem] = path
+        name = _event_of(path.stem)
+        if name in found:
+            raise DataError(f"{folder} has two videos named '{name}': {found[name].name}, {path.name}.")
+        found[name] = path
     if not found:
         raise DataError(f"{folder} holds no video; give a folder of videos.")
     return found
+
+
+_PHYSICS_IQ = re.compile(r"\d{4}_(?:[a-z]+-videos_\d+FPS_)?(perspective-[a-z]+)_(?:take-([12])_)?trimmed-(.+)")
+"""Names of recordings and submissions of Physics-IQ (github.com/google-deepmind/physics-IQ-benchmark, README)."""
+
+_SECOND = "_take-2"
+
+
+def _event_of(stem: str) -> str:
+    """Return view and event of a name of Physics-IQ, with a mark of the second take; else the stem itself."""
+    official = _PHYSICS_IQ.fullmatch(stem)
+    if official is None:
+        return stem
+    view, take, event = official.groups()
+    return f"{view}_{event}{_SECOND if take == '2' else ''}"
+
+
+def _first_take(name: str) -> str:
+    return name.removesuffix(_SECOND)
 
 
 def compare_with_recordings(
@@ -176,7 +205,7 @@ def compare_with_recordings(
         if len(known):
             means[name] = _figure(bootstrap_mean(known, np.random.default_rng(seed)))
     yield RealComparison(
-        ceiling="perfect copy" if second_take is None else "second take",
+        ceiling="perfect copy" if pairs[0].second_take is None else "second take",
         num_conditioning_frames=num_conditioning_frames,
         physics_iq=physics_iq_score(values),
         physics_iq_verified=verified_score(values),

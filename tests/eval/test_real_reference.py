@@ -8,7 +8,7 @@ from discs import drawn
 from typer.testing import CliRunner
 
 from eval.cli import app
-from eval.real_reference import RealComparison, compare_with_recordings
+from eval.real_reference import RealComparison, compare_with_recordings, find_pairs
 from physics_data.core.errors import DataError
 from physics_data.core.video import write_video
 
@@ -59,6 +59,31 @@ def test_what_cannot_be_paired(folders):
         last(folders / "real", folders / "same", folders / "other")
     with pytest.raises(DataError, match="leave nothing"):
         last(folders / "real", folders / "same", num_conditioning_frames=24)
+
+
+def test_names_of_physics_iq_are_paired_by_view_and_event(tmp_path):
+    """Recordings of both takes in one folder, numbered apart, and submissions named after the first take."""
+    event = "trimmed-ball-and-block-fall.mp4"
+    names = {
+        "real": (f"0001_testing-videos_30FPS_perspective-left_take-1_{event}",
+                 f"0199_testing-videos_30FPS_perspective-left_take-2_{event}",
+                 f"0002_testing-videos_30FPS_perspective-center_take-1_{event}",
+                 f"0200_testing-videos_30FPS_perspective-center_take-2_{event}"),
+        "made": (f"0001_perspective-left_{event}", f"0002_perspective-center_{event}"),
+    }  # fmt: skip
+    for folder, files in names.items():
+        (tmp_path / folder).mkdir()
+        for file in files:
+            (tmp_path / folder / file).touch()
+    pairs, without_recording, without_video = find_pairs(tmp_path / "real", tmp_path / "made")
+    assert [pair.name for pair in pairs] == [f"perspective-{v}_ball-and-block-fall" for v in ("center", "left")]
+    found = pairs[1]
+    assert found.second_take is not None
+    assert (found.real.name, found.second_take.name, found.generated.name) == (*names["real"][:2], names["made"][0])
+    assert not without_recording and not without_video
+    (tmp_path / "real" / names["real"][3]).unlink()
+    with pytest.raises(DataError, match="no second take of 'perspective-center_ball"):
+        find_pairs(tmp_path / "real", tmp_path / "made")
 
 
 def test_the_command_writes_its_tables(folders):
