@@ -15,6 +15,7 @@ from benchmarks.measure_commands import (
     losses_app,
     rewards,
     speed,
+    studio,
     vae,
     validity,
     words,
@@ -26,7 +27,7 @@ app = make_app(
     "Score models on benchmark suites, run the demo, make control baselines, measure speed against named peers.",
     renamed={"looks": "appearance", "--costs": "speed appearance"},
 )
-for command in (speed, gpu, generator, rewards, appearance, vae, validity, words, ablation):
+for command in (speed, gpu, studio, generator, rewards, appearance, vae, validity, words, ablation):
     app.command()(command)
 app.add_typer(losses_app, name="losses")
 app.add_typer(phyworld_app, name="phyworld")

@@ -62,6 +62,23 @@ def gpu(
         raise typer.Exit(1)
 
 
+def studio(
+    seconds: Annotated[float, typer.Option(min=5, help="Of the load by 20 voters and 3 players.")] = 300.0,
+    drift: Annotated[bool, typer.Option(help="Also measure the drift of the generator after 60 s.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Measure the studio: pictures per second and latency of a game, answers under load, drift of the dream.
+
+    It starts a studio of its own on this machine, with a folder that is deleted afterwards.
+
+    Example: `python -m benchmarks studio --json > studio.json`
+    """
+    from benchmarks.rows import print_rows
+    from benchmarks.studio_benchmark import measure_studio
+
+    print_rows(measure_studio(seconds, has_drift=drift), as_json)
+
+
 def generator(
     model: Annotated[Path, typer.Option(help="Model folder, run folder or builtin:NAME.")] = Path("builtin:world"),
     cache: Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")] = Path("runs/suites"),

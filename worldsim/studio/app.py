@@ -14,8 +14,9 @@ from fastapi.staticfiles import StaticFiles
 
 from physics_data import __version__
 from physics_data.core.errors import WorldsimError
-from worldsim.studio import dataset_room, make_room, score_room, vote_room
+from worldsim.studio import dataset_room, make_room, play_room, score_room, vote_room
 from worldsim.studio.access import Access
+from worldsim.studio.dream import Dreamer
 from worldsim.studio.job_queue import JobQueue
 from worldsim.studio.job_worker import Supervisor
 from worldsim.studio.uploads import BodyLimit
@@ -32,12 +33,14 @@ class Studio:
 
     workspace: the chosen folders
     queue:     long work; supervisor: who does it
+    dreamer:   the generator of the room Play
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.queue = JobQueue(workspace.home / "jobs.sqlite")
         self.supervisor = Supervisor(self.queue, workspace)
+        self.dreamer = Dreamer()
 
 
 def new_token() -> str:
@@ -61,6 +64,7 @@ def create_app(workspace: Workspace, token: str, port: int, *, has_worker: bool 
         if has_worker:
             studio.supervisor.start()
         yield
+        studio.dreamer.close()
         if has_worker:
             studio.supervisor.stop()
 
@@ -99,6 +103,7 @@ def create_app(workspace: Workspace, token: str, port: int, *, has_worker: bool 
     app.include_router(dataset_room.routes(workspace, studio.supervisor))
     app.include_router(score_room.routes(workspace, studio.supervisor))
     app.include_router(score_room.run_routes(workspace))
+    app.include_router(play_room.routes(workspace, studio.supervisor, studio.dreamer))
     app.include_router(vote_room.routes(vote_room.VoteRoom(workspace), workspace))
 
     @app.get("/file/{place:path}")

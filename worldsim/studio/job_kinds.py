@@ -2,14 +2,22 @@
 
 import hashlib
 import json
+import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from physics_data.core.atomic import write_text
 from physics_data.core.video import write_video
 from worldsim.studio.job_worker import Progress
 from worldsim.studio.scene_editing import read_scene
 from worldsim.studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from worldsim.studio.dream import Dreamer
+    from worldsim.studio.play_session import Recording
 
 
 def simulate_scene(workspace: Workspace, arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -54,18 +62,16 @@ def generate_video(workspace: Workspace, arguments: dict[str, Any], progress: Pr
         arguments: prompt, seed, model
         progress: told how far it is
     """
-    from worldsim.builtin_generator import BuiltinGenerator
     from worldsim.generator import VideoGenerator
-    from worldsim.prompt import WordTokenizer
 
     progress(0, None, "loading the model")
     generator = VideoGenerator.from_pretrained(str(arguments["model"]))
     prompt, seed = str(arguments["prompt"]), int(arguments["seed"])
-    remarks: list[str] = []
-    if isinstance(generator, BuiltinGenerator) and isinstance(generator.model.tokenizer, WordTokenizer):
-        remarks = generator.model.tokenizer.remarks(prompt)
     progress(0, None, "generating")
-    video = generator(prompt, seed=seed)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        video = generator(prompt, seed=seed)
+    remarks = list(dict.fromkeys(str(one.message) for one in said if one.category is UserWarning))
     folder = _folder(workspace, "generated", arguments)
     write_video(folder / "video.mp4", video.frames, video.frame_rate, "yuv420p")
     facts = {
@@ -164,6 +170,74 @@ def score_videos(workspace: Workspace, arguments: dict[str, Any], progress: Prog
     facts = {"reference": str(reference), "reference_digest": evaluator.dataset.digest, "videos": arguments["videos"]}
     write_bundle(folder, scores.rows, 0, facts, program="worldsim studio", num_conditioning_frames=given)
     return {"scores": workspace.place(folder)}
+
+
+def replay_game(workspace: Workspace, arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Play a recorded game again: the simulator's video, and the generator's of the same looks and seed.
+
+    Args:
+        workspace: where to
+        arguments: place of the recording
+        progress: told how far it is
+    """
+    from physics_data.core.config import read_json
+    from worldsim.studio.dream import Dreamer
+    from worldsim.studio.play_session import read_recording
+
+    path = workspace.path(str(arguments["place"]))
+    recording = read_recording(read_json(path))
+    dreamer = Dreamer() if recording.looks else None
+    try:
+        real, dream = replay_videos(recording, dreamer, lambda done: progress(done, recording.frames, "replaying"))
+    finally:
+        if dreamer is not None:
+            dreamer.close()
+    rate = recording.scene.frame_rate
+    facts: dict[str, Any] = {"frame_rate": rate, "sha256": hashlib.sha256(real.tobytes()).hexdigest()}
+    for name, video in (("video", real), ("dream", dream)):
+        if video is not None:
+            file = path.with_name(f"{path.stem}-{name}.mp4")
+            write_video(file, video, rate, "yuv420p")
+            facts[name] = workspace.place(file)
+    return facts | {"caption": f"replay of {path.stem}"}
+
+
+def replay_videos(
+    recording: "Recording", dreamer: "Dreamer | None", on_frame: Callable[[int], None] = lambda done: None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the simulator's frames, and those of the dream (None without one); equal recordings give equal bytes.
+
+    The dream shows the simulator up to its first look, and from each look to the next what the generator made of the
+    ``GIVEN`` frames before it.
+
+    Args:
+        recording: the game
+        dreamer: process of the generator; None = no dream
+        on_frame: told how many frames were simulated
+    """
+    from worldsim.studio.dream import GIVEN, dream_video
+    from worldsim.studio.play_session import replay
+
+    small = (64, 64) if dreamer is None else dreamer.model().size
+    large, little = [], []
+    for frame in replay(recording, small):
+        assert frame.rgb is not None
+        large.append(frame.rgb)
+        little.append(frame.small)
+        on_frame(len(large))
+    real = np.stack(large)
+    if dreamer is None or not recording.looks:
+        return real, None
+    seen = np.stack(little)
+    dream = seen.copy()
+    for number, look in enumerate(recording.looks):
+        end = recording.looks[number + 1] if number + 1 < len(recording.looks) else recording.frames - 1
+        if end <= look:
+            continue
+        start = seen[look - GIVEN + 1 : look + 1]
+        pieces = dream_video(dreamer, start, recording.prompt, recording.seed, end - look)
+        dream[look + 1 : end + 1] = np.concatenate(list(pieces))
+    return real, dream
 
 
 def _folder(workspace: Workspace, kind: str, arguments: dict[str, Any]) -> Path:

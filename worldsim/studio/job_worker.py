@@ -24,6 +24,7 @@ KINDS = {
     "build": "worldsim.studio.job_kinds:build_clips",
     "check": "worldsim.studio.job_kinds:check_clips",
     "audit": "worldsim.studio.job_kinds:audit_video",
+    "replay": "worldsim.studio.job_kinds:replay_game",
     "score": "worldsim.studio.job_kinds:score_videos",
 }
 """Kind of job → "module:function"; the function takes (workspace, arguments, progress) and returns what it made."""

@@ -1,7 +1,7 @@
 // The shell: rooms by address (#/room/...), the drawer of jobs.
 import { api, busy, card, h, toast } from "./ui.js";
 
-const ROOMS = [["make", "Make"], ["datasets", "Datasets"], ["scores", "Scores"], ["vote", "Vote"], ["runs", "Runs"]];
+const ROOMS = [["make", "Make"], ["datasets", "Datasets"], ["scores", "Scores"], ["vote", "Vote"], ["play", "Play"], ["runs", "Runs"]];
 
 let leave = null;
 let opening = 0;

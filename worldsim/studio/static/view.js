@@ -83,6 +83,7 @@ export function sceneView({ onChange, onPick = () => {} }) {
     handles = answer.handles;
     paint();
   };
+  box.handle = (name) => handles.find((one) => one.name === name);
   box.pick = (name) => { picked = name; paint(); };
   return box;
 }
