@@ -14,6 +14,7 @@ from benchmarks.measure_commands import (
     gpu,
     losses_app,
     rewards,
+    scale,
     speed,
     studio,
     vae,
@@ -27,7 +28,7 @@ app = make_app(
     "Score models on benchmark suites, run the demo, make control baselines, measure speed against named peers.",
     renamed={"looks": "appearance", "--costs": "speed appearance"},
 )
-for command in (speed, gpu, studio, generator, rewards, appearance, vae, validity, words, ablation):
+for command in (speed, gpu, scale, studio, generator, rewards, appearance, vae, validity, words, ablation):
     app.command()(command)
 app.add_typer(losses_app, name="losses")
 app.add_typer(phyworld_app, name="phyworld")

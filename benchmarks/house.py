@@ -23,6 +23,7 @@ MIN_LINES, MIN_IMPORTERS = 80, 2
 NEW_ROOMS = (
     "benchmarks/generator",
     "benchmarks/gpu",
+    "benchmarks/scale",
     "benchmarks/words",
     "physics_data/cli/words_commands",
     "physics_data/scenes",

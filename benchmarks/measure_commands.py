@@ -79,6 +79,25 @@ def studio(
     print_rows(measure_studio(seconds, has_drift=drift), as_json)
 
 
+def scale(
+    index_rows: Annotated[
+        int, typer.Option(min=0, help="Rows of an index that is made and opened; 10000000 takes minutes. 0 = none.")
+    ] = 1_000_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
+) -> None:
+    """Print the arithmetic of 10^6 to 10^9 clips and of 8 to 10,000 GPUs beside simulations with failures.
+
+    Example: `python -m benchmarks scale --index-rows 10000000 --json`
+    """
+    import tempfile
+
+    from benchmarks.rows import print_rows
+    from benchmarks.scale import measure_scale
+
+    with tempfile.TemporaryDirectory() as folder:
+        print_rows(measure_scale(Path(folder), index_rows), as_json)
+
+
 def generator(
     model: Annotated[Path, typer.Option(help="Model folder, run folder or builtin:NAME.")] = Path("builtin:world"),
     cache: Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")] = Path("runs/suites"),

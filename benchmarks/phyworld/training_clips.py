@@ -21,8 +21,9 @@ from benchmarks.phyworld.world import (
 )
 from eval.public.phyworld import SECONDS, Ball, unbiased_balls
 from physics_data.core.clip import Clip, ClipMeta
+from physics_data.core.clip_index import write_index
 from physics_data.core.config import StrictModel
-from physics_data.core.dataset import ShardDataset, claim_folder, read_manifest, shard_path, write_index, write_manifest
+from physics_data.core.dataset import ShardDataset, claim_folder, read_manifest, shard_path, write_manifest
 from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow, write_shard
 

@@ -19,8 +19,9 @@ from torch.utils.data import Dataset
 from benchmarks.rows import Row, median_row
 from benchmarks.speed.timing import Job, interleaved, rates
 from physics_data.core.array_codec import unpack_array
+from physics_data.core.clip_index import write_index
 from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import RECORD_NAME, write_index
+from physics_data.core.dataset import RECORD_NAME
 from physics_data.core.provenance import write_provenance
 from physics_data.core.shards import encode_clip, write_shard
 from physics_data.core.video import decode_video

@@ -7,17 +7,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from pydantic import BaseModel
 
-from physics_data.core.atomic import LOCK_NAME, atomic_path, folder_lock, is_partial, remove_partials, write_text
+from physics_data.core.atomic import LOCK_NAME, folder_lock, is_partial, remove_partials, write_text
 from physics_data.core.clip import Clip, ClipMeta
+from physics_data.core.clip_index import INDEX_NAME, ClipIndex, write_index
 from physics_data.core.config import SHIPPED_CONFIGS, differences, present_names, read_json, read_yaml, validate_config
 from physics_data.core.conventions import DATASET_FORMAT, DATASET_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError, suggest
@@ -25,19 +25,6 @@ from physics_data.core.provenance import sha256_of, write_provenance
 from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta, write_shard
 
 RECORD_NAME = "dataset.yaml"
-INDEX_NAME = "index.parquet"
-_INDEX_SCHEMA = pa.schema(
-    [
-        pa.field(name, {"int": pa.int64(), "float": pa.float64()}.get(kind, pa.string()))
-        for name, kind in (
-            (
-                field.serialization_alias or name,
-                getattr(field.annotation, "__name__", "str") if name != "root_seed" else "int",
-            )
-            for name, field in IndexRow.model_fields.items()
-        )
-    ]
-)
 
 
 def write_dataset(folder: Path, clips: Iterable[Clip], config: BaseModel) -> "ShardDataset":
@@ -62,13 +49,6 @@ def write_dataset(folder: Path, clips: Iterable[Clip], config: BaseModel) -> "Sh
         write_manifest(path, rows, sha256=sha256_of(path))
         write_index(folder, rows)
     return ShardDataset(folder)
-
-
-def write_index(folder: Path, rows: Sequence[IndexRow]) -> None:
-    """Write the Parquet index of a dataset. It is written last, so its presence means the dataset is complete."""
-    table = pa.Table.from_pylist([row.model_dump(by_alias=True) for row in rows], schema=_INDEX_SCHEMA)
-    with atomic_path(folder / INDEX_NAME) as partial:
-        pq.write_table(table, partial)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -102,15 +82,7 @@ class ShardDataset:
             raise DataError(f"{record} has format '{version}', this version reads {known}; build it again.")
         if not (self.folder / INDEX_NAME).is_file():
             raise DataError(f"{self.folder} is unfinished: {INDEX_NAME} is not there; run its build command again.")
-        try:
-            table = pq.read_table(self.folder / INDEX_NAME)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{self.folder / INDEX_NAME} cannot be read ({error}); run the build again.") from error
-        self.rows = [
-            validate_config(IndexRow, row, source=f"row {number} of {self.folder / INDEX_NAME}", error_class=DataError)
-            for number, row in enumerate(table.to_pylist())
-        ]
-        self._positions = {row.key: position for position, row in enumerate(self.rows)}
+        self.rows = ClipIndex(self.folder / INDEX_NAME)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -118,8 +90,11 @@ class ShardDataset:
     @property
     def digest(self) -> str:
         """16 hex digits of all keys and checksums, which tell datasets apart whose keys are the same."""
-        lines = "\n".join(f"{row.key} {row.sha256}" for row in self.rows)
-        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+        told = hashlib.sha256()
+        for number, (keys, digests) in enumerate(zip(self.rows.texts("key"), self.rows.texts("sha256"), strict=True)):
+            lines = "\n".join(f"{key} {digest}" for key, digest in zip(keys, digests, strict=True))
+            told.update(f"{chr(10) if number else ''}{lines}".encode())
+        return told.hexdigest()[:16]
 
     def load(self, position: int) -> Clip:
         """Read and verify one clip.
@@ -158,16 +133,29 @@ class ShardDataset:
         pair = self.load_meta(position).pair
         return pair is None or pair.is_possible
 
+    def possible(self, positions: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "m"]:
+        """Return the positions whose clips show what can happen; only the records of sets of pairs are read.
+
+        Raises:
+            DataError: see ``load_meta``.
+        """
+        of_sets = self.rows.codes("pair_id")[0][positions] >= 0
+        kept = ~of_sets
+        kept[of_sets] = [self.can_happen(int(position)) for position in positions[of_sets]]
+        return positions[kept]
+
     def find(self, key: str) -> int:
         """Return the position of a clip by its key.
 
         Raises:
             UnknownNameError: no clip of that key.
         """
-        if key not in self._positions:
-            near = [k for k in self._positions if k.rpartition("-")[0] == key.rpartition("-")[0]] or self._positions
-            raise UnknownNameError(f"no clip '{key}' in {self.folder}: {suggest(key, list(near)[:5])}")
-        return self._positions[key]
+        position = self.rows.find(key)
+        if position is None:
+            keys = [known for group in self.rows.texts("key") for known in group]
+            near = [known for known in keys if known.rpartition("-")[0] == key.rpartition("-")[0]] or keys
+            raise UnknownNameError(f"no clip '{key}' in {self.folder}: {suggest(key, near[:5])}")
+        return position
 
     def select(self, **conditions: str | None) -> list[int]:
         """Return the positions of the clips whose index columns equal the given values; None selects all.
@@ -179,11 +167,8 @@ class ShardDataset:
             if column not in IndexRow.model_fields:
                 raise UnknownNameError(f"unknown index column '{column}': {suggest(column, IndexRow.model_fields)}")
         wanted = {column: value for column, value in conditions.items() if value is not None}
-        return [
-            position
-            for position, row in enumerate(self.rows)
-            if all(getattr(row, column) == value for column, value in wanted.items())
-        ]
+        found = [self.rows.where(column, value) for column, value in wanted.items()]
+        return list(range(len(self))) if not found else reduce(np.intersect1d, found).tolist()
 
 
 def _how_to_make(folder: Path) -> str:

@@ -3,16 +3,17 @@
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from physics_data import __version__
 from physics_data.core.atomic import LOCK_NAME, folder_lock, remove_partials
+from physics_data.core.clip_index import write_index
 from physics_data.core.config import fingerprint
-from physics_data.core.dataset import RECORD_NAME, claim_folder, read_manifest, shard_path, write_index
-from physics_data.core.errors import ConfigError, MissingPackageError
+from physics_data.core.dataset import RECORD_NAME, claim_folder, read_manifest, shard_path
+from physics_data.core.errors import ConfigError, DataError, MissingPackageError
 from physics_data.core.provenance import package_versions
 from physics_data.core.shards import IndexRow
 from physics_data.engines import ENGINES
@@ -39,6 +40,12 @@ class BuildSummary:
     seconds: float = 0.0
     drawn: Counter[tuple[str, str]] = field(default_factory=Counter)
     rejections: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def add(self, manifest: dict[str, Any]) -> None:
+        """Count a finished shard. Its manifest is not kept: those of 10 million clips are 10 GB."""
+        self.clips += len(manifest["rows"])
+        self.bytes += manifest["bytes"]
+        count_draws(manifest, self.drawn, self.rejections)
 
 
 def build(
@@ -85,24 +92,39 @@ def _build(
     _claim(config, out, fresh)
     make = ShardMaker(config, out.absolute())
     names = list(plan(config))
-    finished = {name: manifest for name in names if (manifest := _finished(make, name)) is not None}
-    summary = BuildSummary(reused=sum(len(manifest["rows"]) for manifest in finished.values()))
+    summary = BuildSummary()
+    waiting = []
+    for name in names:
+        manifest = _finished(make, name)
+        if manifest is None:
+            waiting.append(name)
+        else:
+            summary.add(manifest)
+    summary.reused = summary.clips
     on_clips(summary.reused)
-    waiting = [name for name in names if name not in finished]
     for reason in ENGINES.missing(config.engines if waiting else ()).values():
         raise MissingPackageError(reason)
     try:
-        finished |= dict(run_work(executor, make, waiting, workers, on_clips))
+        for _, manifest in run_work(executor, make, waiting, workers, on_clips):
+            summary.add(manifest)
     finally:
         remove_partials(out / "shards")  # of workers that died or were stopped on the way
-    rows = [IndexRow(**row) for name in names for row in finished[name]["rows"]]
-    write_index(out, rows)
-    for manifest in finished.values():
-        count_draws(manifest, summary.drawn, summary.rejections)
-    summary.clips = len(rows)
-    summary.bytes = sum(manifest["bytes"] for manifest in finished.values())
+    write_index(out, _rows(out, names))
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _rows(out: Path, names: Sequence[str]) -> Iterator[IndexRow]:
+    """Yield the rows of all shards from their manifests.
+
+    Raises:
+        DataError: a manifest vanished or was damaged meanwhile.
+    """
+    for name in names:
+        manifest = read_manifest(shard_path(out, name))
+        if manifest is None:
+            raise DataError(f"shard '{name}' of {out} vanished or changed while the dataset was built; build it again.")
+        yield from (IndexRow(**row) for row in manifest["rows"])
 
 
 def _check_shown(config: BuildConfig) -> None:

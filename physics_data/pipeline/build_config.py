@@ -1,7 +1,9 @@
 """The config of a dataset build."""
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal, overload
 
 from pydantic import Field, field_validator, model_serializer, model_validator
 
@@ -17,6 +19,11 @@ from physics_data.scenarios.shared.scenario import SceneSettings
 from physics_data.scenes.file_scenario import FileScenario, check_documents, read_folder
 
 Scenes = Annotated[int, Field(ge=0, lt=SPLIT_LENGTH)]
+_Kind = tuple[str, Literal["train", "held_out"], str | None]
+"""Scenario, ranges and combination of a task."""
+
+_Place = tuple[int, str, str, Literal["train", "held_out"], str | None]
+"""Scene, scenario, engine, ranges and combination of a task."""
 
 
 class SplitSizes(StrictModel):
@@ -219,19 +226,17 @@ class BuildConfig(StrictModel):
         """The combinations that are held out, by name."""
         return NO_COMBINATIONS if self.held_out is None else self.held_out.combinations
 
-    def shards(self) -> dict[str, list[ClipTask]]:
-        """Return shard name → its clips, in order. A shard holds one split and mixes scenarios and engines."""
-        named: dict[str, list[ClipTask]] = {}
+    def shards(self) -> dict[str, Sequence[ClipTask]]:
+        """Return shard name → its clips, in order. A shard holds one split and mixes scenarios and engines.
+
+        Tasks are made when they are asked for: a plan of 10^8 clips takes no more memory than the names of its shards.
+        """
+        named: dict[str, Sequence[ClipTask]] = {}
         sizes = self.scenes_per_scenario
         counts: dict[Split, int] = {"train": sizes.train, "val": sizes.val, "test": sizes.test}
         for split, count in counts.items():
-            tasks = [
-                ClipTask(scenario, engine, FIRST_INDEX[split] + scene)
-                for scene in range(count)
-                for scenario in (*self.scenarios, *self.scenes)
-                for engine in self._engines_of(scenario, scene)
-            ]
-            named |= self._cut(split, tasks)
+            kinds: list[_Kind] = [(scenario, "train", None) for scenario in (*self.scenarios, *self.scenes)]
+            named |= self._cut(split, self._tasks(kinds, FIRST_INDEX[split], count))
         return named | self._cut("ood", self._held_out_tasks())
 
     def pair_shards(self) -> dict[str, list[Any]]:
@@ -268,23 +273,30 @@ class BuildConfig(StrictModel):
         usable = [name for name in allowed if engine in SCENARIOS.get(name).engines] or allowed
         return usable[number // len(self.engines) % len(usable)]
 
-    def _held_out_tasks(self) -> list[ClipTask]:
+    def _held_out_tasks(self) -> Sequence[ClipTask]:
         if self.held_out is None:
             return []
         plan = self.held_out
         with_ranges = [name for name in self.scenarios if any(r.held_out for r in SCENARIOS.get(name).ranges.values())]
-        kinds: list[tuple[str, Literal["train", "held_out"], str | None]] = []
+        kinds: list[_Kind] = []
         kinds.extend((name, "train", None) for name in plan.scenarios)
         kinds.extend((name, "held_out", None) for name in with_ranges)
         kinds.extend((name, "train", held) for held, one in plan.combinations.items() for name in one.scenarios)
-        return [
-            ClipTask(scenario, engine, FIRST_INDEX["ood"] + scene, ranges, combination)
-            for scene in range(plan.scenes)
+        return self._tasks(kinds, FIRST_INDEX["ood"], plan.scenes)
+
+    def _tasks(self, kinds: Sequence[_Kind], first: int, scenes: int) -> "_SceneTasks":
+        """Return the tasks of some scenes of each kind: scene by scene, kind by kind, engine by engine."""
+        period = math.lcm(*(max(len(self._usable(scenario)), 1) for scenario, _, _ in kinds))
+        pattern: tuple[_Place, ...] = tuple(
+            (scene, scenario, engine, ranges, combination)
+            for scene in range(period)
             for scenario, ranges, combination in kinds
             for engine in self._engines_of(scenario, scene)
-        ]
+        )
+        rest = sum(scene < scenes % period for scene, *_ in pattern)
+        return _SceneTasks(pattern, period, first, range(scenes // period * len(pattern) + rest))
 
-    def _cut(self, split: Split, tasks: list[ClipTask]) -> dict[str, list[ClipTask]]:
+    def _cut(self, split: Split, tasks: Sequence[ClipTask]) -> dict[str, Sequence[ClipTask]]:
         starts = range(0, len(tasks), self.clips_per_shard)
         return {f"{split}-{n:05d}": tasks[start : start + self.clips_per_shard] for n, start in enumerate(starts)}
 
@@ -295,6 +307,37 @@ class BuildConfig(StrictModel):
     def _engines_of(self, scenario: str, scene: int) -> tuple[str, ...]:
         usable = self._usable(scenario)
         return usable if self.assign_engines == "all" else (usable[scene % len(usable)],)
+
+
+@dataclass(frozen=True)
+class _SceneTasks(Sequence[ClipTask]):
+    """Tasks by their places, none of them in memory: engines repeat after a few scenes.
+
+    pattern:  those of the first ``period`` scenes
+    first:    index of the first scene
+    places:   which of all tasks these are
+    """
+
+    pattern: tuple[_Place, ...]
+    period: int
+    first: int
+    places: range
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, position: int) -> ClipTask: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> "_SceneTasks": ...
+
+    def __getitem__(self, position: int | slice) -> "ClipTask | _SceneTasks":
+        if isinstance(position, slice):
+            return replace(self, places=self.places[position])
+        turn, place = divmod(self.places[position], len(self.pattern))
+        scene, scenario, engine, ranges, combination = self.pattern[place]
+        return ClipTask(scenario, engine, self.first + turn * self.period + scene, ranges, combination)
 
 
 CLIPS_PER_SET = 4

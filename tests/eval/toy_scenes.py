@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from physics_data.core.clip import Clip, ClipMeta, Rendering
+from physics_data.core.clip_index import write_index
 from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import RECORD_NAME, ShardDataset, write_index
+from physics_data.core.dataset import RECORD_NAME, ShardDataset
 from physics_data.core.geometry import view_of
 from physics_data.core.scene import Appearance, Body, Box, Camera, Plane, SceneSpec, Sphere
 from physics_data.core.shards import write_shard

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from physics_data.core.clip import Clip, ClipMeta, FootageOrigin, Rendering
+from physics_data.core.clip_index import write_index
 from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import RECORD_NAME, write_index
+from physics_data.core.dataset import RECORD_NAME
 from physics_data.core.provenance import write_provenance
 from physics_data.core.scene import SceneSpec
 from physics_data.core.shards import write_shard

@@ -60,7 +60,7 @@ def require_no_leak(sources: Sequence[ClipSource]) -> None:
     stored = [source for source in sources if isinstance(source, ShardSource)]
     held_out_by = {scenario: source for source in stored for scenario in source.held_out_scenarios}
     for source in stored:
-        leaking = sorted({row.scenario for row in source.rows if row.scenario in held_out_by})
+        leaking = sorted(source.scenarios & held_out_by.keys())
         if leaking:
             raise DataError(
                 f"scenario '{leaking[0]}' is held out by {held_out_by[leaking[0]].folder} (it is in split 'ood' alone) "
@@ -91,7 +91,8 @@ def validation_sources(config: DataConfig) -> list[ShardSource]:
         if source.on_the_fly:
             continue
         dataset = ShardDataset(source.path)
-        if any(map(dataset.can_happen, divided(dataset.rows, config.validation_fraction).get("val", []))):
+        held_back = divided(dataset.rows, config.validation_fraction).get("val")
+        if held_back is not None and len(dataset.possible(held_back)):
             found.append(
                 ShardSource(source.path, "val", name=source.label, validation_fraction=config.validation_fraction)
             )

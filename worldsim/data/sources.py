@@ -1,17 +1,17 @@
 """``ShardSource``: the clips of one split of one dataset, held in memory as pixels if asked."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, overload, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from physics_data.core.clip import Clip, ClipMeta
+from physics_data.core.clip_index import ClipIndex
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow
@@ -20,6 +20,7 @@ from worldsim.data.annotations.store import AnnotationStore
 from worldsim.data.labels import LABELS, labels_of, require_known
 
 _DECODING_THREADS = 4
+Positions = Int64[np.ndarray, "n"]
 
 
 DEFAULT_LABELS = ("instance_ids",)
@@ -75,7 +76,7 @@ class ClipSource(Protocol):
     def __len__(self) -> int: ...
 
     @property
-    def shapes(self) -> list[ClipShape]:
+    def shapes(self) -> Sequence[ClipShape]:
         """The size and length of each clip."""
         ...
 
@@ -100,7 +101,7 @@ def require_fit(
     Raises:
         DataError: a clip has another picture size, another rate, or too few frames; names the first one.
     """
-    for shape in source.shapes:
+    for shape in source.distinct_shapes if isinstance(source, ShardSource) else source.shapes:
         if (shape.height, shape.width) != (height, width) or shape.num_frames < num_frames:
             raise DataError(
                 f"clip '{shape.key}' of {source.folder} has {shape.num_frames} frames of {shape.width}x{shape.height}, "
@@ -114,33 +115,77 @@ def require_fit(
             )
 
 
-def divided(rows: Sequence[IndexRow], validation_fraction: float) -> dict[str, list[int]]:
+def divided(index: ClipIndex, validation_fraction: float) -> dict[str, Positions]:
     """Return split → positions of its clips.
 
     Where no row is in "val", the fraction of "train" goes there, at least one group and never all. Clips of one file,
     of one scene on several engines, or of one set of pairs stay together. The digests of their names decide which, so
     the same dataset is always divided alike.
     """
-    found: dict[str, list[int]] = defaultdict(list)
-    for position, row in enumerate(rows):
-        found[row.split].append(position)
-    if validation_fraction and not found.get("val"):
-        groups: dict[str, list[int]] = defaultdict(list)
-        for position in found["train"]:
-            groups[hashlib.sha256(_group_of(rows[position]).encode()).hexdigest()].append(position)
+    codes, names = index.codes("split")
+    found = {name: np.flatnonzero(codes == code) for code, name in enumerate(names)}
+    train = found.get("train", np.zeros(0, dtype=np.int64))
+    if validation_fraction and "val" not in found and len(train):
+        columns = (index.texts(name, train) for name in ("pair_id", "key", "source", "scenario"))
+        rows = (row for group in zip(*columns, strict=True) for row in zip(*group, strict=True))
+        digests = [hashlib.sha256(_group_of(*row).encode()).hexdigest() for row in rows]
+        groups = sorted(set(digests))
         count = min(max(1, round(validation_fraction * len(groups))), len(groups) - 1)
-        chosen = {position for name in sorted(groups)[: max(count, 0)] for position in groups[name]}
-        found["val"] = [position for position in found["train"] if position in chosen]
-        found["train"] = [position for position in found["train"] if position not in chosen]
-    return dict(found)
+        chosen = set(groups[: max(count, 0)])
+        held_back = np.array([digest in chosen for digest in digests], dtype=bool)
+        found["val"], found["train"] = train[held_back], train[~held_back]
+    return found
 
 
-def _group_of(row: IndexRow) -> str:
+def _group_of(pair_id: str | None, key: str, source: str, scenario: str | None) -> str:
     """Return what clips that show the same thing share: their set of pairs, their scene, or their file."""
-    if row.pair_id is not None:
-        return row.pair_id
-    rest, _, last = row.key.rpartition("-")
-    return f"{row.scenario}-{last}" if row.source == "physics" else rest or row.key
+    if pair_id is not None:
+        return pair_id
+    rest, _, last = key.rpartition("-")
+    return f"{scenario}-{last}" if source == "physics" else rest or key
+
+
+class _Selected(Sequence[IndexRow]):
+    """Some rows of an index, read when they are asked for."""
+
+    def __init__(self, index: ClipIndex, positions: Positions) -> None:
+        self._index, self._positions = index, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, position: int) -> IndexRow: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[IndexRow]: ...
+
+    def __getitem__(self, position: int | slice) -> IndexRow | Sequence[IndexRow]:
+        if isinstance(position, slice):
+            return _Selected(self._index, self._positions[position])
+        return self._index[int(self._positions[position])]
+
+
+class _Shapes(Sequence[ClipShape]):
+    """The shapes of some rows of an index."""
+
+    def __init__(self, rows: Sequence[IndexRow]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, position: int) -> ClipShape: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[ClipShape]: ...
+
+    def __getitem__(self, position: int | slice) -> ClipShape | Sequence[ClipShape]:
+        if isinstance(position, slice):
+            return _Shapes(self._rows[position])
+        row = self._rows[position]
+        return ClipShape(row.key, row.num_frames, row.height, row.width, row.frame_rate)
 
 
 class ShardSource:
@@ -182,11 +227,10 @@ class ShardSource:
         self.name = name
         self.folder = Path(folder)
         self._dataset = ShardDataset(self.folder)
-        found = divided(self._dataset.rows, validation_fraction).get(split, [])
-        possible = [position for position in found if self._dataset.can_happen(position)]
-        self._positions = found if include_impossible else possible
+        found = divided(self._dataset.rows, validation_fraction).get(split, np.zeros(0, dtype=np.int64))
+        self._positions = found if include_impossible else self._dataset.possible(found)
         self.num_left_out = len(found) - len(self._positions)
-        if not self._positions:
+        if not len(self._positions):
             why = f" that can happen ({self.num_left_out} impossible ones are left out)" if self.num_left_out else ""
             raise DataError(f"{self.folder} has {len(self._dataset)} clips but none in split '{split}'{why}.")
         self._memory: list[PixelClip] | None = None
@@ -196,27 +240,42 @@ class ShardSource:
         return len(self._positions)
 
     @property
-    def rows(self) -> list[IndexRow]:
+    def rows(self) -> Sequence[IndexRow]:
         """The index rows of the clips, in the order of their positions."""
-        return [self._dataset.rows[position] for position in self._positions]
+        return _Selected(self._dataset.rows, self._positions)
 
     @property
-    def shapes(self) -> list[ClipShape]:
+    def shapes(self) -> Sequence[ClipShape]:
         """The size and length of each clip, from the index."""
-        return [ClipShape(row.key, row.num_frames, row.height, row.width, row.frame_rate) for row in self.rows]
+        return _Shapes(self.rows)
+
+    @property
+    def distinct_shapes(self) -> Sequence[ClipShape]:
+        """The shape of the first clip of each size, length and rate."""
+        firsts = self._dataset.rows.firsts(("num_frames", "height", "width", "frame_rate"), self._positions)
+        return _Shapes(_Selected(self._dataset.rows, firsts))
+
+    @property
+    def scenarios(self) -> set[str]:
+        """The scenarios of the clips."""
+        firsts = self._dataset.rows.firsts(("scenario",), self._positions)
+        return {row.scenario for row in _Selected(self._dataset.rows, firsts) if row.scenario is not None}
 
     @property
     def held_out_scenarios(self) -> set[str]:
         """The scenarios that the dataset shows in split "ood" and never in "train", pairs aside."""
-        seen: dict[str, set[str]] = {"train": set(), "ood": set()}
-        for row in self._dataset.rows:
-            if row.pair_id is None and row.scenario is not None:
-                seen.setdefault(row.split, set()).add(row.scenario)
-        return seen["ood"] - seen["train"]
+        index = self._dataset.rows
+        plain = np.flatnonzero(index.codes("pair_id")[0] < 0)
+        firsts = _Selected(index, index.firsts(("split", "scenario"), plain))
+        seen = {split: {row.scenario for row in firsts if row.split == split} for split in ("ood", "train")}
+        return {name for name in seen["ood"] - seen["train"] if name is not None}
 
     def identity(self) -> str:
         """Return 16 hex digits that two sources share exactly when their clips are equal, byte for byte."""
-        return hashlib.sha256("".join(row.sha256 for row in self.rows).encode()).hexdigest()[:16]
+        told = hashlib.sha256()
+        for digests in self._dataset.rows.texts("sha256", self._positions):
+            told.update("".join(digests).encode())
+        return told.hexdigest()[:16]
 
     def load(self, position: int) -> PixelClip:
         """Return one clip.
@@ -226,7 +285,7 @@ class ShardSource:
         """
         if self._memory is not None:
             return self._memory[position]
-        return self._read(self._positions[position])
+        return self._read(int(self._positions[position]))
 
     def load_whole(self, position: int) -> Clip:
         """Return one clip with all its streams and its trajectory.
@@ -234,7 +293,7 @@ class ShardSource:
         Raises:
             DataError: its shard is missing, truncated or changed.
         """
-        return self._dataset.load(self._positions[position])
+        return self._dataset.load(int(self._positions[position]))
 
     def load_meta(self, position: int) -> ClipMeta:
         """Return the record of one clip alone, without reading its arrays.
@@ -242,7 +301,7 @@ class ShardSource:
         Raises:
             DataError: its shard is missing, truncated or damaged there.
         """
-        return self._dataset.load_meta(self._positions[position])
+        return self._dataset.load_meta(int(self._positions[position]))
 
     def load_into_memory(self, on_clip: Callable[[], None] = lambda: None) -> None:
         """Decode all clips, with threads: decompression and checksums release the interpreter lock."""
@@ -251,7 +310,7 @@ class ShardSource:
                 self._memory = list(self._each(pool, on_clip))
 
     def _each(self, pool: ThreadPoolExecutor, on_clip: Callable[[], None]) -> Iterator[PixelClip]:
-        for clip in pool.map(self._read, self._positions):
+        for clip in pool.map(self._read, self._positions.tolist()):
             yield clip
             on_clip()
 

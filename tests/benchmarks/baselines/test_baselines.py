@@ -7,8 +7,9 @@ from benchmarks.baselines import BASELINES, CEILINGS, CONTROLS, write_baselines
 from eval.inputs import conditioning_frames, find_systems
 from eval.report.table import summarise
 from eval.scoring import reference_positions, score_systems
+from physics_data.core.clip_index import write_index
 from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import RECORD_NAME, ShardDataset, write_index
+from physics_data.core.dataset import RECORD_NAME, ShardDataset
 from physics_data.core.errors import DataError, UnknownNameError
 from physics_data.core.shards import write_shard
 from physics_data.core.video import read_video

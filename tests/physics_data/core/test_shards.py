@@ -6,8 +6,9 @@ import pytest
 
 from physics_data.core.array_codec import pack_depth, pack_flow, unpack_depth, unpack_flow
 from physics_data.core.clip import Clip, ClipMeta, Rendering
+from physics_data.core.clip_index import write_index
 from physics_data.core.conventions import DATASET_FORMAT
-from physics_data.core.dataset import ShardDataset, write_index
+from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, UnknownNameError
 from physics_data.core.shards import decode_clip, encode_clip, write_shard
 

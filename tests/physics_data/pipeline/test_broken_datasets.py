@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from physics_data.core.atomic import folder_lock
+from physics_data.core.clip_index import INDEX_NAME, write_index
 from physics_data.core.config import fingerprint, load_config
-from physics_data.core.dataset import INDEX_NAME, RECORD_NAME, ShardDataset, read_manifest, write_index
+from physics_data.core.dataset import RECORD_NAME, ShardDataset, read_manifest
 from physics_data.core.errors import ConfigError, DataError, StorageError, WorldsimError
 from physics_data.core.shards import decode_clip, encode_clip, read_members, tar_block
 from physics_data.pipeline.build import build

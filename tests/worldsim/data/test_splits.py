@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from physics_data.core.clip import Clip, PairInfo
+from physics_data.core.clip_index import INDEX_NAME, ClipIndex, write_index
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.scene import SceneSpec
@@ -97,7 +98,8 @@ def test_without_val_a_fraction_of_train_is_held_back(tmp_path: Path) -> None:
     assert (len(files[0]), len(files[1])) == (8, 2) and not files[0] & files[1]
     assert len(trained) + len(held_back) == 40
     assert "8 clips of split 'train' are held back" in describe_splits(config)[0]
-    again = divided(list(reversed(held_back._dataset.rows)), 0.2)
+    write_index(tmp_path, list(held_back._dataset.rows)[::-1])
+    again = divided(ClipIndex(tmp_path / INDEX_NAME), 0.2)
     assert len(again["val"]) == 8
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from physics_data.core.atomic import folder_lock, write_text
-from physics_data.core.dataset import claim_folder, write_index
+from physics_data.core.clip_index import write_index
+from physics_data.core.dataset import claim_folder
 from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow
 from physics_data.pipeline.executors import ExecutorName, run_work

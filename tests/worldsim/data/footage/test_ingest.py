@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from physics_data.core.clip import FootageMeasures
-from physics_data.core.dataset import ShardDataset, write_index
+from physics_data.core.clip_index import write_index
+from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.video import iterate_frames, write_video
 from physics_data.pipeline.check import check_dataset
