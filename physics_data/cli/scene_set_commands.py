@@ -1,4 +1,4 @@
-"""Commands that make datasets of one scene: ``episodes`` of an agent that pushes, and ``counterfactuals``."""
+"""Commands that make many clips of one scene: ``episodes`` with pushes, ``counterfactuals``, and a ``lesson``."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,6 +47,27 @@ def episodes(
             on_clip=lambda: progress.advance(bar),
         )
     messages.print(f"written: {out} ({count} episodes, {env.engine_name})", markup=False)
+
+
+def lesson(
+    name: Annotated[str, typer.Argument(help="A law (momentum, gravity, friction, ...) or a scenario.")],
+    out: Annotated[Path, typer.Option(help="Page (.html) to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the scene's draw.")] = 0,
+) -> None:
+    """Write a self-contained page on one law: the clip, vectors, curves, sliders over simulated values, questions.
+
+    Example: `python -m physics_data lesson momentum --out momentum.html`
+    """
+    from physics_data.core.errors import ConfigError
+    from physics_data.pipeline.lessons import write_lesson
+
+    if out.suffix.lower() != ".html":
+        raise ConfigError(f"a lesson is a page, and --out {out} does not end in .html; write e.g. --out {name}.html.")
+    with progress_bar() as progress:
+        bar = progress.add_task("simulating", total=None, note="")
+        clips = write_lesson(name, out, seed=seed, on_clip=lambda: progress.advance(bar))
+    size = out.stat().st_size / 1e6
+    messages.print(f"written: {out} ({clips} simulated clips, {size:.1f} MB; opens without a network)", markup=False)
 
 
 def counterfactuals(
