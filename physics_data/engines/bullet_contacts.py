@@ -69,6 +69,12 @@ class ContactLog:
         """Return the bodies that overlap another."""
         return {self._body_of[side] for point in self._points() for side in point[1:3]}
 
+    def rider_of(self, driven: int) -> int | None:
+        """Return the dynamic body that touched a driven one in the last step; None where none did, or several."""
+        pairs = ((self._body_of[a], self._body_of[b]) for a, b in self._pairs)
+        riders = {b if a == driven else a for a, b in pairs if driven in (a, b)} & self._dynamic
+        return riders.pop() if len(riders) == 1 else None
+
     def record(self, step_index: int) -> set[int]:
         """Keep the contacts of the step just taken, and return the dynamic bodies that touch."""
         points = self._points()

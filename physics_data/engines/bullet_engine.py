@@ -282,11 +282,22 @@ class _Run:
         lift = np.array(self._spec.gravity) * self._dt
         for slot, index in enumerate(self._driven):
             velocity = surfaces.linear[step_index, slot] + surfaces.belt[step_index, slot] - lift
+            if surfaces.angular[step_index, slot].any():
+                velocity += self._inwards(step_index, slot, index)
             w, x, y, z = surfaces.orientation[step_index, slot].tolist()
             place = surfaces.position[step_index, slot].tolist()
             pybullet.resetBasePositionAndOrientation(index, place, (x, y, z, w), physicsClientId=server)
             spin = surfaces.angular[step_index, slot].tolist()
             pybullet.resetBaseVelocity(index, velocity.tolist(), spin, physicsClientId=server)
+
+    def _inwards(self, step_index: int, slot: int, index: int) -> np.ndarray:
+        """Return what takes the only rider of a turning body along a chord, not a tangent, of its circle, m/s."""
+        rider, turn = self._log.rider_of(index), self._surfaces.angular[step_index, slot]
+        if rider is None:
+            return np.zeros(3)
+        place, _ = pybullet.getBasePositionAndOrientation(rider, physicsClientId=self._server)
+        arm = np.array(place) - self._surfaces.position[step_index, slot]
+        return (Rotation.from_rotvec(turn * self._dt).apply(arm) - arm) / self._dt - np.cross(turn, arm)
 
     def _sample(self, frame: int) -> None:
         recorder, server = self._recorder, self._server

@@ -176,7 +176,11 @@ def _step(world, step):
 
 @part
 def _move_surfaces(world, step, contacts):
-    """Set off the acceleration that contacts with driven surfaces ask for by the motion of those."""
+    """Set off the acceleration that contacts with driven surfaces ask for by the motion of those.
+
+    The chords of a turning surface's points converge, which no rider can follow: friction takes them at its centre of
+    mass, and its own turn for the rest.
+    """
     lib = world.library
     still = world.motion.shape[1] - 1
     aref = read_address(world.data + lib.efc_aref)
@@ -189,6 +193,7 @@ def _move_surfaces(world, step, contacts):
         if address < 0 or (first == still and second == still):
             continue
         is_rough = read_int(at + lib.dim) == 3
+        rider = world.geom_body[read_int(at + lib.geom + (4 if second == still else 0))]
         # The rows of a contact's frame are its normal and two tangents.
         for row in range(3 if is_rough else 1):
             along = 0.0
@@ -196,7 +201,11 @@ def _move_surfaces(world, step, contacts):
                 relative = world.motion[step, second, axis, 3] - world.motion[step, first, axis, 3]
                 for other in range(3):
                     turn = world.motion[step, second, axis, other] - world.motion[step, first, axis, other]
-                    relative += turn * read_float(at + lib.pos + 8 * other)
+                    point = read_float(at + lib.pos + 8 * other)
+                    relative += turn * point
+                    if row:
+                        across = world.motion[step, second, other, axis] - world.motion[step, first, other, axis]
+                        relative += 0.5 * (turn + across) * (world.subtree_com[rider, other] - point)
                 if row and world.has_belts:
                     relative += world.belt[step, second, axis] - world.belt[step, first, axis]
                 along += read_float(at + lib.frame + 8 * (3 * row + axis)) * relative

@@ -42,7 +42,7 @@ def finer(
     Args:
         least_rate: steps per second that the engine needs for any scene
         spin: largest turn in a step of a free body whose inertia is not that of a ball, rad
-        drifts: whether bodies on turning surfaces drift outwards in this engine
+        drifts: whether several bodies on one turning surface drift outwards in this engine
 
     Raises:
         EngineError: more than MOST_FINER; the message says which body needs them.
@@ -103,6 +103,8 @@ def _wobbles(body: Body) -> bool:
 
 def _drifts(spec: SceneSpec) -> dict[str, float]:
     needs, duration = {}, spec.seconds[-1]
+    if sum(body.is_dynamic for body in spec.bodies) < 2:
+        return needs
     for body in spec.bodies:
         if body.is_scripted:
             _, angular = scripted_velocities(body, np.linspace(0.0, duration, _SPREAD))

@@ -163,7 +163,17 @@ def test_a_box_on_a_turntable_keeps_its_radius(engine):
         "box", cube(0.05), (0.5, 0.0, 0.15), linear_velocity=(0.0, 1.0, 0.0), angular_velocity=(0.0, 0.0, 2.0)
     )
     end = run(engine, on_floor(disc, rider, num_frames=65)).position[-1, 2]
-    assert math.hypot(*end[:2]) == pytest.approx(0.5, abs=2e-3)
+    assert math.hypot(*end[:2]) == pytest.approx(0.5, abs=2e-5)
+
+
+def test_two_boxes_on_a_turntable_keep_their_radii(engine):
+    keys = [(0.25 * k, (0.0, 0.0, 0.05), about((0.0, 0.0, 1.0), 0.5 * k)) for k in range(6)]
+    disc = scripted("disc", Cylinder(radius=1.5, half_height=0.05), *keys)
+    spin = {"angular_velocity": (0.0, 0.0, 2.0)}
+    first = solid("first", cube(0.05), (0.5, 0.0, 0.15), linear_velocity=(0.0, 1.0, 0.0), **spin)
+    second = solid("second", cube(0.05), (0.0, -0.4, 0.15), linear_velocity=(0.8, 0.0, 0.0), **spin)
+    ends = run(engine, on_floor(disc, first, second, num_frames=17)).position[-1, 2:]
+    np.testing.assert_allclose(np.linalg.norm(ends[:, :2], axis=1), (0.5, 0.4), atol=2e-3)
 
 
 @pytest.mark.parametrize("rate", [480.0, 960.0])
