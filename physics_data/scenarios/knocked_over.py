@@ -31,11 +31,13 @@ from physics_data.scenarios.shared.scenario import (
 from physics_data.scenarios.shared.staging import (
     DEPTHS,
     NUMBERS,
+    aim_at,
     alternating,
     describe_group,
+    draw_approach,
     from_above,
+    headed,
     members,
-    shift_ahead,
     triangle,
 )
 from physics_data.variation.colors import sample_colors
@@ -84,12 +86,14 @@ class Bowling:
             widest = max(spot for _, spot in spots)
             aim = across * (widest + radius + pin.radius + float(rng.uniform(0.08, 0.2)))
         ball_look, pin_look = sample_colors(rng, settings.palette, 2)
-        tip = -side * float(rng.uniform(0.1, 0.3))
+        tip, heading = -side * float(rng.uniform(0.1, 0.3)), 0.0
         back = float(rng.uniform(0.0, 0.2)) - 0.5 * aim
         travel = float(rng.uniform(0.6, 0.75))
         if settings.is_wide:
             travel = float(rng.uniform(0.35, 1.0))
-            tip, back = tip + shift_ahead(rng, side), back + float(rng.uniform(-0.4, 0.4))
+            beyond = max(ahead for ahead, _ in spots) + pin.radius
+            tip, heading = draw_approach(rng, side, travel + 2.0 * radius, beyond)
+            back += float(rng.uniform(-0.4, 0.4))
         ball = make_ball(
             "ball",
             radius,
@@ -118,7 +122,7 @@ class Bowling:
             from_above(settings, ELEVATION, 0.3),
             root_seed,
             index,
-            (ball, *pins),
+            headed((ball, *pins), heading, (tip, back)) if settings.is_wide else (ball, *pins),
             floor_restitution=0.0,
             floor_friction=friction,
             spread=0.4,
@@ -134,14 +138,14 @@ class Bowling:
     def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
         """Return the ball's momentum in kg m/s, whether its way meets a pin, and then the time of that in s."""
         ball = spec.bodies[BALL]
-        speed = abs(ball.linear_velocity[0])
+        speed = math.hypot(*ball.linear_velocity[:2])
         times = []
         for k in members(spec, "pin"):
             pin = spec.bodies[k]
             assert isinstance(pin.shape, Cylinder), "pins are cylinders"
-            reach, aim = ball_radius(ball) + pin.shape.radius, ball.position[1] - pin.position[1]
-            if abs(aim) < reach:
-                times.append((abs(pin.position[0] - ball.position[0]) - math.sqrt(reach**2 - aim**2)) / speed)
+            reach, (ahead, across) = ball_radius(ball) + pin.shape.radius, aim_at(ball, pin)
+            if abs(across) < reach:
+                times.append((ahead - math.sqrt(reach**2 - across**2)) / speed)
         truth = {"momentum": ball.mass * speed, "meets": float(bool(times))}
         return truth | ({"hit_seconds": min(times)} if times else {})
 
@@ -196,9 +200,10 @@ class TowerHit:
         friction = float(rng.uniform(0.4, 0.7))
         ball_look, *appearances = sample_colors(rng, settings.palette, 3)
         radius = float(rng.uniform(0.18, 0.22))
-        place, depth = side * float(rng.uniform(-0.1, 0.2)), 0.0
+        place, depth, heading, flight = side * float(rng.uniform(-0.1, 0.2)), 0.0, 0.0, 0.0
         if settings.is_wide:
-            place, depth = place + shift_ahead(rng, side), float(rng.uniform(*DEPTHS))
+            depth, flight = float(rng.uniform(*DEPTHS)), float(rng.uniform(0.13, 0.28))
+            place, heading = draw_approach(rng, side, 0.28 * speed + 2.0 * radius, 0.25)
         boxes = []
         for number, look in enumerate(alternating(appearances, count)):
             half = (float(rng.uniform(0.19, 0.25)), float(rng.uniform(0.19, 0.25)), half_height)
@@ -209,7 +214,7 @@ class TowerHit:
         goal = boxes[int(rng.integers(1, count))]
         height = goal.position[2]
         highest = math.sqrt(2.0 * (height - 1.1 * radius) / STANDARD_GRAVITY)
-        seconds = min(float(rng.uniform(*((0.13, 0.34) if settings.is_wide else (0.18, 0.26)))), highest)
+        seconds = min(flight if settings.is_wide else float(rng.uniform(0.18, 0.26)), highest)
         way = side * (half_extents(goal)[0] + radius + speed * seconds)
         ball = make_ball(
             "ball",
@@ -226,7 +231,7 @@ class TowerHit:
             settings,
             root_seed,
             index,
-            (ball, *boxes),
+            headed((ball, *boxes), heading, (place, depth)) if settings.is_wide else (ball, *boxes),
             floor_restitution=0.0,
             floor_friction=friction,
             spread=0.5,
@@ -245,7 +250,7 @@ class TowerHit:
         seconds = -ball.linear_velocity[2] / spec.gravity[2]
         apex = ball.position[2] + 0.5 * ball.linear_velocity[2] * seconds
         hit = min(range(len(boxes)), key=lambda number: abs(boxes[number].position[2] - apex))
-        momentum = ball.mass * abs(ball.linear_velocity[0])
+        momentum = ball.mass * math.hypot(*ball.linear_velocity[:2])
         return {
             "hit_seconds": seconds,
             "momentum": momentum,
@@ -262,9 +267,9 @@ class TowerHit:
         hit = first_contact(trajectory, BALL, boxes[int(truth["box"])])
         if hit is None:
             return dict.fromkeys(self.tolerances, math.nan)
-        side = math.copysign(1.0, ball.linear_velocity[0])
-        lost = side * ball.mass * (ball.linear_velocity[0] - trajectory.linear_velocity[hit, BALL, 0])
-        pushed = -side * float(impulse_on(trajectory, BALL, [FLOOR, *boxes], hit)[0])
+        ahead = np.array((*ball.linear_velocity[:2], 0.0)) / math.hypot(*ball.linear_velocity[:2])
+        lost = ball.mass * float(ahead @ (np.array(ball.linear_velocity) - trajectory.linear_velocity[hit, BALL]))
+        pushed = -float(ahead @ impulse_on(trajectory, BALL, [FLOOR, *boxes], hit))
         outside = max(truth["least_impulse"] - lost, lost - truth["momentum"], 0.0)
         seconds = first_contact_seconds(trajectory, BALL, boxes)
         return {

@@ -25,11 +25,13 @@ from physics_data.scenarios.shared.scenario import (
     make_scene,
 )
 from physics_data.scenarios.shared.staging import (
+    aim_at,
     describe_group,
+    draw_approach,
     draw_meeting,
     from_above,
+    headed,
     members,
-    shift_ahead,
     triangle,
 )
 from physics_data.variation.colors import sample_colors
@@ -191,11 +193,12 @@ class BilliardsBreak:
         travel = float(rng.uniform(0.7, 0.9))
         speed = side * travel / (float(rng.uniform(0.16, 0.24)) * settings.duration)
         cue_look, rack_look = sample_colors(rng, settings.palette, 2)
-        tip = -side * float(rng.uniform(0.1, 0.35))
+        tip, heading = -side * float(rng.uniform(0.1, 0.35)), 0.0
         back = float(rng.uniform(-0.1, 0.2))
         if settings.is_wide:
             travel, speed = float(rng.uniform(0.4, 0.9)), side * float(rng.uniform(2.6, 5.0))
-            tip, back = tip + shift_ahead(rng, side), back + float(rng.uniform(-0.4, 0.4))
+            tip, heading = draw_approach(rng, side, travel + 3.0 * radius, 2.0 * radius * rows)
+            back += float(rng.uniform(-0.4, 0.4))
         start = tip - side * (travel + math.sqrt(4.0 * radius**2 - aim**2))
         cue = make_ball(
             "cue",
@@ -211,13 +214,14 @@ class BilliardsBreak:
             make_ball(f"ball_{number}", radius, rack_look, restitution, (tip + side * ahead, back + across, radius))
             for number, (ahead, across) in enumerate(triangle(rows, spacing))
         )
+        bodies = (cue, *rack)
         return make_scene(
             self.info,
             rng,
             from_above(settings, ELEVATION),
             root_seed,
             index,
-            (cue, *rack),
+            headed(bodies, heading, (tip, back)) if settings.is_wide else bodies,
             floor_restitution=0.0,
             spread=0.5,
         )
@@ -228,11 +232,11 @@ class BilliardsBreak:
         return f"{describe(spec.bodies[CUE])} breaks up a triangle of {describe_group(rack)}"
 
     def ground_truth(self, spec: SceneSpec) -> dict[str, float]:
-        """Return momentum in kg m/s, kinetic energy in J with its lower bound, and the time of the first hit in s."""
+        """Return momentum along x in kg m/s, kinetic energy in J with its lower bound, and when the first hit is, s."""
         cue, apex = spec.bodies[CUE], spec.bodies[APEX]
-        speed, reach = abs(cue.linear_velocity[0]), 2.0 * ball_radius(cue)
-        aim = cue.position[1] - apex.position[1]
-        gap = abs(apex.position[0] - cue.position[0]) - math.sqrt(reach**2 - aim**2)
+        speed, reach = math.hypot(*cue.linear_velocity[:2]), 2.0 * ball_radius(cue)
+        ahead, across = aim_at(cue, apex)
+        gap = ahead - math.sqrt(reach**2 - across**2)
         energy = 0.5 * cue.mass * speed**2
         return {
             "momentum": cue.mass * cue.linear_velocity[0],

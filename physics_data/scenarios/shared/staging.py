@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 from physics_data.core.scene import Appearance, Body, Quaternion, SceneSpec, Vector3
 from physics_data.scenarios.shared.scenario import describe
@@ -48,11 +49,6 @@ def start_across(rng: np.random.Generator, way: float, half_view: float = HALF_V
     seen = SEEN_SHARE * way
     low, high = -half_view - min(seen, 0.0), half_view - max(seen, 0.0)
     return float(rng.uniform(low, high)) if low < high else 0.5 * (low + high)
-
-
-def shift_ahead(rng: np.random.Generator, side: float) -> float:
-    """Draw how far (m, along x) an event lies towards the side a body moves to, so that it starts farther inside."""
-    return side * float(rng.uniform(-0.3, 0.9))
 
 
 def speed_within(speed: float, settings: SceneSettings, half_view: float = HALF_VIEW) -> float:
@@ -115,6 +111,43 @@ def on_floor(place: Float[np.ndarray, "2"], height: float) -> Vector3:
 def rolling_spin(velocity: Float[np.ndarray, "2"], radius: float) -> Vector3:
     """Return the angular velocity (rad/s) of a ball that rolls with a velocity (m/s): ω = ẑ × v / r."""
     return (-float(velocity[1]) / radius, float(velocity[0]) / radius, 0.0)
+
+
+def draw_approach(rng: np.random.Generator, side: float, way: float, beyond: float) -> tuple[float, float]:
+    """Draw where (m, along x) a body that moves to a side hits what stands, and its heading (rad about the vertical).
+
+    Farther ahead than behind the middle, as far as the way (m) before it fits into the picture: else all bodies would
+    start at the edge that they come from. What stands reaches ``beyond`` (m) behind that place; its last third may
+    be outside of the picture.
+    """
+    heading = math.radians(float(rng.uniform(-65.0, 65.0)))
+    farthest = 1.45 - 0.33 * beyond
+    nearest = min(max(way * math.cos(heading) - HALF_VIEW, -0.7), farthest)
+    return side * float(rng.uniform(nearest, farthest)), heading
+
+
+def headed(bodies: Sequence[Body], heading: float, middle: tuple[float, float]) -> tuple[Body, ...]:
+    """Return bodies turned together about the vertical through a point (m, x and y) by an angle (rad)."""
+    turn, pivot = Rotation.from_euler("z", heading), np.array((*middle, 0.0))
+
+    def turned(body: Body) -> Body:
+        orientation = turn * Rotation.from_quat(body.orientation, scalar_first=True)
+        vectors = {
+            "position": pivot + turn.apply(np.array(body.position) - pivot),
+            "linear_velocity": turn.apply(body.linear_velocity),
+            "angular_velocity": turn.apply(body.angular_velocity),
+            "orientation": orientation.as_quat(scalar_first=True),
+        }
+        return body.model_copy(update={name: tuple(vector.tolist()) for name, vector in vectors.items()})
+
+    return tuple(turned(body) for body in bodies)
+
+
+def aim_at(mover: Body, target: Body) -> tuple[float, float]:
+    """Return how far a target lies ahead of a mover's middle along its horizontal velocity, and beside its way, m."""
+    x, y, _ = np.array(mover.linear_velocity) / math.hypot(*mover.linear_velocity[:2])
+    ahead, across, _ = np.array(target.position) - mover.position
+    return float(ahead * x + across * y), float(across * x - ahead * y)
 
 
 def facing(direction: Float[np.ndarray, "2"]) -> Quaternion:

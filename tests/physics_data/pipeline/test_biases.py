@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from physics_data.core.conventions import clip_generator
+from physics_data.core.geometry import views_of
 from physics_data.pipeline.statistics import MOST_CORRELATED, BiasReport, biases, dataset_clips, drawn_clips
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
@@ -37,6 +38,22 @@ def test_bodies_meet_anywhere_in_the_picture_at_any_time(name):
     assert np.median(report.values["depth_motion"]) > 0.1
     assert report.values["area"].max() > 2.5 * report.values["area"].min()
     assert not report.constants()
+
+
+@pytest.mark.parametrize(("name", "most"), [("billiards_break", 0.85), ("bowling", 0.75), ("tower_hit", 0.85)])
+def test_what_hits_a_group_comes_from_many_places_and_directions(name, most):
+    """Of the drawn scenes alone; a body that is to hit something in the picture starts on the side it comes from."""
+    starts, velocities = [], []
+    for index in range(200):
+        spec = SCENARIOS.get(name)().sample(clip_generator(0, name, index), SceneSettings(), 0, index)
+        body, view = spec.bodies[1], views_of(spec)[0]
+        ends = [np.array(body.position) + seconds * np.array(body.linear_velocity) for seconds in (0.0, 0.04)]
+        columns = [float(view.project(end)[0]) for end in ends]
+        starts.append(columns[0])
+        velocities.append(columns[1] - columns[0])
+        assert -0.15 * spec.width < columns[0] < 1.15 * spec.width
+    assert -most < np.corrcoef(starts, velocities)[0, 1] < 0.0
+    assert np.ptp([start for start, velocity in zip(starts, velocities, strict=True) if velocity > 0.0]) > 0.3
 
 
 def test_speeds_do_not_depend_on_the_length_of_the_clip():
