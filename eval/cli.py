@@ -174,7 +174,9 @@ def compare(
     Example: `python -m eval compare recordings/ generated/ --conditioning-frames 9 --out runs/compared`
     """
     from eval.real_reference import RealComparison, compare_with_recordings, write_comparison
+    from physics_data.core.atomic import require_writable
 
+    require_writable(out)
     result = None
     with progress_bar() as progress:
         bar = progress.add_task("comparing videos", total=None, note="")
@@ -224,9 +226,10 @@ def twins(
     """
     from eval.pairs.pair_figures import as_markdown, score_twins
     from eval.pairs.pair_scores import audit_scores, write_scores
-    from physics_data.core.atomic import write_text
+    from physics_data.core.atomic import require_writable, write_text
     from physics_data.core.dataset import ShardDataset
 
+    require_writable(out)
     if (scores is None) != by_audit:
         raise typer.BadParameter("give either --scores FILE or --audit.")
     if scores is None:

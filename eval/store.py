@@ -1,10 +1,10 @@
 """Rows of finished videos, kept one by one, so that a stopped run goes on where it was."""
 
+import contextlib
 import csv
 import hashlib
 import importlib.metadata
 import io
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,6 +15,7 @@ import eval as package
 import physics_data
 from eval.report.table import SeedScore
 from eval.scoring import SceneScore, Status
+from physics_data.core.line_store import LineStore
 
 STORE_NAME = "rows.jsonl"
 
@@ -31,22 +32,12 @@ class RowStore:
             path: JSON lines, made when the first row is added
             fingerprint: of reference and scoring; rows of another one are not used
         """
-        self.path, self.fingerprint = Path(path), fingerprint
+        self._lines = LineStore(path, fingerprint)
         self._rows: dict[tuple[str, str, int, str], list[SeedScore]] = {}
-        if not self.path.is_file():
-            return
-        data = self.path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole != data:
-            self.path.write_bytes(whole)
-        for line in whole.split(b"\n")[:-1]:
-            try:
-                record = json.loads(line)
-                if record["fingerprint"] == fingerprint:
-                    system, key, seed, sha256 = record["video"]
-                    self._rows[system, key, seed, sha256] = [_row(row) for row in record["rows"]]
-            except (ValueError, KeyError, TypeError, RecursionError):
-                continue
+        for record in self._lines.records():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                system, key, seed, sha256 = record["video"]
+                self._rows[system, key, seed, sha256] = [_row(row) for row in record["rows"]]
 
     def get(self, system: str, key: str, seed: int, sha256: str) -> list[SeedScore] | None:
         """Return the rows of this very file, if it was scored before."""
@@ -56,10 +47,7 @@ class RowStore:
         """Keep the rows of a file, named by system, key, seed and sha256."""
         records = [asdict(row) for row in rows]
         self._rows[video] = [SeedScore(**record) for record in records]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        record = {"fingerprint": self.fingerprint, "video": video, "rows": records}
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        self._lines.add({"video": video, "rows": records})
 
 
 def _row(record: dict) -> SeedScore:

@@ -16,12 +16,12 @@ from rich.progress import Progress
 
 from benchmarks.ablation.clip_measures import clip_features
 from benchmarks.ablation.grid import FEATURES_NAME, RECORD_NAME, ROWS_NAME, Grid, Run, held_out_positions
-from physics_data.core.atomic import atomic_path, write_text
+from physics_data.core.atomic import atomic_path, folder_lock, write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError, WorldsimError
 from physics_data.core.program import messages
 from physics_data.core.provenance import git_commit, hardware
-from physics_data.core.workers import worker_pool
+from physics_data.core.workers import told_if_lost, worker_pool
 from worldsim.config import TrainConfig
 
 BASE = "(base)"
@@ -161,12 +161,19 @@ def run_grid(grid: Grid, runs: Sequence[Run], workers: int, progress: Progress) 
 
     Raises:
         DataError: a folder holds a run or a dataset of another config.
+        StorageError: another process writes into the folder.
+        WorkerError: a worker process died; finished runs stay.
         WorldsimError: a part that all runs need failed.
     """
     waiting = [run for run in runs if not is_finished(run)]
     messages.print(f"{len(runs) - len(waiting)} of {len(runs)} runs are finished.")
     if not waiting:
         return {}
+    with folder_lock(grid.out), told_if_lost("Finished runs are kept: run the same command again."):
+        return _perform_all(grid, waiting, workers, progress)
+
+
+def _perform_all(grid: Grid, waiting: Sequence[Run], workers: int, progress: Progress) -> dict[str, str]:
     _build_datasets(grid, workers, progress)
     bar = progress.add_task("VAE", total=1, note=f"{grid.vae.num_steps} steps, see {grid.vae.out}/log.txt")
     train_stage(grid.vae, grid.vae.out / "log.txt")

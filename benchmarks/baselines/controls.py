@@ -1,18 +1,22 @@
 """Control baselines made from the reference: rearranged, altered and redrawn frames; the writer of their videos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import yaml
 from jaxtyping import UInt8
 from scipy.ndimage import gaussian_filter
 
+import physics_data
 from eval.inputs import RECORD_NAME
 from eval.scoring import reference_positions
-from physics_data.core.atomic import atomic_folder
+from eval.store import code_fingerprint
+from physics_data.core.atomic import atomic_folder, folder_lock
 from physics_data.core.clip import Clip
+from physics_data.core.config import fingerprint
 from physics_data.core.conventions import clip_generator
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
@@ -20,6 +24,9 @@ from physics_data.core.provenance import write_provenance
 from physics_data.core.scene import SceneSpec
 from physics_data.core.video import write_video
 from physics_data.renderers.renderer import Renderer
+
+_DATA = Path(str(physics_data.__file__)).parent
+_DRAWN_BY = (Path(__file__).parent, _DATA / "engines", _DATA / "renderers")
 
 NUM_CONDITIONING_FRAMES = 5
 """First frames that suites give to models and leave out of the scores; baselines are given as many."""
@@ -179,7 +186,7 @@ def write_baselines(
     """Write ``out/<baseline>/<key>.mp4`` for the physics clips of a split; return the number of videos.
 
     Every video begins with the ``num_conditioning_frames`` first frames of its clip. A record beside the videos says
-    how many they are and of which dataset.
+    how many they are, of which dataset and clips, and by which code: a folder with the same record is kept as it is.
 
     limit takes the first clips in the dataset's order; names chooses baselines (default: all); renderer draws the
     altered scenes (default: the ray caster that drew the dataset).
@@ -187,6 +194,7 @@ def write_baselines(
     Raises:
         DataError: the split has no physics clip.
         UnknownNameError: no such baseline.
+        StorageError: another process writes into ``out``, or the disk refused; finished baselines stay.
     """
     from benchmarks.baselines import BASELINES, CEILINGS
     from physics_data.renderers import RENDERERS
@@ -194,14 +202,34 @@ def write_baselines(
     chosen = {name: BASELINES.get(name)() for name in (names or BASELINES)}
     positions = reference_positions(dataset, split)[:limit]
     drawer = renderer or RENDERERS.get("raycast")()
-    for name, baseline in chosen.items():
-        with atomic_folder(Path(out) / name) as folder:
-            for position in positions:
-                clip = dataset.load(position)
-                video = baseline.make(clip, drawer, num_conditioning_frames).copy()
-                video[:num_conditioning_frames] = clip.rgb[:num_conditioning_frames]
-                write_video(folder / f"{clip.meta.key}.mp4", video, clip.meta.frame_rate)
+    keys = [dataset.rows[position].key for position in positions]
+    facts: dict[str, object] = {"reference": dataset.digest, "num_conditioning_frames": num_conditioning_frames}
+    facts |= {
+        "clips": fingerprint({"keys": keys}),
+        "drawn_by": f"{type(drawer).__name__}-{code_fingerprint(*_DRAWN_BY)}",
+    }
+    with folder_lock(Path(out)):
+        for name, baseline in chosen.items():
+            target = Path(out) / name
             kind = "ceiling" if name in CEILINGS else "control"
-            facts = {"baseline": name, "kind": kind, "reference": dataset.digest}
-            write_provenance(folder / RECORD_NAME, None, num_conditioning_frames=num_conditioning_frames, **facts)
+            own = {"baseline": name, "kind": kind, **facts}
+            if _is_finished(target, own, keys):
+                continue
+            with atomic_folder(target) as folder:
+                for position in positions:
+                    clip = dataset.load(position)
+                    video = baseline.make(clip, drawer, num_conditioning_frames).copy()
+                    video[:num_conditioning_frames] = clip.rgb[:num_conditioning_frames]
+                    write_video(folder / f"{clip.meta.key}.mp4", video, clip.meta.frame_rate)
+                write_provenance(folder / RECORD_NAME, None, **own)
     return len(chosen) * len(positions)
+
+
+def _is_finished(folder: Path, facts: Mapping[str, object], keys: Sequence[str]) -> bool:
+    """Return whether a folder holds a baseline's videos of these very clips."""
+    try:
+        record = yaml.safe_load((folder / RECORD_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    same = isinstance(record, dict) and all(record.get(name) == value for name, value in facts.items())
+    return same and all((folder / f"{key}.mp4").is_file() for key in keys)

@@ -53,7 +53,10 @@ def phyworld(
             raise typer.BadParameter(f"--name '{name}' holds a comma, which parts the names of rows; leave it out.")
         from benchmarks.phyworld.continuations import Plan, measure, picture
         from benchmarks.phyworld.table import markdown
+        from physics_data.core.atomic import atomic_path, require_writable, write_text
 
+        if out is not None:
+            require_writable(out)
         plan = Plan(
             law, tuple(model or ()), tuple(vae or ()), tuple(seeds or (0, 1, 2)), share, num_steps, vae_size, name
         )
@@ -61,8 +64,6 @@ def phyworld(
         rows = found.rows
         if out is not None:
             from PIL import Image
-
-            from physics_data.core.atomic import atomic_path, write_text
 
             write_text(out / "rows.json", rows_as_json(rows))
             write_text(out / "table.md", markdown(law, rows))

@@ -162,9 +162,8 @@ class Rollouts:
         root = dataset.folder / BASELINES_FOLDER / mark
         for number, name in enumerate(BASELINES):
             progress("drawing baselines", number, len(BASELINES))
-            if not (root / name).is_dir():
-                number_given = prepared.num_conditioning_frames
-                write_baselines(dataset, root, SPLIT, names=(name,), num_conditioning_frames=number_given)
+            number_given = prepared.num_conditioning_frames
+            write_baselines(dataset, root, SPLIT, names=(name,), num_conditioning_frames=number_given)
         progress("drawing baselines", len(BASELINES), len(BASELINES))
         found = [find_submissions(root / name, prepared.keys, name)[0] for name in BASELINES]
         kinds: dict[str, Kind] = {name: "ceiling" if name in CEILINGS else "control" for name in BASELINES}

@@ -98,7 +98,8 @@ def run_suite(
     Raises:
         DataError: a submission is called like a baseline, its seeds differ, it was made for other scenes, or was
             given more frames than the suite leaves out.
-        StorageError: the disk refused; scored rows stay.
+        StorageError: the disk refused, or another process writes into ``out`` or the cache; scored rows stay.
+        WorkerError: a worker process died; scored rows stay.
     """
     out = Path(out)
     prepared = replace(
@@ -112,8 +113,9 @@ def run_suite(
     scoring = f"{prepared.fingerprint}-{code}-g{prepared.num_conditioning_frames}"
     rows: list[SeedScore] = []
     if baselines and prepared.folder is not None:
-        store = RowStore(prepared.folder / f"baselines_{STORE_NAME}", scoring)
-        rows += score_all(suite, prepared, baselines, store, workers, progress, "scoring baselines")
+        with folder_lock(prepared.folder):
+            store = RowStore(prepared.folder / f"baselines_{STORE_NAME}", scoring)
+            rows += score_all(suite, prepared, baselines, store, workers, progress, "scoring baselines")
     with folder_lock(out):
         store = RowStore(out / STORE_NAME, scoring)
         rows += score_all(suite, prepared, submissions, store, workers, progress, "scoring your videos")

@@ -13,7 +13,7 @@ from benchmarks.validity.severity import ladders, responses
 from benchmarks.validity.validity_report import draw_matrix, markdown, matrix_rows, row, severity_rows, shift_rows
 from eval.inputs import System
 from eval.scoring import score_clip
-from physics_data.core.atomic import write_text
+from physics_data.core.atomic import require_writable, write_text
 from physics_data.core.video import write_video
 from physics_data.pipeline.generate import FIRST_TEST_INDEX, ClipTask, generate_clip
 from physics_data.scenarios.shared.scenario import SceneSettings
@@ -68,6 +68,8 @@ def validity(
         violations: editors, by default all
         progress: is told what is done next
     """
+    if out is not None:
+        require_writable(out)
     rows: list[Row] = []
     if "severity" in parts:
         ladder = ladders(SETTINGS, severity_scenes, violations, progress)

@@ -1,5 +1,6 @@
 """Audit folders of videos: every video once, finished ones kept, and tables of what was found."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Generator, Iterator, Sequence
@@ -19,8 +20,9 @@ from eval.audit.video import abstain, audit_footage, audit_video
 from eval.inputs import conditioning_frames, read_record, videos_in
 from eval.store import code_fingerprint, csv_text
 from physics_data.core.arguments import checked_arguments
-from physics_data.core.atomic import write_text
+from physics_data.core.atomic import folder_lock, write_text
 from physics_data.core.errors import ConfigError, DataError, VideoError
+from physics_data.core.line_store import LineStore
 from physics_data.core.video import VIDEO_SUFFIXES
 from physics_data.core.workers import told_if_lost, worker_pool
 
@@ -51,27 +53,30 @@ def audit_videos(
 
     Raises:
         DataError: no such file or folder, no video in it, or a record that was given more frames than are left out.
-        WorkerError: a worker process died.
+        StorageError: another process writes into ``out``, or the disk refused; finished audits stay.
+        WorkerError: a worker process died; finished audits stay.
     """
     source, options = Path(source), options or AuditOptions()
     names = find_videos(source)
     given = {
         folder: _conditioning_frames(folder, num_conditioning_frames) for folder in {path.parent for path in names}
     }
-    store = None if out is None else AuditStore(out, options)
     jobs = [(path, name, given[path.parent]) for path, name in names.items()]
-    kept = {} if store is None else {path: found for path, name, n in jobs if (found := store.get(path, name, n))}
-    fresh = _audits([job for job in jobs if job[0] not in kept], workers, options, out)
-    done = []
-    for path, _, _ in jobs:
-        audit = kept.get(path)
-        if audit is None:
-            audit = next(fresh)
-            if store is not None:
+    if out is None:
+        yield from _audits(jobs, workers, options, None)
+        return
+    with folder_lock(out):
+        store = AuditStore(out, options)
+        kept = {path: found for path, name, n in jobs if (found := store.get(path, name, n))}
+        fresh = _audits([job for job in jobs if job[0] not in kept], workers, options, out)
+        done = []
+        for path, _, _ in jobs:
+            audit = kept.get(path)
+            if audit is None:
+                audit = next(fresh)
                 store.add(audit)
-        done.append(audit)
-        yield audit
-    if out is not None:
+            done.append(audit)
+            yield audit
         write_tables(out, done)
         write_audit_page(out, done)
 
@@ -187,22 +192,12 @@ class AuditStore:
 
     def __init__(self, folder: Path, options: AuditOptions) -> None:
         """Read what earlier runs left; damaged lines, and audits by other code or settings, are not used."""
-        self.path = Path(folder) / ROWS_NAME
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.fingerprint = f"{code_fingerprint()} {options}"
+        self._lines = LineStore(Path(folder) / ROWS_NAME, f"{code_fingerprint()} {options}")
         self._rows: dict[tuple[str, int], VideoAudit] = {}
-        data = self.path.read_bytes() if self.path.is_file() else b""
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole != data:  # a line that was half written when the run was stopped
-            self.path.write_bytes(whole)
-        for line in whole.split(b"\n")[:-1]:
-            try:
-                record = json.loads(line)
-                if record["fingerprint"] == self.fingerprint:
-                    audit = VideoAudit.model_validate_json(json.dumps(record["audit"]))
-                    self._rows[audit.sha256, audit.num_conditioning_frames] = audit
-            except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
-                continue
+        for record in self._lines.records():
+            with contextlib.suppress(KeyError, TypeError, RecursionError, ValidationError):
+                audit = VideoAudit.model_validate_json(json.dumps(record["audit"]))
+                self._rows[audit.sha256, audit.num_conditioning_frames] = audit
 
     def get(self, path: Path, name: str, num_conditioning_frames: int) -> VideoAudit | None:
         """Return the audit of this very video, if there is one."""
@@ -219,8 +214,7 @@ class AuditStore:
         """Keep an audit; one of a video that could not be read is made again next time."""
         if audit.error:
             return
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"fingerprint": self.fingerprint, "audit": audit.model_dump()}) + "\n")
+        self._lines.add({"audit": audit.model_dump()})
 
 
 def write_tables(out: Path, audits: Sequence[VideoAudit]) -> None:

@@ -28,7 +28,8 @@ _swept: set[Path] = set()
 """Folders whose leftovers this process has removed."""
 
 
-def _refuse(path: Path, error: OSError) -> StorageError:
+def write_refused(path: Path, error: OSError) -> StorageError:
+    """Return the error that tells why ``path`` could not be written, and what to do."""
     in_the_way = "a file stands where a folder is needed; choose another place with --out"
     reasons = {
         errno.ENOSPC: "the disk is full; free some space or write elsewhere with --out",
@@ -85,7 +86,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise _refuse(path, error) from error
+        raise write_refused(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
@@ -115,7 +116,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise _refuse(path, error) from error
+        raise write_refused(path, error) from error
     finally:
         if former.exists() and not path.exists():
             former.replace(path)
@@ -174,6 +175,25 @@ def remove_partials(folder: Path) -> None:
             os.close(descriptor)
 
 
+def require_writable(path: Path) -> None:
+    """Refuse a file or folder that could not be written, before the work of which it would be the result.
+
+    A file is made, and removed, in the nearest folder on the way to ``path`` that is there.
+
+    Raises:
+        StorageError: the disk refused, or a file stands where a folder is needed.
+    """
+    folder = path if path.is_dir() else path.absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    probe = _partial_of(folder / "probe", "")
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        probe.unlink()
+    except OSError as error:
+        raise write_refused(path, error) from error
+
+
 @contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
     """Let one process at a time write into a folder: ``with folder_lock(out): ...``.
@@ -189,7 +209,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = _take(path)
     except OSError as error:
-        raise _refuse(folder, error) from error
+        raise write_refused(folder, error) from error
     try:
         yield
     finally:

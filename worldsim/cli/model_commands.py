@@ -122,18 +122,21 @@ def likelihood(
 ) -> None:
     """Measure how hard each clip is to denoise: do impossible clips surprise the model?
 
+    Finished clips are kept in OUT.unfinished until all are done: the same command goes on from them.
+
     Example: `python -m worldsim likelihood --model runs/demo/dit --dataset runs/twins --out losses.csv`, then
     `python -m eval twins runs/twins --scores losses.csv --loss --out runs/twin_scores`
     """
-    import csv
-    import io
+    import shutil
 
-    from physics_data.core.atomic import write_text
+    from physics_data.core.atomic import folder_lock, write_text
     from physics_data.core.dataset import ShardDataset
     from physics_data.core.errors import DataError
+    from physics_data.core.line_store import LineStore
+    from physics_data.core.provenance import git_commit, package_versions
     from worldsim.generator import VideoGenerator, fetch_from_hub, find_family
     from worldsim.sampling.likelihood import clip_losses, default_device
-    from worldsim.weights import load_generator, model_folder
+    from worldsim.weights import load_generator, model_folder, weights_digest
 
     if hub:
         model = fetch_from_hub(str(model))
@@ -141,18 +144,32 @@ def likelihood(
         loaded = VideoGenerator.from_pretrained(model, device=default_device())
         told = "the first frame" if loaded.max_given == 1 else "no frame"
         messages.print(f"{loaded.family} is told {told} of each clip.", markup=False)
+        weights = _files_of(model)
     else:
         loaded = load_generator(model_folder(model))
+        weights = weights_digest(model_folder(model))
     clips = ShardDataset(dataset)
     positions = [n for n in clips.select(split=split) if every or clips.rows[n].pair_id is not None]
     if not positions:
         raise DataError(f"{dataset} has no twin in split '{split or 'any'}'; build it with twins, or give --every.")
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["key", "score"])
-    with progress_bar() as progress:
-        losses = clip_losses(loaded, (clips.load(n) for n in positions), reads_captions=captions, seed=seed)
-        for key, loss in progress.track(losses, total=len(positions), description="denoising"):
-            writer.writerow([key, repr(loss)])
-    write_text(out, table.getvalue())
+    decides = [weights, clips.digest, seed, captions, git_commit(), package_versions(), str(default_device())]
+    unfinished = out.with_name(f"{out.name}.unfinished")
+    with folder_lock(unfinished), progress_bar() as progress:
+        store = LineStore(unfinished / "losses.jsonl", repr(decides))
+        found = (record for record in store.records() if isinstance(record.get("loss"), float))
+        kept = {str(record.get("key")): record["loss"] for record in found}
+        waiting = [n for n in positions if clips.rows[n].key not in kept]
+        losses = clip_losses(loaded, (clips.load(n) for n in waiting), reads_captions=captions, seed=seed)
+        for key, loss in progress.track(losses, total=len(waiting), description="denoising"):
+            kept[key] = loss
+            store.add({"key": key, "loss": loss})
+        keys = [clips.rows[n].key for n in positions]
+        write_text(out, "\n".join(["key,score", *(f"{key},{kept[key]!r}" for key in keys)]) + "\n")
+        shutil.rmtree(unfinished)
     typer.echo(f"{out}: {len(positions)} clips")
+
+
+def _files_of(folder: Path) -> str:
+    """Return names, sizes and times of a public model's files: its weights may be too large to be hashed each time."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return repr([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files])

@@ -155,12 +155,13 @@ def sample(
         raise typer.BadParameter(f"--out {out} needs a video suffix: {', '.join(sorted(VIDEO_SUFFIXES))}.")
     if not one_file and out.suffix.lower() in VIDEO_SUFFIXES:
         raise typer.BadParameter(f"--out {out} is one file, but several videos are made; give a folder.")
-    from physics_data.core.atomic import folder_lock
+    from physics_data.core.atomic import folder_lock, require_writable
     from physics_data.core.config import validate_config
     from worldsim.generator import sampling_defaults
     from worldsim.prompt.understanding import understand
     from worldsim.videos import SampleConfig, Sampler
 
+    require_writable(out)
     given = 5 if num_given is None else num_given
     own_steps, own_guidance = sampling_defaults(model)
     drawing = {

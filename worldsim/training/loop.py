@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from rich.progress import Progress
 from torch import nn
 
-from physics_data.core.atomic import folder_lock, remove_partials, write_text
+from physics_data.core.atomic import folder_lock, remove_partials, require_writable, write_text
 from physics_data.core.config import dump_yaml
 from physics_data.core.conventions import step_seed
 from physics_data.core.errors import CheckpointError, WorldsimError
@@ -80,6 +80,7 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
         DivergedError: the loss stopped being a number; the last checkpoint is from before.
         InterruptedTrainingError: Ctrl-C; the last checkpoint is whole.
     """
+    require_writable(config.out)
     accelerator = build_accelerator(config.hardware)
     torch.manual_seed(config.seed)
     task: Task = TASKS.get(config.task)(config, accelerator.device)

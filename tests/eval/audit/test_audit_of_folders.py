@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 import eval.audit.folder as audit_folder
 from eval.audit.__main__ import app
 from eval.audit.folder import ROWS_NAME, TABLES, audit_videos
-from physics_data.core.errors import DataError
+from physics_data.core.atomic import folder_lock
+from physics_data.core.errors import DataError, StorageError, WorkerError
 from physics_data.core.program import run
 from physics_data.core.video import write_video
+from tests.killed import KILLED, files_in, leftovers_in, run_killed
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,43 @@ def test_a_stopped_audit_goes_on_and_equals_a_whole_one(videos, tmp_path, monkey
     assert made[-1] == "a.mp4"
     rows = list(csv.DictReader((tmp_path / TABLES[1]).open()))
     assert rows[0]["num_conditioning_frames"] == "4"
+
+
+def _die(job):
+    os._exit(9)
+
+
+def test_a_dead_worker_loses_no_finished_audit(videos, tmp_path, monkeypatch):
+    whole = list(audit_videos(videos))
+    first = audit_videos(videos, out=tmp_path)
+    next(first)
+    first.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_folder, "partial", lambda *_: _die)
+        with pytest.raises(WorkerError, match=f"a worker process died.*goes on from {tmp_path}"):
+            list(audit_videos(videos, workers=2, out=tmp_path))
+    assert len((tmp_path / ROWS_NAME).read_text().splitlines()) == 1
+    assert list(audit_videos(videos, out=tmp_path)) == whole
+
+
+def test_one_audit_at_a_time_writes_into_a_folder(videos, tmp_path):
+    with folder_lock(tmp_path), pytest.raises(StorageError, match="another process"):
+        next(audit_videos(videos, out=tmp_path))
+
+
+@pytest.mark.slow
+def test_an_audit_that_is_killed_at_every_moment_loses_nothing(videos, tmp_path):
+    def command(out):
+        return "eval", "audit", videos, "--out", out
+
+    for moment, number in (("half a line", 1), ("line", 1), ("half a line", 1), ("written", 1), ("in place", 2)):
+        assert run_killed(moment, number, *command(tmp_path / "out")) == KILLED
+    for folder in ("out", "straight"):
+        assert run_killed("never", 0, *command(tmp_path / folder)) == 0
+    straight = files_in(tmp_path / "straight", "*.csv", "*.json", "*.png")
+    assert files_in(tmp_path / "out", "*.csv", "*.json", "*.png") == straight
+    assert len((tmp_path / "out" / ROWS_NAME).read_text().splitlines()) == 2
+    assert not leftovers_in(tmp_path / "out")
 
 
 def test_the_command_writes_tables(videos, tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from physics_data.core.array_codec import pack_array, pack_flow, pack_mask, unpack_array, unpack_flow, unpack_mask
-from physics_data.core.atomic import atomic_path, remove_partials, write_text
+from physics_data.core.atomic import atomic_path, folder_lock, remove_partials, write_text
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
 from physics_data.core.shards import IndexRow, decode_pixels, read_members, tar_block
@@ -212,6 +212,7 @@ def annotate(
     Raises:
         ConfigError: a package or weights are missing.
         DataError: no dataset there, or a damaged clip.
+        StorageError: another process writes these labels, or the disk refused; finished shards stay.
         UnknownNameError: no such annotator.
     """
     for name in annotators:
@@ -219,7 +220,9 @@ def annotate(
     counts: dict[str, int] = {}
     for name in annotators:
         writer = LabelWriter(folder, name, weights)
-        remove_partials(folder / FOLDER_NAME / name)
-        done = run_work(executor, writer, list(writer.shards), workers, on_clips)
+        target = folder / FOLDER_NAME / name
+        with folder_lock(target):
+            remove_partials(target)
+            done = run_work(executor, writer, list(writer.shards), workers, on_clips)
         counts[name] = sum(len(manifest["rows"]) for _, manifest in done)
     return counts
