@@ -3,7 +3,7 @@
 from physics_data.cli.build_commands import build, clip, new, simulate
 from physics_data.cli.export_commands import audit, export
 from physics_data.cli.inspect_commands import biases, check, laws, list_members, preview, schema
-from physics_data.cli.scene_set_commands import counterfactuals, episodes, lesson
+from physics_data.cli.scene_set_commands import counterfactuals, episodes, lesson, view
 from physics_data.cli.words_commands import direct, storyboard
 from physics_data.core.program import make_app
 
@@ -16,6 +16,7 @@ app.command()(storyboard)
 app.command()(episodes)
 app.command()(counterfactuals)
 app.command()(lesson)
+app.command()(view)
 app.command()(build)
 app.command()(clip)
 app.command()(check)

@@ -36,7 +36,7 @@ def simulate(
     scene: Annotated[str, typer.Argument(help="A scene file (.yaml, .json), a model (.xml, .urdf), or a scenario.")],
     out: Annotated[
         Path,
-        typer.Option(help="Video (.mp4, .gif, ...), 3-D animation (.glb), model (.xml, .urdf), or a folder for all."),
+        typer.Option(help="Video (.mp4, .gif, ...), 3-D (.glb, .usda, .rrd), model (.xml, .urdf), or a folder."),
     ],
     engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw: a scenario, or a file with ranges or choices.")] = 0,
@@ -64,7 +64,9 @@ def simulate(
     from physics_data.scenes.gltf import GLTF_SUFFIXES, write_gltf
     from physics_data.scenes.model_export import write_model
     from physics_data.scenes.model_file import MODEL_SUFFIXES, ModelSettings, load_model
+    from physics_data.scenes.rerun_file import RERUN_SUFFIX, write_rerun
     from physics_data.scenes.scene_file import load_scene
+    from physics_data.scenes.usd import USD_SUFFIXES, write_usd
     from physics_data.simulation import SCENE_SUFFIXES, save_scene, simulate_scene
     from physics_data.simulation import simulate as make_clip
 
@@ -90,6 +92,10 @@ def simulate(
     if out.suffix.lower() in GLTF_SUFFIXES:
         spec, _, trajectory = clip.labelled
         write_gltf(spec, trajectory, out)
+    elif out.suffix.lower() in USD_SUFFIXES:
+        write_usd(clip.labelled[0], clip.labelled[2], out)
+    elif out.suffix.lower() == RERUN_SUFFIX:
+        write_rerun(clip, out)
     elif out.suffix.lower() in MODEL_SUFFIXES:
         for note in write_model(clip.labelled[0], out):
             messages.print(note, markup=False)

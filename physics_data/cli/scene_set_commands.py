@@ -70,6 +70,26 @@ def lesson(
     messages.print(f"written: {out} ({clips} simulated clips, {size:.1f} MB; opens without a network)", markup=False)
 
 
+def view(
+    scene: SceneArgument,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw: a scenario, or a file with ranges or choices.")] = 0,
+    engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
+) -> None:
+    """Simulate a scene and open it in rerun's 3-D viewer, with video, depth, tracks, contacts and forces.
+
+    Needs the extra `rerun` and a display; `simulate SCENE --out clip.rrd` writes the recording alone.
+
+    Example: `python -m physics_data view scene.yaml`
+    """
+    import tempfile
+
+    from physics_data.scenes.rerun_file import view_clip
+    from physics_data.simulation import simulate
+
+    with tempfile.TemporaryDirectory() as folder:
+        raise typer.Exit(view_clip(simulate(scene, seed=seed, engine=engine), Path(folder) / "clip.rrd"))
+
+
 def counterfactuals(
     scene: SceneArgument,
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")],

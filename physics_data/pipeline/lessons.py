@@ -109,12 +109,14 @@ def write_lesson(name: str, out: Path, *, seed: int = 0, on_clip: Callable[[], N
     sliders = []
     for kind in lesson.vary:
         label, values = VARIED[kind]
+        start = int(np.argmin([abs(value - _own(spec, kind)) for value in values]))
+        # The scene as drawn takes the place of the value next to its own.
+        values = (*values[:start], round(_own(spec, kind), 3), *values[start + 1 :])
         runs = []
         for value in values:
             one = varied(spec, kind, value)
             runs.append(_run(one, engine.simulate(one), value))
             on_clip()
-        start = int(np.argmin([abs(value - _own(spec, kind)) for value in values]))
         sliders.append({"kind": kind, "label": label, "runs": runs, "start": start})
     data = {
         "sliders": sliders,
