@@ -23,6 +23,7 @@ from physics_data.core.video import write_video
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.overlays import depth_picture, draw_labels, enlarge, id_picture
 from physics_data.pipeline.statistics import dataset_statistics
+from physics_data.scenes.source_lines import read_source
 from worldsim.listing import list_editors, list_scenarios
 from worldsim.studio.job_worker import Supervisor
 from worldsim.studio.workspace import Workspace
@@ -34,10 +35,11 @@ _SHOWN_SIDE = 256
 
 
 class NewDataset(StrictModel):
-    """What to build: scenarios, scenes of each in the splits train and test, frames, side of the square pictures."""
+    """What to build: scenarios, saved scenes, how many of each in the splits, frames, side of the square pictures."""
 
     name: str
-    scenarios: list[str] = Field(min_length=1)
+    scenarios: list[str] = []
+    scenes: list[str] = []
     train: int = Field(4, ge=0, le=2000)
     test: int = Field(2, ge=0, le=2000)
     num_frames: int = Field(17, ge=2, le=241)
@@ -80,7 +82,8 @@ def routes(workspace: Workspace, supervisor: Supervisor) -> APIRouter:
 
     @room.get("/choices")
     def choices() -> dict[str, Any]:
-        return {"scenarios": list_scenarios(), "editors": list_editors()}
+        saved = sorted(path.stem for path in (workspace.home / "scenes").glob("*.yaml"))
+        return {"scenarios": list_scenarios(), "editors": list_editors(), "scenes": saved}
 
     @room.get("/clips")
     def clips(place: str, scenario: str = "", engine: str = "", split: str = "", start: int = 0) -> dict[str, Any]:
@@ -151,10 +154,13 @@ def routes(workspace: Workspace, supervisor: Supervisor) -> APIRouter:
             "settings": {"num_frames": asked.num_frames, "width": asked.side, "height": asked.side},
             "clips_per_shard": 4,
         }
+        if asked.scenes:
+            files = {name: workspace.named("scenes", name).with_suffix(".yaml") for name in asked.scenes}
+            config["scenes"] = {name: read_source(file).data for name, file in files.items()}
         if asked.editors:
             config["pairs"] = {"editors": asked.editors, "sets_per_editor": sizes}
         validate_config(BuildConfig, config, source="the dataset")
-        scenes = (asked.train + asked.test) * len(asked.scenarios)
+        scenes = (asked.train + asked.test) * (len(asked.scenarios) + len(asked.scenes))
         arguments = {"name": asked.name, "config": config, "clips": scenes}
         return {"job": supervisor.add("build", f"build {asked.name}", arguments)}
 

@@ -97,11 +97,13 @@ def edit_scene(text: str, workspace: Workspace, change: dict[str, Any]) -> str:
     loaded = read_scene(text, workspace)
     document = _document(text)
     if "body" in change:
+        if not document.get("camera"):  # else it would follow the body that is dragged
+            document["camera"] = _camera_entry(loaded.spec.camera)
         _move(document, loaded.spec, change)
     if "orbit" in change or "zoom" in change:
         turn = change.get("orbit", (0.0, 0.0))
         camera = orbited(loaded.spec.camera, float(turn[0]), float(turn[1]), float(change.get("zoom", 1.0)))
-        document["camera"] = {"position": _list(camera.position), "target": _list(camera.target), "fov": camera.fov_y}
+        document["camera"] = _camera_entry(camera)
     if "push" in change:
         push = change["push"]
         action = {
@@ -198,6 +200,10 @@ def _move(document: dict[str, Any], spec: SceneSpec, change: dict[str, Any]) -> 
         entry.pop("position", None)
     else:
         entry["position"] = _list(place)
+
+
+def _camera_entry(camera: Camera) -> dict[str, Any]:
+    return {"position": _list(camera.position), "target": _list(camera.target), "fov": camera.fov_y}
 
 
 def _document(text: str) -> dict[str, Any]:

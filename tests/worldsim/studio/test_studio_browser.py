@@ -25,6 +25,7 @@ from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
 
 import worldsim as ws  # noqa: E402
+from physics_data.core.dataset import ShardDataset  # noqa: E402
 from physics_data.core.video import write_video  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -92,10 +93,12 @@ def page(address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.add_init_script("localStorage.clear()")
         page.goto(f"{address}/?token={TOKEN}")
         assert "token" not in page.url
         yield page
-        assert not errors
+        # The waiting of the driver itself is what asks for eval, and the policy refuses it.
+        assert not [one for one in errors if "unsafe-eval" not in one]
         assert page.title().endswith("Worldsim studio"), "a script in a caption has run"
         browser.close()
 
@@ -118,6 +121,7 @@ def looked_at(page: Page, name: str) -> None:
         assert not told, f"{name} in {scheme} colours: {told}"
     page.emulate_media(color_scheme="light")
     if pictures := os.environ.get("STUDIO_PICTURES"):
+        page.evaluate("() => scrollTo(0, 0)")
         page.screenshot(path=f"{pictures}/{name}-{width}.png", full_page=True)
 
 
@@ -133,7 +137,7 @@ def test_make(page: Page) -> None:
     page.get_by_role("button", name="Simulate").focus()
     page.keyboard.press("Enter")
     expect(page.locator("video")).to_have_count(1, timeout=PATIENCE)
-    page.wait_for_function("document.querySelector('video').readyState >= 2")
+    page.wait_for_function("() => document.querySelector('video').readyState >= 2")
     looked_at(page, "make")
 
 
@@ -144,11 +148,11 @@ def test_a_dragged_body_moves(page: Page) -> None:
     view = page.get_by_role("img", name="The scene.")
     place = page.get_by_label("Position x, y, z (m) x")
     before = place.input_value()
+    view.scroll_into_view_if_needed()
     box = view.bounding_box()
     assert box is not None
     handle = page.evaluate("document.querySelector('.view').handle('blue_box')")
     x, y = box["x"] + handle["x"] * box["width"], box["y"] + handle["y"] * box["height"]
-    view.scroll_into_view_if_needed()
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 30, y + 4, steps=3)
@@ -156,16 +160,16 @@ def test_a_dragged_body_moves(page: Page) -> None:
     expect(place).not_to_have_value(before)
 
 
-def test_datasets(page: Page) -> None:
+def test_datasets(page: Page, folder: Path) -> None:
     opened(page, "datasets")
     page.get_by_role("link", name="physics").click()
-    expect(page.locator("main .tile")).to_have_count(5)
+    expect(page.locator("main .tile")).to_have_count(len(ShardDataset(folder / "physics")))
     page.get_by_role("button", name="Count").click()
     expect(page.get_by_text("What happens, most frequent")).to_be_visible()
     looked_at(page, "dataset")
     page.locator("main .tile").last.click()
     expect(page.get_by_role("heading", name="Possible and impossible")).to_be_visible()
-    page.wait_for_function("[...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
+    page.wait_for_function("() => [...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
     looked_at(page, "clip")
 
 
@@ -173,9 +177,9 @@ def test_scores(page: Page) -> None:
     opened(page, "scores")
     page.get_by_role("link", name="scores careful").click()
     expect(page.get_by_role("heading", name="Two systems, scene by scene")).to_be_visible()
-    page.locator("main td button").first.click()
+    page.get_by_role("button", name="collide-mujoco-1000000").first.click()
     expect(page.locator("video")).to_have_count(2)
-    page.wait_for_function("[...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
+    page.wait_for_function("() => [...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
     looked_at(page, "scores")
 
 
@@ -190,9 +194,9 @@ def test_vote_by_keyboard_alone(page: Page) -> None:
     looked_at(page, "vote")
     assert not any(name in page.content() for name in ("careful", "careless")), "the models are not named"
     for key in ("ArrowLeft", "ArrowRight", "ArrowDown", "ArrowUp"):
-        before = page.locator("main").inner_text()
-        page.keyboard.press(key)
-        page.wait_for_function("before => document.querySelector('main').innerText !== before", arg=before)
+        with page.expect_response("**/api/vote/answer"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(1000)
     expect(page.get_by_text("All 2 comparisons are answered")).to_be_visible()
 
 
@@ -200,15 +204,15 @@ def test_play(page: Page) -> None:
     opened(page, "play")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Click a body to push it")).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("img", name="The simulator").focus()
+    page.get_by_role("img", name="The simulator", exact=True).focus()
     page.keyboard.press("1")
     expect(page.get_by_text("pushed ")).to_be_visible()
-    page.wait_for_function("document.querySelector('.stats .stat span').textContent !== '–'")
-    page.wait_for_function("document.querySelectorAll('svg.chart').length >= 2")
+    page.wait_for_function("() => document.querySelector('.stats b').textContent !== '–'")
+    page.wait_for_function("() => document.querySelectorAll('svg.chart').length >= 2")
     page.wait_for_timeout(3000)
     page.keyboard.press("p")
     looked_at(page, "play")
-    page.get_by_label("Name").fill(f"game_{page.evaluate('innerWidth')}")
+    page.get_by_label("Name", exact=True).fill(f"game_{page.evaluate('innerWidth')}")
     page.get_by_role("button", name="Save the recording").click()
     page.get_by_role("button", name="Replay").last.click()
     expect(page.get_by_text("sha256 of the simulator")).to_be_visible(timeout=PATIENCE)

@@ -16,19 +16,20 @@ async function list(main) {
   const rows = sets.map((one) => h("a", { class: "card tile", href: link("datasets", one.place) },
     h("div", {}, h("strong", {}, one.place.replace(/^\d+\//, "")), h("div", { class: "soft" }, one.error || `${one.clips} clips`))));
   const name = h("input", { required: true, maxlength: 64, placeholder: "my_dataset" });
-  const scenarios = h("select", { multiple: true, size: 7, required: true }, ...Object.keys(choices.scenarios).map((key) => h("option", { value: key, title: choices.scenarios[key], selected: key === "collide" }, key)));
+  const scenarios = h("select", { multiple: true, size: 7 }, ...Object.keys(choices.scenarios).map((key) => h("option", { value: key, title: choices.scenarios[key], selected: key === "collide" }, key)));
   const editors = h("select", { multiple: true, size: 7 }, ...Object.keys(choices.editors).map((key) => h("option", { value: key, title: choices.editors[key] }, key)));
   const number = (value, min, max) => h("input", { type: "number", value, min, max });
   const [train, test, frames, side] = [number(4, 0, 2000), number(2, 0, 2000), number(17, 2, 241), number(64, 16, 512)];
+  const saved = h("select", { multiple: true, size: 7 }, ...choices.scenes.map((key) => h("option", { value: key }, key)));
   const progress = h("div", {});
   const go = h("button", { class: "main", type: "submit" }, "Build");
   const chosen = (box) => [...box.selectedOptions].map((option) => option.value);
-  const form = h("form", { class: "stack" }, h("div", { class: "two" }, field("Scenarios (Ctrl or ⌘ for several)", scenarios), field("Violations for pairs (optional)", editors)),
+  const form = h("form", { class: "stack" }, h("div", { class: choices.scenes.length ? "triple" : "two" }, field("Scenarios (Ctrl or ⌘ for several)", scenarios), choices.scenes.length ? field("Scenes saved in Make", saved) : null, field("Violations for pairs (optional)", editors)),
     h("div", { class: "row" }, h("div", { class: "grow" }, field("Name", name)), ...[["Train scenes each", train], ["Test scenes each", test], ["Frames", frames], ["Pixels a side", side]].map(([label, box]) => h("div", { class: "narrow wide" }, field(label, box))), go), progress);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     busy(go, async () => {
-      const { job } = await api("datasets/build", { name: name.value, scenarios: chosen(scenarios), editors: chosen(editors), train: Number(train.value), test: Number(test.value), num_frames: Number(frames.value), side: Number(side.value) });
+      const { job } = await api("datasets/build", { name: name.value, scenarios: chosen(scenarios), scenes: chosen(saved), editors: chosen(editors), train: Number(train.value), test: Number(test.value), num_frames: Number(frames.value), side: Number(side.value) });
       progress.replaceChildren(jobLine(job, (done) => { if (done.state === "done") location.hash = link("datasets", done.result.dataset); }));
     });
   });

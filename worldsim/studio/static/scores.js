@@ -2,7 +2,7 @@
 import { api, busy, card, empty, field, fileUrl, fixed, h, head, jobLine, link, player, select, table, toast } from "./ui.js";
 
 const query = (values) => new URLSearchParams(values).toString();
-const estimate = (one) => (one && one.mean !== null ? `${fixed(one.mean)} [${one.low === null ? "–" : fixed(one.low)}, ${one.high === null ? "–" : fixed(one.high)}]` : "does not apply");
+const estimate = (one) => (one && one.mean !== null ? (one.low === null ? fixed(one.mean) : `${fixed(one.mean)} [${fixed(one.low)}, ${fixed(one.high)}]`) : "does not apply");
 
 export async function render(main, [place]) {
   return place ? bundle(main, place) : list(main);
@@ -64,7 +64,7 @@ async function bundle(main, place) {
   const laws = table(["metric", ...names.map((one) => `>${one}`)], found.metrics.map((metric) => [metric.replaceAll("_", " "), ...found.systems.map((one) => estimate(one.metrics[metric]))]));
   const profile = table(["scenario", ...names.map((one) => `>${one}`)], scenarios.map((scenario) => [scenario, ...found.systems.map((one) => estimate((one.scenarios[scenario] || {})[last]))]));
 
-  const stage = h("div", { class: "stack" });
+  const stage = h("div", { class: "stack" }, h("p", { class: "soft small" }, "Choose a scene below to play its videos together."));
   async function show(key) {
     stage.replaceChildren(h("p", { class: "soft", role: "status" }, "Looking for the videos …"));
     try {
@@ -89,8 +89,8 @@ async function bundle(main, place) {
   }
   for (const box of [first, second, metric]) box.addEventListener("change", compare);
   if (names.length > 1) await compare();
-  main.append(head(place.replace(/^\d+\//, ""), `Means with 95 % intervals over scenes; ${found.num_conditioning_frames} given frames are not scored.`), h("p", {}, h("a", { href: "#/scores" }, "All scores")),
-    h("div", { class: "stack" }, card("Systems", scores), card(null, stage, stage.childNodes.length ? null : h("p", { class: "soft small" }, "Choose a scene below to play its videos together.")),
+  main.append(head(place.replace(/^\d+\//, ""), `Means with 95 % intervals over scenes, where there are enough of them. Given frames, not scored: ${found.num_conditioning_frames}.`), h("p", {}, h("a", { href: "#/scores" }, "All scores")),
+    h("div", { class: "stack" }, card("Systems", scores), card(null, stage),
       h("div", { class: "two" }, card("Worst scenes", field("System", system), worst),
         names.length > 1 ? card("Two systems, scene by scene", h("div", { class: "row" }, h("div", { class: "grow" }, field("First", first)), h("div", { class: "grow" }, field("Second", second)), h("div", { class: "grow" }, field("Metric", metric))), differences) : null),
       h("div", { class: "two" }, card("Every metric", laws), card(`${last.replaceAll("_", " ")} by scenario`, profile)),

@@ -134,7 +134,7 @@ export function player(sources, { rate = 16, loop = true } = {}) {
   }
   const figures = videos.map((video, k) => h("figure", {}, video, h("figcaption", {}, sources[k].label)));
   const controls = h("div", { class: "row" }, button, h("div", { class: "grow" }, slider), clock);
-  const box = h("div", { class: "stack" }, h("div", { class: figures.length > 1 ? "two pair" : "" }, ...figures), controls);
+  const box = h("div", { class: "stack" }, h("div", { class: figures.length > 1 ? "two pair" : "alone" }, ...figures), controls);
   box.toggle = () => button.click();
   return box;
 }

@@ -17,7 +17,7 @@ async function list(main) {
 }
 
 async function booth(main, place) {
-  const stage = h("div", { class: "stack" }), results = h("div", {});
+  const stage = h("div", { class: "stack", tabindex: "-1" }), results = h("div", {});
   const voter = h("input", { value: localStorage.getItem("voter") || "", maxlength: 40, required: true, autocomplete: "nickname" });
   const question = select([["", "both questions"], ["permanence", "permanence"], ["motion", "motion"]], "");
   let ballot = null, left = [], sending = false, videos = null;
@@ -61,7 +61,7 @@ async function booth(main, place) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     localStorage.setItem("voter", voter.value);
-    busy(start, next).then(() => start.blur());
+    busy(start, next).then(() => stage.focus());
   });
   const reveal = h("button", { type: "button" }, "Show the ranking");
   reveal.addEventListener("click", () => busy(reveal, showResults));
