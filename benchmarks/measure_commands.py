@@ -192,11 +192,23 @@ def vae(
 def validity(
     parts: Annotated[
         list[str] | None,
-        typer.Option("--part", help="severity, matrix, nuisances, footage or cost; may be repeated; default all."),
+        typer.Option(
+            "--part", help="severity, matrix, nuisances, footage, renderings or cost; may be repeated; default all."
+        ),
     ] = None,
     scenes: Annotated[int, typer.Option(min=2, help="Scenes for each violation of the matrix.")] = 6,
     footage: Annotated[Path | None, typer.Option(help="Folder with real videos, to be edited.", exists=True)] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for matrix.png, matrix.md and rows.json.")] = None,
+    generated: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the labelled generated videos, see generated_labels.yaml.", exists=True),
+    ] = None,
+    half: Annotated[
+        str | None, typer.Option(help="development or held_out, of real and generated videos; default both.")
+    ] = None,
+    side: Annotated[int | None, typer.Option(min=64, help="Pixels of their longer side that are looked at.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for matrix.png, matrix.md, rows.json and raw scores.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
     """Prove what the scores notice and what they do not: violations by severity, nuisances, edited real clips.
@@ -205,13 +217,25 @@ def validity(
     """
     from benchmarks.rows import print_rows
     from benchmarks.validity import PARTS, validity
+    from eval.audit.footage import SIDE
 
+    if half not in (None, "development", "held_out"):
+        raise typer.BadParameter(f"--half {half} is none of development, held_out.")
     for part in parts or ():
         if part == "dose":
             raise typer.BadParameter("--part dose was renamed; write --part severity.")
         if part not in PARTS:
             raise typer.BadParameter(f"--part {part} is none of {', '.join(PARTS)}.")
-    rows = validity(parts or PARTS, scenes=scenes, footage=footage, out=out, progress=messages.print)
+    rows = validity(
+        parts or PARTS,
+        scenes=scenes,
+        footage=footage,
+        generated=generated,
+        half=half,
+        side=side or SIDE,
+        out=out,
+        progress=lambda line: messages.print(line, markup=False),
+    )
     print_rows(rows, as_json)
 
 

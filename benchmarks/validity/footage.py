@@ -1,19 +1,22 @@
 """Real clips: how often the audit cries wolf over them, and how often it finds what was made impossible in them."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from benchmarks.validity.footage_edits import EDITS, find_mover
-from eval.audit.footage import Footage, read_footage
-from eval.audit.result import VideoAudit
+from benchmarks.validity.footage_edits import EDITS, Mover, find_mover
+from eval.audit.footage import SIDE, Footage, read_footage
 from eval.audit.video import audit_footage
 from eval.inputs import videos_in
 from eval.statistics import auroc
+
+Half = Literal["development", "held_out"]
 
 WINDOW = 4.0
 """Length of the stretches that are audited, s."""
@@ -31,6 +34,11 @@ def is_held_out(clip: str) -> bool:
     return hashlib.sha256(f"{clip}\n".encode()).hexdigest()[0] >= "8"
 
 
+def half_of(clip: str) -> Half:
+    """Return the half that a clip is in; see ``is_held_out``."""
+    return "held_out" if is_held_out(clip) else "development"
+
+
 @dataclass(frozen=True)
 class RealTrial:
     """One stretch of a real clip, as it is (edit "none") or edited.
@@ -40,6 +48,10 @@ class RealTrial:
         strength:  of the strongest event that the audit reports, 0..1
         judged:    whether the audit says anything of permanence; it abstains otherwise
         event:     kind of the strongest event, with its time; empty = none
+        coverage:  of permanence
+        realism:   None = no verdict
+        alone:     whether a thing moves alone there, as ``find_mover`` finds it
+        seconds:   processor seconds of the audit for a second of video
     """
 
     clip: str
@@ -49,24 +61,29 @@ class RealTrial:
     alarm: bool
     judged: bool
     event: str = ""
+    coverage: float = 0.0
+    realism: float | None = None
+    alone: bool = False
+    seconds: float = 0.0
 
 
 def real_trials(
-    folder: Path, progress: Callable[[str], None] | None = None, names: Sequence[str] | None = None
+    folder: Path, progress: Callable[[str], None] | None = None, half: Half | None = None, side: int = SIDE
 ) -> Iterator[RealTrial]:
     """Audit stretches of every video of a folder, as they are and with every edit that finds a thing to edit.
 
     Args:
         folder: of videos
         progress: is told what is done next, and why a stretch is not edited
-        names: of the files; by default all
+        half: of the clips; by default both
+        side: pixels of the longer side that are looked at
     """
     for path in videos_in(folder):
-        if names is not None and path.name not in names:
+        if half is not None and half_of(path.name) != half:
             continue
-        for start, footage in stretches(path):
-            yield _trial(path.name, start, "none", audit_footage(footage))
+        for start, footage in stretches(path, side):
             mover = find_mover(footage.rgb)
+            yield _trial(path.name, start, "none", footage, alone=isinstance(mover, Mover))
             if progress is not None:
                 progress(f"{path.name} at {start:g} s: {mover if isinstance(mover, str) else 'edited'}")
             if isinstance(mover, str):
@@ -74,12 +91,12 @@ def real_trials(
             for name, edit in EDITS.items():
                 edited = edit(footage.rgb, mover)
                 if not isinstance(edited, str):
-                    yield _trial(path.name, start, name, audit_footage(replace(footage, rgb=edited)))
+                    yield _trial(path.name, start, name, replace(footage, rgb=edited), alone=True)
 
 
-def stretches(path: Path) -> Iterator[tuple[float, Footage]]:
+def stretches(path: Path, side: int = SIDE) -> Iterator[tuple[float, Footage]]:
     """Yield stretches of a clip with their beginnings, s."""
-    whole = read_footage(path, 0.0, _SPAN)
+    whole = read_footage(path, 0.0, _SPAN, side=side)
     starts = np.arange(0.0, float(whole.seconds[-1]) + 1e-6, WINDOW)
     inside = [(whole.seconds >= start) & (whole.seconds < start + WINDOW - 1e-6) for start in starts]
     enough = [number for number, chosen in enumerate(inside) if chosen.sum() >= _MIN_FRAMES]
@@ -89,11 +106,26 @@ def stretches(path: Path) -> Iterator[tuple[float, Footage]]:
         yield float(starts[enough[place]]), replace(whole, rgb=whole.rgb[chosen], seconds=seconds - seconds[0])
 
 
-def _trial(clip: str, start: float, edit: str, audit: VideoAudit) -> RealTrial:
+def _trial(clip: str, start: float, edit: str, footage: Footage, *, alone: bool) -> RealTrial:
+    began = time.process_time()
+    audit = audit_footage(footage)
+    cost = (time.process_time() - began) / float(footage.seconds[-1])
     first = audit.events[0] if audit.events else None
     event = f"{first.kind} at {first.seconds:.2f} s" if first else ""
-    strength = first.strength if first else 0.0
-    return RealTrial(clip, start, edit, strength, audit.alarm, audit.permanence.value is not None, event)
+    measure = audit.permanence
+    return RealTrial(
+        clip,
+        start,
+        edit,
+        first.strength if first else 0.0,
+        audit.alarm,
+        measure.value is not None,
+        event,
+        measure.coverage,
+        audit.realism.value,
+        alone,
+        cost,
+    )
 
 
 @dataclass(frozen=True)
@@ -114,6 +146,8 @@ class RealFigures:
 
     false_alarms: share of the stretches as they are that raise an alarm; most: its upper bound, 95 %
     judged: share of the stretches as they are of which the audit says anything
+    covered: share of the stretches in which a thing moves alone whose coverage is at least 0.5; alone: their number
+    seconds: processor seconds for a second of video, mean over the stretches as they are
     edits: by edit, and all of them but reverse together
     """
 
@@ -122,6 +156,9 @@ class RealFigures:
     stretches: int
     clips: int
     judged: float
+    covered: float
+    alone: int
+    seconds: float
     edits: dict[str, Found]
 
 
@@ -147,7 +184,10 @@ def real_figures(trials: Sequence[RealTrial]) -> RealFigures:
     most = 1.0 if alarms == len(plain) else float(stats.beta.ppf(0.975, alarms + 1, len(plain) - alarms))
     judged = float(np.mean([trial.judged for trial in plain]))
     clips = len({trial.clip for trial in plain})
-    return RealFigures(alarms / len(plain), most, len(plain), clips, judged, found)
+    alone = [trial.coverage >= 0.5 for trial in plain if trial.alone]
+    covered = float(np.mean(alone)) if alone else float("nan")
+    cost = float(np.mean([trial.seconds for trial in plain]))
+    return RealFigures(alarms / len(plain), most, len(plain), clips, judged, covered, len(alone), cost, found)
 
 
 def _found(lawful: Sequence[RealTrial], broken: Sequence[RealTrial]) -> Found:

@@ -25,6 +25,9 @@ _TRAVEL = 1.0  # diameters that it moves in the frames around the edit's beginni
 _UNCOVERED = 0.6  # share of the other frames in which its place shows the background
 _ALONE = 0.1  # foreground within half a diameter of it, over its area
 _CHANGE = 50.0  # grey levels by which a new colour differs
+_SWOLLEN = 1.7  # times its diameter: 2.9 times its area
+_PARTING = 10  # frames in which parts go apart
+_CURVED = 0.15  # diameters by which its fall bends from a straight line in the frames around the edit's beginning
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,49 @@ def teleported(rgb: Video, mover: Mover) -> Video | str:
     return offset if isinstance(offset, str) else _with_copy(erased(rgb, mover), rgb, mover, offset)
 
 
+def grown(rgb: Video, mover: Mover) -> Video:
+    """The thing swells in place to ``_SWOLLEN`` times its diameter over the edited frames and goes on like that."""
+    video, swelling = erased(rgb, mover), min(_LONGEST, len(mover.edited))
+    for number, frame in enumerate(mover.edited):
+        factor = 1 + (_SWOLLEN - 1) * min(1.0, (number + 1) / swelling)
+        _put(video, rgb, mover, frame, frame, factor, (0.0, 0.0))
+    return video
+
+
+def split(rgb: Video, mover: Mover) -> Video | str:
+    """The thing becomes two of half its area; they move apart by a diameter and a half each, across or along."""
+    area = float(np.median(mover.masks[mover.edited].sum((1, 2))))
+    away = 1.5 * 2 * np.sqrt(area / np.pi)
+    union = mover.masks[mover.edited].any(0)
+    for axis in (0, 1):
+        taken = np.flatnonzero(union.any(axis))
+        if taken[0] - away >= 3 and taken[-1] + away <= union.shape[1 - axis] - 4:
+            break
+    else:
+        return "there is no room for its parts"
+    video = erased(rgb, mover)
+    for number, frame in enumerate(mover.edited):
+        gone = away * min(1.0, (number + 1) / _PARTING)
+        for sign in (-1, 1):
+            _put(video, rgb, mover, frame, frame, np.sqrt(0.5), (sign * gone * (1 - axis), sign * gone * axis))
+    return video
+
+
+def frozen(rgb: Video, mover: Mover) -> Video | str:
+    """A thing that falls stands in the air from a frame on, to the end of the clip."""
+    places = [ndimage.center_of_mass(mover.masks[k]) for k in mover.frames]
+    down = np.array([place[0] for place in places])
+    near = np.abs(mover.frames - mover.start) <= _MIN_FRAMES
+    bend = np.polyfit(mover.frames[near] - mover.start, down[near], 2)
+    diameter = 2 * np.sqrt(float(mover.masks[mover.start].sum()) / np.pi)
+    if bend[0] <= 0 or bend[0] * near.sum() ** 2 / 4 < _CURVED * diameter:
+        return "what moves is not seen to fall"
+    video = erased(rgb, mover)
+    for frame in range(mover.start, len(rgb)):
+        _put(video, rgb, mover, frame, mover.start, 1.0, (0.0, 0.0))
+    return video
+
+
 def reversed_in_time(rgb: Video, mover: Mover) -> Video:
     """The whole clip runs backwards."""
     return np.ascontiguousarray(rgb[::-1])
@@ -228,9 +274,26 @@ EDITS: dict[str, Edit] = {
     "recolour": recoloured,
     "duplicate": doubled,
     "teleport": teleported,
+    "grow": grown,
+    "split": split,
+    "freeze": frozen,
     "reverse": reversed_in_time,
 }
 """Name → edit; a sentence instead of a video says why the thing cannot be edited so that it would be seen."""
+
+
+def _put(
+    video: Video, rgb: Video, mover: Mover, frame: int, source: int, factor: float, shift: tuple[float, float]
+) -> None:
+    """Draw the thing of frame ``source`` into another frame, scaled about its centre and shifted by (right, down)."""
+    height, width = rgb.shape[1:3]
+    mask = mover.masks[source].astype(np.uint8)
+    row, column = ndimage.center_of_mass(mask)
+    move = np.array(
+        [[factor, 0, (1 - factor) * column + shift[0]], [0, factor, (1 - factor) * row + shift[1]]], np.float32
+    )
+    place = cv2.warpAffine(mask, move, (width, height)) > 0
+    video[frame] = _pasted(video[frame], cv2.warpAffine(rgb[source], move, (width, height)), place)
 
 
 def _without(picture: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np.ndarray:

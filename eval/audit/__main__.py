@@ -29,7 +29,7 @@ def audit(
             "Default: what the record beside the videos says, else 0.",
         ),
     ] = None,
-    side: Annotated[int, typer.Option(min=64, help="Pixels of the longer side that are looked at.")] = 320,
+    side: Annotated[int, typer.Option(min=64, help="Pixels of the longer side that are looked at.")] = 640,
     start: Annotated[float, typer.Option(min=0.0, help="Where the stretch that is looked at begins, s.")] = 0.0,
     duration: Annotated[float | None, typer.Option(help="Length of the stretch, s; default: to the end.")] = None,
     frame_rate: Annotated[

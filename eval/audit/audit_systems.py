@@ -127,8 +127,8 @@ def _stills(out: Path, audits: Sequence[VideoAudit]) -> list[tuple[str, str]]:
     """PNG data and caption of the stills of the strongest events."""
     found = []
     for audit in audits:
-        for number, event in enumerate(audit.events[:MAX_STILLS], start=1):
-            path = out / STILLS_FOLDER / still_name(safe_stem(audit.file), number, event)
+        for event in audit.events[:MAX_STILLS]:
+            path = out / STILLS_FOLDER / still_name(safe_stem(audit.file), event)
             if path.is_file():
                 caption = f"{audit.file}, {event.seconds:.2f} s: {event.kind.replace('_', ' ')} of thing {event.track}"
                 caption += f" ({event.strength:.2f})" + (f"; {event.text}" if event.text else "")

@@ -50,15 +50,18 @@ class Evidence:
         Raises:
             StorageError: the disk refused.
         """
-        write_text(self.folder / TRACKS_FOLDER / f"{self.stem}.csv", track_rows(footage, scene, tracks, self.name))
-        for number, event in enumerate(audit.events[:MAX_STILLS], start=1):
+        path = self.folder / TRACKS_FOLDER / f"{self.stem}.csv"
+        before = path.read_text(encoding="utf-8") if footage.first else ""
+        write_text(path, before + track_rows(footage, scene, tracks, self.name))
+        for event in audit.events[:MAX_STILLS]:
             picture = still(scene, tracks, event)
             done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
             if done:
-                write_bytes(self.folder / STILLS_FOLDER / still_name(self.stem, number, event), data.tobytes())
+                write_bytes(self.folder / STILLS_FOLDER / still_name(self.stem, event), data.tobytes())
         if self.overlay and len(scene.video) > 1:
             rate = (len(tracks.seconds) - 1) / float(tracks.seconds[-1] - tracks.seconds[0])
-            path = self.folder / OVERLAYS_FOLDER / f"{self.stem}.mp4"
+            window = f".{tracks.seconds[0]:.0f}s" if footage.first else ""
+            path = self.folder / OVERLAYS_FOLDER / f"{self.stem}{window}.mp4"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_video(path, drawn_tracks(scene, tracks), rate)
 
@@ -68,26 +71,31 @@ def safe_stem(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)
 
 
-def still_name(stem: str, number: int, event: Event) -> str:
+def still_name(stem: str, event: Event) -> str:
     """Return the file name of the still of an event."""
-    return f"{stem}.{number}.{event.kind}.png"
+    return f"{stem}.{event.seconds:.2f}s.{event.track}.{event.kind}.png"
 
 
 def track_rows(footage: Footage, scene: Scene, tracks: Tracks, file: str) -> str:
-    """Return the rows of ``TRACK_COLUMNS`` as CSV, without a header; places are those of the file's own pixels."""
+    """Return the rows of ``TRACK_COLUMNS`` as CSV, without a header; places are those of the file's own pixels.
+
+    Of a window that is not the first, what it shares with the one before is left out.
+    """
     scale = footage.width / footage.rgb.shape[2]
     back = np.linalg.inv(scene.to_canvas)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for track in tracks.tracks:
         for frame in np.flatnonzero(track.presence):
+            if footage.first and frame < footage.given:
+                continue
             x, y = track.centroid[frame]
             if scene.camera.moving:
                 x, y, w = back[frame] @ np.array([x, y, 1.0])
                 x, y = x / w, y / w
             seconds, area = float(tracks.seconds[frame]), float(track.area[frame]) * scale**2
             row = (f"{seconds:.4f}", f"{x * scale:.2f}", f"{y * scale:.2f}", f"{area:.1f}")
-            writer.writerow([file, track.name, int(frame), *row])
+            writer.writerow([file, track.name, footage.first + int(frame), *row])
     return buffer.getvalue()
 
 

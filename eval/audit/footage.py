@@ -1,6 +1,7 @@
 """The pictures that an audit looks at, with their true times: repeats and cuts are found before anything is tracked."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,10 @@ from physics_data.core.errors import ConfigError, DataError, VideoError
 from physics_data.core.trajectory import true_intervals
 from physics_data.core.video import iterate_frames
 
-SIDE = 320
+WINDOW, OVERLAP = 12.0, 2.0
+"""A longer video is looked at in windows of this many seconds, of which the first ones were in the window before."""
+
+SIDE = 640
 """Larger pictures are shrunk to this many pixels on their longer side."""
 
 
@@ -64,7 +68,9 @@ class Footage:
     Units:
         seconds:        of each picture, s
         height, width:  of the file, pixels
-        given:          first pictures that are conditioning frames: looked at, but not judged
+        given:          first pictures that are looked at, but not judged: conditioning frames, or those of the window
+                        before
+        first:          number of the first picture among all that are looked at
     """
 
     rgb: UInt8[np.ndarray, "t h w 3"]
@@ -72,6 +78,7 @@ class Footage:
     height: int
     width: int
     given: int = 0
+    first: int = 0
 
 
 def read_footage(
@@ -83,20 +90,53 @@ def read_footage(
     side: int = SIDE,
     frame_rate: float | None = None,
 ) -> Footage:
-    """Read a stretch of a video, at most about 30 pictures a second and ``side`` pixels long.
+    """Read a stretch of a video whole; see ``footage_windows``."""
+    (footage,) = footage_windows(
+        path,
+        start,
+        duration,
+        num_conditioning_frames=num_conditioning_frames,
+        side=side,
+        frame_rate=frame_rate,
+        window=math.inf,
+    )
+    return footage
+
+
+def footage_windows(
+    path: Path,
+    start: float = 0.0,
+    duration: float | None = None,
+    *,
+    num_conditioning_frames: int = 0,
+    side: int = SIDE,
+    frame_rate: float | None = None,
+    window: float = WINDOW,
+) -> Iterator[Footage]:
+    """Read a stretch of a video, at most about 30 pictures a second and ``side`` pixels long, window after window.
+
+    Each window but the first begins ``OVERLAP`` before the end of the one before, in pictures that are not judged
+    again. Memory does not grow with the length of the video.
 
     Units:
         start, duration:          s; None = to the end
         num_conditioning_frames:  first frames of the file that were given to a model
         side:                     pixels
         frame_rate:               Hz, taken instead of the file's times; None = the file's times
+        window:                   s; the last one lasts up to ``OVERLAP`` longer
 
     Raises:
         VideoError: see ``iterate_frames``; or the stretch holds no picture.
     """
     frames: list[np.ndarray] = []
     seconds: list[float] = []
-    size, given = (0, 0), 0
+    size, given, first, begin = (0, 0), 0, 0, 0.0
+
+    def looked_at(count: int) -> Footage:
+        if len({frame.shape for frame in frames}) > 1:
+            raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
+        return Footage(np.stack(frames[:count]), np.array(seconds[:count]) - begin, *size, min(given, count), first)
+
     for number, (moment, rgb) in enumerate(iterate_frames(path)):
         moment = moment if frame_rate is None else number / frame_rate
         if moment < start - 1e-6:
@@ -105,15 +145,21 @@ def read_footage(
             break
         if seconds and moment - seconds[-1] < 1 / _FASTEST - 1e-4:
             continue
+        if not seconds:
+            begin = moment
         size = rgb.shape[:2]
         frames.append(_shrunk(rgb, side))
         seconds.append(moment)
         given += number < num_conditioning_frames
+        if moment - seconds[0] >= window + OVERLAP:
+            count = int(np.searchsorted(seconds, seconds[0] + window))
+            yield looked_at(count)
+            kept = int(np.searchsorted(seconds, seconds[count - 1] - OVERLAP))
+            given, first = max(count - kept, given - kept), first + kept
+            del frames[:kept], seconds[:kept]
     if not frames:
         raise VideoError(f"{path} has no picture from {start} s on; give an earlier start.")
-    if len({frame.shape for frame in frames}) > 1:
-        raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
-    return Footage(np.stack(frames), np.array(seconds) - seconds[0], size[0], size[1], given)
+    yield looked_at(len(frames))
 
 
 def footage_of(

@@ -17,6 +17,9 @@ _SWING = 3.0  # s; a real string pendulum keeps to one damping for so long (drag
 _NONE = 6.0  # times the unrest; a worse fit describes nothing
 _GAIN = (1.15, 1.45)  # energy after an impact over that before
 _ARC = (3, 0.6)  # a flight beside an impact: least frames, most seconds
+_APPENDAGE = (1.25, 4.0)  # area over that of its thickest part, between which that part leads: a bob on a rod
+_CORE = 0.15  # standard deviation of the logarithm of the radius of its thickest part; of a bob on a rod 0.07
+_STEADY = 0.25  # standard deviation of the logarithm of size and aspect: of balls 0.1, of people walking 0.3 and more
 _LOWEST = 0.5  # diameters that the energy before an impact would lift the thing; less is rolling and jitter
 _FLIGHT = 3.0  # times the unrest; what is further from a parabola does not fly
 
@@ -91,6 +94,37 @@ class TrackMotion:
         return sum(n for n, s in zip(frames, self.segments, strict=True) if s.law != "none") / sum(frames)
 
 
+def is_led(track: Track) -> bool:
+    """Whether its thickest part is steady and most of it, as a bob on a rod: then that part says where it is."""
+    if track.core is None or not track.whole.any():
+        return False
+    radius = np.maximum(track.core[track.whole, 2], 0.5)
+    share = float(np.median(track.area[track.whole] / (np.pi * radius**2)))
+    return bool(_APPENDAGE[0] < share < _APPENDAGE[1] and np.log(radius).std() < _CORE)
+
+
+def path_of(track: Track) -> tuple[Float[np.ndarray, "t 2"], float]:
+    """Return the place of a thing in every frame and its diameter, pixels."""
+    if is_led(track):
+        assert track.core is not None
+        return track.core[:, :2], max(2 * float(np.median(track.core[track.whole, 2])), 1.0)
+    return track.centroid, max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
+
+
+def is_rigid(track: Track, given: int) -> bool:
+    """Whether a thing keeps its outline, or that of its leading part: eight pictures or more, in which it moves."""
+    good = track.presence & track.whole & (np.arange(len(track.area)) >= given)
+    if track.crowded is not None:
+        good &= ~track.crowded
+    if good.sum() < 8 or track.box is None:
+        return False
+    place, diameter = path_of(track)
+    left, top, right, bottom = track.box[good].T
+    aspect, area = np.log((right - left) / (bottom - top)), np.log(track.area[good])
+    steady = is_led(track) or max(area.std(), aspect.std()) < _STEADY
+    return bool(steady and np.linalg.norm(np.ptp(place[good], axis=0)) > diameter)
+
+
 def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> TrackMotion | None:
     """Describe the motion of a track where it is seen whole and alone; None where that is too short.
 
@@ -102,10 +136,10 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
     stretches = [run for run in true_intervals(good) if run[1] - run[0] >= _SHORTEST]
     if not stretches:
         return None
-    diameter = float(2 * np.sqrt(track.size / np.pi))
+    path, diameter = path_of(track)
     kinks, judged, pieces, impacts = 0, 0.0, list[Segment](), []
     for first, end in stretches:
-        time, place = seconds[first:end], track.centroid[first:end]
+        time, place = seconds[first:end], path[first:end]
         turns = _kinks(time, place, diameter)
         kinks += len(turns)
         judged += float(time[-1] - time[0])

@@ -1,4 +1,4 @@
-"""Motion that gravity does not allow, from paths alone: hovering, staying up, falling too slowly.
+"""Motion that gravity does not allow, from paths alone: hovering, staying up, turning back, falling too slowly.
 
 No scale is needed: a thing is held against its own motion before, and against what else falls in the clip. Everything
 rests on gravity pointing down the picture, which a thing must have shown by falling before anything is said of it.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.audit.laws import unrest_of
-from eval.audit.motion import Segment, TrackMotion
+from eval.audit.motion import Segment, TrackMotion, is_rigid, path_of
 from eval.audit.result import MotionKind
 from eval.audit.terminations import ramp
 from eval.perception.tracks import Track, Tracks
@@ -22,6 +22,10 @@ GRAVITY = 9.81
 _REST = 0.35  # s; a thrown thing stands at its apex, within half a diameter, for 2 sqrt(d / g): 0.2 s for 10 cm
 _SLOW = 0.35  # diameters per second below which a thing rests; a real bob creeps by 0.1 (Morpheus, pendulum)
 _FALL = 1.5  # diameters that it must have fallen before, accelerating: outlines tremble by 0.1
+_TURNED = (0.12, 0.3)  # rad before the lowest point: a camera that is not level errs by a few degrees
+_SWUNG = (0.08, 0.2)  # rad that it must swing before and after
+_SWING = 0.7  # diameters that it must have fallen and risen before it stays up
+_GAP = 3  # frames in which it touches something or is not seen, without an end to what is said of it
 _MISSED = (1.0, 3.0)  # diameters that it would have fallen while it rested in the air
 _PAUSED = 0.8  # strength of a pause in mid-fall: a ledge as narrow as the thing is rare, but there are some
 _STOPPED = 0.45  # strength of a dead stop, below the alarm: a bean bag lands like this
@@ -55,7 +59,7 @@ def find_motion_events(
     metres_per_pixel: float | None = None,
     given: int = 0,
 ) -> list[MotionEvent]:
-    """Return what hovers, stays up, stops dead, or falls too slowly.
+    """Return what hovers, stays up, stops dead, turns back on its way down, or falls too slowly.
 
     Units:
         height:            of the picture, pixels
@@ -69,13 +73,11 @@ def find_motion_events(
         if motion is None:
             continue
         events += _rests_in_the_air(tracks, track, index, touched, given)
+        if is_rigid(track, given):
+            events += _turns_back(tracks, track, index, touched, given)
         falls += [(index, segment) for segment in motion.segments if _falls(track, segment, index, touched)]
     events += _slow_falls(falls, height)
     return events if metres_per_pixel is None else events + _wrong_gravity(falls, metres_per_pixel)
-
-
-def _diameter(track: Track) -> float:
-    return max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
@@ -85,16 +87,21 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return found
 
 
+def _stretches(good: np.ndarray) -> list[np.ndarray]:
+    """Frames of the stretches of 8 and more that are good but for gaps of up to ``_GAP``."""
+    frames = np.flatnonzero(good)
+    parts = np.split(frames, np.flatnonzero(np.diff(frames) > _GAP + 1) + 1)
+    return [part for part in parts if len(part) >= 8]
+
+
 def _rests_in_the_air(tracks: Tracks, track: Track, index: int, touched: Touched, given: int) -> list[MotionEvent]:
     """Rests above where gravity would have brought the thing, after it has shown that it falls."""
     good = track.presence & track.whole
     if track.crowded is not None:
         good &= ~track.crowded
-    diameter, found = _diameter(track), []
-    for first, end in true_intervals(good):
-        if end - first < 8:
-            continue
-        time, place = tracks.seconds[first:end], track.centroid[first:end]
+    (path, diameter), found = path_of(track), []
+    for frames in _stretches(good):
+        time, place = tracks.seconds[frames], path[frames]
         level = _smooth(place[:, 1])
         lag = max(1, round(0.15 / float(np.median(np.diff(time)))))
         speed = np.full(len(time), np.inf)
@@ -104,21 +111,57 @@ def _rests_in_the_air(tracks: Tracks, track: Track, index: int, touched: Touched
         still = speed < max(_SLOW * diameter, 2 * unrest_of(diameter) / 0.15)
         for a, b in true_intervals(still):
             rest = float(time[b - 1] - time[a])
-            if rest < _REST or first + b <= given or a < 3:
+            if rest < _REST or frames[b - 1] < given or a < 3:
                 continue
             event = _judged(time, level, a, b, diameter)
-            if event is None or any(touched(index, first + k) for k in {a, (a + b) // 2, max(a - 2, 0)}):
+            held = (a + (b - a) // 4, (a + b) // 2, b - 1 - (b - a) // 4)
+            if event is None or any(touched(index, int(frames[k])) for k in held):
                 continue
             kind, strength, text = event
-            found.append(MotionEvent(kind, index, first + a, strength, text))
+            found.append(MotionEvent(kind, index, int(frames[a]), strength, text))
     return found
+
+
+def _turns_back(tracks: Tracks, track: Track, index: int, touched: Touched, given: int) -> list[MotionEvent]:
+    """A thing on an arc around a point above it turns back before its lowest place, where a pendulum is fastest."""
+    good = track.presence & track.whole & (np.arange(len(track.area)) >= given)
+    if track.crowded is not None:
+        good &= ~track.crowded
+    (path, diameter), found = path_of(track), []
+    for frames in _stretches(good):
+        if len(frames) < 12:
+            continue
+        x, y = path[frames].T
+        spread = np.linalg.svd(np.stack([x - x.mean(), y - y.mean()]), compute_uv=False) / np.sqrt(len(frames))
+        if spread[1] < max(0.1 * diameter, 3 * unrest_of(diameter)):
+            continue  # a line has no pivot
+        basis = np.stack([x, y, np.ones_like(x)], axis=1)
+        half_x, half_y, rest = np.linalg.lstsq(basis, x**2 + y**2, rcond=None)[0]
+        radius = float(np.sqrt(max(rest + (half_x**2 + half_y**2) / 4, 0.0)))
+        off = np.abs(np.hypot(x - half_x / 2, y - half_y / 2) - radius)
+        if radius < 1.5 * diameter or radius > 20 * diameter or off.mean() > 0.15 * diameter + 0.5:
+            continue
+        angle = _smooth(np.unwrap(np.arctan2(x - half_x / 2, y - half_y / 2)))  # 0 at the lowest place
+        tilt = np.abs(angle)
+        speed = np.abs(np.gradient(angle, tracks.seconds[frames]))
+        for k in range(2, len(tilt) - 2):
+            if tilt[k] > tilt[max(0, k - 3) : k + 4].min() or np.ptp(angle) > np.pi:
+                continue
+            if speed[k - 1 : k + 2].min() > 0.5 * np.median(speed):
+                continue  # it meets something
+            before, later = float(tilt[:k].max()) - tilt[k], float(tilt[k:].max()) - tilt[k]
+            sure = ramp(float(tilt[k]), _TURNED) * ramp(min(before, later), _SWUNG)
+            if sure > 0.05 and not any(touched(index, int(frames[j])) for j in (k - 1, k, k + 1)):
+                text = f"turns back {np.degrees(tilt[k]):.0f} degrees before the lowest point of its arc"
+                found.append(MotionEvent("turns_back", index, int(frames[k]), sure, text))
+    return sorted(found, key=lambda one: -one.strength)[:1]
 
 
 def _judged(
     time: np.ndarray, level: np.ndarray, a: int, b: int, diameter: float
 ) -> tuple[MotionKind, float, str] | None:
     """Say what a rest from picture a to b - 1 is: up after a fall and a rise, in mid-fall, or a dead stop."""
-    before, here, rest = level[:a], float(np.median(level[a:b])), float(time[b - 1] - time[a])
+    before, here, rest = level[: a + 1], float(np.median(level[a:b])), float(time[b - 1] - time[a])
     lowest = int(before.argmax())
     start = int(before[: lowest + 1].argmin())
     fallen = float(before[lowest] - before[start])
@@ -126,17 +169,19 @@ def _judged(
     half = start + 1 + int(np.argmax(before[start : lowest + 1] - before[start] >= 0.5 * fallen))
     half = min(max(half, start + 5), lowest + 1)
     pull = _pull(time[start:half], level[start:half], diameter)
-    if fallen < _FALL * diameter or pull is None:
+    if fallen < _SWING * diameter or pull is None:
         return None
     missed = 0.5 * pull * rest**2 / diameter
-    if before[lowest] - here > max(_FALL * diameter, 0.2 * fallen):
+    if before[lowest] - here > max(_SWING * diameter, 0.2 * fallen):
         text = f"rises by {(before[lowest] - here) / diameter:.1f} diameters and stays up for {rest:.2f} s"
         return "stays_up", ramp(missed, _MISSED), text
+    if fallen < _FALL * diameter:
+        return None
     later = float(level[b:].max(initial=-np.inf)) - here
     if later > _FALL * diameter:
         text = f"pauses in mid-fall for {rest:.2f} s and falls on by {later / diameter:.1f} diameters"
         return "hover", _PAUSED * ramp(missed, _MISSED), text
-    arriving = float(level[a] - level[max(a - 2, 0)]) / max(float(time[a] - time[max(a - 2, 0)]), 1e-9)
+    arriving = max((level[k] - level[k - 2]) / (time[k] - time[k - 2]) for k in range(max(2, a - 2), a + 1))
     if lowest >= a - 2 and arriving > 0.5 * np.sqrt(2 * pull * fallen):
         text = f"stops dead after a fall of {fallen / diameter:.1f} diameters"
         return "dead_stop", _STOPPED * ramp(missed, _MISSED), text
@@ -160,7 +205,8 @@ def _falls(track: Track, segment: Segment, index: int, touched: Touched) -> bool
     across, down = segment.acceleration
     if segment.law != "constant_acceleration" or down < _SURE * segment.error or abs(across) > _STEEP * down:
         return False
-    if np.ptp(track.centroid[segment.first : segment.end, 1]) < _FALL * _diameter(track):
+    place, diameter = path_of(track)
+    if np.ptp(place[segment.first : segment.end, 1]) < _FALL * diameter:
         return False
     return not any(touched(index, k) for k in (segment.first, (segment.first + segment.end) // 2, segment.end - 1))
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from physics_data.core.config import StrictModel
 
-MotionKind = Literal["energy_gain", "hover", "stays_up", "dead_stop", "slow_fall", "wrong_gravity"]
+MotionKind = Literal["energy_gain", "hover", "stays_up", "turns_back", "dead_stop", "slow_fall", "wrong_gravity"]
 EventKind = (
     Literal["vanish", "appear", "duplicate", "teleport", "blink", "color_swap", "size_jump", "growth", "split"]
     | MotionKind

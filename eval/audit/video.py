@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 
 from eval.audit.evidence import Evidence
-from eval.audit.footage import AuditOptions, Footage, Hold, find_cuts, read_footage, without_repeats
-from eval.audit.motion import TrackMotion, describe
+from eval.audit.footage import AuditOptions, Footage, Hold, find_cuts, footage_windows, without_repeats
+from eval.audit.motion import TrackMotion, describe, is_rigid
 from eval.audit.motion_events import find_motion_events
 from eval.audit.permanence import audit_permanence
 from eval.audit.result import PERMANENCE_KINDS, Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit
+from eval.audit.windows import merged
 from eval.perception.free_tracker import tracks_in
 from eval.perception.scene import Scene, colour_drift, take_apart
-from eval.perception.tracks import Track, Tracks
+from eval.perception.tracks import Tracks
 
 ALARM = 0.5
 """Strength of an event from which on it is an alarm; possible simulated clips stay below it (docs/perception.md)."""
@@ -26,8 +27,8 @@ _SHORTEST = 6  # pictures
 _STILL = 0.02  # picture heights that all things together must move
 _LAG = 0.2  # s over which a thing must move by a pixel; outlines tremble, things go somewhere
 _CROWDED = 0.5  # share of the picture that may be foreground
-_DRIFT = 12.0  # grey levels of tint; a camera that halves its exposure changes it by 3 (car-detection.mp4)
-_RIGID = 0.25  # standard deviation of the logarithm of area and aspect: of balls 0.1, of people walking 0.3 and more
+_DRIFT = 8.0  # grey levels of tint; of real clips at most 1, also where a camera halves its exposure
+_SLIGHT = 0.3  # of the area of a thing: less hits nothing
 _DESCRIBED = 0.8  # fraction of a thing's frames that laws describe, from which it moves as it should
 MIN_REALISM_COVERAGE = 0.25
 """Fraction of the followed time that rigid things must fill; below it realism has no verdict, in either direction."""
@@ -50,7 +51,7 @@ def audit_video(
         VideoError: the file cannot be read.
     """
     path, options = Path(path), options or AuditOptions()
-    footage = read_footage(
+    windows = footage_windows(
         path,
         options.start,
         options.duration,
@@ -59,8 +60,8 @@ def audit_video(
         frame_rate=options.frame_rate,
     )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    audit = audit_footage(footage, path.name, digest, options.metres_per_pixel, evidence)
-    return audit.model_copy(update={"num_conditioning_frames": num_conditioning_frames})
+    audits = [audit_footage(window, path.name, digest, options.metres_per_pixel, evidence) for window in windows]
+    return merged(audits).model_copy(update={"num_conditioning_frames": num_conditioning_frames})
 
 
 def audit_footage(
@@ -85,6 +86,9 @@ def audit_footage(
         findings.append(Finding(kind="drift", seconds=float(footage.seconds[0]), text=text))
     scene = take_apart(footage.rgb)
     tracks = tracks_in(scene, footage.seconds, on_canvas=True)
+    if whole.first:
+        names = (replace(track, name=f"{whole.seconds[0]:.0f}s.{track.name}") for track in tracks.tracks)
+        tracks = replace(tracks, tracks=tuple(names))
     held = [_held(hold, begin, tracks) for hold in holds if begin < hold.before < begin + len(footage.rgb) - 1]
     if even is not None and sum(one.if_padded for one in held) <= sum(one.if_lost for one in held):
         seconds = even[begin : begin + len(footage.rgb)]
@@ -307,9 +311,13 @@ def _gains(scene: Scene, tracks: Tracks, motions: dict[str, TrackMotion | None])
 
 
 def _is_hit(scene: Scene, tracks: Tracks, index: int, frame: int) -> bool:
-    """Whether something else that moves is near enough to hit the thing: a hand, a foot, another thing."""
+    """Whether something else that moves is near enough to hit the thing: a hand, a foot, another thing.
+
+    What has less than ``_SLIGHT`` of its area is a part of it: of the string that it hangs on, of its rim.
+    """
     track = tracks.tracks[index]
     assert track.box is not None
+    large = np.array([False, *(other.size > _SLIGHT * track.size for other in tracks.tracks)])
     reach = 0.5 * 2 * np.sqrt(track.size / np.pi) + 2
     for k in range(max(0, frame - 1), min(len(tracks.labels), frame + 2)):
         if not track.presence[k]:
@@ -317,37 +325,27 @@ def _is_hit(scene: Scene, tracks: Tracks, index: int, frame: int) -> bool:
         left, top = np.maximum(track.box[k][:2] - reach, 0).astype(int)
         right, bottom = np.ceil(track.box[k][2:] + reach).astype(int)
         window = np.s_[k, top:bottom, left:right]
-        others = (scene.foreground[window] > 0) & (tracks.labels[window] != index + 1)
-        if others.sum() > 0.1 * track.size:
+        labels = tracks.labels[window]
+        others = large[labels] & (labels != index + 1)
+        unknown = (scene.foreground[window] > 0) & (labels == 0)
+        if others.sum() > 0.1 * track.size or unknown.sum() > 0.5 * track.size:
             return True
     return False
-
-
-def _is_rigid(track: Track, given: int) -> bool:
-    """Whether a thing keeps its outline: eight pictures or more whose area and aspect hardly change, and it moves."""
-    good = track.presence & track.whole & (np.arange(len(track.area)) >= given)
-    if track.crowded is not None:
-        good &= ~track.crowded
-    if good.sum() < 8 or track.box is None:
-        return False
-    left, top, right, bottom = track.box[good].T
-    aspect, area = np.log((right - left) / (bottom - top)), np.log(track.area[good])
-    way = np.linalg.norm(np.ptp(track.centroid[good], axis=0))
-    return bool(max(area.std(), aspect.std()) < _RIGID and way > 2 * np.sqrt(track.size / np.pi))
 
 
 def _realism(tracks: Tracks, motions: dict[str, TrackMotion | None], events: list[Event], given: int) -> Measure:
     """One minus the worst event of motion, times the fraction of the frames of rigid things that laws describe.
 
-    Coverage is the share of the followed frames that belongs to rigid things: a person or a dog moves by itself.
+    Coverage is the share of what is followed, in pixels, that belongs to rigid things: people and dogs move by
+    themselves.
     """
-    followed, judged, lawful = 0, 0, 0.0
+    followed, judged, lawful = 0.0, 0.0, 0.0
     for track in tracks.tracks:
-        frames, motion = int(track.presence[given:].sum()), motions[track.name]
-        followed += frames
-        if motion is not None and _is_rigid(track, given):
-            judged += frames
-            lawful += frames * min(1.0, motion.lawful / _DESCRIBED)
+        pixels, motion = float(track.area[given:].sum()), motions[track.name]
+        followed += pixels
+        if motion is not None and is_rigid(track, given):
+            judged += pixels
+            lawful += pixels * min(1.0, motion.lawful / _DESCRIBED)
     if not followed:
         return Measure(value=None, coverage=0.0, reason="nothing moves that could be followed")
     coverage = judged / followed

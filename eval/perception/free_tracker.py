@@ -17,12 +17,15 @@ from eval.perception.tracks import Track, Tracks
 MAX_TRACKS = 254
 
 _SMALLEST = 6e-5  # of the picture's pixels, and at least 9
+_SHAKEN = 4.0  # times larger before a moving camera, whose registration leaves slivers along edges
 _REACH = 2.5  # picture widths per second that a thing may move unseen
 _AHEAD = 0.5  # seconds for which it may be taken to go on at constant velocity
 _SEARCHED = 0.4  # seconds for which the reach grows
 _MEMORY = 3.0  # seconds for which a thing out of sight is remembered
 _ALIKE = 0.55  # Bhattacharyya distance of colours up to which two sightings may be one thing
 _BINS = 6
+_RIM = 1.3  # radii of the largest circle in an outline: what of the outline lies within is its thickest part
+_SLIVER = 0.15  # share of a piece below which another thing in it does not crowd its owner
 _FLOW_SIDE = 320  # pixels of the longer side from which on the flow is that of pictures shrunk to it
 _SHORTEST = 2  # frames; shorter tracks are dropped as noise
 
@@ -37,6 +40,7 @@ class _Piece:
     color: np.ndarray
     centroid: np.ndarray
     area: float
+    core: np.ndarray  # x, y, radius of the thickest part
     crowded: bool = False
     loose: bool = False  # nothing of the frame before flowed into it
 
@@ -101,7 +105,7 @@ def tracks_in(scene: Scene, seconds: Float[np.ndarray, "t"], *, on_canvas: bool 
         seconds:  time of each picture, s; intervals may differ
     """
     num_frames, height, width = scene.foreground.shape
-    smallest = max(9.0, _SMALLEST * scene.size[0] * scene.size[1])
+    smallest = max(9.0, _SMALLEST * scene.size[0] * scene.size[1] * (_SHAKEN if scene.camera.moving else 1.0))
     flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     things: list[_Thing] = []
     labels = np.zeros((num_frames, height, width), np.uint16)
@@ -244,7 +248,20 @@ def _piece(picture: np.ndarray, mask: np.ndarray, left: int, top: int, crowded: 
     color = np.array(cv2.mean(pixels, chosen)[:3])
     area = moments["m00"]
     centroid = np.array([moments["m10"] / area + left + 0.5, moments["m01"] / area + top + 0.5])
-    return _Piece(whole > 0, box, histogram / histogram.sum(), color, centroid, area, crowded)
+    thickest = _core(whole) + np.array([left, top, 0.0])
+    return _Piece(whole > 0, box, histogram / histogram.sum(), color, centroid, area, thickest, crowded)
+
+
+def _core(mask: np.ndarray) -> np.ndarray:
+    """Return (x, y, radius) of the thickest part of a mask: what lies in a circle about the largest one inside."""
+    depth = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    _, radius, _, (x, y) = cv2.minMaxLoc(depth)
+    for _ in range(2):
+        inside = np.zeros_like(mask)
+        cv2.circle(inside, (round(x), round(y)), max(1, round(_RIM * radius)), 1, cv2.FILLED)
+        moments = cv2.moments(inside & mask, binaryImage=True)
+        x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+    return np.array([x + 0.5, y + 0.5, radius])
 
 
 def _divide(
@@ -279,7 +296,8 @@ def _divide(
             for owner in owners:
                 share = mask & (nearest == owner)
                 if share.any():
-                    parts.setdefault(owner - 1, []).append((share, left, top, True))
+                    crowded = bool(share.sum() < (1 - _SLIVER) * area)
+                    parts.setdefault(owner - 1, []).append((share, left, top, crowded))
     return _join(picture, parts, things, loose, smallest), loose
 
 
@@ -376,17 +394,18 @@ def _collect(scene: Scene, things: list[_Thing], labels: np.ndarray, seconds: np
         if thing.frames[0] > 0:
             initiations[thing.frames[0]] += 1
         presence, whole, crowded = np.zeros((3, num_frames), dtype=bool)
-        centroid, color, box = (np.full((num_frames, n), np.nan) for n in (2, 3, 4))
+        centroid, color, box, core = (np.full((num_frames, n), np.nan) for n in (2, 3, 4, 3))
         area = np.zeros(num_frames)
         for frame, piece in zip(thing.frames, thing.pieces, strict=True):
-            corners = placed = np.array([piece.centroid, piece.box[:2], piece.box[2:]], dtype=np.float64)
+            corners = placed = np.array([piece.centroid, piece.box[:2], piece.box[2:], piece.core[:2]])
             if scene.camera.moving:
                 placed = apply(back[frame], corners)
             presence[frame], area[frame], crowded[frame] = True, piece.area, piece.crowded
             shown = corners if on_canvas else placed
-            centroid[frame], box[frame], color[frame] = shown[0], shown[1:].ravel(), piece.color
-            (left, top), (right, bottom) = placed[1:]
+            centroid[frame], box[frame], color[frame] = shown[0], shown[1:3].ravel(), piece.color
+            core[frame] = *shown[3], piece.core[2]
+            (left, top), (right, bottom) = placed[1:3]
             whole[frame] = left > 0.5 and top > 0.5 and right < width - 0.5 and bottom < height - 0.5
-        tracks.append(Track(str(new), presence, whole, centroid, area, color, box, crowded))
+        tracks.append(Track(str(new), presence, whole, centroid, area, color, box, crowded, core))
     camera = scene.camera.to_first if scene.camera.moving else None
     return Tracks(tuple(tracks), np.asarray(seconds, np.float64), initiations, pictures, camera)

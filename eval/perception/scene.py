@@ -8,13 +8,17 @@ from jaxtyping import Bool, Float, UInt8
 
 from eval.perception.background_model import FreeBackground, model_free_background
 from eval.perception.camera import CameraMotion, apply, estimate_camera, still_camera
-from eval.perception.colors import largest
+from eval.perception.colors import largest, without_specks
 
 _LARGEST_CANVAS = 3.0  # canvas area in pictures
 _HALF = 0.5  # contrast of a rim pixel over its neighbours': less, and the thing covers less than half of it
 _CONTRAST = 16.0  # grey levels; less than this is no thing
 _DARKEST_SHADOW, _SHADOW_TINT = 0.3, 10.0
+_DARK_THING = 0.55  # darker than this share of what is behind: a thing, if it is compact and casts itself
+_DARKEST_SIZE = 1e-4  # of the picture: less is noise
+_COMPACT = 0.6  # area over that of its box
 _DARK, _BRIGHT = 20, 235  # grey levels between which a ratio tells a gain; below is noise, above is clipped
+_CLIPPED = 250  # grey levels from which on a channel may be clipped
 _STEADY = 3.0  # grey levels: a drift that compression alone makes; less is left as it is
 
 
@@ -74,11 +78,19 @@ def _gains(rgb: UInt8[np.ndarray, "t h w 3"]) -> Float[np.ndarray, "t 3"]:
 def colour_drift(rgb: UInt8[np.ndarray, "t h w 3"]) -> float:
     """Return by how much the tint of the whole picture changes over a video, grey levels at mid-grey.
 
-    Exposure is left out: cameras adapt it, by half in a second, and all channels then change alike.
+    Tint is the share of each channel in the sum of the three, and its change is the median over the brighter half of
+    the pixels; in dark ones a few levels are a tint. Exposure is left out: cameras adapt it, by half in a second, and
+    all channels then change alike.
     """
-    gains = _gains(rgb)
-    tint = gains / gains.mean(axis=1, keepdims=True)
-    return 128.0 * float(np.ptp(tint, axis=0).max())
+    step = max(1, int(np.sqrt(rgb.shape[1] * rgb.shape[2] / 4000)))
+    small = rgb[:, ::step, ::step].reshape(len(rgb), -1, 3).astype(np.float32)
+    light = small[len(rgb) // 2].sum(-1)
+    chosen = small[:, (light > np.median(light)) & (small.max((0, 2)) < _CLIPPED)]
+    if chosen.shape[1] < 50:
+        return 0.0
+    tint = chosen / np.maximum(chosen.sum(-1, keepdims=True), 1.0)
+    change = np.median(tint - tint[len(rgb) // 2], axis=1)
+    return 3 * 128.0 * float(np.ptp(change, axis=0).max())
 
 
 def registered_colours(rgb: UInt8[np.ndarray, "t h w 3"]) -> UInt8[np.ndarray, "t h w 3"]:
@@ -113,6 +125,33 @@ def take_apart(rgb: UInt8[np.ndarray, "t h w 3"]) -> Scene:
     return Scene(video, valid, background, foreground, to_canvas, camera, (height, width))
 
 
+def _dark_things(darkness: np.ndarray, bright: np.ndarray) -> np.ndarray:
+    """Return pixels taken for shadow that are dark things: compact, much darker than shadows, no caster beside.
+
+    darkness:  2 = much darker than behind, 1 = darker, 0 = neither
+    bright:    what is no shadow
+    """
+    found = np.zeros(bright.shape, bool)
+    dark = without_specks((darkness == 2).astype(np.uint8))
+    if not dark.any():
+        return found
+    around = cv2.morphologyEx(dark | bright.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    count, numbered, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=8)
+    deep = np.bincount(numbered[dark > 0], minlength=count)
+    full = np.bincount(numbered[bright], minlength=count)
+    soft = cv2.dilate(around, np.ones((5, 5), np.uint8)) & (darkness == 1)
+    halo = np.bincount(cv2.dilate(numbered.astype(np.uint16), np.ones((5, 5), np.uint8))[soft > 0], minlength=count)
+    smallest = _DARKEST_SIZE * bright.size
+    for number in range(1, count):
+        left, top, width, height, area = (int(value) for value in stats[number])
+        if deep[number] < max(smallest, 2 * full[number]) or halo[number] > 0.5 * area:
+            continue
+        if area > _COMPACT * width * height and 0.4 < width / height < 2.5:
+            window = np.s_[top : top + height, left : left + width]
+            found[window] |= numbered[window] == number
+    return found
+
+
 def _canvas(camera: CameraMotion, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
     if not camera.moving:
         return camera.to_first, (height, width)
@@ -138,7 +177,10 @@ def _foreground(frame: np.ndarray, background: FreeBackground, moving: bool) -> 
     factor = np.clip((here * behind).sum(-1) / np.maximum((behind * behind).sum(-1), 1.0), 0.0, 1.0)
     tint = np.sqrt(((here - factor[:, None] * behind) ** 2).sum(-1))
     shadow = (factor > _DARKEST_SHADOW) & (factor < 0.97) & (tint < _SHADOW_TINT)
+    darkness = np.zeros(candidates.shape, np.uint8)
+    darkness[candidates] = np.where(shadow, np.where(factor < _DARK_THING, 2, 1), 0)
     candidates[candidates] = ~shadow
+    candidates |= _dark_things(darkness, candidates)
     found = candidates.astype(np.uint8)
     square = np.ones((3, 3), np.uint8)
     rim = candidates & (cv2.erode(found, square) == 0)

@@ -32,8 +32,9 @@ class Track:
         color:     mean sRGB of its pixels, grey levels; NaN where absent
         box:       (left, top, right, bottom) of its pixels, right and bottom exclusive; NaN where absent
         crowded:   True = it shares a connected piece of foreground with another object, so its outline is a guess
+        core:      (x, y, radius) of its thickest part, pixels: of a bob on a rod the bob; NaN where absent
 
-    color, box and crowded are None in tracks made by hand.
+    color, box, crowded and core are None in tracks made by hand.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Track:
     color: Float[np.ndarray, "t 3"] | None = None
     box: Float[np.ndarray, "t 4"] | None = None
     crowded: Bool[np.ndarray, "t"] | None = None
+    core: Float[np.ndarray, "t 3"] | None = None
 
     @property
     def size(self) -> float:

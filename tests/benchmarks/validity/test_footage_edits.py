@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from benchmarks.validity.footage import RealTrial, is_held_out, real_figures, stretches
 from benchmarks.validity.footage_edits import EDITS, Mover, find_mover
@@ -53,6 +54,31 @@ def test_edits_do_what_they_say(found):
     moved = red(EDITS["teleport"](video, mover)[after])
     assert moved.sum() > 0.7 * red(video[after]).sum() and not (moved & red(video[after])).any()
     assert np.array_equal(EDITS["reverse"](video, mover), video[::-1])
+
+
+def test_slow_edits_do_what_they_say(found):
+    video, mover = found
+    last = mover.edited[-1]
+    whole = red(video[last]).sum()
+    assert 2.2 < red(EDITS["grow"](video, mover)[last]).sum() / whole < 3.4
+    parts, _ = ndimage.label(red(EDITS["split"](video, mover)[mover.start + 11]))
+    assert parts.max() == 2
+    assert "not seen to fall" in str(EDITS["freeze"](video, mover))
+
+
+def test_a_ball_that_falls_is_frozen_to_the_end():
+    video = painted()[:, :, :, :].copy()
+    rows, columns = np.mgrid[:120, :160]
+    wall = np.median(painted(60), axis=0).astype(np.uint8)
+    for frame in range(len(video)):
+        video[frame] = wall
+        video[frame][(columns - 80) ** 2 + (rows - 14 - 0.1 * frame**2) ** 2 < 81] = (210, 30, 20)
+    mover = find_mover(video)
+    assert isinstance(mover, Mover)
+    frozen = EDITS["freeze"](video, mover)
+    assert not isinstance(frozen, str)
+    places = [ndimage.center_of_mass(red(frozen[k])) for k in (mover.start, len(frozen) - 1)]
+    assert np.allclose(*places, atol=0.5)
 
 
 def test_nothing_to_edit_is_said():
