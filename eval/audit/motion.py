@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.signal import find_peaks
 
 from eval.audit.laws import Law, fit_laws, fit_pendulum, unrest_of
@@ -111,11 +111,22 @@ def path_of(track: Track) -> tuple[Float[np.ndarray, "t 2"], float]:
     return track.centroid, max(2 * float(np.sqrt(track.size / np.pi)), 1.0)
 
 
+def judged_frames(track: Track, given: int = 0) -> Bool[np.ndarray, "t"]:
+    """Return in which frames its place can be trusted: it is whole, and alone or led by its thickest part."""
+    good = track.presence & track.whole & (np.arange(len(track.area)) >= given)
+    if track.crowded is None:
+        return good
+    alone = ~track.crowded
+    if is_led(track):
+        assert track.core is not None
+        usual = float(np.median(track.core[track.whole, 2]))
+        alone |= np.abs(np.log(np.maximum(track.core[:, 2], 0.5) / usual)) < _CORE
+    return good & alone
+
+
 def is_rigid(track: Track, given: int) -> bool:
     """Whether a thing keeps its outline, or that of its leading part: eight pictures or more, in which it moves."""
-    good = track.presence & track.whole & (np.arange(len(track.area)) >= given)
-    if track.crowded is not None:
-        good &= ~track.crowded
+    good = judged_frames(track, given)
     if good.sum() < 8 or track.box is None:
         return False
     place, diameter = path_of(track)
@@ -130,9 +141,7 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
 
     The first ``given`` frames are left out.
     """
-    good = track.presence & track.whole & (np.arange(len(seconds)) >= given)
-    if track.crowded is not None:
-        good &= ~track.crowded
+    good = judged_frames(track, given)
     stretches = [run for run in true_intervals(good) if run[1] - run[0] >= _SHORTEST]
     if not stretches:
         return None

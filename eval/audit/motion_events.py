@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.audit.laws import unrest_of
-from eval.audit.motion import Segment, TrackMotion, is_rigid, path_of
+from eval.audit.motion import Segment, TrackMotion, is_rigid, judged_frames, path_of
 from eval.audit.result import MotionKind
 from eval.audit.terminations import ramp
 from eval.perception.tracks import Track, Tracks
-from physics_data.core.trajectory import true_intervals
 
 GRAVITY = 9.81
 """m/s², where ``--metres-per-pixel`` gives a scale."""
 
 _REST = 0.35  # s; a thrown thing stands at its apex, within half a diameter, for 2 sqrt(d / g): 0.2 s for 10 cm
-_SLOW = 0.35  # diameters per second below which a thing rests; a real bob creeps by 0.1 (Morpheus, pendulum)
+_PLACE = 0.25  # diameters within which a thing keeps its place; at its apex, it would have fallen by 1 meanwhile
+_LEAP = 2.0  # diameters from one frame to the next, from which on the path is another one
 _FALL = 1.5  # diameters that it must have fallen before, accelerating: outlines tremble by 0.1
 _TURNED = (0.12, 0.3)  # rad before the lowest point: a camera that is not level errs by a few degrees
 _SWUNG = (0.08, 0.2)  # rad that it must swing before and after
@@ -87,31 +87,38 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _stretches(good: np.ndarray) -> list[np.ndarray]:
-    """Frames of the stretches of 8 and more that are good but for gaps of up to ``_GAP``."""
-    frames = np.flatnonzero(good)
-    parts = np.split(frames, np.flatnonzero(np.diff(frames) > _GAP + 1) + 1)
-    return [part for part in parts if len(part) >= 8]
+def _stretches(track: Track, given: int = 0) -> list[np.ndarray]:
+    """Frames of the stretches of 8 and more in which it can be judged, but for gaps of up to ``_GAP``, and jumps."""
+    frames = np.flatnonzero(judged_frames(track, given))
+    path, diameter = path_of(track)
+    steps = np.linalg.norm(np.diff(path[frames], axis=0), axis=1)
+    ends = (np.diff(frames) > _GAP + 1) | (steps > _LEAP * diameter * np.diff(frames))
+    return [part for part in np.split(frames, np.flatnonzero(ends) + 1) if len(part) >= 8]
+
+
+def _rests(time: np.ndarray, place: np.ndarray, diameter: float) -> list[tuple[int, int]]:
+    """First picture and end of the stretches of ``_REST`` and more in which it keeps its place, the longest first."""
+    span, runs, a = max(_PLACE * diameter, 2 * unrest_of(diameter)), [], 0
+    for b in range(1, len(time) + 1):
+        while np.ptp(place[a:b], axis=0).max() > span:
+            a += 1
+        if time[b - 1] - time[a] >= _REST:
+            runs.append((a, b))
+    found: list[tuple[int, int]] = []
+    for a, b in sorted(runs, key=lambda run: run[0] - run[1]):
+        if all(b <= first or a >= end for first, end in found):
+            found.append((a, b))
+    return found
 
 
 def _rests_in_the_air(tracks: Tracks, track: Track, index: int, touched: Touched, given: int) -> list[MotionEvent]:
     """Rests above where gravity would have brought the thing, after it has shown that it falls."""
-    good = track.presence & track.whole
-    if track.crowded is not None:
-        good &= ~track.crowded
     (path, diameter), found = path_of(track), []
-    for frames in _stretches(good):
+    for frames in _stretches(track):
         time, place = tracks.seconds[frames], path[frames]
         level = _smooth(place[:, 1])
-        lag = max(1, round(0.15 / float(np.median(np.diff(time)))))
-        speed = np.full(len(time), np.inf)
-        moved = np.linalg.norm(place[lag:] - place[:-lag], axis=1) / (time[lag:] - time[:-lag])
-        for k, value in enumerate(moved):  # the slowest of the lags around a frame
-            speed[k : k + lag + 1] = np.minimum(speed[k : k + lag + 1], value)
-        still = speed < max(_SLOW * diameter, 2 * unrest_of(diameter) / 0.15)
-        for a, b in true_intervals(still):
-            rest = float(time[b - 1] - time[a])
-            if rest < _REST or frames[b - 1] < given or a < 3:
+        for a, b in _rests(time, place, diameter):
+            if frames[b - 1] < given or a < 3:
                 continue
             event = _judged(time, level, a, b, diameter)
             held = (a + (b - a) // 4, (a + b) // 2, b - 1 - (b - a) // 4)
@@ -124,11 +131,8 @@ def _rests_in_the_air(tracks: Tracks, track: Track, index: int, touched: Touched
 
 def _turns_back(tracks: Tracks, track: Track, index: int, touched: Touched, given: int) -> list[MotionEvent]:
     """A thing on an arc around a point above it turns back before its lowest place, where a pendulum is fastest."""
-    good = track.presence & track.whole & (np.arange(len(track.area)) >= given)
-    if track.crowded is not None:
-        good &= ~track.crowded
     (path, diameter), found = path_of(track), []
-    for frames in _stretches(good):
+    for frames in _stretches(track, given):
         if len(frames) < 12:
             continue
         x, y = path[frames].T

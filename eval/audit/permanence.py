@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from eval.audit.motion import is_rigid
-from eval.audit.outlines import find_outline_events
+from eval.audit.outlines import find_outline_events, is_solid
 from eval.audit.result import Event, EventKind, Measure
 from eval.audit.terminations import LIFE, End, find_ends, ramp, unbroken_runs
 from eval.perception.scene import Scene
@@ -191,13 +191,13 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.nda
                 _event(scene, tracks, kind, frame, index, track.centroid[frame], float(sure[best]))  # type: ignore[arg-type]
             )
     events += _jumps(scene, track, tracks, index, frames, weight, given)
-    if not events and is_rigid(track, given):
+    if not events and (is_rigid(track, given) or is_solid(track, frames)):
         events += _fades(scene, track, tracks, index, frames[frames >= given], lit)
     return events
 
 
 def _fades(scene: Scene, track: Track, tracks: Tracks, index: int, frames: np.ndarray, lit: np.ndarray) -> list[Event]:
-    """A rigid thing slowly takes another colour, which is no lighter or darker shade of the one it had."""
+    """A rigid or compact thing slowly takes another colour, which is no lighter or darker shade of the one it had."""
     assert track.color is not None
     colors = track.color[frames] - lit[frames]
     if len(frames) < 2 * _FADING:

@@ -85,7 +85,7 @@ def colour_drift(rgb: UInt8[np.ndarray, "t h w 3"]) -> float:
     step = max(1, int(np.sqrt(rgb.shape[1] * rgb.shape[2] / 4000)))
     small = rgb[:, ::step, ::step].reshape(len(rgb), -1, 3).astype(np.float32)
     light = small[len(rgb) // 2].sum(-1)
-    chosen = small[:, (light > np.median(light)) & (small.max((0, 2)) < _CLIPPED)]
+    chosen = small[:, (light >= np.median(light)) & (small.max((0, 2)) < _CLIPPED)]
     if chosen.shape[1] < 50:
         return 0.0
     tint = chosen / np.maximum(chosen.sum(-1, keepdims=True), 1.0)
