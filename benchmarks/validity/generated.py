@@ -57,7 +57,7 @@ def labels() -> dict[str, tuple[str, ...]]:
 def generated_trials(
     folder: Path, progress: Callable[[str], None] | None = None, half: Half | None = None, side: int = SIDE
 ) -> Iterator[GeneratedTrial]:
-    """Audit every labelled clip of a folder, and those of its subfolder ``real``; other clips are left out, and told.
+    """Audit every labelled clip of a folder and its subfolders, and those of ``real``; others are left out, and told.
 
     Args:
         folder: of videos
@@ -66,7 +66,7 @@ def generated_trials(
         side: pixels of the longer side that are looked at
     """
     seen = labels()
-    for path in videos_in(folder):
+    for path in videos_in(folder, recursive=True):
         real = path.parent.name == "real"
         if half is not None and half_of(path.name) != half:
             continue

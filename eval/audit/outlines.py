@@ -45,11 +45,6 @@ def _fill(track: Track, frames: np.ndarray) -> tuple[Float[np.ndarray, "n"], Flo
     return track.area[frames] / ((right - left) * (bottom - top)), np.log((right - left) / (bottom - top))
 
 
-def is_solid(track: Track, frames: np.ndarray) -> bool:
-    """Whether it fills its box as a ball does, in most of the given frames."""
-    return len(frames) > 0 and float(np.quantile(_fill(track, frames)[0], 0.25)) > _COMPACT
-
-
 def _is_compact(track: Track, frames: np.ndarray) -> bool:
     fill, aspect = _fill(track, frames)
     return bool(np.median(fill) > _COMPACT and fill.std() < _STEADY and aspect.std() < _STEADY)

@@ -5,8 +5,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from eval.audit.motion import is_rigid
-from eval.audit.outlines import find_outline_events, is_solid
+from eval.audit.outlines import find_outline_events
 from eval.audit.result import Event, EventKind, Measure
 from eval.audit.terminations import LIFE, End, find_ends, ramp, unbroken_runs
 from eval.perception.scene import Scene
@@ -18,9 +17,6 @@ MIN_COVERAGE = 0.25
 _ALIKE = 40.0  # grey levels between the mean colours of one thing, seen twice
 _SEEN = (2e-4, 8e-4)  # share of the picture: below, a thing is too small to be judged
 _SWAP = (28.0, 60.0)  # grey levels that a mean colour may not jump
-_FADED = (35.0, 70.0)  # grey levels that a mean colour may not change by slowly, beyond what light and shade do
-_SHADES = (0.5, 1.6)  # lighter and darker shades of a colour
-_FADING = 5  # frames over which a slow change is smoothed
 _GROWTH = (0.45, 0.9)  # logarithm of the area that may not jump
 _JUMP = (1.0, 2.0)  # diameters that a thing may not be off its course
 
@@ -191,29 +187,7 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.nda
                 _event(scene, tracks, kind, frame, index, track.centroid[frame], float(sure[best]))  # type: ignore[arg-type]
             )
     events += _jumps(scene, track, tracks, index, frames, weight, given)
-    if not events and (is_rigid(track, given) or is_solid(track, frames)):
-        events += _fades(scene, track, tracks, index, frames[frames >= given], lit)
     return events
-
-
-def _fades(scene: Scene, track: Track, tracks: Tracks, index: int, frames: np.ndarray, lit: np.ndarray) -> list[Event]:
-    """A rigid or compact thing slowly takes another colour, which is no lighter or darker shade of the one it had."""
-    assert track.color is not None
-    colors = track.color[frames] - lit[frames]
-    if len(frames) < 2 * _FADING:
-        return []
-    smooth = np.stack([np.median(colors[k : k + _FADING], axis=0) for k in range(len(colors) - _FADING + 1)])
-    begin, last = smooth[0], smooth[-1]
-    most = max(smooth, key=lambda color: float(np.abs(color - begin).max()))
-    strengths = []
-    for early, late in ((begin, most), (begin, last)):
-        shade = float(np.clip(early @ late / max(float(early @ early), 1.0), *_SHADES))
-        strengths.append(float(np.abs(late - shade * early).max()))
-    sure = ramp(max(strengths), _FADED)
-    if sure < 0.05:
-        return []
-    frame = int(frames[int(np.abs(smooth - begin).max(1).argmax())])
-    return [_event(scene, tracks, "color_swap", frame, index, track.centroid[frame], sure)]
 
 
 def _spread(values: np.ndarray) -> float:

@@ -59,9 +59,9 @@ def audit_video(
         side=options.side,
         frame_rate=options.frame_rate,
     )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    audits = [audit_footage(window, path.name, digest, options.metres_per_pixel, evidence) for window in windows]
-    return merged(audits).model_copy(update={"num_conditioning_frames": num_conditioning_frames})
+    audits = [audit_footage(window, path.name, "", options.metres_per_pixel, evidence) for window in windows]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()  # once it is known to be a file: a pipe would never end
+    return merged(audits).model_copy(update={"sha256": digest, "num_conditioning_frames": num_conditioning_frames})
 
 
 def audit_footage(
