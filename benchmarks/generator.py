@@ -13,9 +13,8 @@ from benchmarks.evaluator import Evaluator
 from benchmarks.rows import Row, compared_row
 from eval.perception.free_tracker import track_freely
 from eval.statistics import bootstrap_mean
-from physics_data.core.color import srgb_encode
 from physics_data.core.config import find_config, load_config
-from physics_data.core.conventions import step_seed
+from physics_data.core.conventions import srgb_encode, step_seed
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import WorldsimError
 from physics_data.pipeline.build import build

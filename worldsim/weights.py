@@ -12,9 +12,8 @@ from physics_data.core.atomic import atomic_folder, write_text
 from physics_data.core.config import validate_config
 from physics_data.core.errors import CheckpointError, ConfigError, UnknownNameError, suggest
 from physics_data.core.provenance import sha256_of
-from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
+from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors, with_present_names
 from worldsim.config import TokenizerConfig
-from worldsim.former_names import with_present_names
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.lora import LoraSettings, adapter_tensors, load_adapter
 from worldsim.model.upsampler import Upsampler, UpsamplerConfig

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from benchmarks.phyworld.protocol import PREDICTORS, SceneError, scene_error
-from benchmarks.phyworld.table import Draw, Measured, rows_of
+from benchmarks.phyworld.table import PREDICTORS, Draw, Measured, SceneError, rows_of, scene_error
 from benchmarks.phyworld.world import (
     GIVEN_FRAMES,
     NUM_FRAMES,

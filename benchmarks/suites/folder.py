@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from benchmarks.suites.submissions import Submission
-from benchmarks.suites.suite import Edition, Prepared, Progress, SuiteInfo, Task
+from benchmarks.suites.suite import Edition, Prepared, Progress, Submission, SuiteInfo, Task
 from eval.inputs import folders_in, videos_in
 from eval.report.table import Kind, SeedScore
 from physics_data.core.errors import DataError, VideoError

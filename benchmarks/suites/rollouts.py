@@ -11,16 +11,14 @@ from typing import Any, ClassVar
 from benchmarks import baselines
 from benchmarks.baselines import BASELINES, CEILINGS, write_baselines
 from benchmarks.baselines.controls import NUM_CONDITIONING_FRAMES
-from benchmarks.suites.submissions import Submission, find_submissions
-from benchmarks.suites.suite import Edition, Prepared, Progress, Size, SuiteInfo, Task
+from benchmarks.suites.suite import Edition, Prepared, Progress, Size, Submission, SuiteInfo, Task, find_submissions
 from eval.report.table import HEADLINE, Kind, SeedScore, metric_lines
 from eval.scoring import score_clip
 from eval.store import code_fingerprint
 from physics_data.core.config import fingerprint
 from physics_data.core.dataset import ShardDataset
-from physics_data.pipeline.build import build
+from physics_data.pipeline.build import build, planned_clips
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
-from physics_data.pipeline.estimate import planned_clips
 from physics_data.scenarios.shared.scenario import SceneSettings
 
 FINGERPRINTS: dict[str, dict[Size, str]] = {

@@ -11,8 +11,7 @@ from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.submissions import Submission
-from benchmarks.suites.suite import SHAPES, SIZES, Edition, Prepared, Progress, Suite
+from benchmarks.suites.suite import SHAPES, SIZES, Edition, Prepared, Progress, Submission, Suite
 from eval.inputs import check_made_for, conditioning_frames, read_record
 from eval.report.bundle import GALLERY_NAME, write_bundle
 from eval.report.pages import CURVES_NAME, write_pages

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.suites.rollouts import build_reference, settings_of
-from benchmarks.suites.submissions import Submission
-from benchmarks.suites.suite import Edition, Prepared, Progress, Size, SuiteInfo, Task
+from benchmarks.suites.suite import Edition, Prepared, Progress, Size, Submission, SuiteInfo, Task
 from eval.pairs.pair_figures import as_markdown, pairwise, summarise_twins
 from eval.pairs.pair_scores import ClipScore, read_scores
 from eval.pairs.pair_sets import TwinSet, read_sets

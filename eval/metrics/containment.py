@@ -11,8 +11,7 @@ from eval.metrics.metric import MetricInfo
 from eval.metrics.visibility import alike, due, info, near, place_marks, stretches
 from eval.perception.tracks import Track, Tracks
 from eval.reference import Reference
-from physics_data.labels.boxes import mask_boxes
-from physics_data.labels.visibility import contained, containers
+from physics_data.labels.boxes import contained, containers, mask_boxes
 
 MIN_FRAMES = 3
 """Frames that an interval must last: one or two are a ball that touches the rim."""

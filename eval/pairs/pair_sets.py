@@ -8,8 +8,8 @@ import numpy as np
 from physics_data.core.clip import Clip, ClipMeta
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import DataError
-from physics_data.core.extents import shape_box
-from physics_data.labels.visibility import contained, containers
+from physics_data.core.geometry import shape_box
+from physics_data.labels.boxes import contained, containers
 
 Setting = Literal["visible", "occluded", "out_of_view", "contained", "carried"]
 """Where the change of a set happens: in sight, behind something, while the camera looks elsewhere, inside a container

@@ -11,7 +11,7 @@ PUBLIC_MEASURES: Registry[PublicMeasure] = Registry(
         "pisa_l2": "eval.public.pisa:PisaL2",
         "pisa_chamfer": "eval.public.pisa:PisaChamfer",
         "pisa_iou": "eval.public.pisa:PisaIoU",
-        "tapvid_aj": "eval.public.tapvid:TapVidJaccard",
+        "tapvid_aj": "eval.public.tracking:TapVidJaccard",
         "hota": "eval.public.tracking:Hota",
         "idf1": "eval.public.tracking:Idf1",
         "vbench_flicker": "eval.public.pixels:TemporalFlickering",

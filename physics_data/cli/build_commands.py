@@ -11,8 +11,7 @@ from physics_data.cli.options import ConfigOption, JsonOption, SetOption
 from physics_data.core.program import Table, messages, progress_bar
 
 if TYPE_CHECKING:
-    from physics_data.pipeline.build import BuildSummary
-    from physics_data.pipeline.estimate import Estimate
+    from physics_data.pipeline.build import BuildSummary, Estimate
 
 
 def new(
@@ -142,8 +141,8 @@ def build(
     from physics_data.core.errors import ConfigError
     from physics_data.core.provenance import num_cores
     from physics_data.pipeline.build import build as build_dataset
+    from physics_data.pipeline.build import estimate, planned_clips
     from physics_data.pipeline.build_config import BuildConfig
-    from physics_data.pipeline.estimate import estimate, planned_clips
 
     if executor not in ("local", "ray"):
         raise ConfigError(f"--executor {executor}; write --executor local or --executor ray.")

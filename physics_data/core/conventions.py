@@ -12,6 +12,7 @@ In masks True means keep. Random generators depend on what is made, never on the
 import zlib
 
 import numpy as np
+from jaxtyping import Float
 
 STANDARD_GRAVITY = 9.81
 """Magnitude of gravity used by the scenarios, m/s²."""
@@ -49,3 +50,13 @@ def step_seed(root_seed: int, stream: str, index: int) -> int:
     """Return a 63-bit seed for step ``index`` of a named stream, for generators of other libraries."""
     sequence = np.random.SeedSequence(root_seed, spawn_key=(zlib.crc32(stream.encode()), index))
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def srgb_encode(linear: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return the sRGB values of linear light, both in [0, 1]."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def srgb_decode(encoded: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return the linear light of sRGB values, both in [0, 1]. Source: IEC 61966-2-1 (1999)."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)

@@ -13,7 +13,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 from jaxtyping import Float, UInt8, UInt16
 
-from physics_data.core.color import srgb_decode, srgb_encode
+from physics_data.core.conventions import srgb_decode, srgb_encode
 
 _PQ, _HLG = 16, 18
 """Transfer functions. Source: ITU-T H.273, table 3."""

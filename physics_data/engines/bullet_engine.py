@@ -18,8 +18,7 @@ from physics_data.engines.bullet_bodies import (
     physics_server,
     pybullet,
 )
-from physics_data.engines.bullet_contacts import ContactLog
-from physics_data.engines.bullet_joints import add_joints, add_slabs, check_joint_kinds
+from physics_data.engines.bullet_constraints import ContactLog, add_joints, add_slabs, check_joint_kinds
 from physics_data.engines.engine import check_centred
 from physics_data.engines.flight import Flight, turned_freely
 from physics_data.engines.interventions import run_with_actions

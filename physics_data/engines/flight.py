@@ -5,11 +5,10 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import rotation_matrix
+from physics_data.core.geometry import bounding_radius, rotation_matrix
 from physics_data.core.mechanics import colliding_pairs
 from physics_data.core.scene import SceneSpec
-from physics_data.engines.native_calls import driver, part
+from physics_data.engines.native_memory import driver, part
 
 _MARGIN = 0.05
 """Distance that is kept, m: engines have margins of their own, and a first step may be half a step long."""

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from physics_data.engines.mujoco_memory import Library
-from physics_data.engines.native_calls import (
+from physics_data.engines.native_memory import (
+    Library,
     call_2,
     call_4,
     driver,

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
 from physics_data.engines.mujoco_loop import CONTACT_COLUMNS, PARTING, World, advance
-from physics_data.engines.mujoco_memory import library
+from physics_data.engines.native_memory import library
 from physics_data.engines.surfaces import MovingSurfaces
 
 _STEPS_AT_FIRST = 2

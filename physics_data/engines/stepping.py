@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from physics_data.core.errors import EngineError
-from physics_data.core.extents import bounding_radius, min_width
+from physics_data.core.geometry import bounding_radius, min_width
 from physics_data.core.mechanics import colliding_pairs, inertia_tensor
 from physics_data.core.paths import scripted_velocities
 from physics_data.core.scene import (

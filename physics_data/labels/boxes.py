@@ -1,4 +1,4 @@
-"""Boxes around instances: in the image from masks, in the world from shape and pose."""
+"""Boxes around instances in image and world, their occlusion, and which bodies are inside hollow ones."""
 
 import itertools
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from physics_data.core.clip import Clip, Rendering
-from physics_data.core.extents import shape_box
-from physics_data.core.geometry import rotation_matrix
-from physics_data.core.scene import SceneSpec
-from physics_data.core.trajectory import Trajectory
+from physics_data.core.geometry import rotation_matrix, shape_box
+from physics_data.core.scene import Compound, SceneSpec
+from physics_data.core.trajectory import Trajectory, true_intervals
 
 
 def mask_boxes(masks: Bool[np.ndarray, "t o h w"]) -> Float[np.ndarray, "t o 4"]:
@@ -87,3 +86,85 @@ def oriented_boxes(spec: SceneSpec, trajectory: Trajectory) -> OrientedBoxes:
     center = trajectory.position[:, bodies] + np.einsum("toij,oj->toi", rotation_matrix(orientation), middle)
     half = np.array([half for _, half in extents]).reshape(-1, 3)
     return OrientedBoxes(center, np.broadcast_to(half, center.shape), orientation)
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """Frames in a row in which a body inside the image is covered: ``first_frame`` to ``last_frame``, both included.
+
+    is_full:          none of its pixels is visible in any of them; otherwise some are covered in each
+    lasts_to_the_end: the clip ends before it is seen again
+    """
+
+    body: str
+    first_frame: int
+    last_frame: int
+    is_full: bool
+    lasts_to_the_end: bool
+
+
+def occlusions(spec: SceneSpec, rendering: Rendering) -> list[Occlusion]:
+    """Return the partial and the full occlusions of all instances, by body, then frame, the partial one first.
+
+    A full occlusion lies inside a partial one. Pixels outside the image count for neither.
+    """
+    fraction = rendering.visible_fraction()
+    inside = np.asarray(rendering.amodal_masks.any(axis=(2, 3)))
+    found = []
+    for instance, body in enumerate(spec.instances):
+        for is_full, covered in ((False, fraction[:, instance] < 1), (True, fraction[:, instance] == 0)):
+            for first, end in true_intervals(covered & inside[:, instance]):
+                occlusion = Occlusion(body.name, first, end - 1, is_full, end == len(inside))
+                found.append((instance, first, occlusion))
+    return [occlusion for *_, occlusion in sorted(found, key=lambda row: (row[0], row[1], row[2].is_full))]
+
+
+_WAYS = np.concatenate([np.eye(3), -np.eye(3)])
+WALLS_NEEDED = 5
+"""Ways out of six that are closed to what is contained: all but one opening."""
+
+
+def containers(spec: SceneSpec) -> list[int]:
+    """Return the positions in ``spec.bodies`` of what can hold others: compounds, as all other shapes are convex."""
+    return [index for index, body in enumerate(spec.bodies) if isinstance(body.shape, Compound)]
+
+
+def contained(
+    spec: SceneSpec, trajectory: Trajectory, container: int, walls_needed: int = WALLS_NEEDED
+) -> Bool[np.ndarray, "t o"]:
+    """Return which bodies have their centre inside a hollow body, at every frame.
+
+    Inside is where at least walls_needed of the six ways along the container's axes end at one of its parts: with five,
+    a cup with its opening to any side holds what is in it, a table does not hold what is under it. Parts that are no
+    boxes count as the boxes around them.
+    """
+    shape = spec.bodies[container].shape
+    assert isinstance(shape, Compound), "only compounds are containers"
+    world_from_container = rotation_matrix(trajectory.orientation[:, container])
+    offset = trajectory.position - trajectory.position[:, container, None]
+    local = np.einsum("tji,toj->toi", world_from_container, offset)
+    walls = np.zeros((*local.shape[:2], len(_WAYS)), dtype=bool)
+    for part in shape.parts:
+        turn = rotation_matrix(np.array(part.orientation))
+        middle, half = shape_box(part.shape)
+        start = (local - np.array(part.position)) @ turn - middle
+        for number, way in enumerate(_WAYS):
+            walls[..., number] |= _meets_box(start, way @ turn, half)
+    center, half = shape_box(shape)
+    within = (np.abs(local - center) <= half).all(axis=-1)
+    inside = within & (walls.sum(axis=-1) >= walls_needed)
+    held = np.array([body.is_instance and not isinstance(body.shape, Compound) for body in spec.bodies])
+    return inside & held
+
+
+def _meets_box(
+    start: Float[np.ndarray, "t o 3"], way: Float[np.ndarray, "3"], half: Float[np.ndarray, "3"]
+) -> Bool[np.ndarray, "t o"]:
+    """Return whether rays reach a box around the origin. By slabs: Kay & Kajiya (1986), SIGGRAPH."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.stack([(side * half - start) / way for side in (-1.0, 1.0)])
+    parallel = np.abs(way) < 1e-12
+    beside = (np.abs(start) > half) & parallel
+    near = np.where(parallel, -np.inf, ends.min(axis=0)).max(axis=-1)
+    far = np.where(parallel, np.inf, ends.max(axis=0)).min(axis=-1)
+    return (near <= far) & (far >= 0) & ~beside.any(axis=-1)

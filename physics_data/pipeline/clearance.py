@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from physics_data.core.errors import SceneSpecError
-from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import rotation_matrix
+from physics_data.core.geometry import bounding_radius, rotation_matrix
 from physics_data.core.scene import (
     Body,
     Box,

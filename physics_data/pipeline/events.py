@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from physics_data.core.clip import Event, EventKind, Rendering
-from physics_data.core.extents import shape_box
-from physics_data.core.geometry import rotation_matrix
+from physics_data.core.geometry import rotation_matrix, shape_box
 from physics_data.core.scene import Body, Capsule, Compound, Cylinder, Ellipsoid, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory, true_intervals
-from physics_data.labels.visibility import contained, containers
+from physics_data.labels.boxes import contained, containers
 from physics_data.pipeline.touch_events import touch_events
 
 

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from physics_data.core.clip import Clip
 from physics_data.core.geometry import views_of
-from physics_data.labels.points import PointTracks, point_tracks
+from physics_data.labels.tables import PointTracks, point_tracks
 
 TRAIL = 6
 """Frames of a point's past that are drawn behind it."""

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 
 from physics_data.core.clip import Rendering
 from physics_data.core.errors import ClipRejectedError
-from physics_data.core.extents import bounding_radius, min_width
+from physics_data.core.geometry import bounding_radius, min_width
 from physics_data.core.mechanics import colliding_pairs, kinetic_energy, potential_energy
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory

@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64
 
 from physics_data.core.errors import ClipRejectedError, SceneSpecError
-from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import PinholeView, rotation_matrix, views_of
+from physics_data.core.geometry import PinholeView, bounding_radius, rotation_matrix, views_of
 from physics_data.core.scene import (
     Body,
     Box,

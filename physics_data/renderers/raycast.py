@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from physics_data.core.clip import DEFAULT_STREAMS, Rendering, Stream
-from physics_data.core.color import srgb_decode, srgb_encode
+from physics_data.core.conventions import srgb_decode, srgb_encode
 from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import PinholeView
 from physics_data.core.scene import SceneSpec

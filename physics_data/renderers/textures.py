@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, UnidentifiedImageError
 
-from physics_data.core.color import srgb_decode
+from physics_data.core.conventions import srgb_decode
 from physics_data.core.errors import DataError
 from physics_data.core.scene import ImageTexture
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.atomic import write_text
-from physics_data.core.color import srgb_encode
+from physics_data.core.conventions import srgb_encode
 from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import view_of
 from physics_data.core.mechanics import inertia_tensor

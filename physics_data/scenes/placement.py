@@ -5,7 +5,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import SceneSpecError
-from physics_data.core.extents import world_bounds
+from physics_data.core.geometry import world_bounds
 from physics_data.core.scene import Body, Camera, Plane, SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.pipeline.clearance import gap

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from physics_data.core.errors import CheckpointError
-from worldsim.former_names import present_weight, with_present_names
+from worldsim.cards import present_weight, with_present_names
 from worldsim.weights import BUILTIN_FOLDER
 
 

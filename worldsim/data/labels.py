@@ -12,7 +12,7 @@ from physics_data.core.clip import Clip
 from physics_data.core.errors import UnknownNameError, suggest
 from physics_data.core.geometry import camera_matrices
 from physics_data.core.scene import SceneSpec
-from physics_data.labels.points import point_tracks
+from physics_data.labels.tables import point_tracks
 
 Arrays = Mapping[str, np.ndarray]
 

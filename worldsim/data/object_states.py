@@ -6,8 +6,7 @@ Axes: n instances in the order of their ids, f video frames, p = f - 1 pairs of 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import camera_matrices, rotation_matrix
+from physics_data.core.geometry import bounding_radius, camera_matrices, rotation_matrix
 from physics_data.core.scene import Box, Capsule, Cylinder, Ellipsoid, Plane, SceneSpec, Shape, Sphere
 from physics_data.core.trajectory import Trajectory
 from physics_data.variation.colors import COLORS

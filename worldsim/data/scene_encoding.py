@@ -9,8 +9,7 @@ from jaxtyping import Float
 
 from physics_data.core.clip import ClipMeta
 from physics_data.core.errors import DataError
-from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import CameraMatrices, camera_matrices, rotation_matrix
+from physics_data.core.geometry import CameraMatrices, bounding_radius, camera_matrices, rotation_matrix
 from physics_data.core.paths import scripted_poses
 from physics_data.core.scene import Body, Box, Capsule, Cylinder, Ellipsoid, Plane, SceneSpec, Sphere
 from physics_data.core.trajectory import Trajectory

@@ -12,10 +12,9 @@ import numpy as np
 from PIL import Image
 
 from physics_data.core.clip import Rendering
-from physics_data.core.color import srgb_encode
+from physics_data.core.conventions import srgb_encode
 from physics_data.core.errors import ConfigError, DataError, WorldsimError
-from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import view_of
+from physics_data.core.geometry import bounding_radius, view_of
 from physics_data.core.scene import Camera, SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.renderers import RENDERERS

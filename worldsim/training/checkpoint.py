@@ -21,9 +21,8 @@ from physics_data.core.atomic import atomic_folder, remove_partials, write_text
 from physics_data.core.config import differences
 from physics_data.core.errors import CheckpointError
 from physics_data.core.provenance import sha256_of
-from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
+from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors, with_present_names
 from worldsim.config import TrainConfig
-from worldsim.former_names import with_present_names
 from worldsim.training.optimizer import NormHistory
 from worldsim.training.processes import told_by_first
 from worldsim.training.shared_checkpoint import SHARDS, load_whole, load_whole_optimizers, read_shards, write_shards

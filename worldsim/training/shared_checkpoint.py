@@ -19,7 +19,7 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from physics_data.core.errors import CheckpointError
-from worldsim.former_names import present_weight
+from worldsim.cards import present_weight
 from worldsim.training.optimizer import Optimizers, weights_in_order
 from worldsim.training.processes import local, placed_like
 from worldsim.training.state import TrainingState

@@ -7,7 +7,6 @@ import math
 
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.light import smooth
-from physics_data.renderers.kernels.pattern import hashed_share, layered_noise, second_share
 from physics_data.renderers.kernels.scene_struct import (
     ALBEDO,
     DOTS,
@@ -19,7 +18,7 @@ from physics_data.renderers.kernels.scene_struct import (
     STRIPES,
     WOOD,
 )
-from physics_data.renderers.kernels.texture import image_color
+from physics_data.renderers.kernels.texture import hashed_share, image_color, layered_noise, second_share
 from physics_data.renderers.kernels.vectors import dot
 
 _DOT_RADIUS = 0.3

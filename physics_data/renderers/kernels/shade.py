@@ -4,8 +4,8 @@ import numpy as np
 
 from physics_data.renderers.kernels.compilation import scalar
 from physics_data.renderers.kernels.light import ambient_past, smooth, solid_lets_past
-from physics_data.renderers.kernels.pattern import second_share
 from physics_data.renderers.kernels.scene_struct import CAPSULE, ELLIPSOID, MESH, SPHERE
+from physics_data.renderers.kernels.texture import second_share
 from physics_data.renderers.kernels.trace import is_within, solid_normal
 from physics_data.renderers.kernels.vectors import (
     add_scaled,

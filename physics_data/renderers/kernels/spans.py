@@ -26,7 +26,6 @@ from physics_data.renderers.kernels.light import (
     mesh_lets_past,
     sphere_lets_past,
 )
-from physics_data.renderers.kernels.pattern import second_share
 from physics_data.renderers.kernels.scene_struct import (
     BOX,
     CAPSULE,
@@ -50,6 +49,7 @@ from physics_data.renderers.kernels.scene_struct import (
     SUN,
 )
 from physics_data.renderers.kernels.shade import has_curved_faces, lit_color
+from physics_data.renderers.kernels.texture import second_share
 from physics_data.renderers.kernels.trace import enter_triangles, eye_of, ray_through, solid_normal
 from physics_data.renderers.kernels.vectors import (
     add_scaled,

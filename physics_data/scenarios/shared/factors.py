@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from physics_data.core.errors import ConfigError
-from physics_data.core.extents import bounding_radius, swept_bounds, world_bounds
-from physics_data.core.geometry import PinholeView, view_of
+from physics_data.core.geometry import PinholeView, bounding_radius, swept_bounds, view_of, world_bounds
 from physics_data.core.scene import Appearance, Body, Box, Camera, Cylinder, Plane, Sphere, Surface, Vector3
 from physics_data.scenarios.shared.settings import SceneSettings
 from physics_data.variation.appearance import sample_appearances, sample_prop, spawned

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import CubicHermiteSpline
 
-from physics_data.core.extents import bounding_radius
-from physics_data.core.geometry import rotation_matrix
+from physics_data.core.geometry import bounding_radius, rotation_matrix
 from physics_data.core.mechanics import momentum
 from physics_data.core.scene import Body, SceneSpec, Vector3
 from physics_data.core.trajectory import Trajectory

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from physics_data.core.extents import min_width, world_bounds
-from physics_data.core.geometry import rotation_matrix
+from physics_data.core.geometry import min_width, rotation_matrix, world_bounds
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.scenes.words.description import Event, Story, Thing

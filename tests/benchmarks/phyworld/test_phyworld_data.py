@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.phyworld.protocol import scene_error
+from benchmarks.phyworld.table import scene_error
 from benchmarks.phyworld.training_clips import ClipPlan, ranges_seen, training_scene, write_clips
 from benchmarks.phyworld.world import KINDS, RANGES, as_drawn, as_seen, draw, make_scene, motion
 from physics_data.core.errors import ConfigError, DataError

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from benchmarks.phyworld.continuations import Continuer, Plan, chosen_scenes, coded, measure, measure_shipped, picture
-from benchmarks.phyworld.protocol import SceneError, scene_error
-from benchmarks.phyworld.table import Draw, Measured, best_published, markdown, rows_of
+from benchmarks.phyworld.table import Draw, Measured, SceneError, best_published, markdown, rows_of, scene_error
 from benchmarks.phyworld.world import Kind, draw
 from physics_data.core.errors import DataError
 from worldsim.config import TokenizerConfig

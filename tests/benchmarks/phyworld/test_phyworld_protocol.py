@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.phyworld.protocol import PREDICTORS, predictor_errors
-from benchmarks.phyworld.table import PUBLISHED_FLOORS, Draw, Measured, rows_of
+from benchmarks.phyworld.table import PREDICTORS, PUBLISHED_FLOORS, Draw, Measured, predictor_errors, rows_of
 from benchmarks.phyworld.world import (
     KINDS,
     BallScene,

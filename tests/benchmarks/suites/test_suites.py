@@ -11,8 +11,7 @@ from benchmarks.suites.export import export_tasks
 from benchmarks.suites.folder import Folder
 from benchmarks.suites.results import verify_bundle
 from benchmarks.suites.rollouts import FINGERPRINTS, Motion, Rollouts, recipe_of, standing
-from benchmarks.suites.submissions import find_submissions
-from benchmarks.suites.suite import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task
+from benchmarks.suites.suite import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task, find_submissions
 from benchmarks.suites.twins import Twins, clip_name, names_secret, twin_row
 from eval.inputs import find_systems
 from eval.pairs.pair_scores import ClipScore

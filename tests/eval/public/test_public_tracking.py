@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.public.tapvid import THRESHOLDS, object_points, point_scores
-from eval.public.tracking import Detections, hota_scores, idf1, mask_detections
+from eval.public.tracking import THRESHOLDS, Detections, hota_scores, idf1, mask_detections, object_points, point_scores
 
 
 def sequence(seed: int, frames: int = 24) -> list[Detections]:

@@ -8,7 +8,7 @@ import pytest
 
 from physics_data.core.mechanics import solid_inertia
 from physics_data.core.scene import Box, Capsule, Cylinder, Sphere
-from physics_data.engines import ENGINES, mujoco_memory, mujoco_step
+from physics_data.engines import ENGINES, mujoco_step, native_memory
 from tests.physics_data.engines.lab import BODY, G, about, body, on_floor, on_slope
 
 CUBE = Box(half_extents=(0.2, 0.2, 0.2))
@@ -120,7 +120,7 @@ def test_a_tilted_domino_knocks_the_next_one_over(engine):
 def test_rest_and_steady_sliding_need_one_solve_a_step(monkeypatch):
     """Friction costs no more solves than MuJoCo's own step: the first guess of the slip is already right."""
     solves = 0
-    known = mujoco_memory.library()
+    known = native_memory.library()
     solve = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(known.fwd_constraint)
 
     @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from physics_data.core.errors import SceneSpecError
-from physics_data.core.extents import shape_box
-from physics_data.core.geometry import rotation_matrix
+from physics_data.core.geometry import rotation_matrix, shape_box
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Mesh, Part, Plane, Sphere
 from physics_data.labels.boxes import mask_boxes, oriented_boxes
 

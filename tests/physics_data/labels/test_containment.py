@@ -3,7 +3,7 @@ import pytest
 
 from physics_data.core.scene import Body, Box, Camera, Compound, Part, SceneSpec, Sphere
 from physics_data.core.trajectory import Contacts, Trajectory
-from physics_data.labels.visibility import contained, containers
+from physics_data.labels.boxes import contained, containers
 from tests.conftest import GREY, RED
 
 

@@ -9,9 +9,8 @@ from physics_data.core.clip import Clip, ClipMeta, Rendering
 from physics_data.core.geometry import camera_matrices, rotation_matrix, views_of
 from physics_data.core.scene import Camera, CameraKey
 from physics_data.core.trajectory import Contacts, Trajectory, true_intervals
-from physics_data.labels.points import BACKGROUND_SHARE, point_tracks
-from physics_data.labels.tables import body_labels, label_arrays
-from physics_data.labels.visibility import occlusions
+from physics_data.labels.boxes import occlusions
+from physics_data.labels.tables import BACKGROUND_SHARE, body_labels, label_arrays, point_tracks
 from physics_data.renderers import RENDERERS
 
 SIZE = 128

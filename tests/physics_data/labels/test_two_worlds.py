@@ -8,8 +8,7 @@ import pytest
 from physics_data.core.clip import Clip
 from physics_data.core.mechanics import inertia_tensor
 from physics_data.labels.boxes import clip_boxes
-from physics_data.labels.points import point_tracks
-from physics_data.labels.tables import BodyLabels, body_labels, label_arrays
+from physics_data.labels.tables import BodyLabels, body_labels, label_arrays, point_tracks
 from physics_data.pipeline.export import arrays_of
 from physics_data.pipeline.pairs import PairTask, make_pairs
 from physics_data.scenarios.shared.scenario import SceneSettings

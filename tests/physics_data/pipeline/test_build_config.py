@@ -6,8 +6,8 @@ import pytest
 
 from physics_data.core.config import fingerprint, validate_config
 from physics_data.core.errors import ConfigError, WorldsimError
+from physics_data.pipeline.build import planned_clips
 from physics_data.pipeline.build_config import BuildConfig
-from physics_data.pipeline.estimate import planned_clips
 from physics_data.pipeline.generate import FIRST_INDEX, generate_clip, split_of
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import Range

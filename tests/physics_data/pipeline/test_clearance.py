@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import SceneSpecError
-from physics_data.core.extents import bounding_radius, min_width
+from physics_data.core.geometry import bounding_radius, min_width
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Ellipsoid, Part, Plane, Sphere
 from physics_data.core.trajectory import Contacts, Trajectory
 from physics_data.engines.mujoco_model import build_model

@@ -25,8 +25,7 @@ from physics_data.core.scene import (
     Sphere,
 )
 from physics_data.renderers.appearance_arrays import needs_rich
-from physics_data.renderers.kernels.pattern import gradient_noise, hashed_share
-from physics_data.renderers.kernels.texture import turn_of
+from physics_data.renderers.kernels.texture import gradient_noise, hashed_share, turn_of
 from physics_data.renderers.raycast import RaycastRenderer
 from physics_data.renderers.textures import srgb_decoded
 

@@ -8,9 +8,9 @@ import pytest
 
 from physics_data.renderers.kernels.intersect import enter_solid
 from physics_data.renderers.kernels.light import ambient_past, distance_to, sunlight_past
-from physics_data.renderers.kernels.pattern import second_share
 from physics_data.renderers.kernels.scene_struct import BOX, CHECKER, CYLINDER, SPHERE, STRIPES
 from physics_data.renderers.kernels.shade import encode
+from physics_data.renderers.kernels.texture import second_share
 
 SHAPES = {
     "sphere": (SPHERE, (0.5, 0.0, 0.0)),

@@ -7,8 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from physics_data.core.conventions import clip_generator
 from physics_data.core.errors import ConfigError, SceneSpecError
-from physics_data.core.extents import bounding_radius, swept_bounds, world_bounds
-from physics_data.core.geometry import view_of
+from physics_data.core.geometry import bounding_radius, swept_bounds, view_of, world_bounds
 from physics_data.core.mechanics import centred
 from physics_data.core.scene import (
     Appearance,

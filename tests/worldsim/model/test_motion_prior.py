@@ -5,8 +5,8 @@ import torch
 
 from physics_data.core.config import validate_config
 from physics_data.core.errors import ConfigError
+from worldsim.cards import present_weight, with_present_names
 from worldsim.diffusion import interpolate
-from worldsim.former_names import present_weight, with_present_names
 from worldsim.losses.paths import path_error
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.conditioning import Conditioning
