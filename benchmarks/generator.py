@@ -20,8 +20,7 @@ from physics_data.core.errors import WorldsimError
 from physics_data.pipeline.build import build
 from physics_data.pipeline.build_config import BuildConfig, SplitSizes
 from physics_data.variation.colors import COLORS
-from worldsim.diffusion import GuidanceConfig
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 from worldsim.videos import SampleConfig, Sampler
 
 COMMAND = "python -m benchmarks generator --json"
@@ -182,8 +181,8 @@ def prompted(sampler: Sampler, count: int, seeds: int) -> Row:
 
 def speed(sampler: Sampler, steps: int = 4, repeats: int = 3) -> Row:
     """Time the whole path from a prompt to frames in a few steps, without guidance."""
-    drawing = Drawing(num_steps=steps, guidance=GuidanceConfig(weight=1.0))
-    quick = replace(sampler, config=sampler.config.model_copy(update={"drawing": drawing}))
+    sampling = SamplingConfig(num_steps=steps, guidance_scale=1.0)
+    quick = replace(sampler, config=sampler.config.model_copy(update={"sampling": sampling}))
     num_frames, height, width = sampler.geometry
     rates = []
     for repeat in range(repeats + 1):

@@ -90,21 +90,15 @@ KNOWN_MODULES: frozenset[str] = frozenset(
     [
         "benchmarks.suites.twins",
         "physics_data.variation.appearance",
-        "worldsim.sampling.drawing",
         "worldsim.training.pieces",
     ]
 )
 KNOWN_KEYS: frozenset[str] = frozenset(
     [
-        "Continuation.drawing",
-        "Continuation.num_given",
-        "Drawing.guidance",
         "IngestConfig.max_bars_share",
         "IngestConfig.max_repeated_share",
         "IngestConfig.max_text_share",
         "IngestConfig.test_share",
-        "PictureConfig.drawing",
-        "PictureConfig.num_given",
     ]
 )
 KNOWN_FLAGS: frozenset[str] = frozenset(
@@ -113,7 +107,6 @@ KNOWN_FLAGS: frozenset[str] = frozenset(
         "worldsim ingest --max-repeated-share",
         "worldsim ingest --max-text-share",
         "worldsim ingest --test-share",
-        "worldsim sample --num-given",
         "worldsim train --carry",
     ]
 )

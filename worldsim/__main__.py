@@ -12,7 +12,10 @@ from worldsim.cli.sample import sample
 # Torch's threads then sleep while they wait, instead of spinning: on a shared machine that can be 30 times faster.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-app = make_app("Train video generators on physics clips and footage, and sample from them.")
+app = make_app(
+    "Train video generators on physics clips and footage, and sample from them.",
+    renamed={"--num-given": "--num-conditioning-frames", "--guidance-weight": "--guidance-scale"},
+)
 app.command()(train)
 app.command()(sample)
 app.command()(likelihood)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from worldsim.config import TokenizerConfig
-from worldsim.diffusion import GuidanceConfig, interpolate, v_target, x0_from_v
+from worldsim.diffusion import interpolate, v_target, x0_from_v
 from worldsim.generator import (
     PIPELINE_DEFAULTS,
     GivenFrames,
@@ -20,7 +20,7 @@ from worldsim.generator import (
 )
 from worldsim.model.conditioning import Conditioning
 from worldsim.prompt.understanding import understand
-from worldsim.sampling import Drawing, generate
+from worldsim.sampling import SamplingConfig, generate
 from worldsim.sampling.rollout import encode_frames
 from worldsim.weights import Generator, load_generator, model_folder, save_generator
 
@@ -143,7 +143,7 @@ class BuiltinGenerator(VideoGenerator):
             width,
             self.default_frame_rate if frame_rate is None else frame_rate,
             generator=generator,
-            drawing=Drawing(num_steps=sampling.num_steps or 20, guidance=GuidanceConfig(weight=weight)),
+            sampling=SamplingConfig(num_steps=sampling.num_steps or 20, guidance_scale=weight),
             first_frames=first_frames,
             frames={} if last_frame is None else {num_frames - 1: last_frame},
             domain=1,

@@ -102,6 +102,8 @@ RENAMED: dict[str, str] = {
     "centre_share": "centre_probability",
     "spectral_start": "dct_init",
     "instance_gain": "foreground_weight",
+    "drawing": "sampling",
+    "num_given": "num_conditioning_frames",
     "critic_width": "discriminator_width",
 }
 """Former key of a stored config, at any depth → its present name."""
@@ -119,12 +121,27 @@ REMOVED: dict[str, tuple[Any, ...]] = {
 """Former key of a stored config → the values that mean what is done today without it."""
 
 
+_GUIDANCE = {"weight": "guidance_scale", "interval": "guidance_interval"}
+
+
 def present_weight(name: str) -> str:
     """Return the present name of a stored weight, or of a prefix of such names."""
     parts = [RENAMED_LAYERS.get(part, part) for part in name.split(".")]
     first = 1 if parts[0] == "dit" else 0  # a transformer beside its probes
     parts[first : first + 1] = [RENAMED_MODULES.get(part, part) for part in parts[first : first + 1]]
     return ".".join(parts)
+
+
+def _with_flat_guidance(drawing: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return a stored ``drawing`` without the section ``guidance`` and the key ``grid`` that it had."""
+    found = {name: value for name, value in drawing.items() if name != "guidance" and (name != "grid" or value)}
+    guidance = drawing.get("guidance") or {}
+    if guidance.get("kind", "cfg") != "cfg":
+        raise CheckpointError(
+            f"{source} was made with the guidance '{guidance['kind']}', which was removed; use the version that made "
+            "it, or make it again."
+        )
+    return found | {present: guidance[name] for name, present in _GUIDANCE.items() if name in guidance}
 
 
 def with_present_names(config: Any, *, source: str) -> Any:
@@ -135,7 +152,8 @@ def with_present_names(config: Any, *, source: str) -> Any:
     """
     if isinstance(config, Mapping):
         found: dict[str, Any] = {}
-        for key, value in config.items():
+        for key, stored in config.items():
+            value = _with_flat_guidance(stored, source) if key == "drawing" and stored else stored
             if key in ("adamw_for", "targets"):
                 found[key] = value and [present_weight(one) if isinstance(one, str) else one for one in value]
             elif key not in REMOVED:

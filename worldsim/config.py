@@ -16,7 +16,7 @@ from worldsim.model.lora import LoraSettings
 from worldsim.model.upsampler import UpsamplerConfig
 from worldsim.probes import ProbesConfig
 from worldsim.prompt import TextEncoder, WordTokenizer
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 from worldsim.vae import VideoVAEConfig
 
 Count = Annotated[int, Field(ge=1)]
@@ -279,15 +279,17 @@ class PictureConfig(StrictModel):
     """The videos that a training run samples to show where it stands: for prompts, and as continuations.
 
     prompts:        one video each
-    drawing:        solver, steps and guidance
-    num_given:      first frames that are given to a continuation, 4 k + 1
+    sampling:        solver, steps and guidance
+    num_conditioning_frames:  first frames that are given to a continuation, 4 k + 1
     num_continued:  validation clips of each source that are continued
     domain:         1 = physics, 2 = real
     """
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"drawing": "sampling", "num_given": "num_conditioning_frames"}
+
     prompts: Annotated[tuple[str, ...], Field(min_length=1)]
-    drawing: Drawing = Drawing(num_steps=12)
-    num_given: Count = 5
+    sampling: SamplingConfig = SamplingConfig(num_steps=12)
+    num_conditioning_frames: Count = 5
     num_continued: Count = 2
     domain: Literal[1, 2] = 1
 

@@ -16,7 +16,7 @@ from worldsim.families.adapters import ADAPTER_FORMAT, load_adapter
 from worldsim.families.diffusers_generator import DiffusersGenerator
 from worldsim.generator import Sampling, VideoGenerator
 from worldsim.model.conditioning import Scalars
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 from worldsim.videos import SampleConfig, Sampler
 
 
@@ -120,7 +120,7 @@ class FamilySampler(Sampler):
                 "--last-frame where it can."
             )
         last = None if not frames else to_tensor(frames[num_frames - 1][None, None])[:, :, 0]
-        drawing = self.config.drawing
+        sampling = self.config.sampling
         video = self.generator.sample(
             list(prompts),
             num_frames,
@@ -130,7 +130,7 @@ class FamilySampler(Sampler):
             frame_rate=self.frame_rate,
             first_frames=None if first_frames is None else to_tensor(first_frames).to(self.device),
             last_frame=None if last is None else last.expand(len(prompts), -1, -1, -1).to(self.device),
-            sampling=Sampling(num_steps=drawing.num_steps, guidance_scale=drawing.guidance.weight),
+            sampling=Sampling(num_steps=sampling.num_steps, guidance_scale=sampling.guidance_scale),
         )
         return to_rgb(video)
 
@@ -153,9 +153,9 @@ def _require_plain(config: SampleConfig) -> None:
     Raises:
         DataError: one is.
     """
-    drawing, plain = config.drawing, Drawing()
-    wrong = [name for name in ("solver", "shift") if getattr(drawing, name) != getattr(plain, name)]
-    if drawing.guidance.interval != plain.guidance.interval:
+    sampling, plain = config.sampling, SamplingConfig()
+    wrong = [name for name in ("solver", "shift") if getattr(sampling, name) != getattr(plain, name)]
+    if sampling.guidance_interval != plain.guidance_interval:
         wrong.append("guidance-interval")
     wrong += ["number"] if config.numbers else []
     wrong += ["scene"] if config.scene is not None else []

@@ -371,11 +371,11 @@ class VideoGenerator(ABC):
     ) -> Conditioning:
         """Return the conditioning of prompts and given frames; the domain is physics."""
         device = self.device
-        image, num_given = {}, 0
+        image, num_first = {}, 0
         if first_frames is not None:
             if len(first_frames) != len(prompts):
                 raise DataError(f"{len(prompts)} prompts and {len(first_frames)} first frames; give one for each.")
-            image, num_given = self.encode_given(first_frames.to(device), num_frames, last_frame)
+            image, num_first = self.encode_given(first_frames.to(device), num_frames, last_frame)
         elif last_frame is not None:
             raise DataError("a last frame needs first frames beside it.")
         rate = self.default_frame_rate if frame_rate is None else frame_rate
@@ -383,7 +383,7 @@ class VideoGenerator(ABC):
             self.encode_text(prompts),
             torch.full((len(prompts),), float(rate), device=device),
             torch.full((len(prompts),), DOMAIN_PHYSICS, device=device),
-            torch.full((len(prompts),), num_given, device=device),
+            torch.full((len(prompts),), num_first, device=device),
             frames=image,
         )
 
@@ -401,8 +401,8 @@ class VideoGenerator(ABC):
             raise DataError(f"{len(generator)} generators for {count} videos; give one for each, or one for all.")
         return torch.stack([torch.randn(shape, generator=one, device=one.device) for one in generator]).to(self.device)
 
-    def require_given(self, num_given: int, num_frames: int, has_last: bool) -> int:
-        """Return how many latent frames the first ``num_given`` video frames fill.
+    def require_given(self, num_first: int, num_frames: int, has_last: bool) -> int:
+        """Return how many latent frames the first ``num_first`` video frames fill.
 
         Raises:
             DataError: the family does not take them.
@@ -410,21 +410,22 @@ class VideoGenerator(ABC):
         stride = self.temporal_stride
         if self.max_given == 0:
             raise DataError(f"{self.family} takes no given frames; use its image-to-video model, or leave them out.")
-        if self.max_given is not None and num_given > self.max_given:
+        if self.max_given is not None and num_first > self.max_given:
             raise DataError(
-                f"{self.family} takes {self.max_given} first frame(s), given are {num_given}; use --num-given "
+                f"{self.family} takes {self.max_given} first frame(s), given are {num_first}; use "
+                f"--num-conditioning-frames "
                 f"{self.max_given}."
             )
-        if (num_given - 1) % stride:
+        if (num_first - 1) % stride:
             raise DataError(
-                f"{num_given} first frames do not fill latent frames of {self.family}; give {stride} k + 1 of them, "
-                f"e.g. {max(0, round((num_given - 1) / stride)) * stride + 1}."
+                f"{num_first} first frames do not fill latent frames of {self.family}; give {stride} k + 1 of them, "
+                f"e.g. {max(0, round((num_first - 1) / stride)) * stride + 1}."
             )
-        if num_given >= num_frames:
-            raise DataError(f"{num_given} first frames leave nothing to make in a video of {num_frames}; give fewer.")
+        if num_first >= num_frames:
+            raise DataError(f"{num_first} first frames leave nothing to make in a video of {num_frames}; give fewer.")
         if has_last and not self.takes_last_frame:
             raise DataError(f"{self.family} takes no last frame; leave it out.")
-        return (num_given - 1) // stride + 1
+        return (num_first - 1) // stride + 1
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def continue_suite(
     suite: ExportedSuite,
     out: Path,
     *,
-    num_given: int,
+    num_conditioning_frames: int,
     num_seeds: int,
     batch_size: int,
     on_video: Callable[[], None] = lambda: None,
@@ -120,8 +120,8 @@ def continue_suite(
     """Write ``out/seedN/KEY.mp4`` for each scene and seed N, counted from the sampler's own. Existing files are kept.
 
     Videos keep the size and rate of the model. One that is asked for longer than the model's clips is made in
-    stretches, each of which begins with the last ``num_given`` frames of the one before. A prompt that is longer than
-    the model reads is told as far as it reads (``shortened``); the provenance lists those.
+    stretches, each of which begins with the last ``num_conditioning_frames`` frames of the one before. A prompt that is
+    longer than the model reads is told as far as it reads (``shortened``); the provenance lists those.
 
     Returns:
         How many were made now.
@@ -131,17 +131,18 @@ def continue_suite(
         VideoError: a given video is missing or damaged.
         StorageError: the disk refused; whole files stay.
     """
-    _check(sampler, suite, num_given)
+    _check(sampler, suite, num_conditioning_frames)
     out.mkdir(parents=True, exist_ok=True)
     remove_partials(out)
     record = out / "provenance.yaml"
-    check_same_system(record, sampler, num_given)
+    check_same_system(record, sampler, num_conditioning_frames)
     card: dict[str, Any] = sampler.model.card
     told = shortened(sampler, suite)
     # In frames of the suite, which may have another rate than the model.
-    number = max(1 + int(np.ceil((num_given - 1) / sampler.frame_rate * s.frame_rate - 1e-6)) for s in suite.scenes)
+    seconds = (num_conditioning_frames - 1) / sampler.frame_rate
+    number = max(1 + int(np.ceil(seconds * scene.frame_rate - 1e-6)) for scene in suite.scenes)
     facts = {"suite": suite.fingerprint, "num_conditioning_frames": number, "shortened_prompts": told}
-    write_provenance(record, sampler.config, model=card, num_given=num_given, **facts)
+    write_provenance(record, sampler.config, model=card, num_given=num_conditioning_frames, **facts)
     jobs = [
         (scene, seed) for seed in range(sampler.config.seed, sampler.config.seed + num_seeds) for scene in suite.scenes
     ]
@@ -150,7 +151,7 @@ def continue_suite(
         on_video()
     for start in range(0, len(waiting), batch_size):
         chunk = waiting[start : start + batch_size]
-        videos = _continued(sampler, suite, chunk, told, num_given)
+        videos = _continued(sampler, suite, chunk, told, num_conditioning_frames)
         for (scene, seed), video in zip(chunk, videos, strict=True):
             file = _file(out, scene, seed)
             file.parent.mkdir(exist_ok=True)
@@ -180,18 +181,19 @@ def _file(out: Path, scene: SuiteScene, seed: int) -> Path:
     return out / f"seed{seed}" / f"{scene.key}.mp4"
 
 
-def _check(sampler: Sampler, suite: ExportedSuite, num_given: int) -> None:
+def _check(sampler: Sampler, suite: ExportedSuite, num_conditioning_frames: int) -> None:
     num_frames, height, width = sampler.geometry
-    if not 0 < num_given < num_frames:
+    if not 0 < num_conditioning_frames < num_frames:
         raise DataError(
-            f"{num_given} given frames leave nothing to make in clips of {num_frames}, or nothing to continue; "
-            f"give --num-given between 1 and {num_frames - 1}."
+            f"{num_conditioning_frames} given frames leave nothing to make in clips of {num_frames}, or "
+            f"nothing to continue; give --num-conditioning-frames between 1 and {num_frames - 1}."
         )
     for scene in suite.scenes:
-        if num_given > scene.given_frames * sampler.frame_rate / scene.frame_rate + 1e-6:
+        if num_conditioning_frames > scene.given_frames * sampler.frame_rate / scene.frame_rate + 1e-6:
             raise DataError(
-                f"scene '{scene.key}' gives {scene.given_frames} frames at {scene.frame_rate:g} Hz, {num_given} at "
-                f"{sampler.frame_rate:g} Hz are asked for; use a smaller --num-given."
+                f"scene '{scene.key}' gives {scene.given_frames} frames at {scene.frame_rate:g} Hz, "
+                f"{num_conditioning_frames} at {sampler.frame_rate:g} Hz are asked for; "
+                "use a smaller --num-conditioning-frames."
             )
         if scene.width * height != scene.height * width:
             raise DataError(
@@ -205,18 +207,20 @@ def _continued(
     suite: ExportedSuite,
     jobs: Sequence[tuple[SuiteScene, int]],
     told: Mapping[str, str],
-    num_given: int,
+    num_conditioning_frames: int,
 ) -> list[UInt8[np.ndarray, "t h w 3"]]:
     """Draw the videos of one batch, stretch after stretch, to the length of the longest; return each at its own."""
     _, height, width = sampler.geometry
     rate = sampler.frame_rate
     wanted = [1 + int(np.ceil((scene.num_frames - 1) / scene.frame_rate * rate - 1e-6)) for scene, _ in jobs]
-    given = [read_first_frames(suite.folder / s.given_video, num_given, height, width, rate) for s, _ in jobs]
+    given = [
+        read_first_frames(suite.folder / s.given_video, num_conditioning_frames, height, width, rate) for s, _ in jobs
+    ]
     made = np.stack(given)
     prompts, stretch = [told.get(scene.key, scene.prompt) for scene, _ in jobs], 0
     while made.shape[1] < max(wanted):
         seeds = [step_seed(seed, scene.key, stretch) for scene, seed in jobs]
-        more = sampler.draw(prompts, seeds, [_SIMULATED] * len(jobs), made[:, -num_given:])
-        made = more if stretch == 0 else np.concatenate([made, more[:, num_given:]], axis=1)
+        more = sampler.draw(prompts, seeds, [_SIMULATED] * len(jobs), made[:, -num_conditioning_frames:])
+        made = more if stretch == 0 else np.concatenate([made, more[:, num_conditioning_frames:]], axis=1)
         stretch += 1
     return [video[:count] for video, count in zip(made, wanted, strict=True)]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,16 +23,16 @@ from physics_data.core.provenance import write_provenance
 from physics_data.core.video import iterate_frames, write_video
 from physics_data.scenes.scene_file import load_scene
 from physics_data.simulation import simulate
+from worldsim.cards import with_present_names
 from worldsim.data.collate import to_rgb, to_tensor
 from worldsim.data.footage import media
 from worldsim.data.footage.media import PICTURE_SUFFIXES, is_animation
 from worldsim.data.footage.windows import crop, cut_windows, scale_to_cover
 from worldsim.data.scene_encoding import scene_tokens
-from worldsim.diffusion import GuidanceConfig
 from worldsim.generator import find_family
 from worldsim.model.conditioning import Conditioning, Scalars
 from worldsim.model.scene_tokens import SceneTokens
-from worldsim.sampling import Drawing, generate, rollout
+from worldsim.sampling import SamplingConfig, generate, rollout
 from worldsim.vae.blocks import Memory
 from worldsim.weights import Generator, load_generator, model_folder, put_adapter
 
@@ -44,11 +45,13 @@ class SampleConfig(StrictModel):
     numbers:  conditioning scalars besides the prompt, for a model with ``model.scalars``; the rest is unknown
     """
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"drawing": "sampling"}
+
     num_frames: int | None = None
     height: int | None = None
     width: int | None = None
     seed: int = 0
-    drawing: Drawing = Drawing(guidance=GuidanceConfig(weight=2.5))
+    sampling: SamplingConfig = SamplingConfig(guidance_scale=2.5)
     domain: int = 1
     numbers: dict[str, tuple[float, ...]] = {}
     scene: Path | None = None
@@ -136,7 +139,7 @@ class Sampler:
             width,
             self.frame_rate,
             generator=[torch.Generator(self.device).manual_seed(seed) for seed in seeds],
-            drawing=self.config.drawing,
+            sampling=self.config.sampling,
             first_frames=None if first_frames is None else to_tensor(first_frames).to(self.device),
             frames=pictures,
             domain=torch.tensor(domains, device=self.device),
@@ -220,7 +223,7 @@ class Sampler:
             start,
             shape[1] - start.shape[2],
             generator=torch.Generator(self.device).manual_seed(seed),
-            drawing=self.config.drawing,
+            sampling=self.config.sampling,
             chunk=chunk,
             window=window,
         )
@@ -232,7 +235,7 @@ class Sampler:
 
 
 def read_first_frames(
-    path: Path, num_given: int, height: int, width: int, frame_rate: float
+    path: Path, num_conditioning_frames: int, height: int, width: int, frame_rate: float
 ) -> UInt8[np.ndarray, "k h w 3"]:
     """Read the first frames of any video at the size and rate of a model: centre part, nearest frames by time.
 
@@ -243,9 +246,12 @@ def read_first_frames(
     covering = (
         (0, dataclasses.replace(frame, rgb=scale_to_cover(frame.rgb, height, width))) for frame in iterate_frames(path)
     )
-    window = next(cut_windows(covering, num_given, frame_rate), None)
+    window = next(cut_windows(covering, num_conditioning_frames, frame_rate), None)
     if window is None:
-        raise VideoError(f"{path} is shorter than {num_given} frames at {frame_rate:g} Hz; use a smaller --num-given.")
+        raise VideoError(
+            f"{path} is shorter than {num_conditioning_frames} frames at {frame_rate:g} Hz; "
+            "use a smaller --num-conditioning-frames."
+        )
     return crop(window.rgb, height, width, across=0.5, down=0.5)
 
 
@@ -272,7 +278,7 @@ def continue_dataset(
     positions: Sequence[int],
     out: Path,
     *,
-    num_given: int,
+    num_conditioning_frames: int,
     batch_size: int,
     on_video: Callable[[], None] = lambda: None,
 ) -> int:
@@ -287,15 +293,20 @@ def continue_dataset(
     """
     out.mkdir(parents=True, exist_ok=True)
     remove_partials(out)
-    check_same_system(out / "provenance.yaml", sampler, num_given)
-    facts = {"num_given": num_given, "num_conditioning_frames": num_given, "reference": dataset.digest}
-    write_provenance(out / "provenance.yaml", sampler.config, model=sampler.model.card, **facts)
+    check_same_system(out / "provenance.yaml", sampler, num_conditioning_frames)
+    facts = {"num_given": num_conditioning_frames, "num_conditioning_frames": num_conditioning_frames}
+    facts |= {"model": sampler.model.card, "reference": dataset.digest}
+    write_provenance(out / "provenance.yaml", sampler.config, **facts)
     waiting = [position for position in positions if not (out / f"{dataset.rows[position].key}.mp4").is_file()]
     for _ in range(len(positions) - len(waiting)):
         on_video()
     for chunk in _chunks(waiting, batch_size):
         clips = [dataset.load(position) for position in chunk]
-        given = np.stack([_given(clip, num_given, sampler) for clip in clips]) if num_given else None
+        given = (
+            np.stack([_given(clip, num_conditioning_frames, sampler) for clip in clips])
+            if num_conditioning_frames
+            else None
+        )
         seeds = [step_seed(sampler.config.seed, clip.meta.key, 0) for clip in clips]
         domains = [clip.meta.domain for clip in clips]
         videos = sampler.draw([clip.meta.caption for clip in clips], seeds, domains, given)
@@ -305,20 +316,22 @@ def continue_dataset(
     return len(waiting)
 
 
-def check_same_system(record: Path, sampler: Sampler, num_given: int) -> None:
+def check_same_system(record: Path, sampler: Sampler, num_conditioning_frames: int) -> None:
     """Refuse to mix videos of two models, or drawn in two ways, in one folder."""
     if not record.is_file():
         return
     try:
         before = yaml.safe_load(record.read_text(encoding="utf-8"))
-        stored = SampleConfig.model_validate(before.get("config", {}))  # fills in settings that were added since
+        present = with_present_names(before.get("config", {}), source=str(record))
+        stored = SampleConfig.model_validate(present)  # fills in settings that were added since
     except (yaml.YAMLError, ValueError, AttributeError) as error:
         raise DataError(
             f"{record} is damaged ({str(error).splitlines()[0]}), so nobody knows how the videos beside it were made; "
             "give another --out, or delete that folder to make them again."
         ) from error
     before["config"] = stored.model_dump(mode="json")
-    now = {"config": sampler.config.model_dump(mode="json"), "model": sampler.model.card, "num_given": num_given}
+    config = sampler.config.model_dump(mode="json")
+    now = {"config": config, "model": sampler.model.card, "num_given": num_conditioning_frames}
     differing = [name for name, value in now.items() if json.loads(json.dumps(value)) != before.get(name)]
     if differing:
         raise DataError(
@@ -327,18 +340,19 @@ def check_same_system(record: Path, sampler: Sampler, num_given: int) -> None:
         )
 
 
-def _given(clip: Clip, num_given: int, sampler: Sampler) -> np.ndarray:
+def _given(clip: Clip, num_conditioning_frames: int, sampler: Sampler) -> np.ndarray:
     _, height, width = sampler.geometry
     if (clip.meta.height, clip.meta.width, clip.meta.frame_rate) != (height, width, sampler.frame_rate):
         raise DataError(
             f"clip '{clip.meta.key}' is {clip.meta.width}x{clip.meta.height} at {clip.meta.frame_rate:g} Hz, the model "
             f"makes {width}x{height} at {sampler.frame_rate:g} Hz; give a dataset of that size."
         )
-    if num_given > clip.meta.num_frames:
+    if num_conditioning_frames > clip.meta.num_frames:
         raise DataError(
-            f"clip '{clip.meta.key}' has {clip.meta.num_frames} frames, --num-given asks for {num_given} of them."
+            f"clip '{clip.meta.key}' has {clip.meta.num_frames} frames, --num-conditioning-frames asks for "
+            f"{num_conditioning_frames} of them."
         )
-    return clip.rgb[:num_given]
+    return clip.rgb[:num_conditioning_frames]
 
 
 def _chunks(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -1,15 +1,15 @@
 """Config of an ablation: shared settings, variants, targets and guards, and the columns that are measured."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from physics_data.core.config import StrictModel
 from physics_data.core.errors import suggest
-from worldsim.diffusion import GuidanceConfig
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,16 @@ Ratio = Annotated[float, Field(gt=0)]
 class Continuation(StrictModel):
     """How held-out clips are continued. The noise of a clip is the same for all variants of a seed.
 
-    drawing:     solver, steps and guidance
-    num_given:   first frames that are given, 4 k + 1
+    sampling:     solver, steps and guidance
+    num_conditioning_frames:  first frames that are given, 4 k + 1
     batch_size:  clips at once, which changes no video
     """
 
-    num_given: Count = 5
+    renamed_keys: ClassVar[Mapping[str, str]] = {"drawing": "sampling", "num_given": "num_conditioning_frames"}
+
+    num_conditioning_frames: Count = 5
     batch_size: Count = 20
-    drawing: Drawing = Drawing(num_steps=12, guidance=GuidanceConfig(weight=1.0))
+    sampling: SamplingConfig = SamplingConfig(num_steps=12, guidance_scale=1.0)
 
 
 class Target(StrictModel):

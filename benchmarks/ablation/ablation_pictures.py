@@ -49,7 +49,9 @@ def write_strips(grid: Grid, runs: Sequence[Run], folder: Path) -> list[Path]:
         for position in turns[: config.shown]:
             clip = dataset.load(position)
             videos.append(clip.rgb)
-            captions.append(f"{clip.meta.key}: truth; frames 1 to {config.continuation.num_given} are given")
+            captions.append(
+                f"{clip.meta.key}: truth; frames 1 to {config.continuation.num_conditioning_frames} are given"
+            )
             for run in shown:
                 videos.append(read_video(run.folder / "videos" / name / f"{clip.meta.key}.mp4").rgb)
                 captions.append(f"{run.variant}, seed {seed}")

@@ -235,7 +235,7 @@ def _all_rows(runs: Sequence[Run]) -> str:
 
 
 def _truth(grid: Grid) -> dict[str, np.ndarray]:
-    dataset, given = ShardDataset(grid.data), grid.config.continuation.num_given
+    dataset, given = ShardDataset(grid.data), grid.config.continuation.num_conditioning_frames
     found = {}
     for name, which in grid.config.held_out.items():
         clips = (dataset.load(position).rgb[given:] for position in held_out_positions(dataset, which))

@@ -38,7 +38,7 @@ _FAINT = 0.05
 
 
 def measure_clip(
-    reference: Reference, video: AlignedVideo, num_given: int, columns: tuple[str, ...]
+    reference: Reference, video: AlignedVideo, num_conditioning_frames: int, columns: tuple[str, ...]
 ) -> dict[str, float | None]:
     """Return column → value; None where it does not apply.
 
@@ -49,8 +49,8 @@ def measure_clip(
     made = {
         **_permanence(reference, tracks, columns),
         **_looks(reference, tracks),
-        **_paths(reference, tracks, num_given),
-        **_pixels(reference.clip.rgb, video.rgb, num_given),
+        **_paths(reference, tracks, num_conditioning_frames),
+        **_pixels(reference.clip.rgb, video.rgb, num_conditioning_frames),
     }
     return {name: made[name] if COLUMNS[name].metric is None else _metric(name, reference, tracks) for name in columns}
 
@@ -89,7 +89,7 @@ def _looks(reference: Reference, tracks: Tracks) -> dict[str, float | None]:
     return {"color_error": float(colors.mean()), "size_error": float(np.abs(areas).mean() / np.log(2.0))}
 
 
-def _paths(reference: Reference, tracks: Tracks, num_given: int) -> dict[str, float | None]:
+def _paths(reference: Reference, tracks: Tracks, num_conditioning_frames: int) -> dict[str, float | None]:
     """Return the mean errors of place and velocity over all objects, in the frames after the given ones."""
     spec, _, _ = reference.clip.labelled
     places: list[float] = []
@@ -98,7 +98,7 @@ def _paths(reference: Reference, tracks: Tracks, num_given: int) -> dict[str, fl
     for number, name in reference.present_at_start.items():
         outline, track = reference.silhouette(number), tracks.of(name)
         frames = np.flatnonzero(reference.clear(number))
-        frames = frames[frames >= num_given]
+        frames = frames[frames >= num_conditioning_frames]
         if not len(frames):
             continue
         known = track.whole[frames] & np.isfinite(track.centroid[frames]).all(axis=1)
@@ -146,11 +146,11 @@ def _speed_gain(
 
 
 def _pixels(
-    true: UInt8[np.ndarray, "t h w 3"], made: UInt8[np.ndarray, "t h w 3"], num_given: int
+    true: UInt8[np.ndarray, "t h w 3"], made: UInt8[np.ndarray, "t h w 3"], num_conditioning_frames: int
 ) -> dict[str, float | None]:
     """Return how near the made frames are to the true ones, and whether they move and have edges as these do."""
-    a, b = true[num_given:], made[num_given:]
-    steps = [np.abs(np.diff(x[num_given - 1 :].astype(np.float64), axis=0)) for x in (true, made)]
+    a, b = true[num_conditioning_frames:], made[num_conditioning_frames:]
+    steps = [np.abs(np.diff(x[num_conditioning_frames - 1 :].astype(np.float64), axis=0)) for x in (true, made)]
     moves = [float(np.maximum(step - FLICKER, 0.0).mean()) for step in steps]
     edges = [
         float(np.abs(np.diff(x.astype(np.float64), axis=1)).mean() + np.abs(np.diff(x.astype(float), axis=2)).mean())

@@ -117,18 +117,28 @@ def _measure_held_out(grid: Grid, run: Run, name: str, which: str) -> tuple[list
 
     how, dataset = grid.config.continuation, ShardDataset(grid.data)
     positions, videos = held_out_positions(dataset, which), run.folder / "videos" / name
-    sampler = Sampler.load(run.folder, SampleConfig(seed=run.seed, drawing=how.drawing))
-    continue_dataset(sampler, dataset, positions, videos, num_given=how.num_given, batch_size=how.batch_size)
+    sampler = Sampler.load(run.folder, SampleConfig(seed=run.seed, sampling=how.sampling))
+    continue_dataset(
+        sampler,
+        dataset,
+        positions,
+        videos,
+        num_conditioning_frames=how.num_conditioning_frames,
+        batch_size=how.batch_size,
+    )
     rows, features = [], []
     for position in positions:
         clip = dataset.load(position)
         video = load_for(clip, videos / f"{clip.meta.key}.mp4")
         values = measure_clip(
-            Reference(clip, num_conditioning_frames=how.num_given), video, how.num_given, grid.config.columns
+            Reference(clip, num_conditioning_frames=how.num_conditioning_frames),
+            video,
+            how.num_conditioning_frames,
+            grid.config.columns,
         )
         facts = (run.variant, run.seed, name, clip.meta.key, dataset.rows[position].scenario)
         rows.append({**dict(zip(FACTS, facts, strict=True)), **values})
-        features.append(clip_features(video.rgb[how.num_given :]))
+        features.append(clip_features(video.rgb[how.num_conditioning_frames :]))
     return rows, np.stack(features)
 
 

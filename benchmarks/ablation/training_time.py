@@ -47,10 +47,10 @@ class Speeds:
 
 
 def _continuations(grid: Grid, step: float) -> float:
-    """Return the time of drawing all held-out clips; a call of the network is a third of a step of training."""
-    drawing = grid.config.continuation.drawing
+    """Return the time of sampling all held-out clips; a call of the network is a third of a step of training."""
+    sampling = grid.config.continuation.sampling
     clips = sum(len(planned(grid.datasets[grid.data], which)) for which in grid.config.held_out.values())
-    calls = (len(drawing.stops) - 1) * (1 if drawing.guidance.weight == 1 else 2)
+    calls = (len(sampling.timesteps) - 1) * (1 if sampling.guidance_scale == 1 else 2)
     return clips * calls * step / 3 / grid.runs[0].train.batch_size
 
 

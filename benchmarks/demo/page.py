@@ -117,7 +117,7 @@ def write_page(folders: DemoFolders, records: list[StepRecord], footage: Path | 
         meaning=SYSTEM_MEANING,
         model=MODEL,
         headline=HEADLINE,
-        num_given=NUM_GIVEN,
+        num_conditioning_frames=NUM_GIVEN,
         curves=[_run_curves(folders.vae, "video VAE"), _run_curves(folders.dit, "diffusion transformer")],
         reconstruction=_newest_picture(folders.vae),
         records=records,

@@ -161,7 +161,14 @@ def demo_steps(folders: DemoFolders, footage: Path | None) -> list[Step]:
             f"continue the first {NUM_GIVEN} frames of every test clip",
             (
                 *("worldsim", "sample", "--model", str(folders.dit), "--reference", str(folders.physics)),
-                *("--split", "test", "--num-given", str(NUM_GIVEN), "--out", str(folders.systems / MODEL)),
+                *(
+                    "--split",
+                    "test",
+                    "--num-conditioning-frames",
+                    str(NUM_GIVEN),
+                    "--out",
+                    str(folders.systems / MODEL),
+                ),
             ),
         ),
         Step(

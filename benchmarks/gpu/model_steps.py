@@ -24,11 +24,10 @@ from benchmarks.speed.train import (
     training_step,
     word_conditioning,
 )
-from worldsim.diffusion import GuidanceConfig
 from worldsim.losses.denoising import DiTObjective, dit_objective
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.model_config import named_size
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 from worldsim.videos import SampleConfig, Sampler
 
 BATCHES = {"S": 32, "B": 16, "L": 8}
@@ -125,8 +124,8 @@ def measure_sampling(context: GpuContext) -> Rows:
         sampler = replace(sampler, config=sampler.config.model_copy(update={"num_frames": 5}))
     one = speed(sampler, repeats=context.repeats)
     yield one.model_copy(update={"command": COMMAND})
-    drawing = Drawing(num_steps=4, guidance=GuidanceConfig(weight=1.0))
-    quick = replace(sampler, config=sampler.config.model_copy(update={"drawing": drawing}))
+    sampling = SamplingConfig(num_steps=4, guidance_scale=1.0)
+    quick = replace(sampler, config=sampler.config.model_copy(update={"sampling": sampling}))
     count = 2 if context.is_small else 64
     num_frames, height, width = quick.geometry
 

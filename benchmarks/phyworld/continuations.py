@@ -24,8 +24,7 @@ from physics_data.core.conventions import DOMAIN_REAL, step_seed
 from physics_data.core.display import contact_sheet
 from physics_data.core.errors import DataError
 from worldsim.data.collate import to_rgb, to_tensor
-from worldsim.diffusion import GuidanceConfig
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 from worldsim.vae import VideoVAE
 from worldsim.videos import SampleConfig, Sampler
 from worldsim.weights import load_vae, model_folder
@@ -55,8 +54,8 @@ class Continuer:
             CheckpointError: no model there, or a damaged one.
             DataError: its VAE cannot take three frames, it makes fewer than 32, or its pictures are no squares.
         """
-        drawing = Drawing(num_steps=num_steps, guidance=GuidanceConfig(weight=1.0))
-        self._sampler = Sampler.load(model, SampleConfig(drawing=drawing, domain=DOMAIN_REAL))
+        sampling = SamplingConfig(num_steps=num_steps, guidance_scale=1.0)
+        self._sampler = Sampler.load(model, SampleConfig(sampling=sampling, domain=DOMAIN_REAL))
         frames, height, width = self._sampler.geometry
         factor = self._sampler.model.vae.temporal_factor
         if (GIVEN_FRAMES - 1) % factor:

@@ -4,10 +4,10 @@ import torch
 
 from benchmarks.rows import Row, median_row
 from benchmarks.speed.timing import Job, interleaved
-from worldsim.diffusion import SOLVERS, GuidanceConfig, timestep_grid
+from worldsim.diffusion import SOLVERS, timestep_grid
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.conditioning import Conditioning
-from worldsim.sampling import Drawing, rollout
+from worldsim.sampling import SamplingConfig, rollout
 
 COMMAND = "python -m benchmarks speed sample --json"
 CONFIG = DiTConfig(depth=12, width=384, num_heads=6, latent_channels=16, causal=True, absolute_time=False)
@@ -29,13 +29,13 @@ def frame_by_frame(config: DiTConfig, device: str, repeats: int, latent_frames: 
     rate = torch.tensor([24.0], device=device, dtype=dtype)
     conditioning = Conditioning.of_words(ids, mask, torch.ones(1, dtype=torch.int64, device=device), rate)
     start = torch.randn(1, 16, 1, 16, 16, device=device, dtype=dtype)
-    drawing = Drawing(num_steps=STEPS, guidance=GuidanceConfig(weight=1.0))
+    sampling = SamplingConfig(num_steps=STEPS, guidance_scale=1.0)
 
     def cached(window: int | None) -> Job:
         def run() -> None:
             generator = torch.Generator(device).manual_seed(0)
             for _ in rollout(
-                dit, conditioning, start, latent_frames, generator=generator, drawing=drawing, window=window
+                dit, conditioning, start, latent_frames, generator=generator, sampling=sampling, window=window
             ):
                 pass
             if device == "cuda":

@@ -258,7 +258,16 @@ def test_a_system_without_half_of_its_videos_gets_half(workplace, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["num_conditioning_frames: -1", "num_given: 1.5", "num_given: true", "[", "- 1", "\x00", "num_given: 99999"]
+    "text",
+    [
+        "num_conditioning_frames: -1",
+        "num_conditioning_frames: 1.5",
+        "num_conditioning_frames: true",
+        "[",
+        "- 1",
+        "\x00",
+        "num_conditioning_frames: 99999",
+    ],
 )
 def test_a_damaged_record_is_one_sentence(workplace, tmp_path, text):
     root = tmp_path / "w"

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from physics_data.core.errors import CheckpointError, DataError
-from worldsim.diffusion import GuidanceConfig
 from worldsim.generator import Sampling, VideoGenerator
-from worldsim.sampling import Drawing, generate
+from worldsim.sampling import SamplingConfig, generate
 from worldsim.sampling.likelihood import denoising_loss
 from worldsim.weights import load_generator, model_folder
 
@@ -41,7 +40,7 @@ def test_denoise_and_sample_are_those_of_the_model(world: VideoGenerator) -> Non
         64,
         world.default_frame_rate,
         generator=torch.Generator().manual_seed(2),
-        drawing=Drawing(num_steps=2, guidance=GuidanceConfig(weight=1.0)),
+        sampling=SamplingConfig(num_steps=2, guidance_scale=1.0),
         first_frames=first,
         domain=1,
     )

@@ -17,7 +17,7 @@ from worldsim.videos import SampleConfig, Sampler
 
 @pytest.fixture(scope="module")
 def sampler() -> Sampler:
-    settings = {"height": 32, "width": 32, "num_frames": 9, "drawing": {"num_steps": 1}}
+    settings = {"height": 32, "width": 32, "num_frames": 9, "sampling": {"num_steps": 1}}
     loaded = Sampler.load(Path("builtin:world"), validate_config(SampleConfig, settings, source="test"))
     torch.manual_seed(0)
     dit = DiT(DiTConfig(depth=1, width=32, num_heads=2, scene_slots=8)).eval().requires_grad_(False)

@@ -19,7 +19,7 @@ LONG = " ".join(["a red ball falls onto the floor"] * 3)
 
 @pytest.fixture(scope="module")
 def sampler() -> Sampler:
-    settings = {"height": 16, "width": 16, "num_frames": 5, "drawing": {"num_steps": 1}}
+    settings = {"height": 16, "width": 16, "num_frames": 5, "sampling": {"num_steps": 1}}
     return Sampler.load(Path("builtin:world"), validate_config(SampleConfig, settings, source="test"))
 
 
@@ -41,13 +41,13 @@ def export(folder: Path, *scenes: dict[str, Any]) -> Path:
 
 def test_scenes_are_continued_at_the_models_rate_in_stretches(tmp_path: Path, sampler: Sampler) -> None:
     suite = read_suite(export(tmp_path / "suite", scene("one"), scene("two", num_frames=9)))
-    assert continue_suite(sampler, suite, tmp_path / "out", num_given=1, num_seeds=2, batch_size=4) == 4
+    assert continue_suite(sampler, suite, tmp_path / "out", num_conditioning_frames=1, num_seeds=2, batch_size=4) == 4
     # 17 and 9 frames at 32 Hz are 0.5 and 0.25 s: 9 and 5 frames at the model's 16 Hz, in stretches of 4 new ones.
     lengths = {str(file.relative_to(tmp_path / "out")): len(read_video(file).rgb) for file in tmp_path.rglob("seed*/*")}
     assert lengths == {"seed0/one.mp4": 9, "seed0/two.mp4": 5, "seed1/one.mp4": 9, "seed1/two.mp4": 5}
     (tmp_path / "out/seed1/one.mp4").unlink()
     kept = (tmp_path / "out/seed0/one.mp4").stat().st_mtime_ns
-    assert continue_suite(sampler, suite, tmp_path / "out", num_given=1, num_seeds=2, batch_size=4) == 1
+    assert continue_suite(sampler, suite, tmp_path / "out", num_conditioning_frames=1, num_seeds=2, batch_size=4) == 1
     assert (tmp_path / "out/seed0/one.mp4").stat().st_mtime_ns == kept
 
 
@@ -67,11 +67,13 @@ def test_a_prompt_that_is_too_long_is_told_as_far_as_the_model_reads(tmp_path: P
     ],
 )
 def test_what_cannot_be_continued_is_said(
-    tmp_path: Path, sampler: Sampler, changes: dict[str, Any], num_given: int, message: str
+    tmp_path: Path, sampler: Sampler, changes: dict[str, Any], num_conditioning_frames: int, message: str
 ) -> None:
     suite = read_suite(export(tmp_path / "suite", scene("one", **changes)))
     with pytest.raises(DataError, match=message):
-        continue_suite(sampler, suite, tmp_path / "out", num_given=num_given, num_seeds=1, batch_size=1)
+        continue_suite(
+            sampler, suite, tmp_path / "out", num_conditioning_frames=num_conditioning_frames, num_seeds=1, batch_size=1
+        )
     assert not (tmp_path / "out").exists()
 
 

@@ -67,7 +67,7 @@ def sample(
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the --reference dataset.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many clips of the --reference dataset.")] = None,
-    num_given: Annotated[
+    num_conditioning_frames: Annotated[
         int | None, typer.Option(min=0, help="Frames that are given, 4 k + 1; 5 if a video or dataset is given.")
     ] = None,
     model: Annotated[
@@ -94,9 +94,9 @@ def sample(
     ] = None,
     solver: Annotated[str, typer.Option(help="euler, heun or dpm++.")] = "euler",
     shift: Annotated[float, typer.Option(help="Above 1: more of the solver's steps at high noise.")] = 1.0,
-    guidance_weight: Annotated[
+    guidance_scale: Annotated[
         float | None,
-        typer.Option(help="Weight of the prompt, 1 is no guidance; 2.5, or that of a public model's own pipeline."),
+        typer.Option(help="Guidance by the prompt, 1 is none; 2.5, or that of a public model's own pipeline."),
     ] = None,
     guidance_interval: Annotated[
         tuple[float, float], typer.Option(help="Noise levels between which guidance acts, within 0 and 1.")
@@ -112,12 +112,12 @@ def sample(
     """Make a video from a prompt, from given frames, or one for each clip of a dataset.
 
     Frames can be given at the start (--first-frames), at the end (--last-frame) and anywhere (--frames), with or
-    without a prompt; the rest is made to fit them, and --guidance-weight acts as without them.
+    without a prompt; the rest is made to fit them, and --guidance-scale acts as without them.
 
     Examples: `python -m worldsim sample --prompt "a red ball falls" --out ball.mp4`,
     `python -m worldsim sample --frames 0=a.png --last-frame b.png --prompt "a red ball rolls" --out between.mp4`,
     `python -m worldsim sample --model runs/told/dit --prompt "a red ball falls" --number gravity=1.6 --out moon.mp4`,
-    `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-given 5`,
+    `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-conditioning-frames 5`,
     `python -m worldsim sample --suite runs/permanence --out my_model`
     """
     prompts = prompt or []
@@ -142,8 +142,8 @@ def sample(
         raise typer.BadParameter("--simulate needs --scene.")
     if size is not None and (many or stream):
         raise typer.BadParameter("--size is for single videos; leave --reference, --suite and --stream out.")
-    if num_given and not many and first_frames is None:
-        raise typer.BadParameter("--num-given needs --first-frames, --reference or --suite.")
+    if num_conditioning_frames and not many and first_frames is None:
+        raise typer.BadParameter("--num-conditioning-frames needs --first-frames, --reference or --suite.")
     if hub:
         from worldsim.generator import fetch_from_hub
 
@@ -162,19 +162,17 @@ def sample(
     from worldsim.videos import SampleConfig, Sampler
 
     require_writable(out)
-    given = 5 if num_given is None else num_given
+    given = 5 if num_conditioning_frames is None else num_conditioning_frames
     own_steps, own_guidance = sampling_defaults(model)
-    drawing = {
+    sampling = {
         "num_steps": own_steps if num_steps is None else num_steps,
         "solver": solver,
         "shift": shift,
-        "guidance": {
-            "weight": own_guidance if guidance_weight is None else guidance_weight,
-            "interval": guidance_interval,
-        },
+        "guidance_scale": own_guidance if guidance_scale is None else guidance_scale,
+        "guidance_interval": guidance_interval,
     }
     sizes = {"num_frames": num_frames, "height": height, "width": width}
-    settings = {**sizes, "seed": seed, "drawing": drawing, "numbers": numbers}
+    settings = {**sizes, "seed": seed, "sampling": sampling, "numbers": numbers}
     settings |= {"scene": scene, "simulated": simulate}
     config = validate_config(SampleConfig, settings, source="the command line")
     sampler = Sampler.load(model, config, adapter)
@@ -343,7 +341,7 @@ def _make(
     sampler: "Sampler",
     prompts: list[str],
     first_frames: Path | None,
-    num_given: int,
+    num_conditioning_frames: int,
     pictures: dict[int, "np.ndarray"],
     files: list[Path],
     enlarged: "Enlarger | None",
@@ -353,9 +351,9 @@ def _make(
 
     _, height, width = sampler.geometry
     frames = None
-    if first_frames is not None and num_given:
+    if first_frames is not None and num_conditioning_frames:
         _say_crop(first_frames, height, width)
-        frames = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)[None]
+        frames = read_first_frames(first_frames, num_conditioning_frames, height, width, sampler.frame_rate)[None]
     for prompt, file in zip(prompts, files, strict=True):
         video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames, pictures)[0]
         if enlarged is not None:
@@ -366,16 +364,21 @@ def _make(
 
 
 def _stream(
-    sampler: "Sampler", prompt: str, first_frames: Path | None, num_given: int, out: Path, window: int | None
+    sampler: "Sampler",
+    prompt: str,
+    first_frames: Path | None,
+    num_conditioning_frames: int,
+    out: Path,
+    window: int | None,
 ) -> None:
     from physics_data.core.video import write_frames
     from worldsim.videos import read_first_frames
 
     num_frames, height, width = sampler.geometry
     start = None
-    if first_frames is not None and num_given:
+    if first_frames is not None and num_conditioning_frames:
         _say_crop(first_frames, height, width)
-        start = read_first_frames(first_frames, num_given, height, width, sampler.frame_rate)
+        start = read_first_frames(first_frames, num_conditioning_frames, height, width, sampler.frame_rate)
     with progress_bar() as progress:
         frames = sampler.stream(prompt, sampler.config.seed, start, window=window)
         counted = progress.track(frames, total=num_frames, description="frames")
@@ -389,7 +392,7 @@ def _continue_all(
     split: str,
     limit: int | None,
     out: Path,
-    num_given: int,
+    num_conditioning_frames: int,
     batch_size: int,
 ) -> None:
     from physics_data.core.dataset import ShardDataset
@@ -408,7 +411,7 @@ def _continue_all(
             dataset,
             positions,
             out,
-            num_given=num_given,
+            num_conditioning_frames=num_conditioning_frames,
             batch_size=batch_size,
             on_video=lambda: progress.advance(bar),
         )
@@ -418,7 +421,7 @@ def _continue_all(
 
 
 def _continue_suite(
-    sampler: "Sampler", folder: Path, out: Path, num_given: int, num_seeds: int | None, batch_size: int
+    sampler: "Sampler", folder: Path, out: Path, num_conditioning_frames: int, num_seeds: int | None, batch_size: int
 ) -> None:
     from worldsim.suite import continue_suite, read_suite, shortened
 
@@ -438,7 +441,7 @@ def _continue_suite(
             sampler,
             suite,
             out,
-            num_given=num_given,
+            num_conditioning_frames=num_conditioning_frames,
             num_seeds=seeds,
             batch_size=batch_size,
             on_video=lambda: progress.advance(bar),

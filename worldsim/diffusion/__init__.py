@@ -1,7 +1,7 @@
 """Flow matching as pure mathematics: paths, times, solvers, guidance. Knows no network."""
 
 from physics_data.core.errors import Registry
-from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, GuidanceConfig, Heun, Solver, guide
+from worldsim.diffusion.solvers import DPMSolverPlusPlus, Euler, Heun, Solver, guide
 from worldsim.diffusion.timesteps import (
     TimeSampling,
     Weighting,
@@ -31,7 +31,6 @@ __all__ = [
     "SOLVERS",
     "DPMSolverPlusPlus",
     "Euler",
-    "GuidanceConfig",
     "Heun",
     "Solver",
     "TimeSampling",

@@ -79,19 +79,19 @@ class Law(nn.Module):
         self.acceleration = nn.Parameter(torch.zeros(things, 2))
 
     def forward(
-        self, seen: Read, sizes: Sizes, num_given: Int64[torch.Tensor, "b"], num_steps: int
+        self, seen: Read, sizes: Sizes, num_known: Int64[torch.Tensor, "b"], num_steps: int
     ) -> Float[torch.Tensor, "b steps k 2"]:
         """Return where things are in the next frames.
 
         Args:
             seen: where they are in the last frames that are read
             sizes: share of the picture that each fills
-            num_given: how many of these frames were given; with two there is one velocity, with one there is none and
+            num_known: how many of these frames are known; with two there is one velocity, with one there is none and
                 everything stays
         """
         before, now = (seen[:, 1:] - seen[:, :-1]).unbind(1)
-        before = torch.where((num_given == REACH - 1)[:, None, None], now, before)
-        moving = (num_given > 1)[:, None, None]
+        before = torch.where((num_known == REACH - 1)[:, None, None], now, before)
+        moving = (num_known > 1)[:, None, None]
         kept, kept_before = self.inertia[:, :, None]
         place, ahead = seen[:, -1], []
         for _ in range(num_steps):
@@ -141,16 +141,16 @@ class MotionPrior(nn.Module):
         Frames are given if they and all before them have t = 0. With one given frame nothing moves; with none, the
         guess is the mean of the data, 0. No gradient reaches the law.
         """
-        num_given = (t == 0).cumprod(1).sum(1).long()
+        num_known = (t == 0).cumprod(1).sum(1).long()
         frames = latents.movedim(1, 2)
-        last = torch.stack([_picked(frames, num_given - back, 1)[:, 0] for back in range(REACH, 0, -1)], dim=1)
+        last = torch.stack([_picked(frames, num_known - back, 1)[:, 0] for back in range(REACH, 0, -1)], dim=1)
         (seen, _, sizes), picture = self.read(last), last[:, -1]
         constants = {name: constant.detach() for name, constant in self.law.named_parameters()}
-        ahead = functional_call(self.law, constants, (seen, sizes[:, -1].detach(), num_given, latents.shape[2] - 1))
+        ahead = functional_call(self.law, constants, (seen, sizes[:, -1].detach(), num_known, latents.shape[2] - 1))
         moves = torch.cat([seen[:, -1:], ahead], dim=1) - seen[:, -1:]
-        carried = since(num_given, taught_by_near_frames(self._carried(picture, moves))).movedim(1, 2)
-        carried = carried * (num_given > 0)[:, None, None, None, None]
-        is_given = torch.arange(latents.shape[2], device=t.device) < num_given[:, None]
+        carried = since(num_known, taught_by_near_frames(self._carried(picture, moves))).movedim(1, 2)
+        carried = carried * (num_known > 0)[:, None, None, None, None]
+        is_given = torch.arange(latents.shape[2], device=t.device) < num_known[:, None]
         return torch.where(is_given[:, None, :, None, None], latents, carried)
 
     def weights(self, frames: Float[torch.Tensor, "b t c h w"]) -> Float[torch.Tensor, "b t k h w"]:
@@ -205,10 +205,10 @@ def taught_by_near_frames(moved: Float[torch.Tensor, "b t c h w"]) -> Float[torc
 
 
 def since(
-    num_given: Int64[torch.Tensor, "b"], ahead: Float[torch.Tensor, "b t *rest"]
+    num_known: Int64[torch.Tensor, "b"], ahead: Float[torch.Tensor, "b t *rest"]
 ) -> Float[torch.Tensor, "b t *rest"]:
     """Return for each frame what is counted from the last given one; up to it, its own."""
-    steps = torch.arange(ahead.shape[1], device=ahead.device) - num_given[:, None] + 1
+    steps = torch.arange(ahead.shape[1], device=ahead.device) - num_known[:, None] + 1
     return ahead[torch.arange(len(ahead), device=ahead.device)[:, None], steps.clamp(0, ahead.shape[1] - 1)]
 
 

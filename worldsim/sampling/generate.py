@@ -11,8 +11,8 @@ from worldsim.model import DiT
 from worldsim.model.conditioning import NO_SCALARS, Conditioning, Scalars
 from worldsim.model.scene_tokens import SceneTokens
 from worldsim.prompt import TextEncoder
-from worldsim.sampling.drawing import DEFAULT, Drawing
 from worldsim.sampling.rollout import Pictures, encode_frames
+from worldsim.sampling.sampling_config import DEFAULT, SamplingConfig
 from worldsim.vae import VideoVAE
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
@@ -33,7 +33,7 @@ def generate(
     frame_rate: float,
     *,
     generator: torch.Generator | Sequence[torch.Generator],
-    drawing: Drawing = DEFAULT,
+    sampling: SamplingConfig = DEFAULT,
     first_frames: GivenFrames | None = None,
     frames: Pictures = NO_PICTURES,
     domain: Int64[torch.Tensor, "b"] | int = 0,
@@ -53,7 +53,7 @@ def generate(
         frame_rate: of the videos, Hz
         generator: source of the noise: one for all videos, or one for each, which makes a video independent of the
             others beside it
-        drawing: solver, its stops, and guidance
+        sampling: solver, timesteps and guidance
         first_frames: in [-1, 1]; k = j * temporal_factor + 1 frames that the videos begin with, as the VAE sees them
         frames: further frames that are given, anywhere, by their number; see ``encode_frames``. Of use with a
             transformer that was trained with ``loss.random_position_probability`` or
@@ -78,19 +78,19 @@ def generate(
     given = _given(noise, vae, first_frames, frames, num_frames, height, width)
     words = {"ids": text_ids, "mask": text_mask}
     known = Conditioning.of(words, rates, domains, scalars=scalars, scene=scene, frames=given)
-    latents = denoise(dit, noise, known, drawing)
+    latents = denoise(dit, noise, known, sampling)
     return vae.decode(vae.denormalise(latents)).clamp(-1, 1)
 
 
 @torch.no_grad()
-def denoise(dit: DiT, noise: Latents, conditioning: Conditioning, drawing: Drawing = DEFAULT) -> Latents:
+def denoise(dit: DiT, noise: Latents, conditioning: Conditioning, sampling: SamplingConfig = DEFAULT) -> Latents:
     """Draw normalised latents. Conditioning frames stay as they are, at noise level 0, with and without the prompt.
 
     Args:
         dit: the transformer
         noise: of the shape of the latents
         conditioning: prompt and what else is known; all but the prompt is kept for guidance
-        drawing: solver, its stops, and guidance
+        sampling: solver, timesteps and guidance
     """
     known = conditioning.clean(noise.shape[2])
     unprompted = conditioning.without_prompt()
@@ -98,11 +98,11 @@ def denoise(dit: DiT, noise: Latents, conditioning: Conditioning, drawing: Drawi
     def field(x: Latents, t: float) -> Latents:
         frame_t = torch.full((len(x), x.shape[2]), t, device=x.device, dtype=x.dtype).masked_fill(known, 0.0)
         v = dit(x, frame_t, conditioning)
-        if drawing.guidance.acts_at(t):
-            v = guide(v, dit(x, frame_t, unprompted), drawing.guidance.weight)
+        if sampling.is_guided_at(t):
+            v = guide(v, dit(x, frame_t, unprompted), sampling.guidance_scale)
         return v.masked_fill(known[:, None, :, None, None], 0.0)
 
-    return SOLVERS.get(drawing.solver)()(field, conditioning.place(noise), drawing.stops)
+    return SOLVERS.get(sampling.solver)()(field, conditioning.place(noise), sampling.timesteps)
 
 
 def _draw_noise(

@@ -11,7 +11,7 @@ from worldsim.diffusion import SOLVERS, guide
 from worldsim.model import DiT
 from worldsim.model.cache import FrameCache
 from worldsim.model.conditioning import Conditioning
-from worldsim.sampling.drawing import DEFAULT, Drawing
+from worldsim.sampling.sampling_config import DEFAULT, SamplingConfig
 from worldsim.vae import VideoVAE
 
 Latents = Float[torch.Tensor, "b c _ h w"]
@@ -25,7 +25,7 @@ def rollout(
     num_frames: int,
     *,
     generator: torch.Generator,
-    drawing: Drawing = DEFAULT,
+    sampling: SamplingConfig = DEFAULT,
     chunk: int = 1,
     window: int | None = None,
     sinks: int = 1,
@@ -41,7 +41,7 @@ def rollout(
         start: normalised clean latents that the video begins with; it may have no frames
         num_frames: latent frames to make
         generator: source of the noise
-        drawing: solver, its stops, and guidance
+        sampling: solver, timesteps and guidance
         chunk: latent frames made together
         window: latent frames remembered, beside the first ``sinks``; None = all
         sinks: first latent frames that are never forgotten
@@ -58,7 +58,7 @@ def rollout(
         raise DataError(f"a rollout of {num_frames} latent frames, {chunk} at a time, makes nothing; give at least 1.")
     prompted = _Memory(dit, conditioning, FrameCache(dit.config.depth, window=window, sinks=sinks))
     unprompted = _Memory(dit, conditioning.without_prompt(), FrameCache(dit.config.depth, window=window, sinks=sinks))
-    memories = [prompted] if drawing.guidance.weight == 1 else [prompted, unprompted]
+    memories = [prompted] if sampling.guidance_scale == 1 else [prompted, unprompted]
     if start.shape[2]:
         for memory in memories:
             memory.remember(start)
@@ -70,9 +70,9 @@ def rollout(
 
         def velocity(x: Latents, t: float) -> Latents:
             v = prompted.read(x, t)
-            return guide(v, unprompted.read(x, t), drawing.guidance.weight) if drawing.guidance.acts_at(t) else v
+            return guide(v, unprompted.read(x, t), sampling.guidance_scale) if sampling.is_guided_at(t) else v
 
-        latents = SOLVERS.get(drawing.solver)()(velocity, noise, drawing.stops)
+        latents = SOLVERS.get(sampling.solver)()(velocity, noise, sampling.timesteps)
         yield latents
         made += size
         if made < num_frames:

@@ -37,7 +37,7 @@ def raw_config(tmp_path) -> dict:
         "variants": {"plain": [], "own_t": ["loss.diffusion_forcing_probability=0.5"]},
         "reference": "plain",
         "seeds": [0, 1],
-        "continuation": {"drawing": {"num_steps": 2}},
+        "continuation": {"sampling": {"num_steps": 2}},
         "targets": [{"column": "velocity_error", "clips": "out_of_range", "at_most": 0.5}],
         "guards": [{"column": "psnr", "margin": 0.3}, {"column": "frechet", "margin": 0.2}],
         "shown": 2,

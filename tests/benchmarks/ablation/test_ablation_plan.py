@@ -65,7 +65,7 @@ def test_a_fingerprint_changes_with_what_changes_numbers_and_with_nothing_else(r
     assert prints(common=["hardware.threads=2", "report.log_every=1"]) == first
     assert make_grid(config_of(raw_config), Path("elsewhere")).runs[0].fingerprint == first[0]
     assert prints(base={"overrides": ["num_steps=3"], "seed": 0})[0] != first[0]
-    assert prints(continuation={"num_given": 1})[0] != first[0]
+    assert prints(continuation={"num_conditioning_frames": 1})[0] != first[0]
     other = prints(variants={"plain": [], "own_t": ["loss.diffusion_forcing_probability=0.4"]})
     assert (other[0] == first[0], other[1] == first[1]) == (True, False)
 

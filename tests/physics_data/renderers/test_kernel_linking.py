@@ -6,7 +6,8 @@ import numba
 import numpy as np
 import pytest
 
-from physics_data.renderers.kernels.compilation import WholeCompiler, routine, scalar
+from physics_data.renderers.kernels.compilation import routine, scalar
+from physics_data.renderers.kernels.linking import WholeCompiler
 from physics_data.renderers.kernels.scene_struct import by_address
 
 # A driver whose machine code is not kept, so that every run of the tests links anew.

@@ -56,7 +56,7 @@ def test_help_is_quick_since_it_imports_nothing_large(arguments: list[str]) -> N
         ["sample", "--out", "x.mp4"],
         ["sample", "--out", "x.txt", "--prompt", "a"],
         ["sample", "--out", "x", "--reference", "d", "--prompt", "a"],
-        ["sample", "--out", "x.mp4", "--prompt", "a", "--num-given", "5"],
+        ["sample", "--out", "x.mp4", "--prompt", "a", "--num-conditioning-frames", "5"],
         ["sample", "--out", "x.mp4", "--frames", "first=a.png"],
         ["sample", "--out", "x.mp4", "--frames", "0=a.png,0=b.png"],
         ["sample", "--out", "x.mp4", "--last-frame", "a.png", "--stream"],
@@ -168,10 +168,10 @@ def test_prompts_are_understood_or_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "x.mp4").exists()
     wide = tmp_path / "wide.mp4"
     write_video(wide, np.full((5, 64, 256, 3), 90, dtype=np.uint8), 16.0)
-    given = worldsim(*draw, "--first-frames", wide, "--num-given", 1, "--out", tmp_path / "y.mp4")
+    given = worldsim(*draw, "--first-frames", wide, "--num-conditioning-frames", 1, "--out", tmp_path / "y.mp4")
     assert "wide.mp4 is 256x64: scaled to 32x32, its middle 25% are kept" in " ".join(given.stderr.split())
     write_video(wide, np.full((5, 64, 64, 3), 90, dtype=np.uint8), 16.0)
-    given = worldsim(*draw, "--first-frames", wide, "--num-given", 1, "--out", tmp_path / "y.mp4")
+    given = worldsim(*draw, "--first-frames", wide, "--num-conditioning-frames", 1, "--out", tmp_path / "y.mp4")
     assert "wide.mp4 is 64x64: scaled to 32x32." in " ".join(given.stderr.split())
 
 

@@ -63,7 +63,7 @@ def configs(tmp_path: Path, make_dataset: Callable[..., Path]) -> dict[str, Path
         "data": data,
         "model": DIT_MODEL,
         "tokenizer": {"max_words": 8, "num_buckets": 64},
-        "samples": {"prompts": ["a red ball falls"], "drawing": {"num_steps": 2}},
+        "samples": {"prompts": ["a red ball falls"], "sampling": {"num_steps": 2}},
     }
     paths = {}
     for name, raw in (("vae", vae), ("dit", dit)):
@@ -101,14 +101,23 @@ def test_train_both_stages_and_sample(tmp_path: Path, configs: dict[str, Path]) 
     run("sample", "--prompt", "a ball", "--out", tmp_path / "b.mp4", *longer, *model)
     assert read_video(tmp_path / "b.mp4").rgb.shape == (13, 24, 16, 3)
     write_video(tmp_path / "start.mp4", ShardDataset(tmp_path / "physics").load(0).rgb.repeat(2, 1).repeat(2, 2), 32.0)
-    run("sample", "--first-frames", tmp_path / "start.mp4", "--num-given", 1, "--out", tmp_path / "c.gif", *model)
+    run(
+        "sample",
+        "--first-frames",
+        tmp_path / "start.mp4",
+        "--num-conditioning-frames",
+        1,
+        "--out",
+        tmp_path / "c.gif",
+        *model,
+    )
     assert read_video(tmp_path / "c.gif").rgb.shape == (9, 16, 16, 3)
 
 
 def test_continuing_a_dataset_does_not_depend_on_interruptions(tmp_path: Path, configs: dict[str, Path]) -> None:
     run("train", "--config", configs["vae"])
     run("train", "--config", configs["dit"])
-    common = ("--reference", tmp_path / "physics", "--split", "train", "--num-given", 5, "--num-steps", 2)
+    common = ("--reference", tmp_path / "physics", "--split", "train", "--num-conditioning-frames", 5, "--num-steps", 2)
     model = ("--model", tmp_path / "dit" / "model")
     run("sample", *common, *model, "--out", tmp_path / "all", "--batch-size", 4)
     keys = [row.key for row in ShardDataset(tmp_path / "physics").rows if row.split == "train"]
@@ -224,7 +233,7 @@ def test_a_causal_model_streams_a_video_of_any_length(tmp_path: Path, configs: d
     run("train", "--config", configs["dit"], *causal)
     run(*stream, "--model", tmp_path / "causal", "--out", tmp_path / "a.mp4")
     assert read_video(tmp_path / "a.mp4").rgb.shape == (41, 16, 16, 3)
-    given = ("--first-frames", tmp_path / "a.mp4", "--num-given", 5, "--out", tmp_path / "b.mp4")
+    given = ("--first-frames", tmp_path / "a.mp4", "--num-conditioning-frames", 5, "--out", tmp_path / "b.mp4")
     run(*stream, "--model", tmp_path / "causal", *given)
     assert read_video(tmp_path / "b.mp4").rgb.shape == (41, 16, 16, 3)
 

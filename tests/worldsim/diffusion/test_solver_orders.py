@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from physics_data.core.config import StrictModel, validate_config
-from physics_data.core.errors import ConfigError
+from physics_data.core.errors import CheckpointError, ConfigError
+from worldsim.cards import with_present_names
 from worldsim.diffusion import (
     SOLVERS,
-    GuidanceConfig,
     TimeSampling,
     loss_weight,
     sample_t,
     timestep_grid,
     token_shift,
 )
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 
 MEAN, SPREAD = 0.7, 0.3
 
@@ -67,11 +67,9 @@ def test_one_call_an_interval() -> None:
 @pytest.mark.parametrize(
     ("schema", "raw", "message"),
     [
-        (Drawing, {"solver": "unipc"}, "unipc was removed.*write solver: dpm"),
-        (Drawing, {"grid": [1.0, 0.5, 0.0]}, "measured timesteps were removed; write num_steps and shift"),
-        (Drawing, {"guidance": {"kind": "apg"}}, "'apg' was removed; leave kind out"),
-        (GuidanceConfig, {"kind": "cfg_zero", "zero_share": 0.04}, "'cfg_zero' was removed; leave kind out"),
-        (GuidanceConfig, {"momentum": 0.5}, "momentum: no such key"),
+        (SamplingConfig, {"solver": "unipc"}, "unipc was removed.*write solver: dpm"),
+        (SamplingConfig, {"grid": [1.0, 0.5, 0.0]}, "measured timesteps were removed; write num_steps and shift"),
+        (SamplingConfig, {"guidance": {"weight": 2.0}}, "guidance_scale and guidance_interval"),
     ],
 )
 def test_removed_settings_are_answered(schema: type[StrictModel], raw: dict[str, object], message: str) -> None:
@@ -81,16 +79,22 @@ def test_removed_settings_are_answered(schema: type[StrictModel], raw: dict[str,
 
 def test_records_of_plain_guidance_are_still_read() -> None:
     guidance = {"kind": "cfg", "weight": 2.0, "zero_share": 0.04, "parallel": 0.0, "momentum": -0.5, "longest": 2.5}
-    read = validate_config(Drawing, {"grid": None, "guidance": guidance}, source="test")
-    assert read == Drawing(guidance=GuidanceConfig(weight=2.0))
+    drawing = {"grid": None, "guidance": guidance}
+    record = {"sampling": {"num_steps": 9}, "samples": {"drawing": drawing, "num_given": 5}}
+    read = with_present_names(record, source="test")
+    assert read["samples"] == {"sampling": {"guidance_scale": 2.0}, "num_conditioning_frames": 5}
+    assert read["sampling"] == {"num_steps": 9}
+    guidance["kind"] = "apg"
+    with pytest.raises(CheckpointError, match="guidance 'apg', which was removed"):
+        with_present_names(record, source="test")
 
 
 def test_guidance_acts_in_its_interval() -> None:
-    config = GuidanceConfig(weight=2.0, interval=(0.2, 0.8))
-    assert [config.acts_at(t) for t in (0.1, 0.2, 0.5, 0.9)] == [False, True, True, False]
-    assert not GuidanceConfig(weight=1.0).acts_at(0.5)
+    config = SamplingConfig(guidance_scale=2.0, guidance_interval=(0.2, 0.8))
+    assert [config.is_guided_at(t) for t in (0.1, 0.2, 0.5, 0.9)] == [False, True, True, False]
+    assert not SamplingConfig(guidance_scale=1.0).is_guided_at(0.5)
     with pytest.raises(ConfigError, match="in order"):
-        validate_config(GuidanceConfig, {"interval": [0.8, 0.2]}, source="test")
+        validate_config(SamplingConfig, {"guidance_interval": [0.8, 0.2]}, source="test")
 
 
 def test_mode_sampling_has_its_density() -> None:

@@ -49,8 +49,8 @@ def test_from_data_to_a_report(pipeline_folder: Callable[[str], Path], tmp_path:
     python("benchmarks", "export", "permanence", "--out", tmp_path / "suite", *cache)
     videos = tmp_path / "videos"
     python(
-        "worldsim", "sample", "--model", tmp_path / "run", "--suite", tmp_path / "suite", "--num-given", 5,
-        "--num-seeds", 1, "--num-steps", 2, "--out", videos,
+        "worldsim", "sample", "--model", tmp_path / "run", "--suite", tmp_path / "suite",
+        "--num-conditioning-frames", 5, "--num-seeds", 1, "--num-steps", 2, "--out", videos,
     )  # fmt: skip
     scores = tmp_path / "scores"
     # A random VAE does not give the first frames back: the suite notices, scores nothing, and still writes its report.

@@ -14,9 +14,8 @@ from physics_data.core.errors import CheckpointError, DataError
 from physics_data.core.video import iterate_frames, write_video
 from tests.worldsim.families.test_training import config_of, run
 from worldsim.__main__ import app
-from worldsim.diffusion import GuidanceConfig
 from worldsim.generator import VideoGenerator, sampling_defaults
-from worldsim.sampling import Drawing
+from worldsim.sampling import SamplingConfig
 from worldsim.videos import SampleConfig, Sampler
 
 SIZE = ["--num-frames", "5", "--height", "32", "--width", "32", "--num-steps", "2"]
@@ -50,7 +49,19 @@ def test_a_run_and_a_folder_make_videos_and_likelihoods(
     call("sample", "--model", base, *adapter, "--prompt", "a red ball", "--out", again, *SIZE)
     assert np.array_equal(frames_of(out), frames_of(again))
     videos = tmp_path / "videos"
-    call("sample", "--model", config.out, "--reference", clips, "--num-given", "1", "--num-steps", "2", "--out", videos)
+    call(
+        "sample",
+        "--model",
+        config.out,
+        "--reference",
+        clips,
+        "--num-conditioning-frames",
+        "1",
+        "--num-steps",
+        "2",
+        "--out",
+        videos,
+    )
     assert len(list(videos.glob("*.mp4"))) == 2
     scene = {
         "key": "one", "prompt": "a red ball falls", "given_video": "one.mp4", "given_frames": 5, "frame_rate": 16.0,
@@ -67,7 +78,7 @@ def test_a_run_and_a_folder_make_videos_and_likelihoods(
         config.out,
         "--suite",
         tmp_path / "suite",
-        "--num-given",
+        "--num-conditioning-frames",
         "1",
         "--num-steps",
         "2",
@@ -109,8 +120,8 @@ def test_what_a_public_model_does_not_take_is_said(pipeline_folder: Callable[[st
     with pytest.raises(DataError, match="give --num-frames, --height, --width"):
         Sampler.load(folder, SampleConfig())
     with pytest.raises(DataError, match="leave --solver, --guidance-interval out"):
-        drawing = Drawing(solver="heun", guidance=GuidanceConfig(interval=(0.2, 0.8)))
-        Sampler.load(folder, SampleConfig(**sizes, drawing=drawing))
+        sampling = SamplingConfig(solver="heun", guidance_interval=(0.2, 0.8))
+        Sampler.load(folder, SampleConfig(**sizes, sampling=sampling))
     with pytest.raises(DataError, match="nearest that fits is 5 frames of 32x32"):
         Sampler.load(folder, SampleConfig(num_frames=6, height=32, width=32))
     with pytest.raises(CheckpointError, match="no adapter in"):

@@ -2,10 +2,9 @@ import pytest
 import torch
 
 from physics_data.core.errors import DataError
-from worldsim.diffusion import GuidanceConfig
 from worldsim.model import DiT, DiTConfig
 from worldsim.prompt import PromptError, WordTokenizer
-from worldsim.sampling import Drawing, generate
+from worldsim.sampling import SamplingConfig, generate
 from worldsim.vae import Stride, VideoVAE, VideoVAEConfig
 
 TOKENIZER = WordTokenizer(6, 64)
@@ -40,7 +39,7 @@ def draw(parts: tuple[DiT, VideoVAE], seed: int = 0, guidance_weight: float = 1.
         "width": 24,
         "frame_rate": 16.0,
         "generator": torch.Generator().manual_seed(seed),
-        "drawing": Drawing(num_steps=3, guidance=GuidanceConfig(weight=guidance_weight)),
+        "sampling": SamplingConfig(num_steps=3, guidance_scale=guidance_weight),
         **changed,
     }
     return generate(*parts, TOKENIZER, **settings)  # type: ignore[arg-type]
@@ -109,6 +108,6 @@ def test_long_prompts_are_refused(parts: tuple[DiT, VideoVAE]) -> None:
 
 def test_solver_and_domain_are_used(parts: tuple[DiT, VideoVAE]) -> None:
     base = draw(parts)
-    assert not torch.allclose(base, draw(parts, drawing=Drawing(num_steps=3, solver="heun")), atol=1e-4)
+    assert not torch.allclose(base, draw(parts, sampling=SamplingConfig(num_steps=3, solver="heun")), atol=1e-4)
     assert not torch.allclose(base, draw(parts, domain=2), atol=1e-4)
     torch.testing.assert_close(draw(parts, domain=2), draw(parts, domain=torch.tensor([2, 2])))

@@ -7,11 +7,10 @@ import torch
 
 from physics_data.core.errors import DataError
 from tests.worldsim.sampling.test_generate import draw, first_frames, parts  # noqa: F401
-from worldsim.diffusion import GuidanceConfig
 from worldsim.losses.denoising import DiTObjective, dit_objective
 from worldsim.model import DiT, DiTConfig
 from worldsim.model.conditioning import Conditioning
-from worldsim.sampling import Drawing, denoise, encode_frames, standing_still
+from worldsim.sampling import SamplingConfig, denoise, encode_frames, standing_still
 from worldsim.sampling.rollout import latent_frame_of, video_frames_of
 from worldsim.vae import VideoVAE
 
@@ -58,11 +57,11 @@ def test_given_latents_come_out_as_they_went_in_whatever_the_guidance(parts: Par
     noise = torch.randn(given["latents"].shape, generator=torch.Generator().manual_seed(0))
     words = {"ids": torch.ones(2, 3, dtype=torch.int64), "mask": torch.ones(2, 3, dtype=torch.bool)}
     known = Conditioning.of(words, torch.full((2,), 16.0), torch.ones(2).long(), frames=given)
-    drawing = Drawing(num_steps=3, guidance=GuidanceConfig(weight=4.0))
-    made = denoise(dit, noise, known, drawing)
+    sampling = SamplingConfig(num_steps=3, guidance_scale=4.0)
+    made = denoise(dit, noise, known, sampling)
     assert torch.equal(made[:, :, [0, 3]], given["latents"][:, :, [0, 3]])
     assert not torch.allclose(made[:, :, 1:3], noise[:, :, 1:3], atol=1e-3)
-    free = denoise(dit, known.place(noise), replace(known, frames={}), drawing)
+    free = denoise(dit, known.place(noise), replace(known, frames={}), sampling)
     assert not torch.allclose(made[:, :, 1:3], free[:, :, 1:3], atol=1e-3)
 
 
@@ -119,7 +118,7 @@ def test_a_transformer_learns_what_lies_between_two_given_frames() -> None:
 
     def continued(*known: bool) -> torch.Tensor:
         frames = {"latents": truth, "known": torch.tensor(known).expand(32, -1)}
-        return denoise(dit, noise, replace(free, frames=frames), Drawing(num_steps=8))
+        return denoise(dit, noise, replace(free, frames=frames), SamplingConfig(num_steps=8))
 
     made, forgotten = continued(True, False, True), continued(True, False, False)
     between, guessed = ((one - truth)[:, :, 1].square().mean() for one in (made, forgotten))

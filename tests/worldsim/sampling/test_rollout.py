@@ -7,10 +7,9 @@ import torch
 
 from physics_data.core.errors import DataError
 from tests.worldsim.model.test_causal_and_cache import stirred
-from worldsim.diffusion import GuidanceConfig
 from worldsim.model import DiTConfig
 from worldsim.model.conditioning import Conditioning
-from worldsim.sampling import Drawing, rollout
+from worldsim.sampling import SamplingConfig, rollout
 
 CONFIG = DiTConfig(latent_channels=4, depth=2, width=48, num_heads=2, text_buckets=32, causal=True)
 KNOWN = Conditioning.of_words(
@@ -19,7 +18,7 @@ KNOWN = Conditioning.of_words(
     torch.tensor([1, 2]),
     torch.tensor([16.0, 16.0], dtype=torch.float64),
 )
-DRAWING = Drawing(num_steps=3, guidance=GuidanceConfig(weight=2.0))
+SAMPLING = SamplingConfig(num_steps=3, guidance_scale=2.0)
 
 
 def start(frames: int = 1) -> torch.Tensor:
@@ -28,7 +27,7 @@ def start(frames: int = 1) -> torch.Tensor:
 
 def roll(num_frames: int, **settings: object) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    settings = {"drawing": DRAWING, **settings}
+    settings = {"sampling": SAMPLING, **settings}
     return list(rollout(stirred(CONFIG), KNOWN, start(), num_frames, generator=generator, **settings))  # type: ignore[arg-type]
 
 
@@ -37,7 +36,7 @@ def test_frames_of_a_rollout_solve_the_same_equation_without_a_cache() -> None:
     so_far = start()
     for made in roll(3):
         x = torch.randn(2, 4, 1, 4, 4, generator=generator, dtype=torch.float64)
-        stops = DRAWING.stops.tolist()
+        stops = SAMPLING.timesteps.tolist()
         for now, then in itertools.pairwise(stops):
             t = torch.zeros(2, so_far.shape[2] + 1, dtype=torch.float64)
             t[:, -1] = now

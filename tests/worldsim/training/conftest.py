@@ -84,7 +84,7 @@ def configure(tmp_path: Path, make_dataset: Callable[..., Path]) -> Configure:
             "data": {"sources": sources, "num_frames": 5, "height": 16, "width": 16},
             "model": {"latent_channels": 4, "depth": 2, "width": 32, "num_heads": 2, "text_buckets": 64},
             "tokenizer": {"max_words": 8, "num_buckets": 64},
-            "samples": {"prompts": ["a red ball falls"], "drawing": {"num_steps": 2}, "num_given": 1},
+            "samples": {"prompts": ["a red ball falls"], "sampling": {"num_steps": 2}, "num_conditioning_frames": 1},
             "optimizer": {"name": "muon", "warmup_steps": 1, "adamw_for": ["proj_in", "proj_out"]},
             "hardware": {"device": "cpu", "threads": 1},
             "report": {"log_every": 1, "checkpoint_every": 2, "picture_every": 4, "validate_every": 4},

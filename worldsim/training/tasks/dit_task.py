@@ -242,10 +242,12 @@ class DiTTask:
         )
         sheets = {"prompts": contact_sheet(list(made), list(shown.prompts))}
         for source in validation_sources(data):
-            clips = [clip for clip in spread(source, shown.num_continued) if len(clip.rgb) > shown.num_given]
+            clips = [
+                clip for clip in spread(source, shown.num_continued) if len(clip.rgb) > shown.num_conditioning_frames
+            ]
             rows, lines = [], []
             for clip in clips:
-                given, captions = to_tensor(clip.rgb[None, : shown.num_given]), [clip.meta.caption]
+                given, captions = to_tensor(clip.rgb[None, : shown.num_conditioning_frames]), [clip.meta.caption]
                 scalars = self._scalars.of(clip.meta, len(clip.rgb))
                 made = self._sample(
                     model, captions, [clip.meta.domain], given, clip.rgb.shape[:3], clip.meta.frame_rate, scalars
@@ -452,7 +454,7 @@ class DiTTask:
             width,
             frame_rate,
             generator=torch.Generator(self.device).manual_seed(self.config.seed),
-            drawing=shown.drawing,
+            sampling=shown.sampling,
             first_frames=None if first_frames is None else first_frames.to(self.device),
             domain=torch.tensor(domains, device=self.device),
             scalars=scalars,
