@@ -14,7 +14,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = make_app(
     "Train video generators on physics clips and footage, and sample from them.",
-    renamed={"--num-given": "--num-conditioning-frames", "--guidance-weight": "--guidance-scale"},
+    renamed={
+        "--num-given": "--num-conditioning-frames",
+        "--guidance-weight": "--guidance-scale",
+        "--test-share": "--test-fraction",
+        "--max-repeated-share": "--max-repeated-fraction",
+        "--max-text-share": "--max-text-fraction",
+        "--max-bars-share": "--max-bars-fraction",
+    },
 )
 app.command()(train)
 app.command()(sample)

@@ -8,7 +8,7 @@ SUITES: Registry[Suite] = Registry(
     {
         "permanence": "benchmarks.suites.rollouts:Permanence",
         "motion": "benchmarks.suites.rollouts:Motion",
-        "twins": "benchmarks.suites.twins:Twins",
+        "twins": "benchmarks.suites.pair_suite:Twins",
         "folder": "benchmarks.suites.folder:Folder",
     },
 )

@@ -74,7 +74,7 @@ def _physics(number: int, seed: int, size: int) -> Clip:
 
 def _real(footage: Path, size: int) -> tuple[list[Clip], list[Clip]]:
     with tempfile.TemporaryDirectory() as scratch:
-        config = IngestConfig(num_frames=17, height=size, width=size, test_share=0.4, max_windows_per_file=12)
+        config = IngestConfig(num_frames=17, height=size, width=size, test_fraction=0.4, max_windows_per_file=12)
         ingest([footage], Path(scratch) / "real", config, tables=[], workers=1)
         dataset = ShardDataset(Path(scratch) / "real")
         parts = [[dataset.load(i) for i in dataset.select(split=split)] for split in ("train", "test")]

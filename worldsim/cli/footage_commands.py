@@ -47,7 +47,7 @@ def ingest(
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 1 if anything was skipped or left out.")
     ] = False,
-    test_share: Annotated[float, typer.Option(help="Share of the files held out in split 'test'.")] = 0.1,
+    test_fraction: Annotated[float, typer.Option(help="Fraction of the files held out in split 'test'.")] = 0.1,
     workers: Annotated[int, typer.Option(min=1, help="Processes; never changes the result.")] = 1,
     executor: Annotated[
         str,
@@ -55,18 +55,18 @@ def ingest(
             help="local: processes of this machine. ray: the cluster that Ray finds, as many files at a time."
         ),
     ] = "local",
-    max_repeated_share: Annotated[
+    max_repeated_fraction: Annotated[
         float,
-        typer.Option(help="Share of repeated frames, from a source slower than the clip.", rich_help_panel=LIMITS),
+        typer.Option(help="Fraction of repeated frames, from a source slower than the clip.", rich_help_panel=LIMITS),
     ] = 0.25,
     max_camera_shake: Annotated[
         float, typer.Option(help="Unrest of the camera, image heights per frame.", rich_help_panel=LIMITS)
     ] = 0.05,
-    max_text_share: Annotated[
-        float, typer.Option(help="Share of the picture under lettering.", rich_help_panel=LIMITS)
+    max_text_fraction: Annotated[
+        float, typer.Option(help="Fraction of the picture under lettering.", rich_help_panel=LIMITS)
     ] = 0.12,
-    max_bars_share: Annotated[
-        float, typer.Option(help="Share of rows or columns in black bars.", rich_help_panel=LIMITS)
+    max_bars_fraction: Annotated[
+        float, typer.Option(help="Fraction of rows or columns in black bars.", rich_help_panel=LIMITS)
     ] = 0.04,
     max_same_difference: Annotated[
         int,
@@ -100,12 +100,12 @@ def ingest(
         "max_pixels": max_pixels,
         "max_frames_per_file": max_frames_per_file,
         "max_windows_per_file": max_windows_per_file,
-        "max_repeated_share": max_repeated_share,
+        "max_repeated_fraction": max_repeated_fraction,
         "max_camera_shake": max_camera_shake,
-        "max_text_share": max_text_share,
-        "max_bars_share": max_bars_share,
+        "max_text_fraction": max_text_fraction,
+        "max_bars_fraction": max_bars_fraction,
         "max_same_difference": max_same_difference,
-        "test_share": test_share,
+        "test_fraction": test_share,
     }
     config = validate_config(IngestConfig, raw, source="the command line")
     if executor not in ("local", "ray"):

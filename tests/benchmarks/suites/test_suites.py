@@ -9,10 +9,10 @@ import pytest
 from benchmarks.suites import SUITES
 from benchmarks.suites.export import export_tasks
 from benchmarks.suites.folder import Folder
+from benchmarks.suites.pair_suite import Twins, clip_name, names_secret, twin_row
 from benchmarks.suites.results import verify_bundle
 from benchmarks.suites.rollouts import FINGERPRINTS, Motion, Rollouts, recipe_of, standing
 from benchmarks.suites.suite import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task, find_submissions
-from benchmarks.suites.twins import Twins, clip_name, names_secret, twin_row
 from eval.inputs import find_systems
 from eval.pairs.pair_scores import ClipScore
 from eval.pairs.pair_sets import TwinClip, TwinSet

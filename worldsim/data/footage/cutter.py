@@ -121,7 +121,7 @@ def _clips(
     source: Source, config: IngestConfig, dropped: Counter[str], pictures: list[str], notes: list[str]
 ) -> Iterator[Clip]:
     rng = np.random.default_rng(int(source.sha256[:16], 16))
-    split: Literal["train", "test"] = "test" if int(source.sha256[-8:], 16) < config.test_share * 2**32 else "train"
+    split: Literal["train", "test"] = "test" if int(source.sha256[-8:], 16) < config.test_fraction * 2**32 else "train"
     stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(source.medium.name).stem)[:40]
     is_still = source.medium.kind == "still"
     windows = cut_windows(
@@ -178,7 +178,7 @@ def _choose(
     kept: list[tuple[Window, FootageMeasures]] = []
     good = 0
     for window in windows:
-        flaw = window.flaw(config.max_repeated_share, is_still=is_still)
+        flaw = window.flaw(config.max_repeated_fraction, is_still=is_still)
         measures = None if flaw else measure(window.rgb, config.frame_rate)
         flaw = flaw or (config.flaw(measures) if measures else None)
         if flaw is not None or measures is None:

@@ -38,12 +38,12 @@ class Window:
     rgb: UInt8[np.ndarray, "t h w 3"]
     repeats: int
 
-    def flaw(self, max_repeated_share: float, *, is_still: bool = False) -> str | None:
+    def flaw(self, max_repeated_fraction: float, *, is_still: bool = False) -> str | None:
         """Return why the window teaches nothing, or None: ``slow_source``, ``black`` or, for a video, ``still``.
 
         black: mean brightness under 16 of 255. still: fewer than 0.4 % of the pixels ever change by 12 grey levels.
         """
-        if self.repeats > max_repeated_share * (len(self.rgb) - 1):
+        if self.repeats > max_repeated_fraction * (len(self.rgb) - 1):
             return "slow_source"
         brightness = self.rgb @ _LUMA
         if brightness.mean() < _DARK:

@@ -20,7 +20,7 @@ from worldsim.data.footage.cutter import split_shots
 from worldsim.data.footage.ingest import FileReport, IngestConfig, ingest
 from worldsim.data.footage.windows import cut_windows
 
-CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_share=0.0)
+CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_fraction=0.0)
 FOOTAGE = Path(os.environ.get("WORLDSIM_FOOTAGE", Path(__file__).parents[5] / "shared" / "footage"))
 
 
@@ -82,7 +82,7 @@ def test_gif_delays_of_their_own_are_kept(tmp_path: Path) -> None:
     pictures = [Image.fromarray(frame) for frame in ramp(len(delays))]
     (tmp_path / "in").mkdir()
     pictures[0].save(tmp_path / "in" / "a.gif", save_all=True, append_images=pictures[1:], duration=delays)
-    ingest([tmp_path / "in"], tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "max_repeated_share": 1.0}))
+    ingest([tmp_path / "in"], tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "max_repeated_fraction": 1.0}))
     clip = ShardDataset(tmp_path / "out").load(0)
     expected = [0, 2, 2, 4, 6]  # frames begin at 0, 30, 90, 340, 380, 420, 510 ms; shown at 0, 125, 250, 375, 500 ms
     assert frame_numbers(clip.rgb) == pytest.approx(expected, abs=0.6)
@@ -205,7 +205,7 @@ def test_a_second_run_makes_nothing_and_gives_the_same_bytes(tmp_path: Path, mon
 def test_files_are_split_by_their_content(tmp_path: Path) -> None:
     for number in range(12):  # digests decide, so by chance alone one of 2,048 would fail
         write_video(tmp_path / "in" / f"{number}.mp4", ramp(12 + number), 8.0)
-    ingest([tmp_path / "in"], tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "test_share": 0.5}))
+    ingest([tmp_path / "in"], tmp_path / "out", IngestConfig(**{**CONFIG.model_dump(), "test_fraction": 0.5}))
     dataset = ShardDataset(tmp_path / "out")
     splits: dict[str, set[str]] = {}
     for row in dataset.rows:
@@ -228,7 +228,7 @@ def test_real_footage(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("MANIFEST.tsv", "trflorian_ball.mp4", "intelprev_bolt-multi-size-detection.gif"):
         (folder / name).symlink_to(FOOTAGE / name)
-    reports = by_file(ingest([folder], tmp_path / "out", IngestConfig(test_share=0.0)))
+    reports = by_file(ingest([folder], tmp_path / "out", IngestConfig(test_fraction=0.0)))
     assert all(report.error is None for report in reports.values())
     assert [report.windows > 0 for report in reports.values() if not report.is_table] == [True, True]
     licences = {
@@ -305,8 +305,8 @@ def test_every_flaw_that_the_pixels_show_is_counted(tmp_path: Path) -> None:
     ("field", "limit", "reason"),
     [
         ("camera_shake", "max_camera_shake", "shaky"),
-        ("text_share", "max_text_share", "text"),
-        ("bars_share", "max_bars_share", "letterbox"),
+        ("text_share", "max_text_fraction", "text"),
+        ("bars_share", "max_bars_fraction", "letterbox"),
     ],
 )
 def test_each_limit_has_its_reason(field: str, limit: str, reason: str) -> None:

@@ -22,7 +22,7 @@ from worldsim.data.footage.ingest import IngestConfig, ingest
 from worldsim.data.footage.media import find_media
 from worldsim.data.footage.sidecars import SideCar, SideCars
 
-CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_share=0.0)
+CONFIG = IngestConfig(num_frames=5, frame_rate=8.0, height=32, width=32, test_fraction=0.0)
 
 
 def sliding(seed: int, num_frames: int = 12) -> np.ndarray:
