@@ -3,8 +3,7 @@
 from physics_data.cli.build_commands import build, clip, new, simulate
 from physics_data.cli.export_commands import audit, export
 from physics_data.cli.inspect_commands import biases, check, laws, list_members, preview, schema
-from physics_data.cli.scene_set_commands import counterfactuals, episodes, lesson, view
-from physics_data.cli.words_commands import direct, storyboard
+from physics_data.cli.scene_commands import counterfactuals, direct, episodes, lesson, storyboard, view
 from physics_data.core.program import make_app
 
 app = make_app("Make, check and look at physics datasets: scenes simulated by two engines, drawn by one renderer.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from physics_data.core.atomic import atomic_path
 from physics_data.core.clip import Clip
-from physics_data.core.color import srgb_encode
+from physics_data.core.conventions import srgb_encode
 from physics_data.core.errors import ConfigError, MissingPackageError
 from physics_data.core.geometry import views_of
 from physics_data.core.scene import Compound, SceneSpec

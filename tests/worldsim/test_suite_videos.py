@@ -58,7 +58,7 @@ def test_a_prompt_that_is_too_long_is_told_as_far_as_the_model_reads(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("changes", "num_given", "message"),
+    ("changes", "num_conditioning_frames", "message"),
     [
         ({"width": 48}, 1, "48x32, the model makes 16x16"),
         ({}, 3, "gives 3 frames at 32 Hz, 3 at 16 Hz"),

@@ -105,7 +105,7 @@ def ingest(
         "max_text_fraction": max_text_fraction,
         "max_bars_fraction": max_bars_fraction,
         "max_same_difference": max_same_difference,
-        "test_fraction": test_share,
+        "test_fraction": test_fraction,
     }
     config = validate_config(IngestConfig, raw, source="the command line")
     if executor not in ("local", "ray"):

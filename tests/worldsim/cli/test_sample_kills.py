@@ -38,7 +38,10 @@ def test_a_killed_suite_goes_on(tmp_path: Path, suite: Path) -> None:
     sampler = Sampler.load(Path("builtin:world"), config)
     for folder, missing in (("out", 3), ("straight", 4)):
         out = tmp_path / folder
-        assert continue_suite(sampler, read_suite(suite), out, num_conditioning_frames=1, num_seeds=2, batch_size=2) == missing
+        assert (
+            continue_suite(sampler, read_suite(suite), out, num_conditioning_frames=1, num_seeds=2, batch_size=2)
+            == missing
+        )
     assert files_in(tmp_path / "out", "seed*/*.mp4") == files_in(tmp_path / "straight", "seed*/*.mp4")
     assert not [name for name in leftovers_in(tmp_path / "out") if name != ".lock"]
 
@@ -61,7 +64,17 @@ def test_kills_while_clips_are_continued_change_nothing(tmp_path: Path, configur
     with Progress(disable=True) as progress:
         train(config, progress)
     clips = config.out.parent / "physics"
-    command = ("sample", "--model", config.out, "--reference", clips, "--split", "train", "--num-conditioning-frames", 1)
+    command = (
+        "sample",
+        "--model",
+        config.out,
+        "--reference",
+        clips,
+        "--split",
+        "train",
+        "--num-conditioning-frames",
+        1,
+    )
     options = ("--num-steps", 2, "--batch-size", 2, "--out")
     for kill in (("unflushed", 1), ("written", 3), ("in place", 2), ("written", 2), ("unflushed", 2)):
         assert run_killed(*kill, "worldsim", *command, *options, tmp_path / "killed") == KILLED
