@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from physics_data.core.conventions import srgb_decode
 
+from physics_data.core.conventions import srgb_decode
 from worldsim.studio.play_session import PlayFrame
 
 FOREGROUND = 0.045
