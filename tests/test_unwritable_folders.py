@@ -24,8 +24,8 @@ COMMANDS = {
     "ingest": "worldsim ingest {videos} --out OUT",
     "train": "worldsim train --config {train} --out OUT",
     "sample": "worldsim sample --prompt ball --num-steps 1 --out OUT/a.mp4",
-    "sample --suite": "worldsim sample --suite {suite} --num-conditioning-frames 1 --num-frames 5 --height 16 --width 16 "
-    "--out OUT",
+    "sample --suite": "worldsim sample --suite {suite} --num-conditioning-frames 1 --num-frames 5 --height 16 "
+    "--width 16 --out OUT",
     "sample --reference": "worldsim sample --reference {data} --out OUT",
     "encode": "worldsim encode {video} --vae builtin:world/vae --out OUT/a.safetensors",
     "reconstruct": "worldsim reconstruct {video} --vae builtin:world/vae --out OUT/a.mp4",
