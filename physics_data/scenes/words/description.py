@@ -86,6 +86,7 @@ class Story:
     unknown:  words that were not understood; read_as: misspelt word → what it was taken for
     missing:  things and motions that cannot be shown, by which the text is refused
     assumed:  what was added
+    named_exactly: whether some thing is named by a word that is spelt right
     """
 
     text: str
@@ -100,6 +101,7 @@ class Story:
     read_as: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    named_exactly: bool = True
 
     def of(self, kind: str, actor: Thing | None = None) -> list[Event]:
         """Return the events of a kind that must occur."""

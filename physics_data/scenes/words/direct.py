@@ -151,6 +151,9 @@ def understood(words: str, language: str | None = None) -> Story:
         raise WordsError(f"a scene cannot show {named}; {can}.")
     if not story.things:
         raise WordsError(f"there is nothing physical in '{words.strip()[:80]}'; {can}.")
+    if not story.events and story.unknown and not story.named_exactly:
+        named = ", ".join(f"'{word}'" for word in dict.fromkeys([*story.unknown, *story.read_as]))
+        raise WordsError(f"nothing in '{words.strip()[:80]}' is understood ({named}); {can}.")
     if not story.events:
         story.assumed.append("nothing moves")
         story.events = [Event("stay", thing) for thing in story.things if thing.kind in ("body", "cup")]
@@ -199,7 +202,15 @@ def solve(story: Story, seed: int = 0) -> DirectedScene:
             f"cannot make this happen in {TRIES} tries: {'; '.join(missed)}. Say it in another way, e.g. with fewer "
             "events, or change the numbers in a scene file."
         )
-    raise WordsError(f"these words make no scene: {failure}")
+    raise WordsError(
+        f"these words make no scene: {_reason(failure)}. Say in other words where things are, or name fewer of them."
+    )
+
+
+def _reason(failure: str) -> str:
+    """Return what is wrong without what an error advises: that is for the writer of a scene file."""
+    first = failure.splitlines()[0] if failure else "nothing fits"
+    return first.removeprefix("the scene of these words: ").partition(";")[0].rstrip(".:")
 
 
 def _next(numbers: Numbers, story: Story, film: Film, findings: list[Finding], rng: np.random.Generator) -> Numbers:

@@ -24,6 +24,7 @@ def parse(text: str, language: str | None = None) -> Story:
     for word in words:
         if word.read_as:
             story.read_as[word.text] = word.read_as
+    story.named_exactly = any(word.get("things") and not word.read_as for word in words)
     return story
 
 
@@ -596,6 +597,9 @@ class HeadFinal(_Reader):
             return
         if not frame.subjects and not word.adnominal and verb not in ("throw", "stack"):
             frame.subjects = list(self.subjects)
+        if not frame.subjects and not frame.objects and not word.adnominal and verb in ("roll", "slide", "fall"):
+            frame.subjects = self.things_of([Mention(noun="ball")])
+            self.meaning.story.assumed.append("what moves is not said: a ball")
         if verb == "down":
             down = [row for row in frame.places if row[0] in ("along", "off")]
             for event in reversed(self.meaning.story.events):

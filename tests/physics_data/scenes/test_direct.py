@@ -19,6 +19,22 @@ SAME = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "words", ["My grandmother bakes bread", "Our teacher sings a song", "His dog chases a cat", "할머니가 빵을 굽는다"]
+)
+def test_what_no_scene_can_show_is_refused_with_what_it_can(words: str) -> None:
+    with pytest.raises(WordsError, match="it can show"):
+        direct(words)
+
+
+def test_who_moves_may_be_left_out_in_korean() -> None:
+    scene = direct("탁자에서 굴러떨어져 도미노 세 개를 넘어뜨린다")
+    assert [finding.event.kind for finding in scene.events] == ["roll", "fall", "knock_over"]
+    assert "what moves is not said: a ball" in scene.assumed
+    masses = {body.name: body.mass for body in scene.spec.bodies if body.is_dynamic}
+    assert masses["ball"] == 0.5 and masses["domino_1"] == 0.4
+
+
 @pytest.mark.parametrize(("english", "korean"), SAME)
 def test_both_languages_state_the_same(english: str, korean: str) -> None:
     first, second = parse(english), parse(korean)
