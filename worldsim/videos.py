@@ -322,7 +322,9 @@ def check_same_system(record: Path, sampler: Sampler, num_conditioning_frames: i
         return
     try:
         before = yaml.safe_load(record.read_text(encoding="utf-8"))
-        present = with_present_names(before.get("config", {}), source=str(record))
+        present = dict(before.get("config", {}))
+        if "drawing" in present:
+            present |= with_present_names({"drawing": present.pop("drawing")}, source=str(record))
         stored = SampleConfig.model_validate(present)  # fills in settings that were added since
     except (yaml.YAMLError, ValueError, AttributeError) as error:
         raise DataError(
