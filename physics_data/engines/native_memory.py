@@ -9,6 +9,7 @@ An error inside the library ends the process, where the Python functions would r
 model that these functions have compiled and run forward once, which every run does first.
 """
 
+import contextlib
 import ctypes
 import functools
 import inspect
@@ -48,13 +49,29 @@ def part(function: Callable[..., Any]) -> Any:
 
 
 def driver(function: Callable[..., Any]) -> Any:
-    """Compile a function at its first call, and keep the machine code beside the source, where that can be written."""
+    """Compile a function at its first call, and keep the machine code beside the source, where that can be written.
+
+    An index of stored code that cannot be opened, for instance since it names a module that has moved, is dropped.
+    """
     try:
-        return numba.njit(cache=True, **_RULES)(inspect.unwrap(function))
+        compiled = numba.njit(cache=True, **_RULES)(inspect.unwrap(function))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
         return numba.njit(**_RULES)(inspect.unwrap(function))
+    index: Any = compiled._cache._cache_file  # pyright: ignore[reportAttributeAccessIssue]
+    load = index._load_index
+
+    def load_whole() -> dict[Any, Any]:
+        try:
+            return load()
+        except Exception:  # unpickling raises errors of any class
+            with contextlib.suppress(OSError):
+                index.flush()
+            return {}
+
+    index._load_index = load_whole
+    return compiled
 
 
 def _reader(kind: types.Type, stored: ir.Type) -> Any:

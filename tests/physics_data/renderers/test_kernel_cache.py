@@ -17,16 +17,17 @@ import kernel_of_the_test
 print(kernel_of_the_test.doubled(3.0))
 """
 _KERNEL = """
-from physics_data.renderers.kernels.compilation import driver
+from {module} import driver
 @driver
 def doubled(x):
     return 2.0 * x
 """
 
 
+@pytest.mark.parametrize("module", ["physics_data.renderers.kernels.compilation", "physics_data.engines.native_memory"])
 @pytest.mark.parametrize("damage", ["another version", "cut off"])
-def test_a_cache_that_cannot_be_read_is_made_again(tmp_path: Path, damage: str) -> None:
-    (tmp_path / "kernel_of_the_test.py").write_text(_KERNEL)
+def test_a_cache_that_cannot_be_read_is_made_again(tmp_path: Path, damage: str, module: str) -> None:
+    (tmp_path / "kernel_of_the_test.py").write_text(_KERNEL.format(module=module))
 
     def call() -> str:
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
