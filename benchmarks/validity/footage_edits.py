@@ -234,7 +234,7 @@ def split(rgb: Video, mover: Mover) -> Video | str:
     away = 1.5 * 2 * np.sqrt(area / np.pi)
     union = mover.masks[mover.edited].any(0)
     for axis in (0, 1):
-        taken = np.flatnonzero(union.any(axis))
+        taken = np.flatnonzero((union if axis == 0 else union.T).any(0))
         if taken[0] - away >= 3 and taken[-1] + away <= union.shape[1 - axis] - 4:
             break
     else:
@@ -288,7 +288,8 @@ def _put(
     """Draw the thing of frame ``source`` into another frame, scaled about its centre and shifted by (right, down)."""
     height, width = rgb.shape[1:3]
     mask = mover.masks[source].astype(np.uint8)
-    row, column = ndimage.center_of_mass(mask)
+    rows, columns = np.nonzero(mask)
+    row, column = float(rows.mean()), float(columns.mean())
     move = np.array(
         [[factor, 0, (1 - factor) * column + shift[0]], [0, factor, (1 - factor) * row + shift[1]]], np.float32
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -110,18 +110,18 @@ def _row(row: Sequence[Trial]) -> dict[str, Cell]:
     return cells
 
 
-Kept = TypeVar("Kept", Trial, Ladder)
+Kept = TypeVar("Kept")
 
 
 def keep(rows: Iterable[Kept], path: Path | None) -> Iterator[Kept]:
-    """Pass rows on and write each to a file as it comes; an undefined score is null. None keeps nothing."""
+    """Pass dataclasses on and write each to a file as it comes; an undefined score is null. None keeps nothing."""
     if path is None:
         yield from rows
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(_plain(asdict(row)), allow_nan=False) + "\n")
+            file.write(json.dumps(_plain(asdict(cast(Any, row))), allow_nan=False) + "\n")
             file.flush()
             yield row
 

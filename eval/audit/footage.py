@@ -135,7 +135,9 @@ def footage_windows(
     def looked_at(count: int) -> Footage:
         if len({frame.shape for frame in frames}) > 1:
             raise VideoError(f"{path} changes its picture size in the middle; convert it to one size first.")
-        return Footage(np.stack(frames[:count]), np.array(seconds[:count]) - begin, *size, min(given, count), first)
+        return Footage(
+            np.stack(frames[:count]), np.array(seconds[:count]) - begin, size[0], size[1], min(given, count), first
+        )
 
     for number, (moment, rgb) in enumerate(iterate_frames(path)):
         moment = moment if frame_rate is None else number / frame_rate

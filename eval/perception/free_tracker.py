@@ -259,7 +259,9 @@ def _core(mask: np.ndarray) -> np.ndarray:
     for _ in range(2):
         inside = np.zeros_like(mask)
         cv2.circle(inside, (round(x), round(y)), max(1, round(_RIM * radius)), 1, cv2.FILLED)
-        moments = cv2.moments(inside & mask, binaryImage=True)
+        moments = cv2.moments(cv2.bitwise_and(inside, mask), binaryImage=True)
+        if not moments["m00"]:
+            break
         x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
     return np.array([x + 0.5, y + 0.5, radius])
 
