@@ -33,6 +33,9 @@ SCENES = ("drop_bounce", "collide", "roll_incline", "billiards_break", "stack_to
 
 MAX_PLAYERS = 8
 
+MAX_BEHIND = 8.0
+"""Seconds that a dream may fall behind on a slow machine; then it looks at the simulator anew."""
+
 _ACTION = TypeAdapter(Annotated[Push | Drop | Gravity | Turn, Field(discriminator="kind")])
 _SLIPPED = 3
 """Frames behind the clock at which the clock waits: the game goes on more slowly."""
@@ -78,6 +81,9 @@ class Game:
         self.session.advance()
         frame = self.session.draw(has_large=has_large)
         self.history.append(frame)
+        last = max(self.dream, default=self._look)
+        if self.session.looks and frame.number - last > MAX_BEHIND * self.rate:
+            self._next_look = frame.number
         if self._next_look is not None and frame.number >= max(self._next_look, GIVEN - 1):
             self.look()
         return frame, done, refused
@@ -174,7 +180,7 @@ async def _play(socket: WebSocket, workspace: Workspace, dreamer: Dreamer) -> No
     start = validate_config(Start, await socket.receive_json(), source="the start of a game", error_class=DataError)
     game = await asyncio.to_thread(Game, start, workspace, dreamer)
     facts = {"prompt": game.prompt, "rate": game.rate, "side": start.side, "has_dream": start.has_dream}
-    facts |= {"bodies": game.session.pushable, "given": GIVEN}
+    facts |= {"bodies": game.session.pushable, "given": GIVEN, "most_behind": MAX_BEHIND}
     await socket.send_text(json.dumps({"started": facts}))
     waiting: deque[tuple[int, Any]] = deque()
     state = {"shown": 0, "is_paused": False}
