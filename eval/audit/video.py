@@ -14,8 +14,7 @@ from eval.audit.footage import AuditOptions, Footage, Hold, find_cuts, footage_w
 from eval.audit.motion import TrackMotion, describe, is_rigid
 from eval.audit.motion_events import find_motion_events
 from eval.audit.permanence import audit_permanence
-from eval.audit.result import PERMANENCE_KINDS, Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit
-from eval.audit.windows import merged
+from eval.audit.result import PERMANENCE_KINDS, Event, Finding, FindingKind, Measure, MotionRecord, VideoAudit, merged
 from eval.perception.free_tracker import tracks_in
 from eval.perception.scene import Scene, colour_drift, take_apart
 from eval.perception.tracks import Tracks

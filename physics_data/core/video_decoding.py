@@ -66,7 +66,8 @@ def _stream(path: Path, max_pixels: int) -> Iterator[DecodedFrame]:
             elif seconds is None or seconds <= last:  # no time stamp, or decoding order (H.264 in AVI)
                 seconds = last + interval
             else:
-                seconds = first + _unrounded(seconds - first, interval, float(frame.time_base or 0))
+                even = first + _unrounded(seconds - first, interval, float(frame.time_base or 0))
+                seconds = even if even > last else seconds  # two stamps of a damaged file may round to one time
             last = first if count == 0 else seconds
             count += 1
             yield DecodedFrame(

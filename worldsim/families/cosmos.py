@@ -125,4 +125,4 @@ def _resize_without_torchvision() -> None:
     if not hasattr(module, "transforms"):
         nearest = SimpleNamespace(resize=lambda mask, size, interpolation: F.interpolate(mask, size, mode="nearest"))
         names = SimpleNamespace(functional=nearest, InterpolationMode=SimpleNamespace(NEAREST="nearest"))
-        module.transforms = names
+        module.transforms = names  # pyright: ignore[reportPrivateImportUsage]
