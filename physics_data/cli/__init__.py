@@ -1,6 +1,6 @@
 """The commands of ``python -m physics_data``; heavy parts are imported by the command that needs them."""
 
-from physics_data.cli.build_commands import build, clip, new, simulate
+from physics_data.cli.build_commands import build, clip, new, simulate, warmup
 from physics_data.cli.export_commands import audit, export
 from physics_data.cli.inspect_commands import biases, check, laws, list_members, preview, schema
 from physics_data.cli.scene_commands import counterfactuals, direct, episodes, lesson, storyboard, view
@@ -18,6 +18,7 @@ app.command()(lesson)
 app.command()(view)
 app.command()(build)
 app.command()(clip)
+app.command()(warmup)
 app.command()(check)
 app.command()(biases)
 app.command()(preview)

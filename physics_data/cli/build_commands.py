@@ -247,3 +247,36 @@ def clip(
             f"{dataset / 'dataset.yaml'} with the installed ones."
         )
     messages.print(f"[green]{key}[/green] made again, alone: equal to the byte")
+
+
+def warmup(as_json: JsonOption = False) -> None:
+    """Compile the kernels of renderer, labels and engines once, so that no later process waits for them.
+
+    They are kept beside the sources, or where those cannot be written in the user's cache folder or NUMBA_CACHE_DIR.
+
+    Example: `python -m physics_data warmup`
+    """
+    import time
+    from typing import get_args
+
+    from physics_data.core.clip import Stream
+    from physics_data.engines import ENGINES
+    from physics_data.labels.points import point_tracks
+    from physics_data.pipeline.generate import ClipTask, generate_clip
+    from physics_data.scenarios.shared.settings import SceneSettings
+
+    streams, seconds = get_args(Stream), {}
+    engines = [name for name in ENGINES if name not in ENGINES.missing()]
+    plain = SceneSettings(width=32, height=32)
+    varied = SceneSettings(width=32, height=32, appearance="varied")
+    for engine, settings in [(engine, plain) for engine in engines] + [(engines[0], varied)]:
+        started = time.perf_counter()
+        made = generate_clip(ClipTask("collide", engine, 0), settings, 0, "raycast", streams)
+        point_tracks(made.clip)
+        seconds[f"{engine}, {settings.appearance} appearance"] = round(time.perf_counter() - started, 2)
+    if as_json:
+        typer.echo(json.dumps(seconds, indent=1))
+        return
+    for name, value in seconds.items():
+        messages.print(f"{name}: {value:.1f} s", markup=False)
+    messages.print("All kernels are compiled; a second call shows what is left of the time.")
