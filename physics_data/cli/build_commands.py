@@ -261,7 +261,7 @@ def warmup(as_json: JsonOption = False) -> None:
 
     from physics_data.core.clip import Stream
     from physics_data.engines import ENGINES
-    from physics_data.labels.points import point_tracks
+    from physics_data.labels.tables import point_tracks
     from physics_data.pipeline.generate import ClipTask, generate_clip
     from physics_data.scenarios.shared.settings import SceneSettings
 

@@ -67,7 +67,7 @@ def view_clip(clip: Clip, path: Path) -> int:
 
 def _rerun() -> Any:
     try:
-        import rerun
+        import rerun  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingPackageError("rerun recordings need rerun-sdk; pip install 'worldsim[rerun]'.") from error
     return rerun

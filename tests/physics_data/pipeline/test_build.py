@@ -308,3 +308,9 @@ def test_scenarios_that_clips_of_the_settings_cannot_show_are_refused_before_any
     assert not (tmp_path / "made" / "dataset.yaml").exists()
     others = config.model_copy(update={"scenarios": ("collide", "free_drop")})
     assert build(others, tmp_path / "made").clips == 2
+
+
+def test_warmup_names_what_it_compiled_for() -> None:
+    result = CliRunner().invoke(app, ["warmup", "--json"])
+    assert result.exit_code == 0, result.output
+    assert {"mujoco, plain appearance"} <= json.loads(result.stdout).keys()
