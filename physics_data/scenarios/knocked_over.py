@@ -46,6 +46,9 @@ FLOOR, BALL = 0, 1
 ELEVATION = 52.0
 """From where the camera looks down on the floor, degrees."""
 
+GRAZE = 0.5
+"""Largest aim of wide layouts: slower, later hits beyond it may leave every pin standing until the end."""
+
 FALLEN = math.radians(30.0)
 """A pin that leans more than this has fallen; one balances on its rim at 24° or less."""
 
@@ -81,7 +84,10 @@ class Bowling:
         pin = Cylinder(radius=float(rng.uniform(0.12, 0.14)), half_height=float(rng.uniform(0.32, 0.38)))
         spacing = float(rng.uniform(0.44, 0.5))
         spots = triangle(int(rng.integers(2, 4)), spacing)
-        aim = across * self.ranges["aim"].draw(rng, settings) * (radius + pin.radius)
+        share = self.ranges["aim"].draw(rng, settings)
+        if settings.is_wide:
+            share = min(share, GRAZE)
+        aim = across * share * (radius + pin.radius)
         if not meets:
             widest = max(spot for _, spot in spots)
             aim = across * (widest + radius + pin.radius + float(rng.uniform(0.08, 0.2)))

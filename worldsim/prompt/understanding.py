@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from physics_data.scenes.words.description import Event, Story, Thing
 from physics_data.scenes.words.grammar import parse
 from physics_data.scenes.words.lexicon import lexicon, things
-from worldsim.prompt.tokenizer import PromptError, TextEncoder, WordTokenizer, split_words
+from worldsim.prompt.tokenizer import PromptError, WordTokenizer, split_words
 
 _MOTIONS = {
     "fall": ("falls onto the floor", "falls"),
@@ -46,7 +46,7 @@ class UnderstoodPrompt:
     remarks: tuple[str, ...] = ()
 
 
-def understand(prompt: str, tokenizer: TextEncoder) -> UnderstoodPrompt:
+def understand(prompt: str, tokenizer: object) -> UnderstoodPrompt:
     """Return a prompt in the words that a model was trained on.
 
     A prompt of known words is kept. Otherwise the parser of ``worldsim-data direct`` reads it (English, Korean), and

@@ -34,7 +34,7 @@ _SIZES = (0.22, 0.28)
 _LEAST_SHARE = 0.25
 """Smallest size of a body near the camera, as a share of one 7 m away from it."""
 
-_ROUNDS = 12
+_ROUNDS = 60
 _SHRINKS, _LEAST_SHRUNK = 0.93, 0.6
 """Where bystanders find no room, all are drawn again, smaller every time, to the least share of their size."""
 

@@ -191,11 +191,11 @@ def test_settings_that_cannot_be_met_are_refused():
 
 def test_where_the_last_finds_no_room_all_are_drawn_again():
     """Six around a break shot and a turntable: the first draws leave no room for the last in some of these scenes."""
-    settings = SceneSettings(distractors=(6, 6))
-    for name in ("billiards_break", "turntable", "bowling"):
+    for name, count in (("billiards_break", 6), ("turntable", 6), ("bowling", 4)):
+        settings = SceneSettings(distractors=(count, count))
         for index in range(4):
             spec = draw(name, index, settings)
-            assert len(bystanders(spec)) == 6
+            assert len(bystanders(spec)) == count
             assert spec == draw(name, index, settings)
 
 
