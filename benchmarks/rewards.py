@@ -214,21 +214,19 @@ def _rows(name: str, scores: list[dict[str, Any]], base: list[dict[str, Any]], p
                     spread=spread,
                 )
             )
-    aims = {"diversity": LEAST_DIVERSITY, "background_psnr": -LARGEST_LOSS} if name == "rvm" else {}
     for measure, unit in (("reward", "1"), ("held_out", "1"), ("diversity", "grey levels"), ("background_psnr", "dB")):
         values = [run["measures"][measure] for run in scores]
         peer = base[0]["measures"][measure]
-        target = {"diversity": LEAST_DIVERSITY * peer, "background_psnr": peer - LARGEST_LOSS}.get(measure)
-        value = float(np.mean(values))
-        aimed = target if measure in aims else None
+        aims = {"diversity": LEAST_DIVERSITY * peer, "background_psnr": peer - LARGEST_LOSS} if name == "rvm" else {}
+        value, target = float(np.mean(values)), aims.get(measure)
         rows.append(
             compared_row(
                 f"{name}: {measure}",
                 value,
                 unit,
                 COMMAND,
-                target=aimed,
-                meets=None if aimed is None else value >= aimed,
+                target=target,
+                meets=None if target is None else value >= target,
                 peer=BASE,
                 peer_value=peer,
                 spread=f"{min(values):.3f} to {max(values):.3f} over {len(values)} runs",

@@ -19,7 +19,7 @@ from physics_data.core.video import read_video
 from worldsim.cards import CARD_NAME, check_files, load_tensors, read_card, save_tensors
 from worldsim.data.collate import to_tensor
 from worldsim.rewards.reward import Judged
-from worldsim.rewards.votes import Vote
+from worldsim.rewards.votes import Vote, share_interval
 from worldsim.vae.video_vae import VideoVAE
 from worldsim.weights import load_vae, model_folder
 
@@ -160,7 +160,7 @@ def fit_preferences(
     network.eval()
     with torch.no_grad():
         score = {name: float(network(one[None])) for name, one in latents.items()}
-    report = _report([score[a] > score[b] for a, b in test], len(train))
+    report = FitReport(*share_interval([score[a] > score[b] for a, b in test]), len(train), len(test))
     seen = sorted({name for pair in train for name in pair})
     _save(out, network, vae, float(np.mean([score[name] for name in seen])), report)
     return report
@@ -184,13 +184,6 @@ def _latents(vae: VideoVAE, video: UInt8[np.ndarray, "t h w 3"]) -> Float[torch.
     side, length = vae.config.spatial_factor, vae.config.temporal_factor
     kept = video[: 1 + (frames - 1) // length * length, : height // side * side, : width // side * side]
     return vae.normalise(vae.encode(to_tensor(kept[None])).mode())[0]
-
-
-def _report(right: list[bool], train: int) -> FitReport:
-    n, share, z = max(len(right), 1), float(np.mean(right)) if right else 0.5, 1.959964
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return FitReport(share, centre - half, centre + half, train, len(right))
 
 
 def _save(out: Path, network: PreferenceNetwork, vae: Path, mean: float, report: FitReport) -> None:

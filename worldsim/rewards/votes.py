@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 from scipy.special import expit
 
@@ -255,7 +255,12 @@ def position_bias(votes: Sequence[Vote]) -> tuple[float, float, float]:
     decided = np.array([vote.choice == "left" for vote in votes if vote.choice in ("left", "right")])
     if not len(decided):
         raise DataError("no vote says left or right, so there is no position bias to measure.")
-    n, share, z = len(decided), float(decided.mean()), 1.959964
+    return share_interval(decided)
+
+
+def share_interval(outcomes: Sequence[bool] | Bool[np.ndarray, "n"]) -> tuple[float, float, float]:
+    """Return the share of true outcomes, one at least, and its 95 % interval (Wilson 1927)."""
+    n, share, z = len(outcomes), float(np.mean(outcomes)), 1.959964
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
     return share, centre - half, centre + half
