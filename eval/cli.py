@@ -201,6 +201,8 @@ def compare(
         f"Physics-IQ {result.physics_iq:.1f}, Verified {result.physics_iq_verified:.1f} of 100, which is a "
         f"{result.ceiling}. Page and tables are in {out}."
     )
+    if result.note:
+        messages.print(result.note)
 
 
 @app.command()

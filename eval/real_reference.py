@@ -13,7 +13,8 @@ from scipy.optimize import linear_sum_assignment
 from eval.inputs import load_aligned, resize, videos_in
 from eval.perception.free_tracker import track_freely
 from eval.perception.tracks import Tracks
-from eval.public.physics_iq import SceneValues, compare_view, enlarged, physics_iq_score, verified_score
+from eval.public.physics_iq import MIN_SIDE, SceneValues, physics_iq_score, verified_score
+from eval.public.physics_iq_files import compare_files
 from eval.public.pixels import psnr, ssim
 from eval.statistics import Interval, bootstrap_mean
 from eval.store import csv_text
@@ -24,6 +25,9 @@ from physics_data.core.video import iterate_frames
 
 SIDE = 640
 """Pixels of the longer side that tracks are looked for in; Physics-IQ and pixels are compared at the real size."""
+
+OFFICIAL_SECONDS = 5.0
+"""Length that Physics-IQ compares, after the conditioning frames; of files that bear its names."""
 
 _FASTEST = 30.5  # Hz; faster recordings are compared at every second, third ... picture
 _REACH = 0.15  # picture diagonals that two tracks may be apart on average and still be the same thing
@@ -79,6 +83,7 @@ class RealComparison(StrictModel):
     means:                by the names of ``ComparedVideo``
     without_recording:    generated files of no recording
     without_video:        recordings of which there is no generated video; they count as worst in no mean, but are named
+    note:                 what to know of the figures; empty = nothing
     """
 
     ceiling: str
@@ -89,16 +94,21 @@ class RealComparison(StrictModel):
     videos: tuple[ComparedVideo, ...]
     without_recording: tuple[str, ...]
     without_video: tuple[str, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class VideoPair:
-    """Files of one event: its recording, a second recording (or None), and the generated video."""
+    """Files of one event: its recording, a second recording (or None), and the generated video.
+
+    official: whether they bear the names of Physics-IQ
+    """
 
     name: str
     real: Path
     second_take: Path | None
     generated: Path
+    official: bool = False
 
 
 def find_pairs(
@@ -129,7 +139,10 @@ def find_pairs(
         raise DataError(
             f"{second_take or real} has no second take of '{lacking[0]}'; give one of each, or leave them all out."
         )
-    pairs = [VideoPair(name, recordings[name], takes.get(name), videos[name]) for name in shared]
+    pairs = [
+        VideoPair(name, recordings[name], takes.get(name), videos[name], _is_official(recordings[name]))
+        for name in shared
+    ]
     return pairs, tuple(sorted(videos.keys() - shared)), tuple(sorted(recordings.keys() - shared))
 
 
@@ -162,6 +175,10 @@ def _event_of(stem: str) -> str:
     return f"{view}_{event}{_SECOND if take == '2' else ''}"
 
 
+def _is_official(path: Path) -> bool:
+    return _PHYSICS_IQ.fullmatch(path.stem) is not None
+
+
 def _first_take(name: str) -> str:
     return name.removesuffix(_SECOND)
 
@@ -192,9 +209,10 @@ def compare_with_recordings(
         VideoError: a file that cannot be read.
     """
     pairs, without_recording, without_video = find_pairs(Path(real), Path(generated), second_take)
-    values, rows = [], []
+    values, rows, smallest = [], [], MIN_SIDE
     for pair in pairs:
-        row, scene = _compared(pair, num_conditioning_frames, side)
+        row, scene, shorter = _compared(pair, num_conditioning_frames, side)
+        smallest = min(smallest, shorter)
         values.append(scene)
         rows.append(row)
         yield row
@@ -213,6 +231,7 @@ def compare_with_recordings(
         videos=tuple(rows),
         without_recording=without_recording,
         without_video=without_video,
+        note=_TOO_SMALL.format(smallest) if smallest < MIN_SIDE else "",
     )
 
 
@@ -229,17 +248,25 @@ def _read(path: Path) -> tuple[UInt8[np.ndarray, "t h w 3"], float]:
     return np.stack([frame.rgb for frame in frames[::step]]), rate / step
 
 
-def _compared(pair: VideoPair, given: int, side: int) -> tuple[ComparedVideo, SceneValues]:
+_TOO_SMALL = (
+    "The smallest recording's shorter side has {} pixels. Physics-IQ's kernels are made for "
+    f"{MIN_SIDE} and more: compare its scores at one size only."
+)
+
+
+def _compared(pair: VideoPair, given: int, side: int) -> tuple[ComparedVideo, SceneValues, int]:
+    """Return the figures of one pair and the shorter side of its recording, pixels."""
     first, rate = _read(pair.real)
+    start, seconds = given / rate, OFFICIAL_SECONDS if pair.official else None
+    if seconds is not None:
+        first = first[: given + round(seconds * rate)]
     if given >= len(first):
         raise DataError(f"{given} conditioning frames leave nothing of {pair.real}, which has {len(first)}.")
     count, height, width = first.shape[:3]
     aligned = load_aligned(pair.generated, count, rate, height, width)
     first, video = first[given:], aligned.rgb[given:]
-    second = first
-    if pair.second_take is not None:
-        second = load_aligned(pair.second_take, count, rate, height, width).rgb[given:]
-    found = compare_view(enlarged(first), enlarged(video))
+    values = compare_files(pair.real, pair.second_take, pair.generated, start=start, seconds=seconds)
+    found = values.video[0]
     real_tracks, video_tracks = (track_freely(_shrunk(rgb, side), rate) for rgb in (first, video))
     things, found_there, seen, distance, extra = _tracks_in_both(real_tracks, video_tracks)
     row = ComparedVideo(
@@ -258,7 +285,7 @@ def _compared(pair: VideoPair, given: int, side: int) -> tuple[ComparedVideo, Sc
         distance=distance,
         extra=extra,
     )
-    return row, SceneValues((found,), (compare_view(enlarged(first), enlarged(second)),))
+    return row, values, min(height, width)
 
 
 def _shrunk(rgb: np.ndarray, side: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Physics-IQ, original and Verified: motion masks and what is made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -20,28 +20,39 @@ _KERNEL = np.ones((5, 5), np.uint8)
 
 
 def motion_masks(rgb: UInt8[np.ndarray, "t h w 3"], threshold: int = MOTION_THRESHOLD) -> Bool[np.ndarray, "t h w"]:
-    """Return where each frame differs from the running mean of the frames up to it by more than a threshold.
+    """Return the masks of ``iterate_masks`` as they are.
 
-    Grey, blurred by a 5 x 5 Gaussian; the mean forgets with weight 0.3 and starts at the first frame, whose mask is
-    empty; then opened and closed with a 5 x 5 square. The official code stores the masks as lossy MPEG-4 in between,
-    which is left out here; it changes single pixels at the rims.
+    The official code stores them as lossy MPEG-4 in between, as ``physics_iq_files`` does.
 
     Units:
         rgb:        sRGB
         threshold:  grey levels of 255, exclusive
+    """
+    return np.stack([mask > 0 for mask in iterate_masks(rgb, threshold)])
+
+
+def iterate_masks(
+    frames: Iterable[UInt8[np.ndarray, "h w 3"]], threshold: int = MOTION_THRESHOLD
+) -> Iterator[UInt8[np.ndarray, "h w"]]:
+    """Yield 255 where each frame differs from the running mean of the frames up to it by more than a threshold, else 0.
+
+    Grey, blurred by a 5 x 5 Gaussian; the mean forgets with weight 0.3 and starts at the first frame, whose mask is
+    empty; then opened and closed with a 5 x 5 square.
 
     Source: google-deepmind/physics-IQ-benchmark, code/binary_mask_generator.py.
     """
-    masks = np.zeros(rgb.shape[:3], dtype=bool)
-    mean = _blurred(rgb[0]).astype(np.float64)
-    for index, frame in enumerate(rgb[1:], start=1):
+    mean = None
+    for frame in frames:
         grey = _blurred(frame)
+        if mean is None:
+            mean = grey.astype(np.float64)
+            yield np.zeros_like(grey)
+            continue
         cv2.accumulateWeighted(grey, mean, _MEMORY)
         difference = cv2.absdiff(grey, cv2.convertScaleAbs(mean))
         _, moving = cv2.threshold(difference, threshold, 255, cv2.THRESH_BINARY)
         moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, _KERNEL)
-        masks[index] = cv2.morphologyEx(moving, cv2.MORPH_CLOSE, _KERNEL) > 0
-    return masks
+        yield cv2.morphologyEx(moving, cv2.MORPH_CLOSE, _KERNEL)
 
 
 def _blurred(frame: np.ndarray) -> np.ndarray:
@@ -107,13 +118,25 @@ class SceneValues:
 def compare_view(first: UInt8[np.ndarray, "t h w 3"], second: UInt8[np.ndarray, "t h w 3"]) -> ViewValues:
     """Compare two videos of one view, as many frames in both."""
     masks = [shrink_masks(motion_masks(rgb)) for rgb in (first, second)]
-    frames = [shrink_frames(rgb).astype(np.float32) for rgb in (first, second)]
-    error = ((frames[0] - frames[1]) ** 2).mean((1, 2, 3), dtype=np.float32)
+    frames = [shrink_frames(rgb) for rgb in (first, second)]
+    error = [frame_error(*pair) for pair in zip(*frames, strict=True)]
+    return view_values(masks[0], masks[1], error)
+
+
+def frame_error(first: Float[np.ndarray, "h w 3"], second: Float[np.ndarray, "h w 3"]) -> float:
+    """Return the mean squared difference, in the single precision of the official code."""
+    return float(((first.astype(np.float32) - second.astype(np.float32)) ** 2).mean(dtype=np.float32))
+
+
+def view_values(
+    first: Bool[np.ndarray, "t h w"], second: Bool[np.ndarray, "t h w"], squared_error: Sequence[float]
+) -> ViewValues:
+    """Return the values of two videos from their masks, at a quarter of the size, and the errors of their frames."""
     return ViewValues(
-        spatial_iou(*masks),
-        weighted_spatial_iou(*masks),
-        tuple(frame_ious(*masks).tolist()),
-        tuple(float(value) for value in error),
+        spatial_iou(first, second),
+        weighted_spatial_iou(first, second),
+        tuple(frame_ious(first, second).tolist()),
+        tuple(squared_error),
     )
 
 
