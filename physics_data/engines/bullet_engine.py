@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
 from physics_data.core.mechanics import colliding_pairs, pair_restitution, solid_inertia
-from physics_data.core.scene import Capsule, Cylinder, SceneSpec
+from physics_data.core.scene import Body, Capsule, Compound, Cylinder, SceneSpec
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines.bullet_bodies import (
     add_body,
@@ -58,10 +58,14 @@ _LEAST_RATE = 960.0
 """Steps per second at least: at 480, 5 of 117 draws of the scenarios lie beyond their tolerances, and a cylinder that
 rolls at 1 m/s gains 1 % in 2 s."""
 
-_ROLLS, _MAY_TOUCH = 0.1, (1, 0xFF)
-"""A cylinder or capsule that spins faster than this, rad/s, is rid of the points in which it touched: Bullet keeps them
-for some steps, in which they fall behind and push it on. One that rolls at 1 m/s gained 0.5 % a second. And Bullet's
-group and mask of bodies that move."""
+_ROLLS, _ROLLED, _MAY_TOUCH = 0.1, 1e-4, (1, 0xFF)
+"""A cylinder or capsule that spins faster than this, rad/s, or has turned this far, rad, is rid of the points in which
+it touched: Bullet keeps them for some steps, in which they fall behind and push it on. One that rolls at 1 m/s gained
+0.5 % a second, and one at rest set off by itself. And Bullet's group and mask of bodies that move."""
+
+_CREEPS, _SETTLING = 0.004, 20.0
+"""A roll slower than this, rad/s, decays at this rate, 1/s, while the body touches something: a cylinder at rest creeps
+by at most 0.5 mm in 20 s, and rolls down a slope of 0.2 degrees as it should to 1 %."""
 
 MOST_UNEQUAL = 100.0
 """Ratio of masses up to which a body stays put under another (0.2 mm in 2 s; 2 mm at 300); at 1000 it slips out."""
@@ -143,6 +147,17 @@ class BulletEngine:
             return run.finish(self.name)
 
 
+def _rolling_axis(body: Body) -> np.ndarray | None:
+    """Return the axis of a body's first cylinder or capsule in the frame in which Bullet holds it, None without one."""
+    if isinstance(body.shape, Cylinder | Capsule):
+        return np.array([0.0, 0.0, 1.0])
+    for part in body.shape.parts if isinstance(body.shape, Compound) else ():
+        if isinstance(part.shape, Cylinder | Capsule):
+            axis = Rotation.from_quat(part.orientation, scalar_first=True).as_matrix()[:, 2]
+            return body_from_principal(body).inv().apply(axis)
+    return None
+
+
 class _Run:
     """One scene on its way in one server. Bullet numbers the bodies as the scene does."""
 
@@ -181,12 +196,14 @@ class _Run:
             for index in self._dynamic
             if np.ptp(moments := np.array(solid_inertia(spec.bodies[index]))) > 1e-9 * moments.max()
         ]
-        self._rolling = [i for i in self._dynamic if isinstance(spec.bodies[i].shape, Cylinder | Capsule)]
+        axes = {index: _rolling_axis(spec.bodies[index]) for index in self._dynamic}
+        self._rolling = {index: axis for index, axis in axes.items() if axis is not None}
+        self._rolled = dict.fromkeys(self._rolling, 0.0)
         groups = joint_tree(spec).group_of
         self._group = {spec.body_index(name): {spec.body_index(o) for o in group} for name, group in groups.items()}
         self._tumbling = [(index, moments) for index, moments in self._tumbling if index not in self._group]
         self._recorder = TrajectoryRecorder(spec)
-        self._flight, self._apart_until = Flight(spec), 0
+        self._flight, self._apart_until, self._touching = Flight(spec), 0, set[int]()
         self._log = ContactLog(server, spec, slabs)
         self._start()
 
@@ -238,18 +255,31 @@ class _Run:
             self._sample(frame)
         if self._driven:
             self._drive(step_index)
-        for index in self._rolling:
-            if np.linalg.norm(self._turning(index)[1]) > _ROLLS:
-                # Setting what it may touch makes Bullet forget the points in which it does.
-                pybullet.setCollisionFilterGroupMask(index, -1, *_MAY_TOUCH, physicsClientId=self._server)
+        self._refresh_rolling()
         tumbling = [(index, moments, *self._turning(index)) for index, moments in self._tumbling]
         pybullet.stepSimulation(physicsClientId=self._server)
-        touching = set() if step_index < self._apart_until else self._log.record(step_index)
+        self._touching = touching = set() if step_index < self._apart_until else self._log.record(step_index)
         for index, moments, orientation, spin in tumbling:
             if index not in touching and spin.any():
                 self._tumble(index, *turned_freely(orientation, spin, moments, self._dt))
         if remainder == 0:
             self._synchronise(frame, touching)
+
+    def _refresh_rolling(self) -> None:
+        """Drop outdated contact points of cylinders and capsules, and let those that hardly roll come to rest."""
+        for index, axis_in_body in self._rolling.items():
+            orientation, spin = self._turning(index)
+            speed = float(np.linalg.norm(spin))
+            self._rolled[index] += speed * self._dt
+            if speed > _ROLLS or self._rolled[index] > _ROLLED:
+                # Setting what it may touch makes Bullet forget the points in which it does.
+                pybullet.setCollisionFilterGroupMask(index, -1, *_MAY_TOUCH, physicsClientId=self._server)
+                self._rolled[index] = 0.0
+            if 0.0 < speed < _CREEPS and index in self._touching:
+                axis = Rotation.from_quat(orientation, scalar_first=True).apply(axis_in_body)
+                linear, _ = pybullet.getBaseVelocity(index, physicsClientId=self._server)
+                spin = spin - _SETTLING * self._dt * (axis @ spin) * axis
+                pybullet.resetBaseVelocity(index, linear, spin.tolist(), physicsClientId=self._server)
 
     def _turning(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return orientation (wxyz, of the principal axes) and spin (rad/s) of a body."""

@@ -28,9 +28,13 @@ What else holds, in both engines (``tests/physics_data/engines``; at 960 Hz):
 | a stick at 60 rad/s, L, 10 s                       | 1e-3               | 1e-9                          |
 | rolling on a level floor, speed, 2 s               | 1e-6               | 1e-5                          |
 | creep of a box on a slope of 15 degrees, mu 0.5    | 0.12 micrometres/s | 0.05 micrometres/s            |
+| creep of a cylinder on its side, 20 s              | none               | 0.5 mm                        |
+| energy of a tilted body, friction 0.4, e = 1, 3 s  | at most +0.02      | at most +0.25                 |
 | shapes                                             | all; hulls of meshes | no ellipsoids; hulls of meshes |
 
-A box, capsule or cylinder that falls flat bounces as a ball does, to 0.005 of e.
+A box, capsule or cylinder that falls flat bounces as a ball does, to 0.005 of e. Newton's law with friction can make
+energy where a blow misses the centre of mass; MuJoCo's impulses are then scaled so that they make none. A long thin
+body that turns by more than 0.1 rad in a step is beyond both engines: raise ``physics_rate``.
 
 Engines take more steps than ``physics_rate`` asks for where bodies are so fast or spin so fast that they would need
 them, and refuse what more than 32 for one cannot do (``engines.stepping``); Bullet takes at least 960 a second. It

@@ -75,6 +75,8 @@ def _travels(spec: SceneSpec) -> dict[str, float]:
         a, b = sorted(pair, key=lambda index: -top[index])
         first, second = spec.bodies[a], spec.bodies[b]
         width = min_width(first.shape) + min_width(second.shape)
+        # A body may not sink into a thicker one by more than half of itself.
+        width = min(width, *(2.0 * min_width(body.shape) for body in (first, second) if body.is_dynamic))
         # An impact can make the other body as fast as twice the first one.
         speed = min(top[a] + top[b], 2.0 * fastest)
         if math.isfinite(width) and speed > 0.0:

@@ -10,7 +10,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError
-from physics_data.core.mechanics import body_angular_momentum, body_kinetic_energy
+from physics_data.core.mechanics import (
+    body_angular_momentum,
+    body_kinetic_energy,
+    kinetic_energy,
+    potential_energy,
+)
 from physics_data.core.scene import Box, Capsule, Compound, Cylinder, Part, SceneSpec, Shape, Sphere
 from physics_data.core.trajectory import Trajectory
 from physics_data.engines import ENGINES
@@ -202,3 +207,55 @@ def test_a_speck_that_mujoco_cannot_hold_is_refused_in_a_sentence():
     speck = solid("speck", Sphere(radius=1e-4), (0.0, 0.0, 1e-4), mass=4e-9)
     with pytest.raises(EngineError, match="mjMINVAL.*'speck'.*heavier"):
         run("mujoco", on_floor(speck, num_frames=2))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Capsule(radius=0.06, half_height=0.15),
+        Cylinder(radius=0.1, half_height=0.01),
+        Box(half_extents=(0.2, 0.2, 0.02)),
+        Box(half_extents=(0.02, 0.02, 0.3)),
+    ],
+)
+@pytest.mark.parametrize("turn", [(35.0, 20.0), (10.0, 5.0), (60.0, 0.0)])
+def test_rough_blows_beside_the_middle_make_no_energy(shape, turn):
+    """Newton's law of restitution with friction would: by 86 % for the coin (Kane & Levinson's paradox)."""
+    tilted = tuple(Rotation.from_euler("xy", turn, degrees=True).as_quat(scalar_first=True).tolist())
+    spec = on_floor(
+        solid("body", shape, (0.0, 0.0, 1.3), 0.4, 1.0, orientation=tilted),
+        friction=0.4,
+        num_frames=73,
+        frame_rate=24.0,
+    )
+    trajectory = run("mujoco", spec)
+    energy = kinetic_energy(spec, trajectory) + potential_energy(spec, trajectory)
+    assert energy.max() < 1.02 * energy[0]
+
+
+@pytest.mark.parametrize("restitution", [0.0, 0.5])
+@pytest.mark.parametrize("speed", [50.0, 100.0, 200.0, 400.0])
+def test_a_fast_ball_does_not_sink_into_thick_ground(engine, speed, restitution):
+    """It was pushed out again at up to 7 m/s."""
+    ball = solid("ball", Sphere(radius=0.05), (0.0, 0.0, 2.0), 0.5, restitution, linear_velocity=(0.0, 0.0, -speed))
+    trajectory = run(engine, on_floor(ball, restitution=restitution, num_frames=7, frame_rate=24.0))
+    assert np.abs(trajectory.linear_velocity[1, 1, 2] - restitution * speed) < 0.01 * speed + 0.5
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Cylinder(radius=0.1, half_height=0.1),
+        Cylinder(radius=0.3, half_height=0.2),
+        Capsule(radius=0.06, half_height=0.15),
+        Compound(parts=(Part(shape=Cylinder(radius=0.1, half_height=0.1)),)),
+    ],
+)
+def test_a_cylinder_on_its_side_stays_at_rest(engine, shape):
+    """Bullet's rolled off by itself, 15 cm in 20 s."""
+    radius = getattr(shape, "radius", 0.1)
+    spec = on_floor(
+        solid("log", shape, (0.0, 0.0, radius), orientation=LYING), friction=0.5, num_frames=241, frame_rate=24.0
+    )
+    trajectory = run(engine, spec)
+    assert np.linalg.norm(trajectory.position[-1, 1] - trajectory.position[24, 1]) < 5e-4
