@@ -89,6 +89,16 @@ def sample(
         Path, typer.Option(help="Run or model folder of an upsampler, for --size.")
     ] = DEFAULT_UPSAMPLER,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
+    best_of: Annotated[
+        int, typer.Option(min=1, help="Draw so many videos of each prompt, seeds from --seed on, and keep the best.")
+    ] = 1,
+    reward: Annotated[
+        str,
+        typer.Option(
+            help="What --best-of goes by: audit (things stay and move as things do), a folder that `votes --fit` "
+            "wrote, or package.module:function of (frames, frame rate, number of given frames)."
+        ),
+    ] = "audit",
     num_steps: Annotated[
         int | None, typer.Option(min=1, help="Solver steps; 20, or what a public model's own pipeline takes.")
     ] = None,
@@ -118,6 +128,7 @@ def sample(
     `python -m worldsim sample --frames 0=a.png --last-frame b.png --prompt "a red ball rolls" --out between.mp4`,
     `python -m worldsim sample --model runs/told/dit --prompt "a red ball falls" --number gravity=1.6 --out moon.mp4`,
     `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-conditioning-frames 5`,
+    `python -m worldsim sample --prompt "a red ball bounces" --best-of 8 --out best.mp4`,
     `python -m worldsim sample --suite runs/permanence --out my_model`
     """
     prompts = prompt or []
@@ -138,6 +149,8 @@ def sample(
         raise typer.BadParameter("--num-seeds needs --suite.")
     if stream and (last_frame is not None or pictures):
         raise typer.BadParameter("--stream makes frame after frame and cannot look ahead; leave --stream out.")
+    if best_of > 1 and (many or stream):
+        raise typer.BadParameter("--best-of is for single videos; leave --reference, --suite and --stream out.")
     if simulate and scene is None:
         raise typer.BadParameter("--simulate needs --scene.")
     if size is not None and (many or stream):
@@ -202,6 +215,8 @@ def sample(
             _read_pictures(sampler, pictures, last_frame),
             files,
             enlarged,
+            best_of,
+            reward,
         )
 
 
@@ -345,8 +360,11 @@ def _make(
     pictures: dict[int, "np.ndarray"],
     files: list[Path],
     enlarged: "Enlarger | None",
+    num_candidates: int,
+    reward: str,
 ) -> None:
     from physics_data.core.video import write_video
+    from worldsim.rewards.best_of import best_of, named_judge
     from worldsim.videos import read_first_frames
 
     _, height, width = sampler.geometry
@@ -354,8 +372,24 @@ def _make(
     if first_frames is not None and num_conditioning_frames:
         _say_crop(first_frames, height, width)
         frames = read_first_frames(first_frames, num_conditioning_frames, height, width, sampler.frame_rate)[None]
+    first = sampler.config.seed
+    judge = named_judge(reward) if num_candidates > 1 else None
     for prompt, file in zip(prompts, files, strict=True):
-        video = sampler.draw([prompt], [sampler.config.seed], [sampler.config.domain], frames, pictures)[0]
+
+        def draw(seed: int, prompt: str = prompt) -> "np.ndarray":
+            return sampler.draw([prompt], [seed], [sampler.config.domain], frames, pictures)[0]
+
+        if judge is None:
+            video = draw(first)
+        else:
+            given = 0 if frames is None else frames.shape[1]
+            seeds = range(first, first + num_candidates)
+            with progress_bar() as progress:
+                counted = progress.track(seeds, description="candidates")
+                chosen = best_of(draw, counted, judge, sampler.frame_rate, given)
+            video = chosen.rgb
+            listed = ", ".join(f"{seed}: {value:.2f}" for seed, value in chosen.values.items())
+            messages.print(f"seed {chosen.seed} is kept; {reward} by seed: {listed}", markup=False, highlight=False)
         if enlarged is not None:
             video = enlarged(video)
         height, width = video.shape[1:3]

@@ -92,9 +92,13 @@ class PreferenceModel:
         latents = [_latents(self.vae, video) for video in videos]
         return np.array([float(self.network(one[None])) for one in latents])
 
+    def value(self, rgb: UInt8[np.ndarray, "t h w 3"]) -> float:
+        """Return the reward of a video, which needs no scene."""
+        return float(1 / (1 + np.exp(self.mean - self.scores([rgb])[0])))
+
     def __call__(self, video: Judged) -> float:
         """Return the reward of a video."""
-        return float(1 / (1 + np.exp(self.mean - self.scores([video.rgb])[0])))
+        return self.value(video.rgb)
 
 
 def fit_preferences(
