@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from physics_data.cli.options import DatasetArgument, JsonOption, SetOption, SplitOption
-from physics_data.core.program import Table, messages, print_listing, progress_bar
+from physics_data.core.program import Table, messages, print_listing, progress_bar, wide_console
 
 if TYPE_CHECKING:
     from physics_data.pipeline.check import CheckReport
@@ -228,7 +227,7 @@ def _list_scenarios(as_json: bool) -> None:
         table.add_row(
             member["name"], member["summary"], member["law"], ", ".join(member["engines"]), "\n".join(ranges) or "–"
         )
-    Console().print(table)
+    wide_console().print(table)
 
 
 def laws(
@@ -268,4 +267,4 @@ def laws(
                 shown = [f"{value:.1e}" for value in figures] if figures else ["no draw kept", "–"]
                 rejected = f"{sum(row.rejections.values())} of {row.draws}"
                 table.add_row(row.scenario, row.engine, law, f"{tolerance:.2g}", *shown, rejected)
-        Console().print(table)
+        wide_console().print(table)

@@ -27,7 +27,18 @@ from typer.core import TyperGroup
 from physics_data import __version__
 from physics_data.core.errors import WorldsimError
 
-messages = Console(stderr=True)
+_WIDTH_OF_FILES = 120
+"""Columns of what goes to a file or pipe, where rich's default of 80 breaks the names in tables."""
+
+
+def wide_console(*, stderr: bool = False) -> Console:
+    """Return a console as wide as its terminal or $COLUMNS, or wide where there is neither."""
+    console = Console(stderr=stderr)
+    known = console.is_terminal or "COLUMNS" in os.environ
+    return console if known else Console(stderr=stderr, width=_WIDTH_OF_FILES)
+
+
+messages = wide_console(stderr=True)
 """Everything meant for a person goes to stderr; stdout is for results and ``--json``."""
 
 
@@ -155,7 +166,7 @@ def print_listing(families: Mapping[str, Mapping[str, str]], as_json: bool) -> N
     if as_json:
         typer.echo(json.dumps({family: dict(members) for family, members in families.items()}, indent=2))
         return
-    console = Console()
+    console = wide_console()
     for family, members in families.items():
         table = Table("name", "what it is", title=family, title_justify="left", title_style="bold")
         for name, line in members.items():
