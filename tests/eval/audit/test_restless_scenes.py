@@ -16,7 +16,7 @@ def discs(restless: int) -> np.ndarray:
     video = np.repeat(ground[None], COUNT, 0)
     for frame in range(36):
         video[frame, (xx - 60 - 3 * frame) ** 2 + (yy - 30) ** 2 < 100] = (220, 60, 40)
-    for number in range(restless):
+    for _ in range(restless):
         first = 6 + int(rng.integers(0, 40))
         place = 40 + 240 * rng.random()
         row = 70 + 90 * rng.random()
