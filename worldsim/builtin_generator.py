@@ -19,7 +19,7 @@ from worldsim.generator import (
     VideoGenerator,
 )
 from worldsim.model.conditioning import Conditioning
-from worldsim.prompt.understanding import understand
+from worldsim.prompt.understanding import UnderstoodPrompt, understand
 from worldsim.sampling import SamplingConfig, generate
 from worldsim.sampling.rollout import encode_frames
 from worldsim.weights import Generator, load_generator, model_folder, save_generator
@@ -77,10 +77,9 @@ class BuiltinGenerator(VideoGenerator):
         """Undo ``encode``."""
         return self.model.vae.decode(self.model.vae.denormalise(latents))
 
-    def understood_prompt(self, prompt: str) -> tuple[str, tuple[str, ...]]:
+    def understood_prompt(self, prompt: str) -> UnderstoodPrompt:
         """Return a prompt in the words of the model's training captions; see ``understand``."""
-        told = understand(prompt, self.model.tokenizer)
-        return told.text, told.remarks
+        return understand(prompt, self.model.tokenizer)
 
     def encode_text(self, prompts: Sequence[str]) -> dict[str, torch.Tensor]:
         """Return words and their mask."""

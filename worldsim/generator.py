@@ -18,6 +18,7 @@ from physics_data.core.conventions import DOMAIN_PHYSICS
 from physics_data.core.errors import CheckpointError, ConfigError, DataError, Registry
 from worldsim.generated import GeneratedVideo
 from worldsim.model.conditioning import Conditioning
+from worldsim.prompt.understanding import UnderstoodPrompt
 
 Video = Float[torch.Tensor, "b 3 frames height width"]
 GivenFrames = Float[torch.Tensor, "b 3 given height width"]
@@ -338,14 +339,14 @@ class VideoGenerator(ABC):
         pixels = float(frames) * rows * columns
         wanted = f"a video of {frames} frames of {columns}x{rows}"
         require_memory(pixels * 3 * (4 + 4 + 1), wanted, "ask for a shorter or smaller one")  # float32 twice, and bytes
-        told, remarks = self.understood_prompt(prompt)
-        for remark in remarks:
+        told = self.understood_prompt(prompt)
+        for remark in told.remarks:
             warnings.warn(f"prompt '{prompt}': {remark}", stacklevel=2)
         start = None
         if first_frames is not None:
             start = torch.tensor(first_frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
         video = self.sample(
-            [told],
+            [told.text],
             frames,
             rows,
             columns,
@@ -356,9 +357,9 @@ class VideoGenerator(ABC):
         levels = video[0].detach().float().cpu().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
         return GeneratedVideo(levels.permute(1, 2, 3, 0).numpy(), self.default_frame_rate, prompt, seed)
 
-    def understood_prompt(self, prompt: str) -> tuple[str, tuple[str, ...]]:
-        """Return what the model is told of a prompt, and remarks on what it is not; text encoders read any words."""
-        return prompt, ()
+    def understood_prompt(self, prompt: str) -> UnderstoodPrompt:
+        """Return what the model is told of a prompt; text encoders read any words."""
+        return UnderstoodPrompt(prompt)
 
     def conditioning(
         self,

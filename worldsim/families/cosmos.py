@@ -26,7 +26,7 @@ class Cosmos(Wan):
 
     The first 1 or 5 frames may be given: they stay clean, have a time of their own and a mask channel. Guidance adds
     ``scale * (prompted - negative)`` to the prompted prediction. The guardrail that NVIDIA's licence asks for is not
-    run here; sampling says so.
+    run here; the first sampling says so.
     """
 
     family = "Cosmos-Predict2.5"
@@ -40,6 +40,7 @@ class Cosmos(Wan):
         self.setup_vae()
         self.keeps_clean, self.takes_last_frame, self.max_given = True, False, 5
         self._times: dict[float, float] = {}
+        self._has_told = False
         from diffusers.pipelines.cosmos import pipeline_cosmos2_5_predict as pipeline
 
         self.default_negative_prompt = pipeline.DEFAULT_NEGATIVE_PROMPT
@@ -83,11 +84,13 @@ class Cosmos(Wan):
 
     def timesteps(self, scheduler: Any, num_steps: int, shape: Sequence[int]) -> torch.Tensor:
         """Set the scheduler's timesteps; the network is told their sigmas, which are not rounded."""
-        messages.print(
-            "Cosmos-Predict2.5: the guardrail of NVIDIA's licence (pip install cosmos_guardrail) is not run; check "
-            "prompts and videos with it yourself.",
-            markup=False,
-        )
+        if not self._has_told:
+            messages.print(
+                "Cosmos-Predict2.5: the guardrail of NVIDIA's licence (pip install cosmos_guardrail) is not run; check "
+                "prompts and videos with it yourself.",
+                markup=False,
+            )
+        self._has_told = True
         found = super().timesteps(scheduler, num_steps, shape)
         self._times = {float(step): float(sigma) for step, sigma in zip(found, scheduler.sigmas, strict=False)}
         return found
