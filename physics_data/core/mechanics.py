@@ -74,16 +74,21 @@ def centred(parts: Sequence[Part]) -> Compound:
     return Compound(parts=tuple(moved))
 
 
-def centred_mesh(vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "f 3"]) -> Mesh:
-    """Return a closed mesh moved so that the origin is its centre of mass.
+def centred_mesh(
+    vertices: Float[np.ndarray, "v 3"],
+    triangles: Int[np.ndarray, "f 3"],
+    hulls: Sequence[Float[np.ndarray, "_ 3"]] = (),
+) -> Mesh:
+    """Return a closed mesh, and the convex parts that collide in its place, so that the origin is its centre of mass.
 
     Raises:
         SceneSpecError: its triangles face inwards.
     """
     corners = tuple((int(a), int(b), int(c)) for a, b, c in triangles)
     mesh = Mesh(vertices=tuple(_vector(vertex) for vertex in vertices), triangles=corners)
-    moved = np.asarray(vertices) - centre_of_mass(mesh)
-    return Mesh(vertices=tuple(_vector(vertex) for vertex in moved), triangles=corners)
+    centre = centre_of_mass(mesh)
+    moved, *parts = (tuple(_vector(corner) for corner in part - centre) for part in (np.asarray(vertices), *hulls))
+    return Mesh(vertices=moved, triangles=corners, hulls=tuple(parts))
 
 
 def solid_inertia(body: Body) -> Vector3:

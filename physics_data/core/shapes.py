@@ -1,9 +1,10 @@
 """Solids of a scene as plain JSON: primitives, meshes, compounds and planes."""
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_serializer, model_validator
 from pydantic._internal._model_construction import ModelMetaclass
 
 from physics_data.core.config import StrictModel, explain_mistake
@@ -86,15 +87,27 @@ class Ellipsoid(SceneModel):
 
 
 class Mesh(SceneModel):
-    """A closed triangle mesh; corners run counter-clockwise seen from outside. Engines collide its convex hull.
+    """A closed triangle mesh; corners run counter-clockwise seen from outside.
 
     vertices:   m, body frame; the origin is the centre of mass
     triangles:  positions in ``vertices``
+    hulls:      corners of the convex parts that engines collide, m, body frame; () = the convex hull of all vertices
     """
 
     kind: Literal["mesh"] = "mesh"
     vertices: Annotated[tuple[Vector3, ...], Field(min_length=4)]
     triangles: Annotated[tuple[tuple[int, int, int], ...], Field(min_length=4)]
+    hulls: tuple[Annotated[tuple[Vector3, ...], Field(min_length=4)], ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_no_hulls(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave ``hulls`` out where there are none, so that scenes of before them keep their bytes."""
+        return {name: value for name, value in dump(self).items() if name != "hulls" or value}
+
+    @property
+    def colliding_parts(self) -> tuple[tuple[Vector3, ...], ...]:
+        """Corners of each convex part that engines collide, m, body frame."""
+        return self.hulls or (self.vertices,)
 
     @model_validator(mode="after")
     def _check(self) -> "Mesh":

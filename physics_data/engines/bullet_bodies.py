@@ -4,11 +4,14 @@ import contextlib
 import math
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from physics_data.core.errors import EngineError, MissingPackageError
@@ -27,6 +30,7 @@ from physics_data.core.scene import (
     Quaternion,
     SceneSpec,
     Sphere,
+    Vector3,
 )
 
 
@@ -68,6 +72,9 @@ MOST_PARTS = 16
 _RIM_BALLS, _RIM_BALL, _RIM_INSET = 7, 0.1, 0.02
 """Balls at each face of a cylinder; their radius, as a share of the smaller of radius and half height; and how far
 they stay inside the curved side, as a share of the radius."""
+
+_HULL_MARGIN = 1e-4
+"""Thickness that Bullet adds around a convex hull, m; its own 1 mm lifts a body by as much, and with 0 faces slip."""
 
 _idle_servers: list[int] = []
 
@@ -115,15 +122,16 @@ def add_body(server: int, body: Body, is_driven: bool, friction: float, restitut
     inward = body_from_principal(body).inv()
     world = Rotation.from_quat(body.orientation, scalar_first=True) * inward.inv()
     mass = DRIVEN_MASS if is_driven else body.mass if body.is_dynamic else 0.0
-    # Maximal coordinates: plain rigid bodies, not the articulated ones with their own damping.
-    number = pybullet.createMultiBody(
-        baseMass=mass,
-        baseCollisionShapeIndex=_collision_shape(server, body, inward),
-        basePosition=body.position,
-        baseOrientation=world.as_quat(),
-        useMaximalCoordinates=True,
-        physicsClientId=server,
-    )
+    with tempfile.TemporaryDirectory() if _is_from_file(body) else contextlib.nullcontext("") as folder:
+        # Maximal coordinates: plain rigid bodies, not the articulated ones with their own damping.
+        number = pybullet.createMultiBody(
+            baseMass=mass,
+            baseCollisionShapeIndex=_collision_shape(server, body, inward, Path(folder)),
+            basePosition=body.position,
+            baseOrientation=world.as_quat(),
+            useMaximalCoordinates=True,
+            physicsClientId=server,
+        )
     # Bullet approximates a cylinder's inertia by its box's. The mass is set with it, or it would become 0.
     inertia = (mass, mass, mass) if is_driven else solid_inertia(body) if body.is_dynamic else ()
     pybullet.changeDynamics(
@@ -138,6 +146,7 @@ def add_body(server: int, body: Body, is_driven: bool, friction: float, restitut
         # Only overlapping bodies push; the default acts across gaps and eats restitution.
         contactProcessingThreshold=0.0,
         **({"mass": mass, "localInertiaDiagonal": inertia} if inertia else {}),
+        **({"collisionMargin": _HULL_MARGIN} if isinstance(body.shape, Mesh) else {}),
         physicsClientId=server,
     )
     return number
@@ -160,12 +169,19 @@ def add_further_parts(server: int, spec: SceneSpec, factors: list[tuple[float, f
     return owners
 
 
-def _collision_shape(server: int, body: Body, inward: Rotation) -> int:
+def _is_from_file(body: Body) -> bool:
+    return isinstance(body.shape, Mesh) and len(body.shape.hulls) > 1
+
+
+def _collision_shape(server: int, body: Body, inward: Rotation, folder: Path) -> int:
     match body.shape:
         case Plane():
             shape: dict[str, Any] = {"shapeType": pybullet.GEOM_PLANE, "planeNormal": (0.0, 0.0, 1.0)}
-        case Mesh(vertices=vertices):
-            shape = {"shapeType": pybullet.GEOM_MESH, "vertices": inward.apply(np.array(vertices)).tolist()}
+        case Mesh(hulls=hulls) if _is_from_file(body):
+            return _hulls_shape(server, hulls, inward, folder)
+        case Mesh() as mesh:
+            corners = inward.apply(np.array(mesh.colliding_parts[0]))
+            shape = {"shapeType": pybullet.GEOM_MESH, "vertices": corners.tolist()}
         case Compound(parts=parts):
             return _compound_shape(server, parts[:MOST_PARTS], inward)
         case Cylinder() as cylinder if body.is_dynamic:
@@ -173,6 +189,27 @@ def _collision_shape(server: int, body: Body, inward: Rotation) -> int:
         case solid:
             shape = _primitive(solid)
     return pybullet.createCollisionShape(**shape, physicsClientId=server)
+
+
+def _hulls_shape(server: int, hulls: tuple[tuple[Vector3, ...], ...], inward: Rotation, folder: Path) -> int:
+    """Return several convex hulls as one shape.
+
+    PyBullet takes the corners of one hull only; of a file it makes one hull of each object, without a limit.
+    """
+    lines: list[str] = []
+    first = 1
+    for number, corners in enumerate(hulls):
+        turned = inward.apply(np.array(corners))
+        faces = ConvexHull(turned).simplices + first
+        lines.append(f"o part_{number}")
+        lines += [f"v {x:.17g} {y:.17g} {z:.17g}" for x, y, z in turned]
+        lines += [f"f {a} {b} {c}" for a, b, c in faces]
+        first += len(corners)
+    path = folder / "hulls.obj"
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    # Bullet keeps what it read of a file by its name.
+    pybullet.setPhysicsEngineParameter(enableFileCaching=0, physicsClientId=server)
+    return pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path), physicsClientId=server)
 
 
 def _rimmed_cylinder(server: int, cylinder: Cylinder, inward: Rotation) -> int:

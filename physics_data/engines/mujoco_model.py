@@ -91,8 +91,8 @@ def build_spec(spec: SceneSpec) -> mujoco.MjSpec:
     for a, b in colliding_pairs(spec):
         first, second = spec.bodies[a], spec.bodies[b]
         friction, restitution = pair_friction(first, second), pair_restitution(first, second)
-        for geom1 in _geom_names(first):
-            for geom2 in _geom_names(second):
+        for geom1 in geom_names(first):
+            for geom2 in geom_names(second):
                 pair = mjspec.add_pair(geomname1=geom1, geomname2=geom2)
                 pair.condim = 3 if friction > 0 else 1
                 pair.friction = [friction, friction, 0.0, 0.0, 0.0]
@@ -158,14 +158,25 @@ def _set_spring(added: mujoco.MjsJoint, joint: AxisJoint) -> None:
     added.springref = joint.rest
 
 
-def _geom_names(body: Body) -> list[str]:
-    parts = len(body.shape.parts) if isinstance(body.shape, Compound) else 1
+def geom_names(body: Body) -> list[str]:
+    """Return the names of a body's geoms: one for each part of a compound and each convex part of a mesh."""
+    parts = 1
+    if isinstance(body.shape, Compound):
+        parts = len(body.shape.parts)
+    elif isinstance(body.shape, Mesh):
+        parts = len(body.shape.colliding_parts)
     return [f"{body.name}/{part}" for part in range(parts)]
 
 
 def _add_geoms(mjspec: mujoco.MjSpec, owner: mujoco.MjsBody, body: Body, position: np.ndarray, turn: Rotation) -> None:
+    if isinstance(body.shape, Mesh) and body.shape.hulls:
+        place = {"pos": position, "quat": turn.as_quat(scalar_first=True), "contype": 0, "conaffinity": 0}
+        for name, corners in zip(geom_names(body), body.shape.hulls, strict=True):
+            mjspec.add_mesh(name=name, uservert=np.ravel(corners))
+            owner.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, mass=body.mass, **place)
+        return
     shapes = body.shape.parts if isinstance(body.shape, Compound) else (body,)
-    for name, solid in zip(_geom_names(body), shapes, strict=True):
+    for name, solid in zip(geom_names(body), shapes, strict=True):
         if solid is body:
             place = {"pos": position, "quat": turn.as_quat(scalar_first=True)}
         else:

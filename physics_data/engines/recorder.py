@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from physics_data.core.errors import EngineError
 from physics_data.core.paths import scripted_poses, scripted_velocities
-from physics_data.core.scene import Compound, SceneSpec
+from physics_data.core.scene import Compound, Mesh, SceneSpec
 from physics_data.core.trajectory import Contacts, Trajectory
 
 ONE_DIRECTION = 15.0
@@ -124,7 +124,9 @@ def merged_contacts(spec: SceneSpec, touches: Touches) -> Contacts:
     np.maximum.at(depth, group, touches.depth)
     impulse = np.linalg.norm(push, axis=1)
     point /= weight[:, None]
-    is_compound = np.array([isinstance(body.shape, Compound) for body in spec.bodies])
+    is_compound = np.array(
+        [isinstance(b.shape, Compound) or (isinstance(b.shape, Mesh) and len(b.shape.hulls) > 1) for b in spec.bodies]
+    )
     has_compound = is_compound[body_a[first]] | is_compound[body_b[first]]
     if has_compound.any():
         away = np.linalg.norm(touches.point - point[group], axis=1)

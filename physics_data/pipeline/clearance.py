@@ -35,7 +35,7 @@ def gap(spec: SceneSpec, trajectory: Trajectory, body_a: int, body_b: int) -> Fl
 
     Exact for a plane with any body, for a sphere with a sphere, box, cylinder or capsule, and for boxes that
     overlap. For other pairs it is the widest slit between two parallel planes that is found to part them, which is
-    never wider than the distance. Meshes count as their convex hulls, compounds as their parts.
+    never wider than the distance. Meshes count as the convex parts that engines collide, compounds as their parts.
 
     Raises:
         SceneSpecError: both are planes.
@@ -58,6 +58,9 @@ class _Solid:
 
 def _solids(body: Body, trajectory: Trajectory, index: int) -> list[_Solid]:
     position, turn = trajectory.position[:, index], rotation_matrix(trajectory.orientation[:, index])
+    if isinstance(body.shape, Mesh) and body.shape.hulls:
+        hulls = (Mesh.model_construct(kind="mesh", vertices=hull, triangles=()) for hull in body.shape.hulls)
+        return [_Solid(hull, position, turn) for hull in hulls]
     if not isinstance(body.shape, Compound):
         return [_Solid(body.shape, position, turn)]
     return [

@@ -13,6 +13,7 @@ from physics_data.pipeline.captions import listing, with_article
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import Range, Scenario, ScenarioInfo
 from physics_data.scenarios.shared.settings import SceneSettings
+from physics_data.scenes.mesh_file import with_mesh_data
 from physics_data.scenes.scene_file import LoadedScene, draw_with
 from physics_data.scenes.source_lines import SourceFile, read_source
 
@@ -75,7 +76,7 @@ class FileScenario:
 
 
 def read_folder(folder: str) -> dict[str, Any]:
-    """Return what the scene files of a folder say, by the names of the files.
+    """Return what the scene files of a folder say, meshes included, by the names of the files.
 
     Raises:
         ConfigError: no folder, no file in it, one that is no scene, or one with the name of a scenario.
@@ -83,7 +84,16 @@ def read_folder(folder: str) -> dict[str, Any]:
     paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".yaml", ".yml"))
     if not paths:
         raise ConfigError(f"scenes: {folder} is no folder with scene files (*.yaml); write one with 'new scene.yaml'.")
-    return {path.stem: read_source(path).data for path in paths}
+    return {path.stem: read_document(path) for path in paths}
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return what a scene file says, with the bytes of its meshes in place of their names.
+
+    Raises:
+        ConfigError: no scene file, or a mesh that cannot be read.
+    """
+    return with_mesh_data(read_source(path).data, path.parent)
 
 
 def check_documents(documents: Documents, seed: int) -> None:

@@ -158,6 +158,23 @@ class BodyMaker:
         if is_mesh[0] and len(geoms) == 1:
             place, own = poses[0]
             return self._mesh(geoms[0], turn.inv() * own, turn.inv().apply(place)), vector(centre), _quaternion(turn)
+        if all(is_mesh):
+            parts = [
+                self._mesh(geom, turn.inv() * own, turn.inv().apply(place))
+                for geom, (place, own) in zip(geoms, poses, strict=True)
+            ]
+            starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+            triangles = [
+                (int(start) + a, int(start) + b, int(start) + c)
+                for start, part in zip(starts[:-1], parts, strict=True)
+                for a, b, c in part.triangles
+            ]
+            union = Mesh(
+                vertices=tuple(corner for part in parts for corner in part.vertices),
+                triangles=tuple(triangles),
+                hulls=tuple(part.vertices for part in parts),
+            )
+            return union, vector(centre), _quaternion(turn)
         solids: list[Primitive] = []
         for geom in geoms:
             if (solid := self._solid(geom)) is None:

@@ -15,9 +15,21 @@ from physics_data.core.conventions import srgb_encode
 from physics_data.core.errors import ConfigError
 from physics_data.core.geometry import view_of
 from physics_data.core.mechanics import inertia_tensor
-from physics_data.core.scene import BallJoint, Body, Box, Compound, Cylinder, Hinge, Part, Plane, SceneSpec, Sphere
+from physics_data.core.scene import (
+    BallJoint,
+    Body,
+    Box,
+    Compound,
+    Cylinder,
+    Hinge,
+    Mesh,
+    Part,
+    Plane,
+    SceneSpec,
+    Sphere,
+)
 from physics_data.engines.mujoco_engine import MujocoState
-from physics_data.engines.mujoco_model import build_spec, contact_solref
+from physics_data.engines.mujoco_model import build_spec, contact_solref, geom_names
 
 
 def write_model(spec: SceneSpec, path: Path) -> tuple[str, ...]:
@@ -62,6 +74,8 @@ def _lacking(spec: SceneSpec, suffix: str) -> tuple[str, ...]:
     lacks = ["light, sensor and picture size"]
     if any(body.appearance.pattern != "plain" for body in spec.bodies):
         lacks.append("patterns")
+    if any(isinstance(body.shape, Mesh) and body.shape.hulls for body in spec.bodies):
+        lacks.append("the surface of decomposed meshes (their convex parts stand for it)")
     if suffix == ".urdf":
         lacks += ["camera", "gravity", "friction and restitution"]
     elif spec.camera.is_moving:
@@ -74,8 +88,8 @@ def _mjcf(spec: SceneSpec) -> str:
     timestep = 1.0 / spec.physics_rate
     for body in spec.bodies:
         look = body.appearance
-        for number in range(len(_parts(body))):
-            geom = mjspec.geom(f"{body.name}/{number}")
+        for name in geom_names(body):
+            geom = mjspec.geom(name)
             geom.rgba = [*srgb_encode(np.array(look.albedo)), 1.0 - look.transparency]
             geom.friction = [body.surface.friction, 0.0, 0.0]
             geom.condim = 3 if body.surface.friction else 1

@@ -43,6 +43,7 @@ from physics_data.core.scene import (
     Vector3,
 )
 from physics_data.scenes.materials import Material, color, material
+from physics_data.scenes.mesh_file import decoded, read_mesh_file, solid_of_mesh
 from physics_data.scenes.placement import RELATIONS, beside, framing, overlaps, resting_on, turned
 from physics_data.scenes.source_lines import Key, SourceFile, read_source
 from physics_data.variation.colors import FLOORS
@@ -57,6 +58,8 @@ MAX_NUMBER = 1e6
 MAX_FRAMES = 10_000
 MAX_STEPS = 5_000_000
 """Largest number of frames, and of physics steps, of a scene file: hours of computing."""
+
+_FLAGS = ("static", "floor", "decompose", "hull")
 
 SHAPES = ("sphere", "box", "cylinder", "capsule", "ellipsoid")
 _SKIES = {
@@ -124,9 +127,20 @@ class KeyEntry(StrictModel):
     ease: Literal["linear", "smooth"] = "smooth"
 
 
-class BodyEntry(SolidEntry):
-    """One body: a shape or ``parts``, what it is made of, where it is, how it starts.
+class MeshEntry(StrictModel):
+    """A mesh file as text: its name and its bytes, as in the record of a dataset."""
 
+    file: str
+    base64: str
+
+
+class BodyEntry(SolidEntry):
+    """One body: a shape, ``parts`` or a ``mesh``, what it is made of, where it is, how it starts.
+
+    mesh:          file (.obj, .stl, .glb, .gltf) in the folder of the scene file, or one below it
+    size:          m, longest side of the mesh's box; scale: m per unit of the file, or one for each axis
+    decompose:     convex parts of a concave mesh collide, not its convex hull
+    hull:          the convex hull of the mesh is the body
     color:         a name or "#rrggbb"; a material with a colour of its own needs none
     material:      name from ``materials.MATERIALS``; gives density, friction, bounce and look
     mass, density: kg, kg/m³; at most one of the two
@@ -143,6 +157,11 @@ class BodyEntry(SolidEntry):
 
     noun: str | None = None
     parts: Annotated[tuple[PartEntry, ...], Field(min_length=1)] | None = None
+    mesh: str | MeshEntry | None = None
+    size: Length | None = None
+    scale: Positive | tuple[Positive, Positive, Positive] | None = None
+    decompose: bool = False
+    hull: bool = False
     color: str | None = None
     material: str = "plastic"
     pattern: Pattern | None = None
@@ -167,9 +186,16 @@ class BodyEntry(SolidEntry):
 
     @model_validator(mode="after")
     def _check(self) -> "BodyEntry":
-        given = [*self.kinds, *(["parts"] if self.parts else [])]
+        given = [*self.kinds, *(name for name in ("parts", "mesh") if getattr(self, name) is not None)]
         if len(given) != 1:
-            raise ValueError(f"a body has exactly one of {', '.join(SHAPES)}, parts; given are {given or 'none'}")
+            raise ValueError(f"a body has exactly one of {', '.join(SHAPES)}, parts, mesh; given are {given or 'none'}")
+        of_meshes = [name for name in ("size", "scale", "decompose", "hull") if name in self.model_fields_set]
+        if of_meshes and self.mesh is None:
+            raise ValueError(f"{', '.join(of_meshes)} is said of a {given[0]}, but only a mesh has it; leave it out")
+        if self.size is not None and self.scale is not None:
+            raise ValueError("size and scale say the same twice; leave out one of the two")
+        if self.decompose and self.hull:
+            raise ValueError("decompose and hull are both true, and a hull is convex; leave out one of the two")
         if "color" in self.model_fields_set and self.color is None:
             raise ValueError("color is empty; # begins a comment in YAML, so write it in quotes: color: '#c83232'")
         if self.mass is not None and self.density is not None:
@@ -413,7 +439,7 @@ def _check_number(value: Any, source: SourceFile, location: tuple[Key, ...]) -> 
     Raises:
         ConfigError: with the line.
     """
-    if isinstance(value, bool) and location and location[-1] not in ("static", "floor"):
+    if isinstance(value, bool) and location and location[-1] not in _FLAGS:
         raise ConfigError(
             f"{source.place(location)}: {location[-1]} is {str(value).lower()}, where a number or a word is needed."
         )
@@ -438,7 +464,9 @@ def _scene(file: SceneFile, source: SourceFile, seed: int, index: int) -> Loaded
     bodies: dict[str, Body] = {}
     for name, entry in file.bodies.items():
         with _errors_at(source, ("bodies", name)):
-            bodies[name] = _body(name, entry)
+            shape, note = _shape(entry, source.path.parent)
+            notes += [f"{name}: {note}"] if note else []
+            bodies[name] = _body(name, entry, shape)
     placed = _placed(file, bodies, source)
     width, height = file.size
     camera, fov = file.camera, file.camera.fov
@@ -498,14 +526,20 @@ def _scene(file: SceneFile, source: SourceFile, seed: int, index: int) -> Loaded
     return LoadedScene(spec, file.caption, tuple(notes))
 
 
-def _body(name: str, entry: BodyEntry) -> Body:
-    made_of = material(entry.material)
-    shape: Shape
+def _shape(entry: BodyEntry, folder: Path) -> tuple[Shape, str]:
+    """Return the shape of a body, and what was made of its mesh file."""
     if entry.parts is not None:
         parts = [Part(shape=p.solid(), position=p.position, orientation=turned(p.rotation)) for p in entry.parts]
-        shape = centred(parts)
-    else:
-        shape = entry.solid()
+        return centred(parts), ""
+    if entry.mesh is None:
+        return entry.solid(), ""
+    mesh = entry.mesh
+    file = read_mesh_file(mesh, folder) if isinstance(mesh, str) else decoded(mesh.file, mesh.base64)
+    return solid_of_mesh(file, scale=entry.scale, size=entry.size, decompose=entry.decompose, hull=entry.hull)
+
+
+def _body(name: str, entry: BodyEntry, shape: Shape) -> Body:
+    made_of = material(entry.material)
     density = entry.density or made_of.density
     moves = not entry.static and not entry.path
     keys = [
@@ -515,7 +549,7 @@ def _body(name: str, entry: BodyEntry) -> Body:
     role = entry.role or ("object" if moves else "ground")
     return Body(
         name=name,
-        noun=entry.noun or (name if entry.parts else _NOUNS[entry.kinds[0]]),
+        noun=entry.noun or (_NOUNS[entry.kinds[0]] if entry.kinds else name),
         shape=shape,
         role=role,
         is_static=entry.static,

@@ -23,7 +23,7 @@ from physics_data.core.video import write_video
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.overlays import depth_picture, draw_labels, enlarge, id_picture
 from physics_data.pipeline.statistics import dataset_statistics
-from physics_data.scenes.source_lines import read_source
+from physics_data.scenes.file_scenario import read_document
 from worldsim.listing import list_editors, list_scenarios
 from worldsim.studio.job_worker import Supervisor
 from worldsim.studio.workspace import Workspace
@@ -156,7 +156,7 @@ def routes(workspace: Workspace, supervisor: Supervisor) -> APIRouter:
         }
         if asked.scenes:
             files = {name: workspace.named("scenes", name).with_suffix(".yaml") for name in asked.scenes}
-            config["scenes"] = {name: read_source(file).data for name, file in files.items()}
+            config["scenes"] = {name: read_document(file) for name, file in files.items()}
         if asked.editors:
             config["pairs"] = {"editors": asked.editors, "sets_per_editor": sizes}
         validate_config(BuildConfig, config, source="the dataset")
