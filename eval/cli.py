@@ -56,6 +56,7 @@ def score(
     from eval.scoring import REFERENCE_NAME, reference_positions, reference_system, score_systems
     from eval.store import STORE_NAME, RowStore, code_fingerprint
     from physics_data.core.atomic import folder_lock
+    from physics_data.core.counterfactual import SETS_NAME
     from physics_data.core.dataset import ShardDataset
     from physics_data.core.errors import DataError
 
@@ -65,6 +66,11 @@ def score(
             f"'python -m eval compare {reference} {videos}'."
         )
     dataset = ShardDataset(reference)
+    if (reference / SETS_NAME).is_file():
+        raise DataError(
+            f"{reference} holds counterfactual sets; score answers to them with 'python -m eval counterfactuals "
+            f"{videos} --reference {reference} --out {out}'."
+        )
     positions = reference_positions(dataset, split)
     systems = find_systems(videos, {dataset.rows[position].key for position in positions}, name)
     folders = [(system.name, system.folder) for system in systems]
@@ -245,6 +251,82 @@ def twins(
     table = as_markdown(summary)
     write_text(out / "twins.md", table)
     typer.echo(summary.model_dump_json(indent=1)) if as_json else messages.print(table, markup=False)
+
+
+@app.command()
+def counterfactuals(
+    videos: Annotated[
+        Path,
+        typer.Argument(help="Folder with one video per counterfactual, named <key>.mp4; or a folder of such folders."),
+    ],
+    reference: Annotated[Path, typer.Option(help="Dataset of 'python -m physics_data counterfactuals'.")],
+    out: Annotated[Path, typer.Option(help="Folder for answers.csv and skill.json.")],
+    name: Annotated[str | None, typer.Option(help="Name of a single system; default: its folder's name.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print skill.json on stdout.")] = False,
+) -> None:
+    """Score a model's answers to "what if": 1 = as simulated, 0 = no better than ignoring the change.
+
+    prompts.csv of the dataset says what to ask, given/KEY.mp4 holds the frames up to the change.
+
+    Example: `python -m eval counterfactuals my_model --reference runs/counterfactuals --out runs/skill`
+    """
+    from dataclasses import asdict
+
+    import numpy as np
+
+    from eval.inputs import check_made_for, find_systems
+    from eval.metrics.counterfactual_skill import answers_as_csv, answers_of, skill_rows
+    from physics_data.core.atomic import require_writable, write_text
+    from physics_data.core.counterfactual import pairs_of, read_sets
+    from physics_data.core.dataset import ShardDataset
+
+    require_writable(out)
+    dataset = ShardDataset(reference)
+    keys = {member.key for _, member in pairs_of(read_sets(dataset.folder))}
+    systems = find_systems(videos, keys, name)
+    check_made_for([(system.name, system.folder) for system in systems], dataset.digest, str(reference))
+    answers = {system.name: answers_of(dataset, system) for system in systems}
+    rows = {system: skill_rows(found, np.random.default_rng(seed)) for system, found in answers.items()}
+    record = {
+        "reference": str(reference),
+        "reference_digest": dataset.digest,
+        "skill": {system: {row.change: asdict(row.skill) for row in found} for system, found in rows.items()},
+        "hidden": sorted({answer.key for found in answers.values() for answer in found if answer.skill is None}),
+        "not_whole": {
+            system: {answer.key: answer.status for answer in found if answer.status != "ok"}
+            for system, found in answers.items()
+        },
+        "unmatched": {system.name: list(system.unmatched) for system in systems if system.unmatched},
+    }
+    write_text(out / "answers.csv", answers_as_csv(answers))
+    write_text(out / "skill.json", json.dumps(record, indent=1))
+    if as_json:
+        typer.echo(json.dumps(record, indent=1))
+    table = Table("system", "change", "counterfactual skill", "95 %", "sets")
+    for system, found in rows.items():
+        for row in found:
+            interval = row.skill
+            spread = "–" if interval.low is None else f"{interval.low:.3f} to {interval.high:.3f}"
+            table.add_row(system, row.change, f"{interval.mean:.3f}", spread, str(interval.scenes))
+    messages.print(table)
+    if record["hidden"]:
+        messages.print(f"the change shows in no picture, not scored: {', '.join(record['hidden'])}", markup=False)
+    for system in systems:
+        if system.unmatched:
+            some = ", ".join(system.unmatched[:3])
+            messages.print(
+                f"{system.name}: {len(system.unmatched)} files match no counterfactual ({some} …)", markup=False
+            )
+        if broken := record["not_whole"][system.name]:
+            key, status = next(iter(broken.items()))
+            messages.print(
+                f"{system.name}: {len(broken)} of {len(keys)} videos count as black where they are missing, such as "
+                f"{key}: {status}",
+                markup=False,
+            )
+            if len(broken) == len(keys) and not any(status.startswith("ends") for status in broken.values()):
+                raise typer.Exit(1)
 
 
 @app.command("list")

@@ -160,7 +160,8 @@ def counterfactuals(
 ) -> None:
     """Simulate a scene, and once more for each thing that is changed in it, and write the sets as a dataset.
 
-    counterfactuals.json in the folder says what must and must not differ; it is checked at the end.
+    counterfactuals.json in the folder says what must and must not differ; it is checked at the end. prompts.csv and
+    given/KEY.mp4 are what a model is asked and given; 'python -m eval counterfactuals' scores its videos.
 
     Example: `python -m physics_data counterfactuals collide --count 4 --out runs/counterfactuals`
     """

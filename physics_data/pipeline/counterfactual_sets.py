@@ -1,5 +1,8 @@
 """Counterfactual sets: the same scene and seed with one thing changed, stored with what must and must not differ."""
 
+import csv
+import io
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +11,17 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from physics_data.core.actions import Action, Impulse, Remove, SetBody, SetGravity
+from physics_data.core.actions import Action, Impulse, Insert, Remove, SetBody, SetGravity
+from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip
 from physics_data.core.config import StrictModel
 from physics_data.core.counterfactual import Counterfactual, CounterfactualSet, pairs_of, read_sets, write_sets
 from physics_data.core.dataset import ShardDataset, write_dataset
 from physics_data.core.errors import ConfigError, EngineError, UnknownNameError, suggest
+from physics_data.core.geometry import views_of
 from physics_data.core.scene import Body, SceneSpec
 from physics_data.core.trajectory import Trajectory
+from physics_data.core.video import write_video
 
 TOLERANCE = 0.01
 """Distance in the last frame from which on a body counts as elsewhere, m."""
@@ -90,7 +96,8 @@ def write_counterfactuals(
     """Simulate scenes, and each once more for every change, and write all clips with the record of the sets.
 
     All clips of a set have one caption, which says nothing of the change; the change is the last of the scene's
-    ``actions``. A change that moves nothing by ``TOLERANCE`` is left out of its set.
+    ``actions``. A change that moves nothing by ``TOLERANCE`` is left out of its set. ``prompts.csv`` says what a
+    model is asked, ``given/KEY.mp4`` holds the frames up to the change.
 
     Args:
         scenes: each with its caption; None lists the bodies
@@ -137,7 +144,58 @@ def write_counterfactuals(
     plan = SetPlan(scenes=tuple(spec.scenario for spec, _ in scenes), engine=engine, changes=named, frame=frame)
     data = write_dataset(Path(out), clips(), plan)
     write_sets(data.folder, tuple(sets))
+    _write_questions(data)
     return data
+
+
+def _write_questions(data: ShardDataset) -> None:
+    """Write what a model is asked: ``prompts.csv``, and the frames up to each change as ``given/KEY.mp4``."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["key", "factual", "given_frames", "num_frames", "frame_rate", "prompt", "change"])
+    for factual, member in pairs_of(read_sets(data.folder)):
+        clip = data.load(data.find(factual))
+        meta, given = clip.meta, member.action.frame + 1
+        change = change_in_words(clip.labelled[0], member.action)
+        writer.writerow([member.key, factual, given, meta.num_frames, meta.frame_rate, meta.caption, change])
+        (data.folder / "given").mkdir(exist_ok=True)
+        write_video(data.folder / "given" / f"{member.key}.mp4", clip.rgb[:given], meta.frame_rate)
+    write_text(data.folder / "prompts.csv", text.getvalue())
+
+
+def change_in_words(spec: SceneSpec, action: Action) -> str:
+    """Return a sentence that tells a model of a change; ``spec`` is the scene without it."""
+    when = f"After {action.frame / spec.frame_rate:.3g} s"
+    if isinstance(action, SetGravity):
+        before, after = (math.hypot(*gravity) for gravity in (spec.gravity, action.gravity))
+        return f"{when} gravity is {after:.3g} m/s² instead of {before:.3g} m/s²."
+    body = spec.bodies[spec.body_index(action.body)]
+    which = f"the {body.appearance.color_name} {body.noun}"
+    alike = [(other.appearance.color_name, other.noun) for other in spec.bodies]
+    if alike.count((body.appearance.color_name, body.noun)) > 1:
+        which += f" '{body.name}'"
+    match action:
+        case Impulse(impulse=impulse):
+            seen = np.array(impulse) @ views_of(spec)[action.frame].world_from_camera
+            axis = int(np.abs(seen).argmax())
+            side = (("left", "right"), ("up", "down"), ("towards the camera", "away from the camera"))[axis]
+            return f"{when} {which} is pushed {side[int(seen[axis] > 0)]} with {math.hypot(*impulse):.3g} N s."
+        case SetBody():
+            said = {
+                "mass": (action.mass, body.mass, " kg"),
+                "friction": (action.friction, body.surface.friction, ""),
+                "restitution": (action.restitution, body.surface.restitution, ""),
+            }
+            parts = [
+                f"the {name} of {which} is {new:.3g}{unit} instead of {old:.3g}{unit}"
+                for name, (new, old, unit) in said.items()
+                if new is not None
+            ]
+            return f"{when} {' and '.join(parts)}."
+        case Remove():
+            return f"{when} {which} is gone."
+        case Insert():
+            return f"{when} {which} appears."
 
 
 def compare(factual: Clip, changed: Clip, change: str, action: Action) -> Counterfactual:

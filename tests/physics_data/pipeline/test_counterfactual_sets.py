@@ -1,15 +1,21 @@
 """Counterfactual sets: equal up to the change, what differs after it, and the skill of a model's answers."""
 
+import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from eval.cli import app as eval_app
 from eval.metrics.counterfactual_skill import counterfactual_skill, score_counterfactuals
+from physics_data.cli import app as data_app
 from physics_data.core.actions import SetGravity
 from physics_data.core.counterfactual import read_sets, write_sets
 from physics_data.core.dataset import ShardDataset
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError
+from physics_data.core.video import decode_video, write_video
 from physics_data.pipeline.check import check_dataset
 from physics_data.pipeline.counterfactual_sets import CHANGES, check_counterfactuals, write_counterfactuals
 from physics_data.scenes.scene_file import load_scene
@@ -78,3 +84,39 @@ def test_changes_that_do_not_fit_are_named(sets: ShardDataset, tmp_path: Path) -
     same = {"gravity": SetGravity(frame=2, gravity=spec.gravity)}
     with pytest.raises(ConfigError, match="moves anything"):
         write_counterfactuals([(spec, None)], tmp_path / "b", changes=same)
+
+
+def test_from_sets_to_a_number_by_commands(tmp_path: Path) -> None:
+    """The simulator's own videos score 1 up to compression, the factual clip's 0, a missing one is named."""
+    (tmp_path / "scene.yaml").write_text(SCENE.replace("[32, 24]", "[128, 96]"), encoding="utf-8")
+    folder = tmp_path / "sets"
+    made = CliRunner().invoke(data_app, ["counterfactuals", str(tmp_path / "scene.yaml"), "--out", str(folder)])
+    assert made.exit_code == 0, made.output
+    data = ShardDataset(folder)
+    (one,) = read_sets(folder)
+    with open(folder / "prompts.csv", newline="", encoding="utf-8") as file:
+        asked = {row["key"]: row for row in csv.DictReader(file)}
+    assert set(asked) == {member.key for member in one.counterfactuals}
+    factual = data.load(data.find(one.factual)).rgb
+    for member in one.counterfactuals:
+        truth = data.load(data.find(member.key)).rgb
+        given = decode_video((folder / "given" / f"{member.key}.mp4").read_bytes(), what="given")
+        assert len(given) == int(asked[member.key]["given_frames"]) == member.action.frame + 1
+        for name, video in (("simulator", truth), ("ignores", factual), ("partial", truth)):
+            if (name, member.change) != ("partial", "push"):
+                write_video(tmp_path / "systems" / name / f"{member.key}.mp4", video, 16.0)
+    push = next(row for row in asked.values() if "push" in row["key"])
+    assert push["change"] == "After 0.188 s the red ball is pushed away from the camera with 4.19 N s."
+    arguments = ["counterfactuals", str(tmp_path / "systems"), "--reference", str(folder)]
+    scored = CliRunner().invoke(eval_app, [*arguments, "--out", str(tmp_path / "out"), "--json"])
+    assert scored.exit_code == 0, scored.output
+    record = json.loads((tmp_path / "out" / "skill.json").read_text())
+    assert record["skill"]["simulator"]["all"]["mean"] > 0.95
+    assert record["skill"]["ignores"]["all"]["mean"] == pytest.approx(0.0, abs=0.02)
+    assert list(record["not_whole"]["partial"].values()) == ["missing"]
+    assert record["skill"]["partial"]["push"]["mean"] < record["skill"]["partial"]["remove"]["mean"]
+    with open(tmp_path / "out" / "answers.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * len(one.counterfactuals)
+    wrong = CliRunner().invoke(eval_app, ["score", *arguments[1:], "--out", str(tmp_path / "b")])
+    assert isinstance(wrong.exception, DataError) and "eval counterfactuals" in str(wrong.exception)
