@@ -25,7 +25,7 @@ from benchmarks.phyworld.commands import app as phyworld_app
 from physics_data.core.program import make_app, messages, print_listing, progress_bar
 
 app = make_app(
-    "Score models on benchmark suites, run the demo, make control baselines, measure speed against named peers.",
+    "Score models on benchmark suites, run the demo, write control baselines, measure speed against other software.",
     renamed={"looks": "appearance", "--costs": "speed appearance"},
 )
 for command in (speed, gpu, scale, studio, generator, rewards, appearance, vae, validity, words, ablation):
@@ -33,12 +33,12 @@ for command in (speed, gpu, scale, studio, generator, rewards, appearance, vae, 
 app.add_typer(losses_app, name="losses")
 app.add_typer(phyworld_app, name="phyworld")
 
-SuiteName = Annotated[str, typer.Argument(help="permanence, motion, twins or folder; see 'list'.")]
+SuiteName = Annotated[str, typer.Argument(help="permanence, motion, pairs or folder; see 'list'.")]
 SizeOption = Annotated[str, typer.Option(help="quick (minutes on two cores) or full.")]
-ShapeOption = Annotated[str, typer.Option(help="Of the picture: square, wide (16 to 9) or tall (9 to 16).")]
-CacheOption = Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")]
+ShapeOption = Annotated[str, typer.Option(help="Aspect ratio: square, wide (16:9) or tall (9:16).")]
+CacheOption = Annotated[Path, typer.Option(help="Cache folder for reference scenes.")]
 SaltOption = Annotated[
-    str | None, typer.Option(help="Secret of a release with hidden scenes; its sha256 stands in every result.")
+    str | None, typer.Option(help="Secret of a release with hidden scenes; every result records its sha256.")
 ]
 CommitmentOption = Annotated[str | None, typer.Option(help="Published sha256 that the salt must have.")]
 
@@ -46,7 +46,9 @@ CommitmentOption = Annotated[str | None, typer.Option(help="Published sha256 tha
 @app.command()
 def export(
     suite: SuiteName,
-    out: Annotated[Path, typer.Option(help="New folder: first frames, given videos, prompts, manifest, README.")],
+    out: Annotated[
+        Path, typer.Option(help="New folder: first frames, conditioning videos, prompts, manifest, README.")
+    ],
     size: SizeOption = "quick",
     shape: ShapeOption = "square",
     cache: CacheOption = Path("runs/suites"),
@@ -54,7 +56,7 @@ def export(
     commitment: CommitmentOption = None,
     workers: WorkersOption = 1,
 ) -> None:
-    """Write what a model is given, as a folder that any model can take; its README says what to put back.
+    """Export a suite as a folder of model inputs; its README describes the videos to return.
 
     Example: `python -m benchmarks export permanence --out runs/permanence`
     """
@@ -65,13 +67,13 @@ def export(
         found, prepared, _ = open_suite(suite, size, shape, cache, salt, commitment, workers, progress)
     options = f" --size {size}" + (f" --shape {shape}" if shape != "square" else "") + (" --salt SALT" if salt else "")
     count = export_tasks(found.info, prepared, found.tasks(prepared), out, options)
-    messages.print(f"{count} scenes in [bold]{out}[/bold]; {out / 'README.md'} says what to put back")
+    messages.print(f"{count} scenes in [bold]{out}[/bold]; {out / 'README.md'} describes the videos to return")
 
 
 @app.command("run")
 def run_command(
     suite: SuiteName,
-    videos: Annotated[Path, typer.Option(help="Folder of one system's videos, or of such folders.")],
+    videos: Annotated[Path, typer.Option(help="Folder of one system's videos, or a folder of such folders.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html, report.md, scenes.csv, summary.json, gallery/.")],
     size: SizeOption = "quick",
     shape: ShapeOption = "square",
@@ -88,7 +90,7 @@ def run_command(
     gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json on stdout.")] = False,
 ) -> None:
-    """Score videos on a suite, beside the control baselines. A second run scores only what is new.
+    """Score videos on a suite, next to the control baselines. A second run scores only new videos.
 
     Example: `python -m benchmarks run permanence --videos my_model --out runs/my_model --workers 2`
     """
@@ -133,7 +135,7 @@ def verify(
     salt: SaltOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list on stdout.")] = False,
 ) -> None:
-    """Recompute the aggregates of a result from its rows and check its hashes; exit code 1 where one fails.
+    """Recompute the aggregates of a result from its rows and check its hashes; exit with code 1 on a mismatch.
 
     Example: `python -m benchmarks verify runs/my_model --videos my_model`
     """
@@ -171,9 +173,9 @@ def leaderboard(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("runs/demo"),
     footage: Annotated[
-        Path | None, typer.Option(help="Folder with ordinary video files, mixed into training.", exists=True)
+        Path | None, typer.Option(help="Folder with video files to mix into the training data.", exists=True)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands and stop.")] = False,
 ) -> None:
@@ -209,10 +211,10 @@ def baselines(
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many clips.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="A baseline to write; may be repeated; default all.")] = None,
     num_conditioning_frames: Annotated[
-        int, typer.Option(min=0, help="First frames of every video that are the reference's own, and are not scored.")
+        int, typer.Option(min=0, help="Number of conditioning frames, copied from the reference and not scored.")
     ] = 5,
 ) -> None:
-    """Write the videos of the control baselines and of the simulator itself.
+    """Write the videos of the control baselines and of the simulator.
 
     Example: `python -m benchmarks baselines runs/demo/physics --out runs/demo/systems`
     """

@@ -128,8 +128,8 @@ def lawful_clips(count: int = 24) -> tuple[Clip, ...]:
 
 
 @lru_cache
-def twins(editor: str, index: int = 0) -> tuple[Clip, Clip]:
-    """Return a clip that can happen and its twin that cannot: of a pair, or the first two of a quadruplet."""
+def possible_and_impossible(editor: str, index: int = 0) -> tuple[Clip, Clip]:
+    """Return a possible clip and its impossible counterpart: of a pair, or the first two of a quadruplet."""
     clips = {clip.meta.pair.role: clip for clip in _made(editor, index) if clip.meta.pair is not None}
     return (clips["possible"], clips["impossible"]) if "possible" in clips else (clips["AA"], clips["AB"])
 
@@ -183,7 +183,7 @@ SHOWN: dict[str, tuple[tuple[str, int], ...]] = {
     "attributes": (("color_swap", 1), ("size_swap", 1)),
     "physical_plausibility": (("teleport", 0), ("wrong_g", 0)),
 }
-"""Loss: the editors, and the numbers of their twins, whose violations are shown."""
+"""Loss: the editors, and the numbers of their possible_and_impossible, whose violations are shown."""
 
 _HEAT = (255, 60, 0)
 
@@ -195,7 +195,7 @@ def write_pictures(out: Path, names: tuple[str, ...] = tuple(SHOWN)) -> list[Pat
     for name in names:
         rows, captions = [], []
         for editor, index in SHOWN[name]:
-            true, wrong = twins(editor, index)
+            true, wrong = possible_and_impossible(editor, index)
             value, push = pushed(name, true, wrong)
             rows += [at_latent_frames(true), at_latent_frames(wrong), heated(at_latent_frames(wrong), push)]
             captions += ["true clip", f"prediction: {editor}", f"where the loss pushes; {name} = {value:.2f}"]

@@ -13,9 +13,9 @@ WorkersOption = Annotated[int, typer.Option(min=1, help="Processes.")]
 def speed(
     what: Annotated[str | None, typer.Argument(help="One of 'list', e.g. render or data; default all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
-    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions; the median counts.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions; the median is reported.")] = 5,
 ) -> None:
-    """Measure rendering, data generation, loading, training and sampling against named peers, in one run.
+    """Measure rendering, data generation, loading, training and sampling against other software, in one run.
 
     Example: `python -m benchmarks speed data --json > data.json`
     """
@@ -31,21 +31,23 @@ def speed(
 
 
 def gpu(
-    out: Annotated[Path, typer.Option(help="Folder for gpu.json and at most 7 files of 16 MiB to go on from.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for gpu.json and at most 7 files of 16 MiB to resume from.")] = Path(
         "runs/gpu"
     ),
-    minutes: Annotated[float, typer.Option(min=0.1, help="Of this call; the same command goes on.")] = 9.0,
-    only: Annotated[list[str] | None, typer.Option(help="A piece to run, complete or not; may be repeated.")] = None,
-    device: Annotated[str, typer.Option(help="cuda, or cpu for a trial run together with --small.")] = "cuda",
-    small: Annotated[bool, typer.Option("--small", help="Tiny shapes: tries every line, measures nothing.")] = False,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="Time limit of this call; run the same command again to continue.")
+    ] = 9.0,
+    only: Annotated[list[str] | None, typer.Option(help="Run only this part; may be repeated.")] = None,
+    device: Annotated[str, typer.Option(help="cuda, or cpu for a trial run with --small.")] = "cuda",
+    small: Annotated[bool, typer.Option("--small", help="Tiny shapes, as a smoke test without measurements.")] = False,
     scratch: Annotated[Path, typer.Option(help="Folder for data and runs, which may be deleted.")] = Path(
         "runs/gpu_scratch"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Measure on a GPU: renderer, training steps, sampling, adapters; then train the generator in what time is left.
+    """Measure on a GPU: renderer, training steps, sampling, adapters; then train the generator in the remaining time.
 
-    Each piece has its minutes and a process of its own. The same command leaves out what is complete.
+    Each part runs in its own process with a time limit. Running the command again skips complete parts.
 
     Example: `python -m benchmarks gpu --minutes 9 --out runs/gpu`
     """
@@ -63,13 +65,13 @@ def gpu(
 
 
 def studio(
-    seconds: Annotated[float, typer.Option(min=5, help="Of the load by 20 voters and 3 players.")] = 300.0,
+    seconds: Annotated[float, typer.Option(min=5, help="Duration of the load by 20 voters and 3 players.")] = 300.0,
     drift: Annotated[bool, typer.Option(help="Also measure the drift of the generator after 60 s.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Measure the studio: pictures per second and latency of a game, answers under load, drift of the dream.
+    """Measure the studio: frame rate and latency of play, response times under load, drift of the generator.
 
-    It starts a studio of its own on this machine, with a folder that is deleted afterwards.
+    Starts a temporary studio on this machine.
 
     Example: `python -m benchmarks studio --json > studio.json`
     """
@@ -81,11 +83,11 @@ def studio(
 
 def scale(
     index_rows: Annotated[
-        int, typer.Option(min=0, help="Rows of an index that is made and opened; 10000000 takes minutes. 0 = none.")
+        int, typer.Option(min=0, help="Rows of an index to write and open; 10000000 takes minutes; 0 skips it.")
     ] = 1_000_000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Print the arithmetic of 10^6 to 10^9 clips and of 8 to 10,000 GPUs beside simulations with failures.
+    """Print estimates for 10^6 to 10^9 clips and 8 to 10,000 GPUs, next to simulations with failures.
 
     Example: `python -m benchmarks scale --index-rows 10000000 --json`
     """
@@ -100,15 +102,15 @@ def scale(
 
 def generator(
     model: Annotated[Path, typer.Option(help="Model folder, run folder or builtin:NAME.")] = Path("builtin:world"),
-    cache: Annotated[Path, typer.Option(help="Where reference scenes are built once and kept.")] = Path("runs/suites"),
-    clips: Annotated[int, typer.Option(min=4, help="Unseen clips that are continued.")] = 48,
-    seeds: Annotated[int, typer.Option(min=1, help="Generation seeds of each clip, scene and prompt.")] = 4,
-    prompts: Annotated[int, typer.Option(min=1, max=60, help="Prompts whose balls are counted.")] = 60,
+    cache: Annotated[Path, typer.Option(help="Cache folder for reference scenes.")] = Path("runs/suites"),
+    clips: Annotated[int, typer.Option(min=4, help="Number of held-out clips to continue.")] = 48,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of generation seeds per clip, scene and prompt.")] = 4,
+    prompts: Annotated[int, typer.Option(min=1, max=60, help="Number of prompts whose balls are counted.")] = 60,
     suites: Annotated[bool, typer.Option(help="Also measure the quick suites.")] = True,
     workers: WorkersOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Measure what the built-in generator can do: continuations, suites, prompts, speed; what is missing is named.
+    """Measure the built-in generator: continuations, suites, prompts, speed.
 
     Example: `python -m benchmarks generator --json > generator.json`
     """
@@ -119,18 +121,18 @@ def generator(
 
 
 def rewards(
-    out: Annotated[Path, typer.Option(help="Folder of data, runs and scores; what is complete is kept.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for data, runs and scores; complete parts are reused.")] = Path(
         "runs/rewards"
     ),
     base: Annotated[Path, typer.Option(help="Model folder, run folder or builtin:NAME.")] = Path("builtin:world"),
-    seeds: Annotated[int, typer.Option(min=1, help="Training seeds of each method.")] = 3,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of 36 videos in each run.")] = 10,
-    scenes: Annotated[int, typer.Option(min=2, help="Training scenes of each scenario.")] = 24,
-    clips: Annotated[int, typer.Option(min=1, help="Test clips of each scenario.")] = 4,
-    samples: Annotated[int, typer.Option(min=2, help="Videos of each test clip.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of training seeds per method.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of 36 videos per run.")] = 10,
+    scenes: Annotated[int, typer.Option(min=2, help="Number of training scenes per scenario.")] = 24,
+    clips: Annotated[int, typer.Option(min=1, help="Number of test clips per scenario.")] = 4,
+    samples: Annotated[int, typer.Option(min=2, help="Number of videos per test clip.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Train on rewards by each method at equal compute, and on rewards that are known to be gamed; score unseen scenes.
+    """Compare reward training methods at equal compute, and known gameable rewards, on held-out scenes.
 
     Example: `python -m benchmarks rewards --json > rewards.json`
     """
@@ -157,17 +159,17 @@ def appearance(
 def vae(
     footage: Annotated[Path | None, typer.Option(help="Folder with videos, for the real clips.", exists=True)] = None,
     weights: Annotated[
-        Path | None, typer.Option("--vae", help="Run or model folder of a trained VAE to measure, too.")
+        Path | None, typer.Option("--vae", help="Run or model folder of another trained VAE to measure.")
     ] = None,
-    peers: Annotated[bool, typer.Option(help="Train ours and diffusers' from scratch, and compare.")] = True,
-    seconds: Annotated[float, typer.Option(min=1, help="Processor time that each of them trains.")] = 40.0,
+    peers: Annotated[bool, typer.Option(help="Train this VAE and diffusers' from scratch, and compare.")] = True,
+    seconds: Annotated[float, typer.Option(min=1, help="CPU seconds of training for each model.")] = 40.0,
     size: Annotated[int, typer.Option(min=32, help="Side of the clips, a multiple of 8, px.")] = 64,
     clips: Annotated[int, typer.Option(min=1, help="Held-out clips of each kind.")] = 12,
     train_clips: Annotated[int, typer.Option(min=1, help="Physics clips that the compared models train on.")] = 48,
     repeats: Annotated[int, typer.Option(min=1, help="Interleaved repetitions of the timing.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Measure what the video VAE keeps, and compare it with causal video VAEs of diffusers: same clips, same time.
+    """Measure reconstruction of the video VAE, and compare it with diffusers' causal video VAEs at equal time.
 
     Example: `python -m benchmarks vae --footage ~/Videos --seconds 300 --json > vae.json`
     """
@@ -205,13 +207,13 @@ def validity(
     half: Annotated[
         str | None, typer.Option(help="development or held_out, of real and generated videos; default both.")
     ] = None,
-    side: Annotated[int | None, typer.Option(min=64, help="Pixels of their longer side that are looked at.")] = None,
+    side: Annotated[int | None, typer.Option(min=64, help="Longer side at which videos are analysed, px.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for matrix.png, matrix.md, rows.json and raw scores.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Prove what the scores notice and what they do not: violations by severity, nuisances, edited real clips.
+    """Measure the sensitivity of the scores: violations by severity, nuisances, edited real clips.
 
     Example: `python -m benchmarks validity --part matrix --scenes 4 --out runs/validity`
     """
@@ -243,7 +245,7 @@ def words(
     half: Annotated[str | None, typer.Option(help="development or held_out; default both.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Make scenes of 200 prompts in English and Korean, and count those that show all that is stated.
+    """Make scenes from 200 English and Korean prompts, and count those that show everything stated.
 
     Example: `python -m benchmarks words --json`
     """
@@ -265,17 +267,15 @@ def ablation(
     only: Annotated[list[str] | None, typer.Option(help="A variant to run; may be repeated; default all.")] = None,
     workers: WorkersOption = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs with their minutes here, and stop.")
+        bool, typer.Option("--dry-run", help="List the runs with their estimated minutes, and stop.")
     ] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Run nothing: report on the runs that are finished.")
-    ] = False,
+    report: Annotated[bool, typer.Option("--report", help="Only report on the finished runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Train variants of one config from one base, continue held-out clips, and compare them scene by scene.
+    """Train variants of one config from one base, continue held-out clips, and compare them per scene.
 
-    The same command goes on after an interruption; finished runs are not repeated. OUT/table.md holds the comparison,
-    OUT/scenes.csv every number, OUT/strips_*.png what it looks like.
+    Run the same command again to resume; finished runs are kept. OUT/table.md holds the comparison,
+    OUT/scenes.csv all values, OUT/strips_*.png sample frames.
 
     Example: `python -m benchmarks ablation --config configs/ablation_cpu.yaml --out runs/ablation --workers 2`
     """
@@ -307,7 +307,7 @@ def ablation(
         raise typer.Exit(1)
 
 
-losses_app = make_app("Auxiliary losses: what each one sees, and what it costs.")
+losses_app = make_app("Auxiliary losses: what each one penalises, and its cost.")
 
 
 @losses_app.command()
@@ -315,7 +315,7 @@ def pictures(
     out: Annotated[Path, typer.Option(help="Folder for the pictures of docs/losses.md.")] = Path("docs/images"),
     names: Annotated[list[str] | None, typer.Option("--loss", help="Only this loss; may be repeated.")] = None,
 ) -> None:
-    """Draw for each loss a true clip, a wrong prediction, and where the loss pushes; takes about a minute.
+    """Draw for each loss a true clip, a wrong prediction and the gradient; takes about a minute.
 
     Example: `python -m benchmarks losses pictures --loss permanence`
     """
@@ -335,7 +335,7 @@ def cost(
     repeats: Annotated[int, typer.Option(min=1, help="Steps of each kind.")] = 12,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Time training steps with each loss alone, beside steps without any.
+    """Time training steps with each loss alone, and without any.
 
     Example: `OMP_NUM_THREADS=1 python -m benchmarks losses cost --json`
     """

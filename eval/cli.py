@@ -14,7 +14,9 @@ from physics_data.core.program import Table, make_app, messages, print_listing, 
 if TYPE_CHECKING:
     from eval.report.table import SeedScore, Summary
 
-app = make_app("Score folders of videos, from any model, against simulated reference scenes.")
+app = make_app(
+    "Score videos of any model against simulated reference scenes, or without a reference.", renamed={"twins": "pairs"}
+)
 
 
 @app.command()
@@ -31,14 +33,17 @@ def score(
     num_conditioning_frames: Annotated[
         int | None,
         typer.Option(
-            min=0, help="First frames that every system was given; not scored. Default: the records beside the videos."
+            min=0, help="Number of conditioning frames; not scored. Default: from the records next to the videos."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and the permutation tests.")] = 0,
     gallery: Annotated[int, typer.Option(min=0, help="Worst clips drawn for each system.")] = 2,
     tracks: Annotated[
         Path | None,
-        typer.Option(help="Folder of <key>.npz with masks of another perception, taken instead of ours.", exists=True),
+        typer.Option(
+            help="Folder of <key>.npz with masks of another segmentation model, used instead of the built-in tracker.",
+            exists=True,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json on stdout.")] = False,
 ) -> None:
@@ -168,10 +173,10 @@ def compare(
             "--num-conditioning-frames",
             "--conditioning-frames",
             min=0,
-            help="First frames, at the recording's rate, that the model was given; left out.",
+            help="Number of conditioning frames, at the recording's rate; not compared.",
         ),
     ] = 0,
-    side: Annotated[int, typer.Option(min=64, help="Pixels of the longer side that tracks are looked for in.")] = 640,
+    side: Annotated[int, typer.Option(min=64, help="Longer side at which tracks are measured, px.")] = 640,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json on stdout.")] = False,
 ) -> None:
@@ -212,27 +217,25 @@ def compare(
 
 
 @app.command()
-def twins(
-    dataset: Annotated[Path, typer.Argument(help="Dataset with impossible twins.")],
-    out: Annotated[Path, typer.Option(help="Folder for twins.json, twins.md and, with --audit, scores.json.")],
+def pairs(
+    dataset: Annotated[Path, typer.Argument(help="Dataset with possible/impossible pairs.")],
+    out: Annotated[Path, typer.Option(help="Folder for pairs.json, pairs.md and, with --audit, scores.json.")],
     scores: Annotated[
         Path | None,
         typer.Option(help="CSV with the columns key,score, or JSON {key: score}.", exists=True),
     ] = None,
-    by_audit: Annotated[
-        bool, typer.Option("--audit", help="Let this project's audit of pixels score the clips instead.")
-    ] = False,
-    is_loss: Annotated[bool, typer.Option("--loss", help="Smaller numbers mean more plausible clips.")] = False,
+    by_audit: Annotated[bool, typer.Option("--audit", help="Score the clips with the built-in audit instead.")] = False,
+    is_loss: Annotated[bool, typer.Option("--loss", help="Lower scores mean more plausible clips.")] = False,
     split: Annotated[str | None, typer.Option(help="Split of the dataset; default all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print twins.json on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print pairs.json on stdout.")] = False,
 ) -> None:
-    """Hold a model's scores of possible and impossible clips against the truth: does it prefer what can happen?
+    """Measure how often a model scores possible clips above impossible ones: pairwise accuracy, AUROC.
 
-    Examples: `python -m worldsim likelihood --model runs/dit --dataset runs/twins --out losses.csv`,
-    `python -m eval twins runs/twins --scores losses.csv --loss --out runs/twin_scores`
+    Examples: `python -m worldsim likelihood --model runs/dit --dataset runs/pairs --out losses.csv`,
+    `python -m eval pairs runs/pairs --scores losses.csv --loss --out runs/pair_scores`
     """
-    from eval.pairs.pair_figures import as_markdown, score_twins
+    from eval.pairs.pair_figures import as_markdown, score_pairs
     from eval.pairs.pair_scores import audit_scores, write_scores
     from physics_data.core.atomic import require_writable, write_text
     from physics_data.core.dataset import ShardDataset
@@ -246,10 +249,10 @@ def twins(
         with progress_bar() as progress:
             found = audit_scores(clips, split)
             write_scores(scores, dict(progress.track(found, total=len(clips.select(split=split)), description="audit")))
-    summary = score_twins(dataset, scores, split=split, meaning="loss" if is_loss else "plausibility", seed=seed)
-    write_text(out / "twins.json", summary.model_dump_json(indent=1))
+    summary = score_pairs(dataset, scores, split=split, meaning="loss" if is_loss else "plausibility", seed=seed)
+    write_text(out / "pairs.json", summary.model_dump_json(indent=1))
     table = as_markdown(summary)
-    write_text(out / "twins.md", table)
+    write_text(out / "pairs.md", table)
     typer.echo(summary.model_dump_json(indent=1)) if as_json else messages.print(table, markup=False)
 
 

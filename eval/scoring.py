@@ -61,7 +61,7 @@ def metric_table() -> dict[str, Metric]:
 
 
 def reference_positions(dataset: ShardDataset, split: str | None) -> list[int]:
-    """Return the positions of the physics clips that are the reference: of sets of twins, those that can happen.
+    """Return the positions of the physics clips that are the reference: of pairs, the possible ones.
 
     Raises:
         DataError: there is none.

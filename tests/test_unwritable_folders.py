@@ -34,7 +34,7 @@ COMMANDS = {
     "score": "eval score {videos} --reference {data} --num-conditioning-frames 1 --out OUT",
     "audit": "eval audit {videos} --out OUT",
     "compare": "eval compare {videos} {videos} --out OUT",
-    "pairs": "eval twins {data} --audit --out OUT",
+    "pairs": "eval pairs {data} --audit --out OUT",
     "baselines": "benchmarks baselines {data} --out OUT",
     "validity": "benchmarks validity --part cost --out OUT",
     "phyworld": "benchmarks phyworld --law uniform --model builtin:phyworld_uniform --out OUT",

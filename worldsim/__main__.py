@@ -16,6 +16,7 @@ app = make_app(
     "Train video generators on physics clips and footage, and sample from them.",
     renamed={
         "--num-given": "--num-conditioning-frames",
+        "--number": "--scalar",
         "--guidance-weight": "--guidance-scale",
         "--test-share": "--test-fraction",
         "--max-repeated-share": "--max-repeated-fraction",

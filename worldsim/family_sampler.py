@@ -157,7 +157,7 @@ def _require_plain(config: SampleConfig) -> None:
     wrong = [name for name in ("solver", "shift") if getattr(sampling, name) != getattr(plain, name)]
     if sampling.guidance_interval != plain.guidance_interval:
         wrong.append("guidance-interval")
-    wrong += ["number"] if config.numbers else []
+    wrong += ["scalar"] if config.scalars else []
     wrong += ["scene"] if config.scene is not None else []
     if wrong:
         raise DataError(

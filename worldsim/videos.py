@@ -42,10 +42,10 @@ class SampleConfig(StrictModel):
 
     scene:      scene file whose camera, light, gravity and bodies are known, for a model with ``model.scene_slots``
     simulated:  simulate the scene and say where its bodies are in all frames; else the first frame alone is known
-    numbers:  conditioning scalars besides the prompt, for a model with ``model.scalars``; the rest is unknown
+    scalars:    conditioning scalars besides the prompt, for a model with ``model.scalars``; the rest is unknown
     """
 
-    renamed_keys: ClassVar[Mapping[str, str]] = {"drawing": "sampling"}
+    renamed_keys: ClassVar[Mapping[str, str]] = {"drawing": "sampling", "numbers": "scalars"}
 
     num_frames: int | None = None
     height: int | None = None
@@ -53,7 +53,7 @@ class SampleConfig(StrictModel):
     seed: int = 0
     sampling: SamplingConfig = SamplingConfig(guidance_scale=2.5)
     domain: int = 1
-    numbers: dict[str, tuple[float, ...]] = {}
+    scalars: dict[str, tuple[float, ...]] = {}
     scene: Path | None = None
     simulated: bool = False
 
@@ -152,16 +152,16 @@ class Sampler:
         """Return the conditioning scalars of the config for so many videos.
 
         Raises:
-            DataError: the model takes no such numbers, or another count of values.
+            DataError: the model takes no such scalar, or another number of values.
         """
         sizes = {one.name: one.size for one in self.model.dit.config.scalars}
         found: dict[str, Scalars] = {}
-        for name, values in self.config.numbers.items():
+        for name, values in self.config.scalars.items():
             if name not in sizes:
                 known = suggest(name, sizes) if sizes else "it was trained without model.scalars."
-                raise DataError(f"this model takes no number '{name}': {known}")
+                raise DataError(f"this model takes no scalar '{name}': {known}")
             if len(values) != sizes[name]:
-                raise DataError(f"--number {name} has {len(values)} values, this model takes {sizes[name]}.")
+                raise DataError(f"--scalar {name} has {len(values)} values, this model takes {sizes[name]}.")
             held = torch.tensor(values, dtype=torch.float32, device=self.device).expand(count, 1, -1)
             found[name] = Scalars(held, torch.ones(count, 1, dtype=torch.bool, device=self.device))
         return found

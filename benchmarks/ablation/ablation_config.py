@@ -132,7 +132,7 @@ class AblationConfig(StrictModel):
     targets:     largest errors that are asked for
     guards:      columns that may not become worse
     data:        config of ``python -m physics_data build`` with the clips of training and all held-out ones
-    more_data:   further datasets that overrides name, e.g. twins
+    more_data:   further datasets that overrides name, e.g. pairs
     vae:         config of ``python -m worldsim train`` for the VAE all share
     train:       config of the transformer; ``out``, ``vae``, ``seed`` and ``data.sources`` are filled in
     common:      overrides of every run, of the base too

@@ -28,16 +28,16 @@ def phyworld(
     seeds: Annotated[
         list[int] | None, typer.Option(help="Seed of the noise; may be repeated; default 0, 1, 2.")
     ] = None,
-    share: Annotated[int, typer.Option(min=1, help="One in so many of the published scenes; 1 takes all.")] = 8,
+    share: Annotated[int, typer.Option(min=1, help="Use every n-th published scene; 1 uses all.")] = 8,
     num_steps: Annotated[int, typer.Option(min=1, help="Solver steps.")] = 4,
-    vae_size: Annotated[int, typer.Option(min=8, help="Side of the pictures that a --vae codes, px.")] = 64,
-    name: Annotated[str, typer.Option(help="What the row of the models is called.")] = "ours",
+    vae_size: Annotated[int, typer.Option(min=8, help="Frame side for --vae, px.")] = 64,
+    name: Annotated[str, typer.Option(help="Name of the models' row.")] = "ours",
     out: Annotated[Path | None, typer.Option(help="Folder for rows.json, table.md and rollouts.png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list of rows on stdout.")] = False,
 ) -> None:
-    """Reproduce PhyWorld's floors and baselines, and score the models of its laws that come with the package.
+    """Reproduce PhyWorld's noise floors and baselines, and score the built-in models of its laws.
 
-    With --model, others continue its scenes from 3 frames.
+    With --model, score other models, which continue the scenes from 3 frames.
 
     Examples: `python -m benchmarks phyworld --json > phyworld.json`,
     `python -m benchmarks phyworld --law uniform --model runs/phyworld/motion_prior_uniform --out runs/phyworld/table`
@@ -87,13 +87,13 @@ def data(
     law: Annotated[Law, typer.Option(help="uniform, parabola or collision.")],
     out: Annotated[Path, typer.Option(help="Dataset folder, as `worldsim train` reads it.")],
     clips: Annotated[
-        int, typer.Option(min=1, help="Clips to train on; the published sets have 30 000 and more.")
+        int, typer.Option(min=1, help="Number of training clips; the published sets have 30,000 and more.")
     ] = 2000,
-    test_clips: Annotated[int, typer.Option(min=0, help="Held-out clips of the same ranges.")] = 64,
-    size: Annotated[int, typer.Option(min=1, help="Side of the pictures, px; divides 256.")] = 32,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the scenes.")] = 0,
+    test_clips: Annotated[int, typer.Option(min=0, help="Number of held-out clips of the same ranges.")] = 64,
+    size: Annotated[int, typer.Option(min=1, help="Side of the frames, px; divides 256.")] = 32,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the scenes.")] = 0,
 ) -> None:
-    """Write training clips of a law: 32 frames at 10 Hz, drawn at 256 px and shrunk, training's ranges only.
+    """Write in-distribution training clips of a law: 32 frames at 10 Hz, rendered at 256 px and downscaled.
 
     Example: `python -m benchmarks phyworld data --law uniform --clips 2000 --out runs/phyworld/uniform`
     """

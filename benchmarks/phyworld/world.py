@@ -37,7 +37,7 @@ class Ranges:
 
     radius: tuple[float, float]
     speed: tuple[float, float]
-    least_radius: float
+    min_radius: float
     """Scenes with a smaller ball (or, in a collision, one as small) are left out of the published means."""
 
 
@@ -74,7 +74,7 @@ class BallScene:
     @property
     def counts(self) -> bool:
         """Whether the published means count the scene."""
-        least = RANGES[self.kind].least_radius
+        least = RANGES[self.kind].min_radius
         return all(r > least if self.kind == "collision" else r >= least for r in self.radii)
 
 

@@ -93,7 +93,7 @@ def mixed_sizes(config: DiTConfig, device: str, repeats: int, count: int = 16, r
     latents = [torch.randn(16, *shape, device=device) for shape in shapes]
     conditioning = word_conditioning(len(shapes), device)
     tokens = [dit.num_tokens(one.shape) for one in latents]
-    rows = balanced_rows(tokens, row_tokens, least_rows=1)
+    rows = balanced_rows(tokens, row_tokens, min_rows=1)
     generator = torch.Generator(device).manual_seed(0)
 
     def packed() -> torch.Tensor:

@@ -8,9 +8,10 @@ SUITES: Registry[Suite] = Registry(
     {
         "permanence": "benchmarks.suites.rollouts:Permanence",
         "motion": "benchmarks.suites.rollouts:Motion",
-        "twins": "benchmarks.suites.pair_suite:Twins",
+        "pairs": "benchmarks.suites.pair_suite:Pairs",
         "folder": "benchmarks.suites.folder:Folder",
     },
+    renamed={"twins": "pairs"},
 )
 
 __all__ = ["SUITES", "Suite"]

@@ -20,44 +20,44 @@ SEEDS = (0, 1, 2, 3)
 
 _README = """# {name}: {summary}
 
-{count} scenes. `manifest.json` and `scenes.csv` (the same as a table) say what each scene asks for:
+{count} scenes. `manifest.json` and `scenes.csv` (the same as a table) list the model inputs of each scene:
 
 | field | meaning |
 |---|---|
-| `key` | name of the scene in what you put back |
-| `prompt` | what happens, in English |
-| `first_frame` | PNG: the condition of an image-to-video model |
+| `key` | name of the scene, and of your video or table row |
+| `prompt` | text prompt, in English |
+| `first_frame` | PNG: conditioning image of an image-to-video model |
 | `given_video` | MP4: {given} |
-| `frame_rate`, `num_frames`, `width`, `height` | of the wanted video, Hz, frames, pixels |
+| `frame_rate`, `num_frames`, `width`, `height` | of the requested video, Hz, frames, pixels |
 | `seconds` | from its first frame to its last |
 | `camera` | position and target, m, z up; field of view, degrees |
 
 {put_back}"""
 
-_VIDEOS = """## What to put back
+_VIDEOS = """## Videos to return
 
-One video per scene, with the given frames at its beginning (the first frame of the video is the first frame given).
-The given frames are not scored, also where a model was given fewer of them:
+One video per scene, starting with the conditioning frames (the first video frame is the first of them).
+Conditioning frames are not scored, even if your model uses fewer of them:
 
     my_model/{example}.mp4           one video per scene
-    my_model/seed1/{example}.mp4     a random model: seeds {seeds}, a folder each
-    my_model/{example}.seed1.mp4     the same, by name
+    my_model/seed1/{example}.mp4     several samples: seeds {seeds}, one folder each
+    my_model/{example}.seed1.mp4     the same, by file name
 
 - Any of {suffixes}; any frame rate: videos are compared in seconds. Any size of the same shape (width : height).
-- As long as asked for: what is missing at the end counts as worst. Longer videos are read to the end of the scene.
-- A scene without a video, or with one that cannot be read, gets the worst score. Nothing is left out.
+- Full length: missing frames at the end get the worst score. Frames after the end of the scene are ignored.
+- A missing or unreadable video gets the worst score.
 
 Then: `python -m benchmarks run {name}{options} --videos my_model --out results`
 """
 
-_TABLE = """## What to put back
+_TABLE = """## Table to return
 
-One table with a number for each scene, higher = more plausible. It is `my_model.csv`:
+One table with a score for each scene, higher = more plausible. It is `my_model.csv`:
 
     key,score
     {example},-1.25
 
-or `my_model.json`: `{{"{example}": -1.25, ...}}`. A scene without a finite number loses every comparison.
+or `my_model.json`: `{{"{example}": -1.25, ...}}`. A scene without a finite score loses every comparison.
 
 Then: `python -m benchmarks run {name}{options} --videos my_model.csv --out results`
 """

@@ -1,4 +1,4 @@
-"""Does a model find the impossible clip of a set less likely than its possible twin?"""
+"""Suite of possible/impossible pairs: does a model score the possible clip higher?"""
 
 import hashlib
 import hmac
@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from benchmarks.suites.rollouts import build_reference, settings_of
 from benchmarks.suites.suite import Edition, Prepared, Progress, Size, Submission, SuiteInfo, Task
-from eval.pairs.pair_figures import as_markdown, pairwise, summarise_twins
+from eval.pairs.pair_figures import as_markdown, pairwise, summarise_pairs
 from eval.pairs.pair_scores import ClipScore, read_scores
-from eval.pairs.pair_sets import TwinSet, read_sets
+from eval.pairs.pair_sets import PairSet, read_sets
 from eval.report.table import Kind, SeedScore
 from physics_data.core.atomic import write_text
 from physics_data.core.dataset import ShardDataset
@@ -34,17 +34,19 @@ EDITORS = (
 
 SETS: Mapping[Size, int] = {"quick": 2, "full": 50}
 
+_SEED_NAME = "twins"  # the suite's former name: its scenes are drawn from it
+
 _COLUMNS = {
-    "pairwise": "share of the pairs in which the possible clip has the higher score, ties count half (0.5 is chance)"
+    "pairwise": "fraction of pairs in which the possible clip has the higher score, ties count half (0.5 is chance)"
 }
 
 
-class Twins:
-    """Sets of possible and impossible clips; a model puts back one number per clip, higher = more plausible."""
+class Pairs:
+    """Sets of possible and impossible clips; a model returns one score per clip, higher = more plausible."""
 
     info: ClassVar[SuiteInfo] = SuiteInfo(
-        "twins",
-        "sets of clips that differ in whether they can happen; a number for each",
+        "pairs",
+        "possible and impossible clips; the model returns a score for each",
         _COLUMNS,
         ("pairwise",),
         wants="table",
@@ -54,7 +56,7 @@ class Twins:
         """Return the recipe of the sets."""
         sizes = PairSizes(train=0, test=SETS[edition.size])
         return BuildConfig(
-            seed=edition.root_seed(self.info.name),
+            seed=edition.root_seed(_SEED_NAME),
             scenarios=("occluder_pass",),
             scenes_per_scenario=SplitSizes(train=0, test=0),
             pairs=PairPlan(editors=EDITORS, sets_per_editor=sizes),
@@ -68,7 +70,7 @@ class Twins:
         return replace(built, keys=tuple(sorted(clip_name(key, secret) for key in built.keys)))
 
     def tasks(self, prepared: Prepared) -> Iterator[Task]:
-        """Yield whole clips under names that do not tell which can happen."""
+        """Yield whole clips under names that do not reveal which are possible."""
         dataset = self._dataset(prepared)
         secret = names_secret(_secret_file(prepared))
         names = {clip_name(row.key, secret): position for position, row in enumerate(dataset.rows)}
@@ -98,31 +100,31 @@ class Twins:
         return ("scores",)
 
     def score(self, prepared: Prepared, submission: Submission, keys: Collection[str]) -> Sequence[SeedScore]:
-        """Return a row per set: the share of its pairs that are ordered rightly. A clip without a number loses."""
+        """Return a row per set: the fraction of its pairs ordered correctly. A clip without a score loses."""
         path = submission.files["scores"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         sets, opinions = self._opinions(prepared, path)
-        return [twin_row(submission.system, twins, opinions, digest) for twins in sets]
+        return [pair_row(submission.system, pair_set, opinions, digest) for pair_set in sets]
 
     def gallery(
         self, prepared: Prepared, submissions: Sequence[Submission], rows: Sequence[SeedScore], count: int, out: Path
     ) -> dict[str, Any]:
-        """Write what ``eval twins`` says of each table beside the page, ``twins_<system>.md`` and ``.json``."""
+        """Write the result of ``eval pairs`` for each table next to the page, ``pairs_<system>.md`` and ``.json``."""
         for submission in submissions:
             sets, opinions = self._opinions(prepared, submission.files["scores"])
-            summary = summarise_twins(sets, opinions, submission.system)
-            write_text(out.parent / f"twins_{submission.system}.json", summary.model_dump_json(indent=1) + "\n")
-            write_text(out.parent / f"twins_{submission.system}.md", as_markdown(summary))
+            summary = summarise_pairs(sets, opinions, submission.system)
+            write_text(out.parent / f"pairs_{submission.system}.json", summary.model_dump_json(indent=1) + "\n")
+            write_text(out.parent / f"pairs_{submission.system}.md", as_markdown(summary))
         return {}
 
-    def _opinions(self, prepared: Prepared, path: Path) -> tuple[list[TwinSet], dict[str, ClipScore]]:
+    def _opinions(self, prepared: Prepared, path: Path) -> tuple[list[PairSet], dict[str, ClipScore]]:
         """Read the sets, and a table in which clips have the names under which they were handed out."""
         given = read_scores(path, prepared.keys)
         sets, secret = read_sets(self._dataset(prepared)), names_secret(_secret_file(prepared))
-        return sets, {clip.key: given[clip_name(clip.key, secret)] for twins in sets for clip in twins.clips}
+        return sets, {clip.key: given[clip_name(clip.key, secret)] for pair_set in sets for clip in pair_set.clips}
 
     def _dataset(self, prepared: Prepared) -> ShardDataset:
-        assert prepared.folder is not None, "twins always have a reference"
+        assert prepared.folder is not None, "pairs always have a reference"
         return ShardDataset(prepared.folder)
 
 
@@ -162,12 +164,12 @@ def _tables_in(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".json") and path.name[0] != "."]
 
 
-def twin_row(system: str, twins: TwinSet, opinions: Mapping[str, ClipScore], digest: str) -> SeedScore:
+def pair_row(system: str, pair_set: PairSet, opinions: Mapping[str, ClipScore], digest: str) -> SeedScore:
     """Return the row of a set; the share of its pairs that are ordered rightly, ties half.
 
     The row's scenario is the set's violation; it is "missing" where a clip has no number.
     """
-    lost = sum(opinions[clip.key].score is None for clip in twins.clips)
-    status, reason = ("missing", f"{lost} of {len(twins.clips)} clips have no number") if lost else ("ok", "")
-    values: dict[str, float | None] = {"pairwise": pairwise(twins, opinions)}
-    return SeedScore(system, twins.set_id, twins.editor, twins.engine, status, reason, digest, values)
+    lost = sum(opinions[clip.key].score is None for clip in pair_set.clips)
+    status, reason = ("missing", f"{lost} of {len(pair_set.clips)} clips have no score") if lost else ("ok", "")
+    values: dict[str, float | None] = {"pairwise": pairwise(pair_set, opinions)}
+    return SeedScore(system, pair_set.set_id, pair_set.editor, pair_set.engine, status, reason, digest, values)

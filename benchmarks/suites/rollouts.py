@@ -24,7 +24,7 @@ from physics_data.scenarios.shared.scenario import SceneSettings
 FINGERPRINTS: dict[str, dict[Size, str]] = {
     "permanence": {"quick": "577ce415f0cffebe-9e308e55aa68304a", "full": "992425b88178ef44"},
     "motion": {"quick": "08656795e82923d2-8b8ca4f164f0db68", "full": "0b91add800c8adfc"},
-    "twins": {"quick": "891741a9290da527-0a048d86d630a586", "full": "cbef8c4381a3e4c1"},
+    "pairs": {"quick": "891741a9290da527-0a048d86d630a586", "full": "cbef8c4381a3e4c1"},
 }
 """Suite → size → fingerprint of the public scenes: of their recipe and, where it was built, of every stored byte.
 

@@ -70,7 +70,7 @@ class SuiteInfo:
     headline:   metrics of the table; the last one decides the order
     is_paired:  every system has the same scenes
     num_conditioning_frames:  first frames that are given and not scored; None = the caller says it
-    wants:      what a model puts back: a video per scene, or one table with a number for each
+    wants:      what a model returns: a video per scene, or one table with a score for each
     """
 
     name: str
@@ -152,7 +152,7 @@ class Suite(Protocol):
         ...
 
     def find(self, prepared: Prepared, folder: Path, name: str | None) -> list[Submission]:
-        """Find what was put back.
+        """Find the model's videos or tables.
 
         Raises:
             DataError: nothing that could be scored.
@@ -204,7 +204,7 @@ def find_submissions(folder: Path, keys: Collection[str], name: str | None = Non
     inner = [path for path in folders_in(folder) if videos_in(path) or _seed_folders(path)]
     if not inner:
         raise DataError(
-            f"{folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no folder of videos; put back one "
+            f"{folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no folder of videos; write one "
             f"video per scene, named like '{min(keys, default='KEY')}.mp4'."
         )
     if name is not None:

@@ -69,10 +69,10 @@ def make_case(violation: str, number: int, settings: SceneSettings, severity: fl
     task = PairTask(violation, ENGINE, FIRST_TEST_INDEX + number, editor_severity, names[number % len(names)])
     try:
         made = make_pairs(task, settings, 0, RENDERER, ())
-        twins = {clip.meta.pair.role: clip for clip in made if clip.meta.pair is not None}
+        clips = {clip.meta.pair.role: clip for clip in made if clip.meta.pair is not None}
     except ClipRejectedError:
         return None
-    reference, broken = (twins["AA"], twins["AB"]) if info.is_switch else (twins["possible"], twins["impossible"])
+    reference, broken = (clips["AA"], clips["AB"]) if info.is_switch else (clips["possible"], clips["impossible"])
     wrong = timed(reference.rgb, broken.rgb, severity) if is_timed else broken.rgb
     renderer, rng = RENDERERS.get(RENDERER)(), clip_generator(0, f"validity/{violation}", number)
     resimulation = resimulated(reference, renderer, rng)

@@ -29,23 +29,25 @@ def audit(
             "Default: what the record beside the videos says, else 0.",
         ),
     ] = None,
-    side: Annotated[int, typer.Option(min=64, help="Pixels of the longer side that are looked at.")] = 640,
-    start: Annotated[float, typer.Option(min=0.0, help="Where the stretch that is looked at begins, s.")] = 0.0,
-    duration: Annotated[float | None, typer.Option(help="Length of the stretch, s; default: to the end.")] = None,
+    side: Annotated[int, typer.Option(min=64, help="Longer side at which videos are analysed, px.")] = 640,
+    start: Annotated[float, typer.Option(min=0.0, help="Start of the analysed segment, s.")] = 0.0,
+    duration: Annotated[float | None, typer.Option(help="Length of the segment, s; default: to the end.")] = None,
     frame_rate: Annotated[
-        float | None, typer.Option(help="Hz, taken instead of the file's times, as for slow motion.")
+        float | None, typer.Option(help="Frame rate to assume instead of the file's timestamps, Hz; for slow motion.")
     ] = None,
     metres_per_pixel: Annotated[
         float | None,
         typer.Option(help="Scale in the plane of motion, m per pixel of the file: accelerations in m/s², g tested."),
     ] = None,
-    overlay: Annotated[bool, typer.Option("--overlay", help="Also write every video with its tracks drawn.")] = False,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write every video with its tracks drawn in.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list of audits on stdout.")] = False,
 ) -> None:
-    """Look for things that vanish, appear, double, jump, change, hover or gain energy; say what cannot be judged.
+    """Detect objects that vanish, appear, duplicate, jump, change, hover or gain energy, without a reference.
 
-    With --out a stopped run goes on where it was when the same command is given again.
+    With --out, run the same command again to resume an interrupted run.
 
     Example: `python -m eval.audit runs/my_videos --out runs/my_audits --workers 2`
     """

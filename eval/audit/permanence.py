@@ -129,14 +129,14 @@ def _ends_to_events(scene: Scene, tracks: Tracks, ends: list[End]) -> list[Event
             events.append(_event(scene, tracks, "vanish", gone.frame, gone.track, gone.centroid, gone.strength))
     for number, come in enumerate(ends):
         if come.begins and number not in used:
-            twins = [
+            copies = [
                 index
                 for index, other in enumerate(tracks.tracks)
                 if index != come.track
                 and other.presence[come.frame]
                 and np.abs(_color(other, come.frame) - _color(tracks.tracks[come.track], come.frame)).max() < _ALIKE
             ]
-            kind = "duplicate" if twins else "appear"
+            kind = "duplicate" if copies else "appear"
             events.append(_event(scene, tracks, kind, come.frame, come.track, come.centroid, come.strength))
     return events
 

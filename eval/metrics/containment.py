@@ -107,11 +107,11 @@ def _interval(
 
 def _score(reference: Reference, interval: ContainmentInterval, tracks: Tracks) -> float:
     colors = alike(reference)
-    twins = [tracks.of(name) for name, color in colors.items() if color == colors[interval.name]]
+    candidates = [tracks.of(name) for name, color in colors.items() if color == colors[interval.name]]
     outline = reference.silhouette(interval.number)
     parts = []
     if len(interval.shown):
-        places = [_places(track, interval.shown, outline.centroid, outline.diameter) for track in twins]
+        places = [_places(track, interval.shown, outline.centroid, outline.diameter) for track in candidates]
         parts.append(float(np.max(places, axis=0).mean()))
     if len(interval.hidden):
         parts.append(1.0 - float(_outside(tracks.of(interval.name), interval, outline.diameter / 2).mean()))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from eval.pairs.pair_scores import ClipScore, Meaning, read_scores, timing
-from eval.pairs.pair_sets import TwinSet, read_sets
+from eval.pairs.pair_sets import PairSet, read_sets
 from eval.statistics import CONFIDENCE, Interval, bootstrap_mean
 from physics_data.core.config import StrictModel
 from physics_data.core.dataset import ShardDataset
@@ -15,24 +15,24 @@ from physics_data.core.dataset import ShardDataset
 RESAMPLES = 1999
 
 
-def pairwise(twins: TwinSet, scores: Mapping[str, ClipScore]) -> float:
+def pairwise(pair_set: PairSet, scores: Mapping[str, ClipScore]) -> float:
     """Return the share of a set's (possible, impossible) pairs in which the possible clip scores higher; ties 1/2.
 
     Source: the relative error of Riochet et al. (2018), IntPhys, for pairs in place of whole quadruplets.
     """
-    return float(_wins([twins], scores)[0][0, 0] / (len(twins.possible) * len(twins.impossible)))
+    return float(_wins([pair_set], scores)[0][0, 0] / (len(pair_set.possible) * len(pair_set.impossible)))
 
 
-def preference_errors(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore]) -> dict[tuple[str, str], float]:
+def preference_errors(sets: Sequence[PairSet], scores: Mapping[str, ClipScore]) -> dict[tuple[str, str], float]:
     """Return (scenario, editor) → share of its pairs in which the impossible clip is preferred; ties count half.
 
     Their mean is the plausibility preference error. LikePhys counts ties as right, which rewards a constant.
 
     Source: Yuan et al. (2025), LikePhys; every scenario and editor weighs the same, however many pairs it has.
     """
-    groups: dict[tuple[str, str], list[TwinSet]] = {}
-    for twins in sets:
-        groups.setdefault((twins.scenario, twins.editor), []).append(twins)
+    groups: dict[tuple[str, str], list[PairSet]] = {}
+    for pair_set in sets:
+        groups.setdefault((pair_set.scenario, pair_set.editor), []).append(pair_set)
     found = {}
     for name, members in groups.items():
         wins = sum(pairwise(t, scores) * len(t.possible) * len(t.impossible) for t in members)
@@ -40,7 +40,7 @@ def preference_errors(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore]) 
     return found
 
 
-def pooled_auroc(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore], generator: np.random.Generator) -> Interval:
+def pooled_auroc(sets: Sequence[PairSet], scores: Mapping[str, ClipScore], generator: np.random.Generator) -> Interval:
     """Return the chance that any possible clip scores higher than any impossible one, over all sets; ties count half.
 
     The interval draws whole sets, since clips of a set resemble each other (percentiles of a cluster bootstrap).
@@ -59,17 +59,17 @@ def pooled_auroc(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore], gener
     return Interval(mean, low, high, count, "percentile")
 
 
-def mean_pairwise(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore], generator: np.random.Generator) -> Interval:
+def mean_pairwise(sets: Sequence[PairSet], scores: Mapping[str, ClipScore], generator: np.random.Generator) -> Interval:
     """Return the mean over sets of ``pairwise`` with its interval."""
-    return bootstrap_mean(np.array([pairwise(twins, scores) for twins in sets]), generator)
+    return bootstrap_mean(np.array([pairwise(pair_set, scores) for pair_set in sets]), generator)
 
 
 def _wins(
-    sets: Sequence[TwinSet], scores: Mapping[str, ClipScore]
+    sets: Sequence[PairSet], scores: Mapping[str, ClipScore]
 ) -> tuple[Float[np.ndarray, "s s"], Float[np.ndarray, "s s"]]:
     """Count, for possible clips of set i and impossible ones of set j, the comparisons won and those made."""
-    possible = [np.array([_value(scores[c.key], -np.inf) for c in twins.possible]) for twins in sets]
-    impossible = [np.array([_value(scores[c.key], np.inf) for c in twins.impossible]) for twins in sets]
+    possible = [np.array([_value(scores[c.key], -np.inf) for c in pair_set.possible]) for pair_set in sets]
+    impossible = [np.array([_value(scores[c.key], np.inf) for c in pair_set.impossible]) for pair_set in sets]
     rows, columns = (np.repeat(np.arange(len(sets)), [len(v) for v in side]) for side in (possible, impossible))
     first, second = np.concatenate(possible)[:, None], np.concatenate(impossible)[None]
     won = (first > second) + 0.5 * (first == second)
@@ -83,7 +83,7 @@ def _value(opinion: ClipScore, worst: float) -> float:
     return worst if opinion.score is None else opinion.score
 
 
-class TwinEstimate(StrictModel):
+class PairEstimate(StrictModel):
     """A figure with its 95 % interval over sets; see ``eval.statistics.Interval`` for method."""
 
     mean: float
@@ -93,7 +93,7 @@ class TwinEstimate(StrictModel):
     method: str
 
 
-class TwinFigures(StrictModel):
+class PairFigures(StrictModel):
     """What numbers say of some sets.
 
     pairwise:          share of pairs ordered rightly inside sets, ties half; 0.5 is chance
@@ -101,8 +101,8 @@ class TwinFigures(StrictModel):
     preference_error:  LikePhys' mean over scenarios and editors of the share of pairs ordered wrongly, ties half
     """
 
-    pairwise: TwinEstimate
-    auroc: TwinEstimate
+    pairwise: PairEstimate
+    auroc: PairEstimate
     preference_error: float
 
 
@@ -115,28 +115,28 @@ class SurpriseTiming(StrictModel):
     clips: int
 
 
-class TwinSummary(StrictModel):
+class PairSummary(StrictModel):
     """A model on the sets of a dataset. by: grouping → value → figures; missing: clips without a finite number."""
 
     system: str
     meaning: Meaning
     clips: int
     missing: int
-    overall: TwinFigures
-    by: dict[str, dict[str, TwinFigures]]
+    overall: PairFigures
+    by: dict[str, dict[str, PairFigures]]
     surprise: SurpriseTiming | None
 
 
-_GROUPINGS: Mapping[str, Callable[[TwinSet], str]] = {
-    "setting": lambda twins: twins.setting,
-    "editor": lambda twins: twins.editor,
-    "severity": lambda twins: f"{twins.severity:g}",
-    "scenario": lambda twins: twins.scenario,
-    "engine": lambda twins: twins.engine,
+_GROUPINGS: Mapping[str, Callable[[PairSet], str]] = {
+    "setting": lambda pair_set: pair_set.setting,
+    "editor": lambda pair_set: pair_set.editor,
+    "severity": lambda pair_set: f"{pair_set.severity:g}",
+    "scenario": lambda pair_set: pair_set.scenario,
+    "engine": lambda pair_set: pair_set.engine,
 }
 
 
-def score_twins(
+def score_pairs(
     dataset: Path,
     scores_file: Path,
     *,
@@ -144,39 +144,39 @@ def score_twins(
     meaning: Meaning = "plausibility",
     name: str | None = None,
     seed: int = 0,
-) -> TwinSummary:
-    """Hold a model's scores (see ``read_scores``) against the sets of twins of a dataset.
+) -> PairSummary:
+    """Compare a model's scores (see ``read_scores``) with the labels of a dataset's pairs.
 
     Args:
-        dataset: folder of 'python -m physics_data build' with twins
+        dataset: folder of 'python -m physics_data build' with pairs
         split: of the dataset; None takes all
         meaning: "loss" for numbers that are smaller for more plausible clips, as denoising losses are
         name: of the model; default: the file's
         seed: of the bootstrap
 
     Raises:
-        DataError: no twins in the dataset, or a table that is not as it must be.
+        DataError: no pairs in the dataset, or an invalid table.
     """
     sets = read_sets(ShardDataset(dataset), split)
-    keys = {clip.key for twins in sets for clip in twins.clips}
-    return summarise_twins(sets, read_scores(scores_file, keys, meaning), name or Path(scores_file).stem, meaning, seed)
+    keys = {clip.key for pair_set in sets for clip in pair_set.clips}
+    return summarise_pairs(sets, read_scores(scores_file, keys, meaning), name or Path(scores_file).stem, meaning, seed)
 
 
-def summarise_twins(
-    sets: Sequence[TwinSet],
+def summarise_pairs(
+    sets: Sequence[PairSet],
     scores: Mapping[str, ClipScore],
     system: str,
     meaning: Meaning = "plausibility",
     seed: int = 0,
-) -> TwinSummary:
+) -> PairSummary:
     """Return all figures; equal sets, scores and seed give equal ones."""
-    groups: dict[str, dict[str, list[TwinSet]]] = {grouping: {} for grouping in _GROUPINGS}
-    for twins in sets:
+    groups: dict[str, dict[str, list[PairSet]]] = {grouping: {} for grouping in _GROUPINGS}
+    for pair_set in sets:
         for grouping, value_of in _GROUPINGS.items():
-            groups[grouping].setdefault(value_of(twins), []).append(twins)
+            groups[grouping].setdefault(value_of(pair_set), []).append(pair_set)
     found = timing(sets, scores)
-    keys = [clip.key for twins in sets for clip in twins.clips]
-    return TwinSummary(
+    keys = [clip.key for pair_set in sets for clip in pair_set.clips]
+    return PairSummary(
         system=system,
         meaning=meaning,
         clips=len(keys),
@@ -190,16 +190,16 @@ def summarise_twins(
     )
 
 
-def _figures(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore], seed: int) -> TwinFigures:
-    return TwinFigures(
+def _figures(sets: Sequence[PairSet], scores: Mapping[str, ClipScore], seed: int) -> PairFigures:
+    return PairFigures(
         pairwise=_estimate(mean_pairwise(sets, scores, np.random.default_rng(seed))),
         auroc=_estimate(pooled_auroc(sets, scores, np.random.default_rng(seed))),
         preference_error=float(np.mean(list(preference_errors(sets, scores).values()))),
     )
 
 
-def _estimate(interval: Interval) -> TwinEstimate:
-    return TwinEstimate(
+def _estimate(interval: Interval) -> PairEstimate:
+    return PairEstimate(
         mean=interval.mean, low=interval.low, high=interval.high, sets=interval.scenes, method=interval.method
     )
 
@@ -207,7 +207,7 @@ def _estimate(interval: Interval) -> TwinEstimate:
 _HEADER = "| {0} | sets | ordered rightly | AUROC | preference error |\n|---|---|---|---|---|"
 
 
-def as_markdown(summary: TwinSummary) -> str:
+def as_markdown(summary: PairSummary) -> str:
     """Return one table for all sets, one for each grouping, and when a model was surprised."""
     missing = f", {summary.missing} without a number count as wrong" if summary.missing else ""
     lines = [f"{summary.system}: {summary.clips} clips{missing}; 0.5 is chance.", ""]
@@ -224,12 +224,12 @@ def as_markdown(summary: TwinSummary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, figures: TwinFigures) -> str:
+def _row(name: str, figures: PairFigures) -> str:
     cells = (_shown(figures.pairwise), _shown(figures.auroc), f"{figures.preference_error:.3f}")
     return f"| {name} | {figures.pairwise.sets} | {' | '.join(cells)} |"
 
 
-def _shown(estimate: TwinEstimate) -> str:
+def _shown(estimate: PairEstimate) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{estimate.mean:.3f}" + (" (all equal)" if estimate.method == "constant" else "")
     return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -12,7 +12,7 @@ import numpy as np
 
 from eval.audit.footage import Footage
 from eval.audit.video import audit_footage
-from eval.pairs.pair_sets import TwinClip, TwinSet
+from eval.pairs.pair_sets import PairClip, PairSet
 from physics_data.core.atomic import write_text
 from physics_data.core.clip import Clip
 from physics_data.core.dataset import ShardDataset
@@ -50,7 +50,7 @@ def read_scores(path: Path, keys: Collection[str], meaning: Meaning = "plausibil
     unmatched = sorted(set(given) - set(keys))
     if unmatched:
         raise DataError(
-            f"{path} has {len(unmatched)} keys that are no clip of a set of twins, such as '{unmatched[0]}': "
+            f"{path} has {len(unmatched)} keys that match no clip of the pairs, such as '{unmatched[0]}': "
             + suggest(unmatched[0], sorted(keys)[:4])
         )
     if not given:
@@ -141,7 +141,7 @@ class Timing:
     clips: int
 
 
-def timing(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore]) -> Timing | None:
+def timing(sets: Sequence[PairSet], scores: Mapping[str, ClipScore]) -> Timing | None:
     """Return how well the peaks of surprise fit; None where no clip has scores by frame, or none can be timed.
 
     A clip without scores by frame among others that have them is as far off as its length, and so is one with a frame
@@ -150,7 +150,7 @@ def timing(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore]) -> Timing |
     Raises:
         DataError: a clip has scores for another number of frames than it has.
     """
-    clips = [clip for twins in sets for clip in twins.impossible if _is_short(clip)]
+    clips = [clip for pair_set in sets for clip in pair_set.impossible if _is_short(clip)]
     if not clips or not any(scores[clip.key].frames is not None for clip in clips):
         return None
     found = np.array([_peak(clip, scores[clip.key]) for clip in clips])
@@ -158,19 +158,19 @@ def timing(sets: Sequence[TwinSet], scores: Mapping[str, ClipScore]) -> Timing |
     return Timing(float(found[:, 0].mean()), chance, float(np.median(found[:, 1])), len(clips))
 
 
-def _is_short(clip: TwinClip) -> bool:
+def _is_short(clip: PairClip) -> bool:
     if clip.violation is None:
         return False
     return clip.violation[1] - clip.violation[0] < _SHORT * clip.num_frames / clip.frame_rate
 
 
-def _distances(clip: TwinClip) -> np.ndarray:
+def _distances(clip: PairClip) -> np.ndarray:
     assert clip.violation is not None, "only impossible clips are timed"
     seconds = np.arange(clip.num_frames) / clip.frame_rate
     return np.maximum(0.0, np.maximum(clip.violation[0] - seconds, seconds - clip.violation[1]))
 
 
-def _peak(clip: TwinClip, opinion: ClipScore) -> tuple[float, float]:
+def _peak(clip: PairClip, opinion: ClipScore) -> tuple[float, float]:
     """Return (share of the peak that is in time, distance in s)."""
     if opinion.frames is not None and len(opinion.frames) != clip.num_frames:
         raise DataError(
@@ -199,7 +199,7 @@ def audit_score(clip: Clip) -> ClipScore:
 
 
 def audit_scores(dataset: ShardDataset, split: str | None = None) -> Iterator[tuple[str, ClipScore]]:
-    """Yield key and score of every clip that belongs to a set of twins."""
+    """Yield key and score of every clip that belongs to a pair."""
     for position in dataset.select(split=split, source="physics"):
         if dataset.rows[position].pair_id is not None:
             yield dataset.rows[position].key, audit_score(dataset.load(position))

@@ -1,4 +1,4 @@
-"""The sets of twins of a dataset, and how what is wrong in each is hidden from view."""
+"""The sets of possible and impossible clips of a dataset, and how the violation of each is hidden."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +19,7 @@ _MOVED = 0.5  # container widths sideways that make what is in it carried
 
 
 @dataclass(frozen=True)
-class TwinClip:
+class PairClip:
     """One clip of a set.
 
     Units:
@@ -38,7 +38,7 @@ class TwinClip:
 
 
 @dataclass(frozen=True)
-class TwinSet:
+class PairSet:
     """Clips that differ in whether they can happen. severity: of its impossible clips."""
 
     set_id: str
@@ -47,21 +47,21 @@ class TwinSet:
     engine: str
     setting: Setting
     severity: float
-    clips: tuple[TwinClip, ...]
+    clips: tuple[PairClip, ...]
 
     @property
-    def possible(self) -> tuple[TwinClip, ...]:
+    def possible(self) -> tuple[PairClip, ...]:
         """Every clip that can happen, controls included."""
         return tuple(clip for clip in self.clips if clip.is_possible)
 
     @property
-    def impossible(self) -> tuple[TwinClip, ...]:
+    def impossible(self) -> tuple[PairClip, ...]:
         """Every clip that cannot."""
         return tuple(clip for clip in self.clips if not clip.is_possible)
 
 
-def read_sets(dataset: ShardDataset, split: str | None = None) -> list[TwinSet]:
-    """Return the sets of twins of a dataset (of one split, if given), in order of their name.
+def read_sets(dataset: ShardDataset, split: str | None = None) -> list[PairSet]:
+    """Return the sets of pairs of a dataset (of one split, if given), in order of their name.
 
     Raises:
         DataError: there is none, or one lacks its possible or its impossible clips.
@@ -73,13 +73,15 @@ def read_sets(dataset: ShardDataset, split: str | None = None) -> list[TwinSet]:
             members.setdefault(name, []).append(position)
     if not members:
         raise DataError(
-            f"{dataset.folder} has no sets of twins" + (f" in split '{split}'" if split else "") + "; build one with "
-            "'twins: {editors: [...]}' in the config of 'python -m physics_data build'."
+            f"{dataset.folder} has no possible/impossible pairs"
+            + (f" in split '{split}'" if split else "")
+            + "; build one with "
+            "'pairs: {editors: [...]}' in the config of 'python -m physics_data build'."
         )
     return [_read_set(dataset, name, positions) for name, positions in sorted(members.items())]
 
 
-def _read_set(dataset: ShardDataset, name: str, positions: list[int]) -> TwinSet:
+def _read_set(dataset: ShardDataset, name: str, positions: list[int]) -> PairSet:
     metas = [dataset.load_meta(position) for position in positions]
     clips = tuple(_clip_of(meta) for meta in metas)
     first = metas[0]
@@ -94,13 +96,13 @@ def _read_set(dataset: ShardDataset, name: str, positions: list[int]) -> TwinSet
         shown = [dataset.load(p) for p, clip in zip(positions, clips, strict=True) if clip.is_possible]
         setting = hidden_setting(shown, switch)
     severity = max(clip.severity for clip in impossible)
-    return TwinSet(name, first.pair.editor, first.spec.scenario, first.engine or "", setting, severity, clips)
+    return PairSet(name, first.pair.editor, first.spec.scenario, first.engine or "", setting, severity, clips)
 
 
-def _clip_of(meta: ClipMeta) -> TwinClip:
+def _clip_of(meta: ClipMeta) -> PairClip:
     twin = meta.pair
     assert twin is not None, "rows with a pair_id are clips of a set"
-    return TwinClip(
+    return PairClip(
         meta.key,
         twin.role,
         twin.is_possible,

@@ -6,7 +6,7 @@ from physics_data.cli.inspect_commands import biases, check, laws, list_members,
 from physics_data.cli.scene_commands import counterfactuals, direct, episodes, lesson, storyboard, view
 from physics_data.core.program import make_app
 
-app = make_app("Make, check and look at physics datasets: scenes simulated by two engines, drawn by one renderer.")
+app = make_app("Build, check and view physics datasets: scenes simulated by two engines, drawn by one renderer.")
 
 app.command()(new)
 app.command()(simulate)

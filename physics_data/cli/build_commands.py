@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def new(
     out: Annotated[Path, typer.Argument(help="File to write, e.g. scene.yaml.")],
 ) -> None:
-    """Write a commented example of a scene file, to be changed and given to ``simulate``.
+    """Write a commented example scene file to edit and pass to ``simulate``.
 
     Example: `python -m physics_data new scene.yaml`
     """
@@ -38,17 +38,22 @@ def simulate(
         typer.Option(help="Video (.mp4, .gif, ...), 3-D (.glb, .usda, .rrd), model (.xml, .urdf), or a folder."),
     ],
     engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw: a scenario, or a file with ranges or choices.")] = 0,
-    index: Annotated[int, typer.Option(min=0, help="Number of the draw.")] = 0,
-    resolved: Annotated[Path | None, typer.Option(help="Also write the whole scene, every value stated.")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Random seed of a scenario, or of a file with ranges or choices.")
+    ] = 0,
+    index: Annotated[int, typer.Option(min=0, help="Index of the random draw.")] = 0,
+    resolved: Annotated[
+        Path | None, typer.Option(help="Also write the resolved scene, with every value explicit.")
+    ] = None,
     assignments: SetOption = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(help="A part that a scene cannot say and a model may lose; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Model feature that scenes do not support and that may be dropped; may be repeated."),
     ] = None,
 ) -> None:
-    """Simulate one scene and write its video, its animated 3-D scene, or its pictures with all labels.
+    """Simulate one scene and write a video, an animated 3-D scene, or images with all labels.
 
-    Says what the scene file left open and what happens. `python -m physics_data new scene.yaml` writes an example.
+    Prints the unspecified values and the events. `python -m physics_data new scene.yaml` writes an example.
 
     Examples: `python -m physics_data simulate scene.yaml --out clip.mp4`,
     `python -m physics_data simulate collide --seed 3 --out collide.gif`,
@@ -114,27 +119,28 @@ def build(
     config: ConfigOption,
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")] = Path("runs/physics"),
     overrides: SetOption = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Shards made at a time; default: one per core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of worker processes, one shard each; default: one per core.")
+    ] = None,
     executor: Annotated[str, typer.Option(help="local: processes of this machine; ray: a Ray cluster.")] = "local",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what is in --out. This is what happens anyway.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the build in --out (the default).")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved config and the plan, time a few clips, and stop.")
     ] = False,
     audit: Annotated[
-        bool, typer.Option("--audit", help="Then test that the pairs give nothing away; fails if they do.")
+        bool,
+        typer.Option("--audit", help="Run the shortcut audit of the pairs afterwards; fails if a shortcut is found."),
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete what is in --out first.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a dataset, or go on with one that was interrupted.
+    """Build a dataset, or resume an interrupted build.
 
-    The result depends on the config alone, never on the number of workers, the executor or on interruptions.
+    The result depends only on the config, not on the number of workers, the executor or interruptions.
 
     Example: `python -m physics_data build --config configs/data_demo.yaml --out runs/demo/physics`
 
-    On a cluster whose machines share a disk: `RAY_ADDRESS=auto python -m physics_data build --config C --out /shared/D
+    On a cluster with a shared file system: `RAY_ADDRESS=auto python -m physics_data build --config C --out /shared/D
     --executor ray --workers 64`
     """
     from physics_data.core.config import dump_yaml, load_config
@@ -216,13 +222,13 @@ def _plain(summary: "BuildSummary", out: Path) -> dict[str, Any]:
 
 
 def clip(
-    dataset: Annotated[Path, typer.Option(help="The dataset that holds it.")],
+    dataset: Annotated[Path, typer.Option(help="Dataset folder that contains the clip.")],
     key: Annotated[str, typer.Option(help="Key of the clip.")],
     out: Annotated[
-        Path | None, typer.Option(help="Also write it: a video (.mp4, .webm, .gif, ...), or a folder of pictures.")
+        Path | None, typer.Option(help="Also write the clip: a video (.mp4, .webm, .gif, ...) or a folder of images.")
     ] = None,
 ) -> None:
-    """Make one clip again, alone, and compare it with the stored bytes.
+    """Regenerate one clip and compare it with the stored bytes.
 
     Example: `python -m physics_data clip --dataset runs/demo/physics --key free_drop-mujoco-0000000 --out clip.mp4`
     """
@@ -250,9 +256,9 @@ def clip(
 
 
 def warmup(as_json: JsonOption = False) -> None:
-    """Compile the kernels of renderer, labels and engines once, so that no later process waits for them.
+    """Compile and cache the kernels of renderer, labels and engines.
 
-    They are kept beside the sources, or where those cannot be written in the user's cache folder or NUMBA_CACHE_DIR.
+    The cache lies next to the sources or, if these are read-only, in the user's cache folder or NUMBA_CACHE_DIR.
 
     Example: `python -m physics_data warmup`
     """

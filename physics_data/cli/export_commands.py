@@ -18,10 +18,10 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write; it must be new or empty.")],
     split: SplitOption = None,
     include_impossible: Annotated[
-        bool, typer.Option("--include-impossible", help="Also the clips of pairs that cannot happen.")
+        bool, typer.Option("--include-impossible", help="Include the impossible clips of pairs.")
     ] = False,
 ) -> None:
-    """Copy a dataset into a form that other programs read, all labels included.
+    """Export a dataset with all labels to a format that other programs read.
 
     webdataset: tars with KEY.mp4, KEY.npz (all labels), KEY.json (captions and sizes) and KEY.meta (the whole record,
     as KEY.json in a dataset's shards); Hugging Face's load_dataset("webdataset") reads them, too. lerobot: Parquet
@@ -53,9 +53,9 @@ def export(
 
 
 def audit(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
-    """Test that the pairs of a dataset give nothing away to a look at single frames, or at frames out of order.
+    """Test that single frames or shuffled frames do not reveal which clips of a pair are impossible.
 
-    Exit 1 when a classifier does better than it may.
+    Exits with code 1 if a classifier exceeds its limit.
 
     Example: `python -m physics_data audit runs/pairs --json`
     """

@@ -20,7 +20,7 @@ _SHOWN_FINDINGS = 40
 
 
 def check(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
-    """Read every clip and verify checksums, formats, laws, and that all labels agree; exit 1 when something is wrong.
+    """Verify checksums, formats, laws and label consistency of every clip; exit with code 1 on any error.
 
     Example: `python -m physics_data check runs/demo/physics`
     """
@@ -140,7 +140,7 @@ def preview(
     across: Annotated[int | None, typer.Option(min=1, help="Contact sheets: clips side by side.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Contact sheets: scenarios in place of captions.")] = False,
 ) -> None:
-    """Write a gallery of some clips as one page: videos, overlays, energies, pairs, statistics; or a contact sheet.
+    """Write a gallery page of sample clips (videos, overlays, energies, pairs, statistics) or a contact sheet.
 
     Example: `python -m physics_data preview runs/demo/physics --out preview.html`
 
@@ -179,7 +179,7 @@ def list_members(
     family: Annotated[str | None, typer.Argument(help="scenarios, editors, engines or renderers; default all.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List scenarios, editors, engines and renderers with one line each, or one family with all that is known of it.
+    """List scenarios, editors, engines and renderers, one line each, or one family in detail.
 
     Example: `python -m physics_data list scenarios --json`
     """
@@ -231,14 +231,14 @@ def _list_scenarios(as_json: bool) -> None:
 
 
 def laws(
-    draws: Annotated[int, typer.Option(min=1, help="Draws of each scenario on each engine.")] = 16,
+    draws: Annotated[int, typer.Option(min=1, help="Number of draws per scenario and engine.")] = 16,
     scenario: Annotated[list[str] | None, typer.Option(help="Only this scenario; may be repeated.")] = None,
     held_out: Annotated[bool, typer.Option("--held-out", help="Draw from the held-out ranges.")] = False,
     overrides: SetOption = None,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables on stdout, for the docs.")] = False,
 ) -> None:
-    """Measure how far each scenario is from its law on each engine, and how many draws are rejected for what.
+    """Measure each scenario's residuals from its law on each engine, and the reasons for rejected draws.
 
     Example: `python -m physics_data laws --draws 32 --markdown > laws.md`
     """

@@ -14,19 +14,19 @@ SceneArgument = Annotated[str, typer.Argument(help="A scene file (.yaml, .json),
 def direct(
     words: Annotated[str, typer.Argument(help="What happens, in English or Korean.")],
     out: Annotated[Path, typer.Option(help="Scene file to write, e.g. scene.yaml.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the numbers that are tried.")] = 0,
-    language: Annotated[str | None, typer.Option(help="en or ko; default: the one that reads most words.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the values that are tried.")] = 0,
+    language: Annotated[str | None, typer.Option(help="en or ko; default: detected.")] = None,
     llm: Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible endpoint that writes the scene.")] = None,
     llm_model: Annotated[str | None, typer.Option(help="Name of the language model there.")] = None,
     fallback: Annotated[
-        bool, typer.Option("--fallback", help="Use the embedded parser where the language model fails.")
+        bool, typer.Option("--fallback", help="Use the built-in parser if the language model fails.")
     ] = False,
 ) -> None:
-    """Make a scene of words, and check in simulation that everything they state happens.
+    """Make a scene from text, and verify in simulation that every stated event happens.
 
-    Prints when each event occurs, what was assumed and which words were not understood. `simulate` films the scene.
+    Prints the time of each event, the assumptions and the words not understood. `simulate` renders the scene.
 
-    With --llm the key of the endpoint is read from the environment (OPENAI_API_KEY).
+    With --llm, the API key is read from the environment variable OPENAI_API_KEY.
 
     Example: `python -m physics_data direct "a heavy red ball rolls off a table" --out scene.yaml`
     """
@@ -43,14 +43,14 @@ def direct(
 
 
 def storyboard(
-    file: Annotated[Path, typer.Argument(help="YAML with shots of words or scenes.")],
+    file: Annotated[Path, typer.Argument(help="YAML file of shots, each text or a scene.")],
     out: Annotated[Path, typer.Option(help="Video to write (.mp4, .gif, ...).")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the numbers that are tried for words.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the values that are tried for text.")] = 0,
     labels: Annotated[
         Path | None, typer.Option(help="Also write the labels of all pixels, bodies, cuts and shots (.npz).")
     ] = None,
 ) -> None:
-    """Make a film of several shots, which share bodies by name: colour, size, material and label hold across cuts.
+    """Make a video of several shots that share bodies by name: colour, size, material and label persist across cuts.
 
     Example: `python -m physics_data storyboard story.yaml --out film.mp4`
     """
@@ -70,17 +70,19 @@ def episodes(
     scene: SceneArgument,
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
     count: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 10,
-    rate: Annotated[float, typer.Option(min=0, help="Mean number of random pushes a second.")] = 2.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the scenes and the pushes.")] = 0,
+    rate: Annotated[float, typer.Option(min=0, help="Mean number of random pushes per second.")] = 2.0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the scenes and the pushes.")] = 0,
     body: Annotated[list[str] | None, typer.Option(help="Push only this body; may be repeated.")] = None,
-    max_impulse: Annotated[float | None, typer.Option(help="N s; default: 1 m/s times each body's mass.")] = None,
+    max_impulse: Annotated[
+        float | None, typer.Option(help="Largest impulse, N s; default: 1 m/s times each body's mass.")
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
     assignments: SetOption = None,
 ) -> None:
-    """Push bodies of a scene at random and write the episodes as a dataset, with the pushes as actions.
+    """Apply random pushes to the bodies of a scene and write the episodes as a dataset with actions.
 
-    `python -m physics_data export FOLDER --to lerobot --out D` writes the pushes as LeRobot's column `action`.
-    Policies of your own use the environment: `ws.make_env`, `ws.write_episodes`.
+    `python -m physics_data export FOLDER --to lerobot --out D` writes the pushes to LeRobot's `action` column.
+    For your own policy use the Python interface: `ws.make_env`, `ws.write_episodes`.
 
     Example: `python -m physics_data episodes scene.yaml --count 20 --out runs/episodes`
     """
@@ -107,9 +109,9 @@ def episodes(
 def lesson(
     name: Annotated[str, typer.Argument(help="A law (momentum, gravity, friction, ...) or a scenario.")],
     out: Annotated[Path, typer.Option(help="Page (.html) to write.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the scene's draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the scene.")] = 0,
 ) -> None:
-    """Write a self-contained page on one law: the clip, vectors, curves, sliders over simulated values, questions.
+    """Write a self-contained page about one law: clip, vectors, curves, sliders over simulated values, questions.
 
     Example: `python -m physics_data lesson momentum --out momentum.html`
     """
@@ -127,12 +129,14 @@ def lesson(
 
 def view(
     scene: SceneArgument,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw: a scenario, or a file with ranges or choices.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Random seed of a scenario, or of a file with ranges or choices.")
+    ] = 0,
     engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
 ) -> None:
     """Simulate a scene and open it in rerun's 3-D viewer, with video, depth, tracks, contacts and forces.
 
-    Needs the extra `rerun` and a display; `simulate SCENE --out clip.rrd` writes the recording alone.
+    Needs the extra `rerun` and a display; `simulate SCENE --out clip.rrd` only writes the recording.
 
     Example: `python -m physics_data view scene.yaml`
     """
@@ -148,20 +152,22 @@ def view(
 def counterfactuals(
     scene: SceneArgument,
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
-    count: Annotated[int, typer.Option(min=1, help="Number of draws, each a set.")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="Number of sets.")] = 1,
     change: Annotated[
         list[str] | None,
         typer.Option(help="gravity, push, mass, friction, restitution or remove; may be repeated. Default: all."),
     ] = None,
-    frame: Annotated[int | None, typer.Option(min=0, help="Changed after this frame; default: a quarter.")] = None,
+    frame: Annotated[
+        int | None, typer.Option(min=0, help="Frame after which the change applies; default: a quarter of the clip.")
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="mujoco or bullet.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the first set.")] = 0,
     assignments: SetOption = None,
 ) -> None:
-    """Simulate a scene, and once more for each thing that is changed in it, and write the sets as a dataset.
+    """Simulate a scene and its counterfactual changes, and write the sets of clips as a dataset.
 
-    counterfactuals.json in the folder says what must and must not differ; it is checked at the end. prompts.csv and
-    given/KEY.mp4 are what a model is asked and given; 'python -m eval counterfactuals' scores its videos.
+    counterfactuals.json in the folder lists what must and must not differ; it is verified at the end. prompts.csv and
+    given/KEY.mp4 are the model inputs; `python -m eval counterfactuals` scores the model's videos.
 
     Example: `python -m physics_data counterfactuals collide --count 4 --out runs/counterfactuals`
     """

@@ -96,7 +96,7 @@ class Duplicate:
         balls = {spec.body_index(body.name), spec.body_index("copy")}
         contacts = zip(doubled.contacts.body_a.tolist(), doubled.contacts.body_b.tolist(), strict=True)
         if any({a, b} == balls for a, b in contacts):
-            raise refuse(world, "the two balls touch", "twins_touch")
+            raise refuse(world, "the two balls touch", "copies_touch")
         return Switch(World(spec, absent(spec, "copy", doubled, simulate)), World(spec, doubled), ("copy",))
 
     def _copy(self, world: World, body: Body) -> Body:

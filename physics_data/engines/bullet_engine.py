@@ -54,7 +54,7 @@ _RECOVERY = 0.08
 _LOSSLESS = 0.999
 """Restitution from which on bodies count as losing nothing."""
 
-_LEAST_RATE = 960.0
+_MIN_RATE = 960.0
 """Steps per second at least: at 480, 5 of 117 draws of the scenarios lie beyond their tolerances, and a cylinder that
 rolls at 1 m/s gains 1 % in 2 s."""
 
@@ -126,7 +126,7 @@ class BulletEngine:
         self._finer(spec)
 
     def _finer(self, spec: SceneSpec) -> int:
-        return finer(spec, self.name, least_rate=_LEAST_RATE, drifts=True)
+        return finer(spec, self.name, min_rate=_MIN_RATE, drifts=True)
 
     def simulate(self, spec: SceneSpec) -> Trajectory:
         """Run a scene and sample it at its frames.

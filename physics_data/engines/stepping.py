@@ -34,20 +34,18 @@ step dt widen a circle by r ω² dt / 2 per second."""
 _SPREAD = 33
 
 
-def finer(
-    spec: SceneSpec, engine: str, *, least_rate: float = 0.0, spin: float = math.inf, drifts: bool = False
-) -> int:
+def finer(spec: SceneSpec, engine: str, *, min_rate: float = 0.0, spin: float = math.inf, drifts: bool = False) -> int:
     """Return how many steps an engine takes for each of the scene's.
 
     Args:
-        least_rate: steps per second that the engine needs for any scene
+        min_rate: steps per second that the engine needs for any scene
         spin: largest turn in a step of a free body whose inertia is not that of a ball, rad
         drifts: whether several bodies on one turning surface drift outwards in this engine
 
     Raises:
         EngineError: more than MOST_FINER; the message says which body needs them.
     """
-    needs = {"the engine": least_rate / spec.physics_rate}
+    needs = {"the engine": min_rate / spec.physics_rate}
     needs |= _travels(spec) | _spins(spec, spin)
     if drifts:
         needs |= _drifts(spec)

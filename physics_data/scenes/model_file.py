@@ -35,7 +35,7 @@ from physics_data.variation.colors import FLOORS
 
 MODEL_SUFFIXES = (".xml", ".mjcf", ".urdf")
 
-_LEAST_RATE = 960.0
+_MIN_RATE = 960.0
 """Engine steps per second of a scene of a model, at least; Hz."""
 
 
@@ -93,7 +93,7 @@ def load_model(path: str | Path, settings: ModelSettings | None = None) -> Loade
     gravity = vector(model.opt.gravity)
     if model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_GRAVITY:
         gravity = (0.0, 0.0, 0.0)
-    rate = max(_LEAST_RATE, 1.0 / model.opt.timestep)
+    rate = max(_MIN_RATE, 1.0 / model.opt.timestep)
     if not bodies:
         raise ConfigError(f"{path} has no bodies with a shape; a scene needs at least one geom.")
     try:

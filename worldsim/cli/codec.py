@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from worldsim.codec.reconstruct import Fidelity
 
 VAE_HELP = "Run or model folder of a VAE."
-TILE_HELP = "Side of the tiles, px; 0 codes whole pictures; chosen by their size if left out."
+TILE_HELP = "Side of the tiles, px; 0 disables tiling; default: chosen from the frame size."
 
 Vae = Annotated[Path, typer.Option("--vae", help=VAE_HELP)]
 TileSide = Annotated[int | None, typer.Option("--tile", min=0, help=TILE_HELP)]
@@ -27,9 +27,9 @@ def encode(
     tile: TileSide = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn a video of any size and length into latents, in constant memory.
+    """Encode a video of any size and length into latents, in constant memory.
 
-    Sizes that do not fit the VAE are padded, which is said, and cut off again by `decode`.
+    Sizes that do not fit the VAE are padded (with a message); `decode` removes the padding.
 
     Example: `python -m worldsim encode my.mp4 --out my.safetensors --vae runs/demo/vae`
     """
@@ -52,12 +52,12 @@ def encode(
 
 
 def decode(
-    latents: Annotated[Path, typer.Argument(help="Latent file of `encode`.")],
+    latents: Annotated[Path, typer.Argument(help="Latent file written by `encode`.")],
     out: Annotated[Path, typer.Option(help="Video file to write.")],
     vae: Vae,
     tile: TileSide = None,
 ) -> None:
-    """Turn latents back into a video, frame by frame to disk, with the VAE that made them.
+    """Decode latents into a video with the VAE that encoded them, frame by frame to disk.
 
     Example: `python -m worldsim decode my.safetensors --out again.mp4 --vae runs/demo/vae`
     """
@@ -79,16 +79,14 @@ def reconstruct(
     source: Annotated[Path, typer.Argument(help="A video file, or a dataset folder, whose clips also have objects.")],
     out: Annotated[Path, typer.Option(help="Video file to write: original left, reconstruction right.")],
     vae: Vae,
-    key: Annotated[
-        str | None, typer.Option(help="Clip of the dataset; the first of its test split if left out.")
-    ] = None,
+    key: Annotated[str | None, typer.Option(help="Clip of the dataset; default: the first of the test split.")] = None,
     num_frames: Annotated[
-        int | None, typer.Option(min=1, help="First frames of a video file that are taken; all if left out.")
+        int | None, typer.Option(min=1, help="Number of frames to read from a video file; default: all.")
     ] = None,
     tile: TileSide = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a video through the VAE and back; write both side by side and print PSNR, SSIM and the error of each object.
+    """Reconstruct a video with the VAE; write both side by side and print PSNR, SSIM and per-object errors.
 
     Example: `python -m worldsim reconstruct runs/demo/physics --out side.mp4 --vae runs/demo/vae`
     """

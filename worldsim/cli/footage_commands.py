@@ -21,15 +21,15 @@ def ingest(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
-    num_frames: Annotated[int, typer.Option(help="Frames of a clip; a picture gives a clip of one frame.")] = 17,
+    num_frames: Annotated[int, typer.Option(help="Frames per clip; an image gives a clip of one frame.")] = 17,
     frame_rate: Annotated[float, typer.Option(help="Frames per second of a clip.")] = 16.0,
     height: Annotated[int, typer.Option(help="Pixels.")] = 64,
     width: Annotated[int, typer.Option(help="Pixels.")] = 64,
     framing: Annotated[
         str, typer.Option(help="crop: every clip has this size. keep_shape: this many pixels, in the source's shape.")
     ] = "crop",
-    crop: Annotated[str, typer.Option(help="Kept part of a picture of another shape: centre or random.")] = "centre",
-    sequence_rate: Annotated[float, typer.Option(help="Frames per second of numbered picture files.")] = 24.0,
+    crop: Annotated[str, typer.Option(help="Crop position: centre or random.")] = "centre",
+    sequence_rate: Annotated[float, typer.Option(help="Frame rate of numbered image files.")] = 24.0,
     codec: Annotated[
         str, typer.Option(help="zstd keeps every byte; h264 is about 10 times smaller, off by 1.4 levels.")
     ] = "zstd",
@@ -37,17 +37,17 @@ def ingest(
         list[Path] | None, typer.Option(help="Further table of captions (.csv .tsv .jsonl .parquet); may be repeated.")
     ] = None,
     max_windows_per_file: Annotated[
-        int | None, typer.Option(help="Keep at most so many clips of a file, drawn at random.")
+        int | None, typer.Option(help="Maximum number of clips per file, chosen at random.")
     ] = None,
     numbered_pictures: Annotated[
         str, typer.Option(help="Pictures of one name with numbers: sequence, stills, or auto (are neighbours alike?).")
     ] = "auto",
-    max_pixels: Annotated[int, typer.Option(help="Files with larger pictures are skipped.")] = 2**26,
-    max_frames_per_file: Annotated[int, typer.Option(help="What comes later in a file is not used.")] = 1_000_000,
+    max_pixels: Annotated[int, typer.Option(help="Skip files with more pixels per frame.")] = 2**26,
+    max_frames_per_file: Annotated[int, typer.Option(help="Use only the first frames of a file.")] = 1_000_000,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 1 if anything was skipped or left out.")
     ] = False,
-    test_fraction: Annotated[float, typer.Option(help="Fraction of the files held out in split 'test'.")] = 0.1,
+    test_fraction: Annotated[float, typer.Option(help="Fraction of files in the 'test' split.")] = 0.1,
     workers: Annotated[int, typer.Option(min=1, help="Processes; never changes the result.")] = 1,
     executor: Annotated[
         str,
@@ -60,10 +60,10 @@ def ingest(
         typer.Option(help="Fraction of repeated frames, from a source slower than the clip.", rich_help_panel=LIMITS),
     ] = 0.25,
     max_camera_shake: Annotated[
-        float, typer.Option(help="Unrest of the camera, image heights per frame.", rich_help_panel=LIMITS)
+        float, typer.Option(help="Camera shake, image heights per frame.", rich_help_panel=LIMITS)
     ] = 0.05,
     max_text_fraction: Annotated[
-        float, typer.Option(help="Fraction of the picture under lettering.", rich_help_panel=LIMITS)
+        float, typer.Option(help="Fraction of the frame covered by text.", rich_help_panel=LIMITS)
     ] = 0.12,
     max_bars_fraction: Annotated[
         float, typer.Option(help="Fraction of rows or columns in black bars.", rich_help_panel=LIMITS)
@@ -75,7 +75,7 @@ def ingest(
         ),
     ] = 6,
 ) -> None:
-    """Cut clips out of ordinary videos and pictures and write them as a dataset; an interrupted run is finished.
+    """Cut clips from videos and images and write them as a dataset; resumes an interrupted run.
 
     NAME.txt or NAME.json beside a video, or a table (metadata.csv, MANIFEST.tsv, captions.jsonl, ...), gives captions
     and licences. Broken files are named and skipped.
@@ -147,7 +147,7 @@ def ingest(
 
 def annotate(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder: footage, or physics clips to compare with.")],
-    labels: Annotated[str, typer.Option(help="Annotators, with commas between; all are shown by `worldsim list`.")],
+    labels: Annotated[str, typer.Option(help="Comma-separated annotators; `worldsim list` shows all.")],
     weights: Annotated[
         str | None, typer.Option(help="Folder, file or hub name of the weights of a learned annotator.")
     ] = None,
@@ -157,7 +157,7 @@ def annotate(
     ] = "local",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Write pseudo-labels of pixels (flow, point tracks, moving things) beside a dataset; goes on where it was stopped.
+    """Write pseudo-labels (flow, point tracks, moving objects) next to a dataset; resumes an interrupted run.
 
     A training run reads them with `annotations: [flow, tracks]` at a source and `labels: [optical_flow, tracks]`.
 

@@ -34,7 +34,7 @@ def list_parts(
 
 
 def votes(
-    file: Annotated[Path, typer.Argument(help="SQLite file of votes; with --add it is made if it is not there.")],
+    file: Annotated[Path, typer.Argument(help="SQLite file of votes; --add creates it if missing.")],
     add: Annotated[
         list[Path] | None,
         typer.Option(help="CSV or Parquet table with voter, prompt, question, left, right, choice; may be repeated."),
@@ -42,14 +42,14 @@ def votes(
     question: Annotated[str | None, typer.Option(help="Only votes on this question.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write decided votes as a preference set (Parquet).")] = None,
     fit: Annotated[
-        Path | None, typer.Option(help="Folder for a reward model that is trained on the votes; a reward by its path.")
+        Path | None, typer.Option(help="Train a reward model on the votes and write it to this folder.")
     ] = None,
-    vae: Annotated[Path, typer.Option(help="VAE whose latents the reward model of --fit reads.")] = Path(
+    vae: Annotated[Path, typer.Option(help="VAE whose latents are the input of the reward model of --fit.")] = Path(
         "builtin:world/vae"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Rank models by people's votes between two videos of one prompt, and learn a reward from them.
+    """Rank models by pairwise human votes on videos of one prompt, and train a reward model on them.
 
     Example: `python -m worldsim votes runs/votes.sqlite --add votes.csv --export runs/preferences.parquet`
     """
@@ -112,14 +112,14 @@ def _presets(configs: Path | None) -> dict[str, str]:
 def studio(
     folder: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders with datasets, results and runs to show; the first one keeps what is made."),
+        typer.Argument(help="Folders with datasets, results and runs; new files go to the first one."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8720,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Local port; 0 picks a free one.")] = 8720,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
-    """Open the studio: make scenes of words, look at datasets and scores, vote, play, all in the browser.
+    """Open the studio in the browser: make scenes from text, browse datasets and scores, vote, play.
 
-    It answers on this machine only, and only with the token of the address that it prints. From another machine: `ssh
+    It listens on localhost only and requires the token in the printed address. From another machine: `ssh
     -L 8720:localhost:8720 HOST`, and open that address there.
 
     Example: `worldsim studio runs`

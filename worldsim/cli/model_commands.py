@@ -19,11 +19,11 @@ def train(
     ] = False,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="For task: plan. Folder of a few files of 16 MiB that a plan goes on from and writes."),
+        typer.Option(help="For task: plan. Folder of files of 16 MiB from which a plan resumes."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check config, data and model, then stop.")] = False,
 ) -> None:
-    """Train a VAE, a diffusion transformer, or all stages of a plan; the same command goes on with what was stopped.
+    """Train a VAE, a diffusion transformer, or all stages of a plan; resumes an interrupted run.
 
     Example: `python -m worldsim train --config configs/vae_demo.yaml --set num_steps=600`
     """
@@ -34,7 +34,7 @@ def train(
         _train_plan(config, given, bundle, dry_run)
         return
     if bundle is not None:
-        raise typer.BadParameter("--bundle is for configs of task: plan; a single run goes on from its own folder.")
+        raise typer.BadParameter("--bundle is for configs of task: plan; a single run resumes from its own folder.")
     if hub:
         from worldsim.generator import fetch_from_hub
 
@@ -95,7 +95,7 @@ def publish(
     model: Annotated[Path, typer.Argument(help="Run or model folder of a VAE or a transformer.")],
     out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
 ) -> None:
-    """Copy a finished model in half precision, to hand it on; a transformer takes its VAE along.
+    """Export a trained model in half precision; a transformer includes its VAE.
 
     Example: `python -m worldsim publish runs/dit --out my_model`
     """
@@ -108,24 +108,24 @@ def publish(
 
 def likelihood(
     model: Annotated[Path, typer.Option(help="Run or model folder, or a diffusers folder.")],
-    dataset: Annotated[Path, typer.Option(help="Dataset whose clips are scored, e.g. one with impossible twins.")],
+    dataset: Annotated[
+        Path, typer.Option(help="Dataset whose clips to score, e.g. one with possible/impossible pairs.")
+    ],
     out: Annotated[Path, typer.Option(help="CSV file to write: key,score; smaller = more likely to the model.")],
     split: Annotated[str | None, typer.Option(help="Split of the dataset; default all.")] = None,
-    every: Annotated[bool, typer.Option("--every", help="Score clips outside sets of twins, too.")] = False,
-    captions: Annotated[
-        bool, typer.Option("--captions", help="Tell the model each clip's caption; twins have captions of their own.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--every", help="Also score clips that belong to no pair.")] = False,
+    captions: Annotated[bool, typer.Option("--captions", help="Condition the model on each clip's caption.")] = False,
     hub: Annotated[
-        bool, typer.Option("--hub", help="--model is OWNER/NAME on the Hugging Face hub; fetched once, then cached.")
+        bool, typer.Option("--hub", help="Load --model OWNER/NAME from the Hugging Face hub (cached).")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the noise; twins of one set share it.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise, shared by the clips of a set.")] = 0,
 ) -> None:
-    """Measure how hard each clip is to denoise: do impossible clips surprise the model?
+    """Measure the denoising error of each clip, to compare possible and impossible clips.
 
     Finished clips are kept in OUT.unfinished until all are done: the same command goes on from them.
 
-    Example: `python -m worldsim likelihood --model runs/demo/dit --dataset runs/twins --out losses.csv`, then
-    `python -m eval twins runs/twins --scores losses.csv --loss --out runs/twin_scores`
+    Example: `python -m worldsim likelihood --model runs/demo/dit --dataset runs/pairs --out losses.csv`, then
+    `python -m eval pairs runs/pairs --scores losses.csv --loss --out runs/pair_scores`
     """
     import shutil
 
@@ -151,7 +151,7 @@ def likelihood(
     clips = ShardDataset(dataset)
     positions = [n for n in clips.select(split=split) if every or clips.rows[n].pair_id is not None]
     if not positions:
-        raise DataError(f"{dataset} has no twin in split '{split or 'any'}'; build it with twins, or give --every.")
+        raise DataError(f"{dataset} has no pairs in split '{split or 'any'}'; build it with pairs, or give --every.")
     decides = [weights, clips.digest, seed, captions, git_commit(), package_versions(), str(default_device())]
     unfinished = out.with_name(f"{out.name}.unfinished")
     with folder_lock(unfinished), progress_bar() as progress:

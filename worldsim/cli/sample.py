@@ -30,109 +30,111 @@ def sample(
     out: Annotated[
         Path, typer.Option(help="Video file to write; with --reference, --suite or several --prompt a folder.")
     ],
-    prompt: Annotated[
-        list[str] | None, typer.Option(help="What happens, in words; may be given several times.")
-    ] = None,
-    first_frames: Annotated[Path | None, typer.Option(help="Video whose first frames are continued.")] = None,
-    last_frame: Annotated[Path | None, typer.Option(help="Picture that the video ends with.")] = None,
+    prompt: Annotated[list[str] | None, typer.Option(help="Text prompt; may be repeated.")] = None,
+    first_frames: Annotated[Path | None, typer.Option(help="Video to continue from its first frames.")] = None,
+    last_frame: Annotated[Path | None, typer.Option(help="Image of the last frame.")] = None,
     frames: Annotated[
         str | None,
         typer.Option(
-            help="Pictures at any frames, counted from 0: 0=start.png,16=middle.png. For a model trained with "
-            "loss.random_position_probability or loss.diffusion_forcing_probability. A picture in between rests for as "
-            "long as its latent frame."
+            help="Images at any frames, counted from 0: 0=start.png,16=middle.png. For a model trained with "
+            "loss.random_position_probability or loss.diffusion_forcing_probability. An image in between is held for "
+            "its latent frame."
         ),
     ] = None,
-    number: Annotated[
+    scalar: Annotated[
         list[str] | None,
         typer.Option(
-            help="What a model with model.scalars is told, NAME=VALUE, e.g. gravity=3.7 (m/s²); several values are "
-            "joined by commas. May be given several times; what is not given is unknown, which is not zero."
+            help="Conditioning scalar NAME=VALUE of a model with model.scalars, e.g. gravity=3.7 (m/s²); separate "
+            "several values by commas. May be repeated; omitted scalars are unknown, not zero."
         ),
     ] = None,
     scene: Annotated[
         Path | None,
-        typer.Option(help="Scene file (YAML, JSON) of what is in the picture, for a model with model.scene_slots."),
+        typer.Option(help="Scene file (YAML, JSON) to condition on, for a model with model.scene_slots."),
     ] = None,
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Simulate the --scene and say where its bodies are in all frames.")
+        bool, typer.Option("--simulate", help="Simulate the --scene and condition on its bodies in all frames.")
     ] = False,
-    reference: Annotated[Path | None, typer.Option(help="Dataset whose clips are continued, one video each.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Dataset whose clips to continue, one video per clip.")] = None,
     suite: Annotated[
         Path | None,
-        typer.Option(help="Folder that 'benchmarks export' wrote; its scenes are continued, OUT/seedN/KEY.mp4 each."),
+        typer.Option(help="Suite folder written by 'benchmarks export'; writes OUT/seedN/KEY.mp4 for each scene."),
     ] = None,
     num_seeds: Annotated[
-        int | None, typer.Option(min=1, help="Videos of each scene of the --suite; as many as it asks for.")
+        int | None,
+        typer.Option(min=1, help="Number of videos per scene; default: that of the --suite."),
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the --reference dataset.")] = "test",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many clips of the --reference dataset.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of clips of the --reference dataset.")
+    ] = None,
     num_conditioning_frames: Annotated[
-        int | None, typer.Option(min=0, help="Frames that are given, 4 k + 1; 5 if a video or dataset is given.")
+        int | None,
+        typer.Option(min=0, help="Number of conditioning frames, 4 k + 1; default 5 with a video or dataset."),
     ] = None,
     model: Annotated[
-        Path, typer.Option(help="Run or model folder, a diffusers folder, or a model that comes with the package.")
+        Path, typer.Option(help="Run or model folder, diffusers folder, or built-in model (builtin:NAME).")
     ] = DEFAULT_MODEL,
     hub: Annotated[
-        bool, typer.Option("--hub", help="--model is OWNER/NAME on the Hugging Face hub; fetched once, then cached.")
+        bool, typer.Option("--hub", help="Load --model OWNER/NAME from the Hugging Face hub (cached).")
     ] = False,
     adapter: Annotated[
-        Path | None, typer.Option(help="Low-rank adapter that a run with `lora` wrote, put on the model.")
+        Path | None, typer.Option(help="LoRA adapter written by a run with `lora`, applied to the model.")
     ] = None,
-    num_frames: Annotated[int | None, typer.Option(min=1, help="Frames to make, 4 k + 1.")] = None,
+    num_frames: Annotated[int | None, typer.Option(min=1, help="Number of frames to generate, 4 k + 1.")] = None,
     height: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
     size: Annotated[
-        str | None, typer.Option(help="WIDTHxHEIGHT of the video: that of the model, doubled by the --upsampler.")
+        str | None, typer.Option(help="WIDTHxHEIGHT of the video: the model's size, doubled by the --upsampler.")
     ] = None,
     upsampler: Annotated[
         Path, typer.Option(help="Run or model folder of an upsampler, for --size.")
     ] = DEFAULT_UPSAMPLER,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
     best_of: Annotated[
-        int, typer.Option(min=1, help="Draw so many videos of each prompt, seeds from --seed on, and keep the best.")
+        int, typer.Option(min=1, help="Sample N videos per prompt, with seeds from --seed up, and keep the best.")
     ] = 1,
     reward: Annotated[
         str,
         typer.Option(
-            help="What --best-of goes by: audit (things stay and move as things do), a folder that `votes --fit` "
-            "wrote, or package.module:function of (frames, frame rate, number of given frames)."
+            help="Score for --best-of: audit (object permanence and realism), a folder written by `votes --fit`, "
+            "or package.module:function of (frames, frame rate, number of conditioning frames)."
         ),
     ] = "audit",
     num_steps: Annotated[
-        int | None, typer.Option(min=1, help="Solver steps; 20, or what a public model's own pipeline takes.")
+        int | None, typer.Option(min=1, help="Solver steps; default 20, or that of a public model's pipeline.")
     ] = None,
     solver: Annotated[str, typer.Option(help="euler, heun or dpm++.")] = "euler",
-    shift: Annotated[float, typer.Option(help="Above 1: more of the solver's steps at high noise.")] = 1.0,
+    shift: Annotated[float, typer.Option(help="Timestep shift; above 1: more solver steps at high noise.")] = 1.0,
     guidance_scale: Annotated[
         float | None,
-        typer.Option(help="Guidance by the prompt, 1 is none; 2.5, or that of a public model's own pipeline."),
+        typer.Option(help="Classifier-free guidance scale, 1 = off; default 2.5, or the public pipeline's."),
     ] = None,
     guidance_interval: Annotated[
-        tuple[float, float], typer.Option(help="Noise levels between which guidance acts, within 0 and 1.")
+        tuple[float, float], typer.Option(help="Range of noise levels with guidance, within 0 and 1.")
     ] = (0.0, 1.0),
     stream: Annotated[
-        bool, typer.Option("--stream", help="Make frame after frame, any number of them; needs a causal model.")
+        bool, typer.Option("--stream", help="Generate frame by frame, any number of frames; needs a causal model.")
     ] = False,
     window: Annotated[
-        int | None, typer.Option(min=1, help="Latent frames a --stream remembers; memory stays flat with it.")
+        int | None, typer.Option(min=1, help="Number of latent frames in the KV cache of --stream; bounds its memory.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Videos made at once with --reference or --suite.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Videos per batch with --reference or --suite.")] = 8,
 ) -> None:
-    """Make a video from a prompt, from given frames, or one for each clip of a dataset.
+    """Generate videos from prompts, conditioning frames, or the clips of a dataset.
 
-    Frames can be given at the start (--first-frames), at the end (--last-frame) and anywhere (--frames), with or
-    without a prompt; the rest is made to fit them, and --guidance-scale acts as without them.
+    Conditioning frames can be at the start (--first-frames), at the end (--last-frame) or anywhere (--frames), with or
+    without a prompt. --guidance-scale applies to the prompt.
 
     Examples: `python -m worldsim sample --prompt "a red ball falls" --out ball.mp4`,
     `python -m worldsim sample --frames 0=a.png --last-frame b.png --prompt "a red ball rolls" --out between.mp4`,
-    `python -m worldsim sample --model runs/told/dit --prompt "a red ball falls" --number gravity=1.6 --out moon.mp4`,
+    `python -m worldsim sample --model runs/dit --prompt "a red ball falls" --scalar gravity=1.6 --out moon.mp4`,
     `python -m worldsim sample --reference runs/demo/physics --limit 16 --out videos --num-conditioning-frames 5`,
     `python -m worldsim sample --prompt "a red ball bounces" --best-of 8 --out best.mp4`,
     `python -m worldsim sample --suite runs/permanence --out my_model`
     """
     prompts = prompt or []
-    pictures, numbers = parse_frames(frames), parse_numbers(number or [])
+    pictures, scalars = parse_frames(frames), parse_scalars(scalar or [])
     told = bool(prompts or first_frames is not None or last_frame is not None or pictures or scene is not None)
     many = suite is not None or reference is not None
     if not many and not told:
@@ -185,7 +187,7 @@ def sample(
         "guidance_interval": guidance_interval,
     }
     sizes = {"num_frames": num_frames, "height": height, "width": width}
-    settings = {**sizes, "seed": seed, "sampling": sampling, "numbers": numbers}
+    settings = {**sizes, "seed": seed, "sampling": sampling, "scalars": scalars}
     settings |= {"scene": scene, "simulated": simulate}
     config = validate_config(SampleConfig, settings, source="the command line")
     sampler = Sampler.load(model, config, adapter)
@@ -270,7 +272,7 @@ def parse_frames(given: str | None) -> dict[int, Path]:
     return found
 
 
-def parse_numbers(given: list[str]) -> dict[str, tuple[float, ...]]:
+def parse_scalars(given: list[str]) -> dict[str, tuple[float, ...]]:
     """Return name → values of ``gravity=3.7`` and the like.
 
     Raises:
@@ -284,9 +286,9 @@ def parse_numbers(given: list[str]) -> dict[str, tuple[float, ...]]:
         except ValueError:
             numbers = ()
         if not name or not numbers or not all(math.isfinite(value) for value in numbers):
-            raise typer.BadParameter(f"--number {one} is no NAME=VALUE; write e.g. --number gravity=3.7.")
+            raise typer.BadParameter(f"--scalar {one} is not NAME=VALUE; write e.g. --scalar gravity=3.7.")
         if name in found:
-            raise typer.BadParameter(f"--number {name} is given twice; join several values by commas.")
+            raise typer.BadParameter(f"--scalar {name} is given twice; join several values by commas.")
         found[name] = numbers
     return found
 

@@ -207,8 +207,8 @@ def first_fit_decreasing(lengths: Sequence[int], budget: int) -> list[list[int]]
     return rows
 
 
-def balanced_rows(lengths: Sequence[int], budget: int, least_rows: int = 1) -> list[list[int]]:
-    """Put samples into as few rows as ``first_fit_decreasing`` needs, but ``least_rows``, all about equally long.
+def balanced_rows(lengths: Sequence[int], budget: int, min_rows: int = 1) -> list[list[int]]:
+    """Put samples into as few rows as ``first_fit_decreasing`` needs, but ``min_rows``, all about equally long.
 
     Rows are padded to the longest of them, so equal rows waste next to nothing, where the last row of first fit may be
     nearly empty.
@@ -218,11 +218,11 @@ def balanced_rows(lengths: Sequence[int], budget: int, least_rows: int = 1) -> l
     Source: Graham (1969), Bounds on multiprocessing timing anomalies: longest first, each into the shortest row.
     """
     tight = first_fit_decreasing(lengths, budget)
-    for count in range(min(max(len(tight), least_rows), len(lengths)), len(lengths) + 1):
+    for count in range(min(max(len(tight), min_rows), len(lengths)), len(lengths) + 1):
         rows = _longest_into_shortest(lengths, count)
         if max(sum(lengths[sample] for sample in row) for row in rows) <= budget:
             return rows
-        if len(tight) >= least_rows:
+        if len(tight) >= min_rows:
             return tight
     raise AssertionError("with a row for each sample, all rows are within the budget")
 

@@ -180,7 +180,7 @@ async def _play(socket: WebSocket, workspace: Workspace, dreamer: Dreamer) -> No
     start = validate_config(Start, await socket.receive_json(), source="the start of a game", error_class=DataError)
     game = await asyncio.to_thread(Game, start, workspace, dreamer)
     facts = {"prompt": game.prompt, "rate": game.rate, "side": start.side, "has_dream": start.has_dream}
-    facts |= {"bodies": game.session.pushable, "given": GIVEN, "most_behind": MAX_BEHIND}
+    facts |= {"bodies": game.session.pushable, "given": GIVEN, "max_behind": MAX_BEHIND}
     await socket.send_text(json.dumps({"started": facts}))
     waiting: deque[tuple[int, Any]] = deque()
     state = {"shown": 0, "is_paused": False}

@@ -9,13 +9,13 @@ import pytest
 from benchmarks.suites import SUITES
 from benchmarks.suites.export import export_tasks
 from benchmarks.suites.folder import Folder
-from benchmarks.suites.pair_suite import Twins, clip_name, names_secret, twin_row
+from benchmarks.suites.pair_suite import Pairs, clip_name, names_secret, pair_row
 from benchmarks.suites.results import verify_bundle
 from benchmarks.suites.rollouts import FINGERPRINTS, Motion, Rollouts, recipe_of, standing
 from benchmarks.suites.suite import PUBLIC_SEED, SHAPES, SIZES, Edition, Prepared, Task, find_submissions
 from eval.inputs import find_systems
 from eval.pairs.pair_scores import ClipScore
-from eval.pairs.pair_sets import TwinClip, TwinSet
+from eval.pairs.pair_sets import PairClip, PairSet
 from eval.report.bundle import write_bundle
 from eval.report.pages import write_pages
 from eval.report.table import SeedScore
@@ -53,7 +53,7 @@ def test_both_sizes_have_a_valid_recipe(name):
 def test_recipes_are_the_pinned_ones(name):
     """A failure says that the public scenes changed: results of before can no longer be compared. Pin the new ones."""
     suite = SUITES.get(name)()
-    assert isinstance(suite, Rollouts | Twins)
+    assert isinstance(suite, Rollouts | Pairs)
     for size in SIZES:
         recipe = recipe_of(suite.config(Edition(size)))
         assert FINGERPRINTS[name][size].partition("-")[0] == recipe
@@ -76,7 +76,7 @@ def test_quick_scenes_are_the_pinned_ones_to_the_byte(name, tmp_path):
     assert prepared.facts["reference"] == "the published scenes, to the byte", prepared.fingerprint
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("twins", "my_model.csv"), ("motion", "my_model/s-1.mp4")])
+@pytest.mark.parametrize(("name", "wanted"), [("pairs", "my_model.csv"), ("motion", "my_model/s-1.mp4")])
 def test_the_readme_of_a_suite_asks_for_what_it_reads(name, wanted, tmp_path):
     task = Task("s-1", "a ball falls", "", np.zeros((3, 8, 8, 3), np.uint8), 16.0, 3, 8, 8)
     export_tasks(SUITES.get(name)().info, Prepared(None, ("s-1",), "f"), [task], tmp_path / "out")
@@ -85,21 +85,21 @@ def test_the_readme_of_a_suite_asks_for_what_it_reads(name, wanted, tmp_path):
     assert ("one video per scene" in text) == (name == "motion")
 
 
-def toy_twins(name: str) -> TwinSet:
-    clips = [TwinClip(f"{name}-{role}", role, role in ("AA", "BB"), 0.5, None, 16.0, 8) for role in ("AA", "BB", "AB")]
-    return TwinSet(name, "vanish", "free_drop", "mujoco", "visible", 0.5, tuple(clips))
+def toy_pairs(name: str) -> PairSet:
+    clips = [PairClip(f"{name}-{role}", role, role in ("AA", "BB"), 0.5, None, 16.0, 8) for role in ("AA", "BB", "AB")]
+    return PairSet(name, "vanish", "free_drop", "mujoco", "visible", 0.5, tuple(clips))
 
 
-def test_a_row_of_twins_is_the_share_of_pairs():
+def test_a_row_of_a_set_is_the_fraction_of_ordered_pairs():
     opinions = {"s-AA": ClipScore(1.0), "s-BB": ClipScore(0.0), "s-AB": ClipScore(0.0)}
-    found = twin_row("m", toy_twins("s"), opinions, "0" * 64)
+    found = pair_row("m", toy_pairs("s"), opinions, "0" * 64)
     assert (found.values["pairwise"], found.status, found.scenario) == (0.75, "ok", "vanish")
-    lost = twin_row("m", toy_twins("s"), opinions | {"s-BB": ClipScore(None)}, "0" * 64)
+    lost = pair_row("m", toy_pairs("s"), opinions | {"s-BB": ClipScore(None)}, "0" * 64)
     assert (lost.values["pairwise"], lost.status) == (0.5, "missing")
 
 
-def test_tables_of_twins(tmp_path):
-    suite, prepared = Twins(), Prepared(None, ("clip-a",), "x")
+def test_tables_of_pairs(tmp_path):
+    suite, prepared = Pairs(), Prepared(None, ("clip-a",), "x")
     with pytest.raises(DataError, match="no table"):
         suite.find(prepared, tmp_path, None)
     for name in ("a.csv", "b.json", "notes.txt"):
@@ -187,7 +187,7 @@ def test_names_of_clips_cannot_be_worked_out(tmp_path):
     assert len(set(names)) == len(keys)
     candidates = set()
     for key in keys:
-        for text in (key, f"twins\n{key}", f"names\n{key}"):
+        for text in (key, f"pairs\n{key}", f"names\n{key}"):
             for digest in ("md5", "sha1", "sha256", "blake2b"):
                 candidates.add(hashlib.new(digest, text.encode()).hexdigest()[:16])
         for known in (b"", b"\0" * 32, b"names", b"worldsim", hashlib.sha256(b"names\n").digest()):

@@ -200,7 +200,7 @@ def test_what_rolls_on_a_level_floor_keeps_its_speed(engine, shape, rate):
 def test_ordinary_scenes_take_the_steps_that_they_ask_for():
     spec = on_floor(body("ball", position=(0.0, 0.0, 3.0)), num_frames=33)
     assert finer(spec, "any") == 1
-    assert finer(spec.model_copy(update={"physics_rate": 480.0}), "any", least_rate=960.0) == 2
+    assert finer(spec.model_copy(update={"physics_rate": 480.0}), "any", min_rate=960.0) == 2
 
 
 def test_a_speck_that_mujoco_cannot_hold_is_refused_in_a_sentence():

@@ -61,8 +61,8 @@ def test_help_is_quick_since_it_imports_nothing_large(arguments: list[str]) -> N
         ["sample", "--out", "x.mp4", "--frames", "0=a.png,0=b.png"],
         ["sample", "--out", "x.mp4", "--last-frame", "a.png", "--stream"],
         ["sample", "--out", "x", "--reference", "d", "--last-frame", "a.png"],
-        ["sample", "--out", "x.mp4", "--prompt", "a", "--number", "gravity"],
-        ["sample", "--out", "x.mp4", "--prompt", "a", "--number", "gravity=nan"],
+        ["sample", "--out", "x.mp4", "--prompt", "a", "--scalar", "gravity"],
+        ["sample", "--out", "x.mp4", "--prompt", "a", "--scalar", "gravity=nan"],
         ["train"],
     ],
 )

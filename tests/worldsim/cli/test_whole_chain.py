@@ -242,7 +242,7 @@ def test_every_clip_has_a_likelihood(tmp_path: Path, configs: dict[str, Path]) -
     run("train", "--config", configs["vae"])
     run("train", "--config", configs["dit"])
     scored = ("likelihood", "--model", tmp_path / "dit", "--dataset", tmp_path / "physics", "--split", "train")
-    with pytest.raises(DataError, match="no twin in split 'train'"):
+    with pytest.raises(DataError, match="no pairs in split 'train'"):
         run(*scored, "--out", tmp_path / "none.csv")
     for name in ("one.csv", "two.csv"):
         run(*scored, "--every", "--out", tmp_path / name)

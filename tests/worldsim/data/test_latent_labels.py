@@ -10,7 +10,7 @@ from physics_data.core.clip import Clip
 from physics_data.core.errors import DataError
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
-from tests.worldsim.losses.auxiliary.stage import lawful_clips, twins
+from tests.worldsim.losses.auxiliary.stage import lawful_clips, possible_and_impossible
 from tests.worldsim.tiny_clips import footage_clip, physics_clip
 from worldsim.data.latent_labels import ARRAYS, GROUPS, labels_read_for, latent_labels, stack_latent_labels
 from worldsim.data.object_states import COLOR_CLASSES, SHAPE_CLASSES
@@ -79,7 +79,7 @@ def test_laws_hold_where_the_schedule_says_so() -> None:
 
 
 def test_what_an_editor_removes_does_not_exist() -> None:
-    possible, impossible = (latent_labels(whole(clip), 4, 4) for clip in twins("vanish"))
+    possible, impossible = (latent_labels(whole(clip), 4, 4) for clip in possible_and_impossible("vanish"))
     assert possible["exists"].all()
     assert not impossible["exists"][:, -1].all()
 

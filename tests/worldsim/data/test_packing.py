@@ -48,5 +48,5 @@ def test_what_cannot_be_packed_is_refused() -> None:
 
 
 def test_every_step_gets_a_row_where_few_would_do() -> None:
-    rows = balanced_rows([5, 1, 1, 1], 100, least_rows=3)
+    rows = balanced_rows([5, 1, 1, 1], 100, min_rows=3)
     assert sorted(len(row) for row in rows) == [1, 1, 2]

@@ -325,7 +325,7 @@ class DiTTask:
         assert packing is not None
         picks = self.mixture.batch(window, size * packing.window_steps)
         lengths = [self._tokens[source][position] for source, position in picks]
-        rows = balanced_rows(lengths, packing.row_tokens, least_rows=packing.window_steps)
+        rows = balanced_rows(lengths, packing.row_tokens, min_rows=packing.window_steps)
         return picks, share_out(rows, packing.window_steps)
 
     def _open_held_out(self) -> list[HeldOutClip]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 class Case:
     """What the contract expects of a loss that judges predicted clips.
 
-    editors:   impossible twins; shown where their possible twin is true, the loss must rise, on average over four of
-               them, by ``margin`` above what it is for the truth
+    editors:   impossible clips; shown where their possible counterpart is true, the loss must rise,
+               on average over four of them, by ``margin`` above what it is for the truth
     margin:    in the units of the loss
     downhill:  editor whose violation gradient steps must undo
     agrees:    whether probes that learned from another start must find the violation undone, too; those that read

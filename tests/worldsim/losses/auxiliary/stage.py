@@ -1,5 +1,23 @@
 """The stage on which the contract of auxiliary losses is played."""
 
-from benchmarks.losses import SPACE, built, folded, labels_of, lawful_clips, predicted, trained_probes, twins
+from benchmarks.losses import (
+    SPACE,
+    built,
+    folded,
+    labels_of,
+    lawful_clips,
+    possible_and_impossible,
+    predicted,
+    trained_probes,
+)
 
-__all__ = ["SPACE", "built", "folded", "labels_of", "lawful_clips", "predicted", "trained_probes", "twins"]
+__all__ = [
+    "SPACE",
+    "built",
+    "folded",
+    "labels_of",
+    "lawful_clips",
+    "possible_and_impossible",
+    "predicted",
+    "trained_probes",
+]

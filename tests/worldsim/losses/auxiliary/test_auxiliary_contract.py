@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from tests.worldsim.losses.auxiliary.cases import CASES
-from tests.worldsim.losses.auxiliary.stage import SPACE, built, lawful_clips, predicted, trained_probes, twins
+from tests.worldsim.losses.auxiliary.stage import (
+    SPACE,
+    built,
+    lawful_clips,
+    possible_and_impossible,
+    predicted,
+    trained_probes,
+)
 from worldsim.data.latent_labels import LatentLabels
 from worldsim.losses.auxiliary import AUXILIARY, Prediction
 
@@ -36,7 +43,7 @@ def test_the_truth_is_the_floor(name: str) -> None:
     ("name", "editor"), [(name, editor) for name in sorted(CASES) for editor in CASES[name].editors]
 )
 def test_a_violation_costs(name: str, editor: str) -> None:
-    possible, impossible = zip(*(twins(editor, index) for index in INDICES), strict=True)
+    possible, impossible = zip(*(possible_and_impossible(editor, index) for index in INDICES), strict=True)
     wrong = judged(name, predicted(possible, impossible)).item()
     true = judged(name, predicted(possible, possible)).item()
     assert wrong >= true + CASES[name].margin
@@ -44,7 +51,9 @@ def test_a_violation_costs(name: str, editor: str) -> None:
 
 @names
 def test_gradients_lead_back(name: str) -> None:
-    possible, impossible = zip(*(twins(CASES[name].downhill, index) for index in INDICES), strict=True)
+    possible, impossible = zip(
+        *(possible_and_impossible(CASES[name].downhill, index) for index in INDICES), strict=True
+    )
     start = predicted(possible, impossible)
     moved = start.clean.clone().requires_grad_()
     optimizer = torch.optim.Adam([moved], lr=0.05)
@@ -100,7 +109,7 @@ def test_finite_at_every_noise_level(name: str, level: float) -> None:
 @names
 def test_probes_are_not_trained_by_predictions(name: str) -> None:
     loss, probes = built(name, **CASES[name].settings)
-    possible, impossible = twins(CASES[name].downhill)
+    possible, impossible = possible_and_impossible(CASES[name].downhill)
     start = predicted([possible], [impossible])
     clean = start.clean.requires_grad_()
     try:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from physics_data.core.errors import UnknownNameError
-from tests.worldsim.losses.auxiliary.stage import built, predicted, trained_probes, twins
+from tests.worldsim.losses.auxiliary.stage import built, possible_and_impossible, predicted, trained_probes
 from worldsim.losses.auxiliary import AUXILIARY, Prediction, excess, mean_where
 from worldsim.losses.auxiliary.combination import AuxiliaryLosses
 from worldsim.losses.auxiliary.physical_plausibility import PlausibilityTerm, in_world, residuals
@@ -18,7 +18,7 @@ MAX_NOISE = 0.6
 
 @pytest.fixture(scope="module")
 def prediction() -> Prediction:
-    possible, impossible = zip(*(twins("wrong_g", index) for index in range(3)), strict=True)
+    possible, impossible = zip(*(possible_and_impossible("wrong_g", index) for index in range(3)), strict=True)
     start = predicted(possible, impossible)
     level = torch.linspace(0.0, 0.9, start.level.numel()).view_as(start.level)  # given, clean, noisy and lost frames
     return replace(start, level=level)
@@ -67,7 +67,7 @@ def test_the_terms_are_the_former_losses(prediction: Prediction, states: float, 
 
 @pytest.mark.parametrize("editor", ["teleport", "wrong_g"])
 def test_each_term_sees_a_violation(editor: str) -> None:
-    possible, impossible = zip(*(twins(editor, index) for index in range(4)), strict=True)
+    possible, impossible = zip(*(possible_and_impossible(editor, index) for index in range(4)), strict=True)
     for factors in ({"law_factor": 0.0}, {"state_factor": 0.0}):
         loss, probes = built("physical_plausibility", **factors)
         assert loss(predicted(possible, impossible), probes).item() > 0.05

@@ -1,4 +1,4 @@
-"""Figures of twins against counts by hand and a second implementation of the area under the curve."""
+"""Pair figures against counts by hand and a second implementation of the area under the curve."""
 
 import json
 import math
@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from eval.pairs.pair_figures import pairwise, pooled_auroc, preference_errors, summarise_twins
+from eval.pairs.pair_figures import pairwise, pooled_auroc, preference_errors, summarise_pairs
 from eval.pairs.pair_scores import ClipScore, Timing, read_scores, timing
-from eval.pairs.pair_sets import Setting, TwinClip, TwinSet
+from eval.pairs.pair_sets import PairClip, PairSet, Setting
 from physics_data.core.errors import DataError
 
 
 def clip(key, possible, violation=None):
     """A clip of 16 frames at 16 Hz."""
     severity = 0.0 if possible else 0.5
-    return TwinClip(key, "AA" if possible else "AB", possible, severity, violation, 16.0, 16)
+    return PairClip(key, "AA" if possible else "AB", possible, severity, violation, 16.0, 16)
 
 
 def quadruplet(name, editor="vanish", scenario="occluder_pass", violation=(0.5, 0.5), setting: Setting = "visible"):
     """Two possible and two impossible clips."""
     clips = [clip(f"{name}-{role}", True) for role in ("AA", "BB")]
     clips += [clip(f"{name}-{role}", False, violation) for role in ("AB", "BA")]
-    return TwinSet(name, editor, scenario, "mujoco", setting, 0.5, tuple(clips))
+    return PairSet(name, editor, scenario, "mujoco", setting, 0.5, tuple(clips))
 
 
 def opinions(name, values, frames=None):
@@ -51,8 +51,8 @@ def test_area_is_that_of_mann_and_whitney():
     rng = np.random.default_rng(0)
     sets = [quadruplet(f"q{i}") for i in range(12)]
     scores = {}
-    for twins in sets:
-        scores |= opinions(twins.set_id, (rng.integers(0, 5, 4) + np.array([1.0, 1.0, 0.0, 0.0])).tolist())
+    for pair_set in sets:
+        scores |= opinions(pair_set.set_id, (rng.integers(0, 5, 4) + np.array([1.0, 1.0, 0.0, 0.0])).tolist())
     first = [scores[c.key].score for t in sets for c in t.possible]
     second = [scores[c.key].score for t in sets for c in t.impossible]
     expected = mannwhitneyu(first, second).statistic / (len(first) * len(second))
@@ -70,8 +70,8 @@ def test_interval_covers_the_truth_as_often_as_it_says():
     sets = [quadruplet(f"q{i}") for i in range(30)]
     for _ in range(60):
         scores = {}
-        for twins in sets:
-            scores |= opinions(twins.set_id, (rng.normal(size=4) + np.array([1, 1, 0, 0])).tolist())
+        for pair_set in sets:
+            scores |= opinions(pair_set.set_id, (rng.normal(size=4) + np.array([1, 1, 0, 0])).tolist())
         found = pooled_auroc(sets, scores, rng)
         assert found.low is not None and found.high is not None
         hits.append(found.low <= truth <= found.high)
@@ -82,18 +82,20 @@ def test_every_editor_weighs_the_same():
     """Three sets of one editor all wrong, one of another all right: half, however many sets each has."""
     sets = [quadruplet(f"a{i}", "vanish") for i in range(3)] + [quadruplet("b", "float")]
     scores = {}
-    for twins in sets:
-        scores |= opinions(twins.set_id, (1.0, 1.0, 0.0, 0.0) if twins.editor == "float" else (0.0, 0.0, 1.0, 1.0))
+    for pair_set in sets:
+        scores |= opinions(
+            pair_set.set_id, (1.0, 1.0, 0.0, 0.0) if pair_set.editor == "float" else (0.0, 0.0, 1.0, 1.0)
+        )
     errors = preference_errors(sets, scores)
     assert errors == {("occluder_pass", "vanish"): 1.0, ("occluder_pass", "float"): 0.0}
-    figures = summarise_twins(sets, scores, "model").overall
+    figures = summarise_pairs(sets, scores, "model").overall
     assert (figures.preference_error, figures.pairwise.mean) == (0.5, 0.25)
 
 
 def test_a_constant_is_chance_everywhere():
     sets = [quadruplet("a"), quadruplet("b", "float", setting="occluded")]
     scores = opinions("a", (0.0,) * 4) | opinions("b", (0.0,) * 4)
-    summary = summarise_twins(sets, scores, "constant")
+    summary = summarise_pairs(sets, scores, "constant")
     groups = [figures for values in summary.by.values() for figures in values.values()]
     for figures in [summary.overall, *groups]:
         assert (figures.pairwise.mean, figures.auroc.mean, figures.preference_error) == (0.5, 0.5, 0.5)
@@ -101,7 +103,7 @@ def test_a_constant_is_chance_everywhere():
 
 
 def test_nothing_given_is_worse_than_chance():
-    summary = summarise_twins([quadruplet("a")], opinions("a", (None,) * 4), "nothing")
+    summary = summarise_pairs([quadruplet("a")], opinions("a", (None,) * 4), "nothing")
     assert summary.missing == 4
     assert (summary.overall.pairwise.mean, summary.overall.auroc.mean, summary.overall.preference_error) == (0, 0, 1)
 

@@ -9,7 +9,7 @@ from toy_scenes import toy_clip, write_toy_dataset
 from typer.testing import CliRunner
 
 from eval.cli import app
-from eval.pairs.pair_figures import score_twins
+from eval.pairs.pair_figures import score_pairs
 from eval.pairs.pair_scores import audit_scores, write_scores
 from eval.pairs.pair_sets import hidden_setting, read_sets
 from eval.scoring import reference_positions
@@ -31,7 +31,7 @@ def member(clip, name, role, rgb=None, **facts):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two sets in which a thrown ball vanishes in mid-flight, and a clip of no set."""
-    root = tmp_path_factory.mktemp("twins")
+    root = tmp_path_factory.mktemp("pairs")
     clips = [toy_clip("free_drop")]
     for index in range(2):
         clip, name = toy_clip("projectile", index), f"vanish-{index}"
@@ -55,7 +55,7 @@ def test_sets_are_those_of_the_dataset(folder):
 
 def test_the_audit_sees_a_ball_vanish(folder, tmp_path):
     write_scores(tmp_path / "audit.json", dict(audit_scores(ShardDataset(folder))))
-    summary = score_twins(folder, tmp_path / "audit.json")
+    summary = score_pairs(folder, tmp_path / "audit.json")
     assert (summary.system, summary.clips, summary.missing) == ("audit", 4, 0)
     assert summary.overall.pairwise.mean == 1.0
     assert summary.surprise is not None and summary.surprise.in_time == 1.0
@@ -66,13 +66,13 @@ def test_losses_turn_the_order_round(folder, tmp_path):
         f"vanish-{k}-{role},{role == 'impossible':d}\n" for k in range(2) for role in ("possible", "impossible")
     )
     (tmp_path / "model.csv").write_text("key,score\n" + lines)
-    assert score_twins(folder, tmp_path / "model.csv", meaning="loss").overall.auroc.mean == 1.0
-    assert score_twins(folder, tmp_path / "model.csv").overall.auroc.mean == 0.0
+    assert score_pairs(folder, tmp_path / "model.csv", meaning="loss").overall.auroc.mean == 1.0
+    assert score_pairs(folder, tmp_path / "model.csv").overall.auroc.mean == 0.0
 
 
 def test_datasets_without_whole_sets_are_refused(tmp_path):
     write_toy_dataset(tmp_path / "none", [toy_clip("free_drop")])
-    with pytest.raises(DataError, match="no sets of twins"):
+    with pytest.raises(DataError, match="no possible/impossible pairs"):
         read_sets(ShardDataset(tmp_path / "none"))
     write_toy_dataset(tmp_path / "half", [member(toy_clip("free_drop"), "s", "possible")])
     with pytest.raises(DataError, match="no impossible clip"):
@@ -116,12 +116,12 @@ def test_what_hides_the_change_is_named():
 
 
 def test_the_program_writes_figures_as_json_and_as_a_table(folder, tmp_path):
-    result = CliRunner().invoke(app, ["twins", str(folder), "--audit", "--out", str(tmp_path), "--json"])
+    result = CliRunner().invoke(app, ["pairs", str(folder), "--audit", "--out", str(tmp_path), "--json"])
     assert result.exit_code == 0, result.output
-    assert json.loads((tmp_path / "twins.json").read_text())["overall"]["pairwise"]["mean"] == 1.0
-    table = (tmp_path / "twins.md").read_text()
+    assert json.loads((tmp_path / "pairs.json").read_text())["overall"]["pairwise"]["mean"] == 1.0
+    table = (tmp_path / "pairs.md").read_text()
     assert "| all | 2 | 1.000" in table and "| vanish | 2 |" in table
-    assert CliRunner().invoke(app, ["twins", str(folder), "--out", str(tmp_path)]).exit_code == 2
+    assert CliRunner().invoke(app, ["pairs", str(folder), "--out", str(tmp_path)]).exit_code == 2
 
 
 def test_an_impossible_clip_is_no_reference(folder):
