@@ -30,7 +30,7 @@ class ObjectPermanence:
 
     info: ClassVar[MetricInfo] = info(
         "object_permanence",
-        "objects go on existing, look the same, and nothing else appears",
+        "objects persist, keep their appearance, and no others appear",
         "this project; Baillargeon, Spelke, Wasserman (1985)",
         "rgb",
     )

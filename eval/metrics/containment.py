@@ -55,7 +55,7 @@ class Containment:
 
     info: ClassVar[MetricInfo] = info(
         "containment",
-        "what is in a container stays in it, is carried along, and comes out of it alone",
+        "objects in a container stay in it, move with it, and leave it only through the opening",
         "this project; Hespos, Baillargeon (2001), Cognition 78, 207-245",
         "trajectory",
     )

@@ -39,7 +39,7 @@ class Energy:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="energy",
-        summary="objects gain no mechanical energy that the simulation does not give them",
+        summary="objects gain no more mechanical energy than in the simulation",
         unit="1",
         direction="higher",
         best=1.0,

@@ -152,7 +152,7 @@ class VelocityError:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="velocity_error",
-        summary="objects on which no horizontal force acts keep their velocity",
+        summary="objects without horizontal forces keep their velocity",
         unit="1 (relative)",
         direction="lower",
         best=0.0,
@@ -187,7 +187,7 @@ class FreeMotion:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="free_motion",
-        summary="free objects move as gravity and inertia make them; standing still is 0",
+        summary="free objects follow gravity and inertia; standing still scores 0",
         unit="1",
         direction="higher",
         best=1.0,

@@ -24,7 +24,7 @@ class Identity:
     """
 
     info: ClassVar[MetricInfo] = info(
-        "identity", "each object stays the one it was", "Ristani et al. (2016), ECCV workshops"
+        "identity", "objects keep their identity", "Ristani et al. (2016), ECCV workshops"
     )
 
     def refuses(self, reference: Reference) -> str | None:

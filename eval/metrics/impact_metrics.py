@@ -25,7 +25,7 @@ class ContactTime:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="contact_time",
-        summary="impacts happen at their time",
+        summary="impacts happen at the right time",
         unit="1",
         direction="higher",
         best=1.0,
@@ -87,7 +87,7 @@ class Restitution:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="restitution",
-        summary="bounces return the share of the speed that the scene's materials do",
+        summary="bounces have the restitution of the scene's materials",
         unit="1",
         direction="higher",
         best=1.0,
@@ -160,7 +160,7 @@ class Momentum:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="momentum",
-        summary="objects that meet exchange momentum and keep its sum",
+        summary="colliding objects conserve momentum",
         unit="1",
         direction="higher",
         best=1.0,

@@ -91,7 +91,7 @@ class Rest:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="rest",
-        summary="what rests stays, what has no support does not hang",
+        summary="resting objects stay at rest, unsupported objects fall",
         unit="1",
         direction="higher",
         best=1.0,
@@ -175,7 +175,7 @@ class Drift:
 
     info: ClassVar[MetricInfo] = MetricInfo(
         name="drift",
-        summary="objects at rest do not creep",
+        summary="objects at rest do not drift",
         unit="diameters/s",
         direction="lower",
         best=0.0,

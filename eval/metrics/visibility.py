@@ -112,7 +112,7 @@ class Survival:
     """
 
     info: ClassVar[MetricInfo] = info(
-        "survival", "objects are there whenever they should be seen", "Baillargeon, Spelke, Wasserman (1985)"
+        "survival", "objects are present whenever they should be visible", "Baillargeon, Spelke, Wasserman (1985)"
     )
 
     def refuses(self, reference: Reference) -> str | None:
@@ -139,7 +139,7 @@ class Count:
     Source: this project; count errors as in Baillargeon, Spelke, Wasserman (1985).
     """
 
-    info: ClassVar[MetricInfo] = info("count", "as many objects are seen as should be", "this project")
+    info: ClassVar[MetricInfo] = info("count", "the number of visible objects is correct", "this project")
 
     def refuses(self, reference: Reference) -> str | None:
         """Return a reason where nothing is seen well in any frame."""
@@ -180,7 +180,7 @@ class Reappearance:
     """
 
     info: ClassVar[MetricInfo] = info(
-        "reappearance", "hidden objects come back at their place and time", "this project"
+        "reappearance", "occluded objects reappear at the right place and time", "this project"
     )
 
     def refuses(self, reference: Reference) -> str | None:

@@ -107,7 +107,7 @@ export async function render(main) {
     says.textContent = "Click a body to push it; drag from it to throw it.";
     pushes.replaceChildren(...facts.bodies.slice(0, 9).map((body, k) => h("button", { type: "button", onclick: () => send({ kind: "push", body }) }, h("kbd", {}, String(k + 1)), ` ${body}`)));
     told.replaceChildren(facts.has_dream
-      ? h("p", { class: "note" }, `The generator is told “${facts.prompt}” and shown ${facts.given} frames of the simulator: at the start,${looks.checked ? " after each action," : ""} when you let it look again, and when it falls ${facts.most_behind} s behind. Then it goes on from its own last ${facts.given} frames. It is not told pushes, gravity, new balls or the camera: it was not trained with them.`)
+      ? h("p", { class: "note" }, `The generator is conditioned on “${facts.prompt}” and on ${facts.given} frames of the simulator: at the start,${looks.checked ? " after each action," : ""} on request, and when it falls ${facts.max_behind} s behind. Otherwise it continues from its own last ${facts.given} frames. It receives no pushes, gravity changes, new balls or camera motion: it was not trained on them.`)
       : h("p", { class: "note" }, "The generator is off."));
     delete told.dataset.remarks;
   }
