@@ -204,8 +204,8 @@ def _show_summary(summary: "BuildSummary", out: Path) -> None:
     rate = f", {made / summary.seconds:.1f} clips/s" if made else ""
     rejected = f"{sum(summary.rejections.values())} of {sum(summary.drawn.values())}"
     messages.print(
-        f"[green]{summary.clips} clips[/green] in {escape(str(out))} ({summary.bytes / 1e6:.1f} MB; {made} made now in "
-        f"{summary.seconds:.1f} s{rate}; rejected draws: {rejected})"
+        f"[green]{summary.clips} clips[/green] in {escape(str(out))} ({summary.bytes / 1e6:.1f} MB; {made} built now "
+        f"in {summary.seconds:.1f} s{rate}; rejected draws: {rejected})"
     )
 
 

@@ -66,7 +66,7 @@ def _show(report: "CheckReport", dataset: Path, total: int) -> None:
         summary.add_row(name, str(report.passed[name]), f"[red]{count}[/red]" if count else "0")
     messages.print(summary)
     if not report.findings:
-        messages.print(f"[green]{escape(str(dataset))} is whole[/green]: every check passed.")
+        messages.print(f"[green]{escape(str(dataset))} is complete[/green]: every check passed.")
         return
     findings = Table("where", "check", "what is wrong", title="[red]wrong[/red]")
     for finding in report.findings[:_SHOWN_FINDINGS]:

@@ -167,7 +167,7 @@ def counterfactuals(
     """Simulate a scene and its counterfactual changes, and write the sets of clips as a dataset.
 
     counterfactuals.json in the folder lists what must and must not differ; it is verified at the end. prompts.csv and
-    given/KEY.mp4 are the model inputs; `python -m eval counterfactuals` scores the model's videos.
+    given/KEY.mp4 are the model inputs; `eval counterfactuals` scores the model's videos.
 
     Example: `python -m physics_data counterfactuals collide --count 4 --out runs/counterfactuals`
     """

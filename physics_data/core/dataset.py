@@ -81,7 +81,7 @@ class ShardDataset:
             known = " and ".join(f"'{name}'" for name in DATASET_FORMATS_READ)
             raise DataError(f"{record} has format '{version}', this version reads {known}; build it again.")
         if not (self.folder / INDEX_NAME).is_file():
-            raise DataError(f"{self.folder} is unfinished: {INDEX_NAME} is not there; run its build command again.")
+            raise DataError(f"{self.folder} is unfinished: {INDEX_NAME} is missing; run its build command again.")
         self.rows = ClipIndex(self.folder / INDEX_NAME)
 
     def __len__(self) -> int:

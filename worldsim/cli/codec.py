@@ -145,8 +145,8 @@ def _plan(codec: "Codec", facts: "VideoFacts", tile: int | None) -> int | None:
     _, height, width = grid.padded
     side = codec.tile_for(height, width) if tile is None else tile or None
     bound = codec.memory_for(height, width, side)
-    how = "whole pictures" if side is None else f"tiles of {side} px"
-    messages.print(f"{how}: at most {bound / 2**20:.0f} MiB beside the weights, however long the video", markup=False)
+    how = "no tiling" if side is None else f"tiles of {side} px"
+    messages.print(f"{how}: at most {bound / 2**20:.0f} MiB besides the weights, for any video length", markup=False)
     return side
 
 

@@ -37,7 +37,7 @@ class Logger:
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **values}) + "\n")
         except OSError as error:
-            raise StorageError(f"cannot write {self._path}: {error}. The last checkpoint is whole.") from error
+            raise StorageError(f"cannot write {self._path}: {error}. The last checkpoint is intact.") from error
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
 
