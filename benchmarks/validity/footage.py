@@ -12,6 +12,7 @@ from scipy import stats
 
 from benchmarks.validity.footage_edits import EDITS, Mover, find_mover
 from eval.audit.footage import SIDE, Footage, read_footage
+from eval.audit.result import PERMANENCE_KINDS
 from eval.audit.video import audit_footage
 from eval.inputs import videos_in
 from eval.statistics import auroc
@@ -110,7 +111,9 @@ def _trial(clip: str, start: float, edit: str, footage: Footage, *, alone: bool)
     began = time.process_time()
     audit = audit_footage(footage)
     cost = (time.process_time() - began) / float(footage.seconds[-1])
-    first = audit.events[0] if audit.events else None
+    verdicts = {True: audit.permanence.value, False: audit.realism.value}
+    told = [event for event in audit.events if verdicts[event.kind in PERMANENCE_KINDS] is not None]
+    first = told[0] if told else None  # the strongest of the kinds of which there is a verdict, as for the alarm
     event = f"{first.kind} at {first.seconds:.2f} s" if first else ""
     measure = audit.permanence
     return RealTrial(

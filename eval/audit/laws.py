@@ -44,7 +44,9 @@ def unrest_of(diameter: float) -> float:
     return float(np.hypot(_UNREST[0], _UNREST[1] * diameter))
 
 
-def fit_laws(seconds: Float[np.ndarray, "n"], place: Float[np.ndarray, "n 2"], diameter: float) -> list[Fit]:
+def fit_laws(
+    seconds: Float[np.ndarray, "n"], place: Float[np.ndarray, "n 2"], diameter: float, *, oscillations: bool = True
+) -> list[Fit]:
     """Fit every law to a path and return them, the shortest description first.
 
     The description length is the Bayesian information criterion: squared misfit over the squared error of a centre,
@@ -54,6 +56,8 @@ def fit_laws(seconds: Float[np.ndarray, "n"], place: Float[np.ndarray, "n 2"], d
         seconds:   s
         place:     pixels
         diameter:  of the thing, pixels
+
+    Oscillations take ten times as long as all other laws together; leave them out for what cannot swing.
 
     Source: Schwarz (1978), Estimating the dimension of a model.
     """
@@ -72,7 +76,7 @@ def fit_laws(seconds: Float[np.ndarray, "n"], place: Float[np.ndarray, "n 2"], d
         add(law, _projected(np.vander(time, degree + 1), place), 2 * (degree + 1))
     add("friction", _friction(time, place), 6)
     # It is looked for only where a perfect one would be the shorter description.
-    if len(time) >= 12 and min(fit.description for fit in fits) > 8 * np.log(place.size):
+    if oscillations and len(time) >= 12 and min(fit.description for fit in fits) > 8 * np.log(place.size):
         starts = [(turns, 0.0, 0.0) for turns in _periodogram_peaks(time, place)]
         for harmonics in range(1, _HARMONICS + 1):
             shortest = min(fit.description for fit in fits)

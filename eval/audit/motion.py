@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from scipy.signal import find_peaks
 
 from eval.audit.laws import Law, fit_laws, fit_pendulum, unrest_of
-from eval.audit.terminations import ramp
+from eval.audit.result import ramp
 from eval.perception.tracks import Track
 from physics_data.core.trajectory import true_intervals
 
@@ -146,6 +146,7 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
     if not stretches:
         return None
     path, diameter = path_of(track)
+    rigid = is_rigid(track, given)  # hands and cloth do not swing by a law
     kinks, judged, pieces, impacts = 0, 0.0, list[Segment](), []
     for first, end in stretches:
         time, place = seconds[first:end], path[first:end]
@@ -155,8 +156,8 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
         found = []
         for a, b in pairwise([-1, *turns, len(time)]):  # the frame of a kink may show either side of it
             if b - a - 1 >= _SHORTEST:
-                found.append(_segment(time, place, a + 1, b, diameter, first))
-        pieces += _swings(time, place, diameter, first, found)
+                found.append(_segment(time, place, a + 1, b, diameter, first, rigid))
+        pieces += _swings(time, place, diameter, first, found) if rigid else found
         impacts += find_impacts(time, place[:, 1], diameter, first)
     if not pieces:
         return None
@@ -167,14 +168,21 @@ def describe(track: Track, seconds: Float[np.ndarray, "t"], given: int = 0) -> T
 
 
 def _segment(
-    time: np.ndarray, place: np.ndarray, begin: int, end: int, diameter: float, offset: int, most: int = 150
+    time: np.ndarray,
+    place: np.ndarray,
+    begin: int,
+    end: int,
+    diameter: float,
+    offset: int,
+    rigid: bool = True,
+    most: int = 150,
 ) -> Segment:
     """Describe the pictures begin to end - 1 of a stretch whose first one is frame ``offset``.
 
     Of a long one the first ``most`` decide the law, so that the cost does not grow with the square of its length.
     """
     t, where = time[begin:end], place[begin:end]
-    fit = fit_laws(t[:most], where[:most], diameter)[0]
+    fit = fit_laws(t[:most], where[:most], diameter, oscillations=rigid)[0]
     law = fit.law if fit.residual < _NONE * unrest_of(diameter) else "none"
     centered = t - t.mean()
     basis = np.vander(centered, 3)

@@ -11,8 +11,7 @@ import numpy as np
 
 from eval.audit.laws import unrest_of
 from eval.audit.motion import Segment, TrackMotion, is_rigid, judged_frames, path_of
-from eval.audit.result import MotionKind
-from eval.audit.terminations import ramp
+from eval.audit.result import MotionKind, ramp
 from eval.perception.tracks import Track, Tracks
 
 GRAVITY = 9.81

@@ -5,8 +5,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from eval.audit.result import Event, EventKind
-from eval.audit.terminations import ramp
+from eval.audit.result import Event, EventKind, ramp
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 from physics_data.core.trajectory import true_intervals

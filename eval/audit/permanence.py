@@ -5,9 +5,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
+from eval.audit.discontinuity import discontinuity
 from eval.audit.outlines import find_outline_events
-from eval.audit.result import Event, EventKind, Measure
-from eval.audit.terminations import LIFE, End, find_ends, ramp, unbroken_runs
+from eval.audit.result import Event, EventKind, Measure, ramp
+from eval.audit.terminations import LIFE, End, find_ends, unbroken_runs
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 
@@ -19,6 +20,7 @@ _SEEN = (2e-4, 8e-4)  # share of the picture: below, a thing is too small to be 
 _SWAP = (28.0, 60.0)  # grey levels that a mean colour may not jump
 _GROWTH = (0.45, 0.9)  # logarithm of the area that may not jump
 _FEW_ENDS = 6  # beginnings and ends in a clip among which one that has no reason stands out
+_GAP = 0.2  # s for which a thing may be seen in part or in a crowd while its colour changes
 _JUMP = (1.0, 2.0)  # diameters that a thing may not be off its course
 
 
@@ -36,7 +38,7 @@ def audit_permanence(scene: Scene, tracks: Tracks, given: int = 0) -> tuple[list
     for index, track in enumerate(tracks.tracks):
         events += _changes(scene, track, tracks, index, lit, given)
         events += find_outline_events(scene, tracks, index, given)
-    events = _weighed(events, tracks, given)
+    events = _weighed(scene, events, tracks, given)
     coverage = _coverage(scene, tracks, ends, given)
     if coverage < MIN_COVERAGE:
         why = f"{coverage:.0%} of what moves belongs to things whose beginnings and ends could be judged"
@@ -45,25 +47,41 @@ def audit_permanence(scene: Scene, tracks: Tracks, given: int = 0) -> tuple[list
     return events, Measure(value=1 - max((e.strength for e in events), default=0.0), coverage=coverage, reason=reason)
 
 
-def _weighed(events: list[Event], tracks: Tracks, given: int) -> list[Event]:
+def _weighed(scene: Scene, events: list[Event], tracks: Tracks, given: int) -> list[Event]:
     """Weaken events in clips in which pieces of that size come and go all the time: there one more means little.
 
-    People, animals and cloth fall into pieces for the tracker; a ball that vanishes does so among few.
+    People, animals and cloth fall into pieces for the tracker; a ball that vanishes does so among few. Where the pixels
+    change at once, only what comes and goes like that counts: pieces that the tracker loses or finds go on in the
+    picture.
     """
-    lived = [track for track in tracks.tracks if np.count_nonzero(track.presence) >= LIFE]
-    sizes = np.array([track.size for track in lived])
+    lived = [n for n, track in enumerate(tracks.tracks) if np.count_nonzero(track.presence) >= LIFE]
     last = len(tracks.seconds) - 1
-    ends = np.zeros(len(lived), dtype=int)
-    for number, track in enumerate(lived):
-        frames = np.flatnonzero(track.presence)
-        ends[number] = int(frames[0] > given + 1) + int(frames[-1] < last - 1)
-    size_of = {track.name: track.size for track in tracks.tracks}
+    ends = []
+    for number in lived:
+        frames = np.flatnonzero(tracks.tracks[number].presence)
+        ends += [(number, int(frames[0]))] * int(frames[0] > given + 1)
+        ends += [(number, int(frames[-1]))] * int(frames[-1] < last - 1)
+    sizes = np.array([tracks.tracks[number].size for number, _ in ends])
+    index_of = {track.name: index for index, track in enumerate(tracks.tracks)}
+    abrupt: np.ndarray | None = None
     weighed = []
     for event in events:
-        coming_and_going = int(ends[sizes >= 0.5 * size_of[event.track]].sum())
-        weight = min(1.0, _FEW_ENDS / max(coming_and_going, 1)) ** 1.5
+        index = index_of[event.track]
+        alike = sizes >= 0.5 * tracks.tracks[index].size
+        weight = _rarity(int(alike.sum()))
+        if weight < 1 and event.strength > 0.05:
+            frame = int(np.abs(tracks.seconds - event.seconds).argmin())
+            sudden = discontinuity(scene, tracks, index, frame)
+            if sudden > weight:
+                if abrupt is None:
+                    abrupt = np.array([discontinuity(scene, tracks, *end) > 0.5 for end in ends])
+                weight = max(weight, sudden * _rarity(int((alike & abrupt).sum())))
         weighed.append(event.model_copy(update={"strength": event.strength * weight}))
     return weighed
+
+
+def _rarity(comings_and_goings: int) -> float:
+    return min(1.0, _FEW_ENDS / max(comings_and_goings, 1)) ** 1.5
 
 
 def _coverage(scene: Scene, tracks: Tracks, ends: list[End], given: int) -> float:
@@ -189,26 +207,34 @@ def _changes(scene: Scene, track: Track, tracks: Tracks, index: int, lit: np.nda
     usual = track.size
     weight = ramp(usual / (scene.size[0] * scene.size[1]), _SEEN)
     colors, areas = track.color[frames], np.log(np.maximum(track.area[frames], 1.0))
-    steps = [k for k in range(3, len(frames) - 3) if frames[k + 2] - frames[k - 3] == 5 and frames[k] >= given]
-    if not steps:
-        return events
+    inside = [k for k in range(3, len(frames) - 3) if frames[k] >= given]
+    span = np.array([frames[k + 2] - frames[k - 3] - 5 for k in inside])  # frames in which it was not seen so
     colors = colors - lit[frames]
+    longest_gap = round(_GAP * _rate(tracks))
     for values, limits, kind in ((colors, _SWAP, "color_swap"), (areas[:, None], _GROWTH, "size_jump")):
-        before = np.array([np.median(values[k - 3 : k], axis=0) for k in steps])
-        later = np.array([np.median(values[k : k + 3], axis=0) for k in steps])
-        unrest = np.array([max(_spread(values[k - 3 : k]), _spread(values[k : k + 3])) for k in steps])
+        steps = np.array(inside)[span <= (longest_gap if kind == "color_swap" else 0)] if inside else np.zeros(0, int)
+        if not len(steps):
+            continue
+        three = np.lib.stride_tricks.sliding_window_view(values, 3, axis=0)  # the k-th begins at k
+        middle, spread = np.median(three, axis=-1), np.ptp(three, axis=-1).max(-1)
+        before, later, unrest = middle[steps - 3], middle[steps], np.maximum(spread[steps - 3], spread[steps])
         jump = np.abs(later - before).max(-1) - 2.0 * unrest
-        still = np.abs(np.array([areas[k] - areas[k - 1] for k in steps])) < 0.5 if kind == "color_swap" else True
-        sure = weight * np.array([ramp(float(j), limits) for j in np.where(still, jump, 0.0)])
+        if kind == "color_swap":
+            jump = np.where(np.abs(areas[steps] - areas[steps - 1]) < 0.5, jump, 0.0)
+        sure = weight * np.array([ramp(float(j), limits) for j in jump])
         if kind == "size_jump":  # what grows from a speck has come out from behind something
             specks = np.exp(np.minimum(before, later)[:, 0]) / (scene.size[0] * scene.size[1])
             sure = np.minimum(sure, [ramp(float(share), _SEEN) for share in specks])
         best = int(sure.argmax())
         if sure[best] > 0.05:
-            frame = int(frames[steps[best]])
-            events.append(
-                _event(scene, tracks, kind, frame, index, track.centroid[frame], float(sure[best]))  # type: ignore[arg-type]
-            )
+            k = int(steps[best])
+            frame, strength = int(frames[k]), float(sure[best])
+            if frames[k + 2] - frames[k - 3] > 5:  # seen in part or in a crowd meanwhile: its pixels must say it too
+                between = np.arange(frames[k - 1], frame + 1)[track.presence[frames[k - 1] : frame + 1]]
+                sudden = [discontinuity(scene, tracks, index, int(f)) for f in between]
+                frame, strength = int(between[int(np.argmax(sudden))]), strength * max(sudden)
+            if strength > 0.05:
+                events.append(_event(scene, tracks, kind, frame, index, track.centroid[frame], strength))  # type: ignore[arg-type]
     events += _jumps(scene, track, tracks, index, frames, weight, given)
     return events
 

@@ -27,6 +27,12 @@ PERMANENCE_KINDS: tuple[EventKind, ...] = (
 """Events that break object permanence; the others break the laws of motion."""
 
 
+def ramp(value: float, limits: tuple[float, float]) -> float:
+    """Rise from 0 at the first limit to 1 at the second, which may be the smaller one."""
+    low, high = limits
+    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
+
+
 class Event(StrictModel):
     """Something that cannot happen, or looks like it.
 
@@ -118,7 +124,7 @@ class VideoAudit(StrictModel):
     height: int
     width: int
     things: int
-    camera: Literal["still", "moving", "unknown"]
+    camera: Literal["still", "shaking", "moving", "unknown"]
     moved: float
     moving: float
     permanence: Measure
@@ -162,7 +168,7 @@ def merged(audits: Sequence[VideoAudit]) -> VideoAudit:
         update={
             "seconds": ends[-1],
             "things": sum(audit.things for audit in audits),
-            "camera": moved.pop() if len(moved) == 1 else "moving" if "moving" in moved else "unknown",
+            "camera": next(kind for kind in ("moving", "unknown", "shaking", "still") if kind in moved),
             "moved": sum(audit.moved for audit in audits),
             "moving": mean(lambda audit: audit.moving),
             "permanence": _measure(audits, weights, [audit.permanence for audit in audits], permanence=True),

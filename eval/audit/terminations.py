@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
+from eval.audit.discontinuity import discontinuity
+from eval.audit.result import ramp
 from eval.perception.scene import Scene
 from eval.perception.tracks import Track, Tracks
 from physics_data.core.trajectory import true_intervals
@@ -15,6 +17,8 @@ _SOLID = (0.55, 0.85)  # last area over the usual one: below the first it was go
 _FAST = (0.7, 1.3)  # diameters per frame: above, it may have gone behind something between two frames
 _LEFT = (0.5, 0.15)  # foreground that is left around, over the area: above the first it is still there
 _VISIBLE = (18.0, 40.0)  # grey levels between the thing and what is behind it: below, it may be there unseen
+_MARGIN = 0.15  # diameters from the border within which a thing may leave the picture
+_CUT_OFF = 0.4  # share of a thing that may leave by the next frame: less, and the rest should be seen
 _ASTRAY = 1.0  # diameters off its course from one frame to the next: its number was given to another thing
 
 
@@ -40,12 +44,6 @@ class End:
     judged: bool
     centroid: Float[np.ndarray, "2"]
     diameter: float
-
-
-def ramp(value: float, limits: tuple[float, float]) -> float:
-    """Rise from 0 at the first limit to 1 at the second, which may be the smaller one."""
-    low, high = limits
-    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
 
 
 def unbroken_runs(track: Track, seconds: Float[np.ndarray, "t"]) -> list[tuple[int, int]]:
@@ -111,24 +109,27 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
     def verdict(strength: float, judged: bool, replaced: float = 0.0) -> End:
         return End(index, end, after < end, strength, replaced, judged, track.centroid[end], diameter)
 
-    if not bool(track.whole[recent[-2:]].all()) or _leaves(scene, track, end, after, speed, diameter):
+    at_border = not bool(track.whole[recent[-2:]].all()) or _leaves(scene, track, end, after, speed, diameter)
+    if at_border and not _is_cut_off(scene, tracks, index, end, speed, diameter):
         return verdict(0.0, True)  # it goes out of the picture, or comes in
     if track.crowded is not None and track.crowded[recent[-2:]].any():
         return verdict(0.0, False)
-    mask = tracks.labels[end] == index + 1
+    reach = max(2, round(pace + 0.35 * diameter))
+    window = _window(track, end, speed, reach, tracks.labels.shape[1:])
+    labels, picture = tracks.labels[end][window], scene.background.picture[window]
+    mask = labels == index + 1
     if not mask.any():
         return verdict(0.0, False)
     shifted = _shift(mask, speed)
-    reach = max(2, round(pace + 0.35 * diameter))
     around = cv2.dilate((mask | shifted).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
-    others = (tracks.labels[end] > 0) & ~mask
+    others = (labels > 0) & ~mask
     if (others & around).sum() > 0.15 * usual:
         return verdict(0.0, False)
-    left = float((scene.foreground[after] > 0)[around].sum()) / max(float(mask.sum()), 1.0)
-    lost = np.abs(scene.video[end][mask].astype(float) - scene.background.picture[mask]).max(-1).mean()
+    left = float((scene.foreground[after][window] > 0)[around].sum()) / max(float(mask.sum()), 1.0)
+    pixels = scene.video[end][window][mask].astype(float)
+    lost = np.abs(pixels - picture[mask]).max(-1).mean()
     ahead = shifted if shifted.any() else mask
-    color = scene.video[end][mask].mean(0)
-    hidden = float(np.abs(scene.background.picture[ahead] - color).max(-1).mean())
+    hidden = float(np.abs(picture[ahead] - pixels.mean(0)).max(-1).mean())
     visible = ramp(min(float(lost), hidden), _VISIBLE)
     fast = 1 - ramp(pace / max(diameter, 1.0), _FAST)
     if visible * fast < 0.2:
@@ -140,16 +141,38 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
     return verdict(sure * ramp(left, _LEFT), True, sure * (1 - ramp(left, _LEFT)))
 
 
+def _window(track: Track, frame: int, speed: np.ndarray, reach: int, size: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of the picture in which a thing is and could be by the next frame."""
+    assert track.box is not None
+    left, top = np.maximum(track.box[frame][:2] + np.minimum(speed, 0) - reach - 2, 0).astype(int)
+    right, bottom = np.ceil(track.box[frame][2:] + np.maximum(speed, 0) + reach + 2).astype(int)
+    return slice(top, min(bottom, size[0])), slice(left, min(right, size[1]))
+
+
 def _leaves(scene: Scene, track: Track, end: int, after: int, speed: np.ndarray, diameter: float) -> bool:
     """Whether the thing may have left the picture by the next frame."""
     assert track.box is not None
-    low = track.box[end][:2] + np.minimum(1.5 * speed, 0) - 0.15 * diameter - 2
-    high = track.box[end][2:] + np.maximum(1.5 * speed, 0) + 0.15 * diameter + 2
+    low = track.box[end][:2] + np.minimum(1.5 * speed, 0) - _MARGIN * diameter - 2
+    high = track.box[end][2:] + np.maximum(1.5 * speed, 0) + _MARGIN * diameter + 2
     if scene.valid is None:
         return bool((low < 0).any() or high[0] > scene.size[1] or high[1] > scene.size[0])
     rows = np.clip(np.array([low[1], high[1]]).round().astype(int), 0, scene.valid.shape[1] - 1)
     columns = np.clip(np.array([low[0], high[0]]).round().astype(int), 0, scene.valid.shape[2] - 1)
     return not bool(scene.valid[after][np.ix_(rows, columns)].all())
+
+
+def _is_cut_off(scene: Scene, tracks: Tracks, index: int, frame: int, speed: np.ndarray, diameter: float) -> bool:
+    """Whether a thing at the border changes at once although most of it could not have left the picture."""
+    if scene.valid is not None:
+        return False
+    rows, columns = np.nonzero(tracks.labels[frame] == index + 1)
+    if not len(rows):
+        return False
+    margin = _MARGIN * diameter + 2
+    out = np.zeros(len(rows), bool)
+    for place, step, size in zip((columns, rows), 1.5 * speed, scene.size[::-1], strict=True):
+        out |= (place + min(step, 0) < margin) | (place + max(step, 0) > size - margin)
+    return bool(out.mean() < _CUT_OFF) and discontinuity(scene, tracks, index, frame) > 0.5
 
 
 def _shift(mask: np.ndarray, speed: np.ndarray) -> np.ndarray:

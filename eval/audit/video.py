@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -84,6 +85,8 @@ def audit_footage(
         text = f"the tint of the whole picture drifts by {drift:.0f} grey levels"
         findings.append(Finding(kind="drift", seconds=float(footage.seconds[0]), text=text))
     scene = take_apart(footage.rgb)
+    if scene.camera.too_far:
+        return blank("the camera travels too far for one background; give shorter stretches by --start and --duration")
     tracks = tracks_in(scene, footage.seconds, on_canvas=True)
     if whole.first:
         names = (replace(track, name=f"{whole.seconds[0]:.0f}s.{track.name}") for track in tracks.tracks)
@@ -98,7 +101,6 @@ def audit_footage(
     else:
         findings += [one.finding for one in held if one.finding.seconds >= float(footage.seconds[max(given - 1, 0)])]
     busy = float(np.median(scene.foreground[given:].mean((1, 2))))
-    unknown = not scene.camera.moving and bool((~scene.camera.known).mean() > 0.5)
     if busy > _CROWDED:
         return blank("most of the picture moves; nothing stands still to compare with")
     events, permanence = audit_permanence(scene, tracks, given)
@@ -124,7 +126,7 @@ def audit_footage(
         height=footage.height,
         width=footage.width,
         things=len(tracks.tracks),
-        camera="moving" if scene.camera.moving else "unknown" if unknown else "still",
+        camera=_camera(scene),
         moved=moved,
         moving=moving,
         permanence=permanence,
@@ -139,6 +141,13 @@ def audit_footage(
     if evidence is not None:
         evidence.write(footage, scene, tracks, audit)
     return audit
+
+
+def _camera(scene: Scene) -> Literal["still", "shaking", "moving", "unknown"]:
+    camera = scene.camera
+    if camera.moving or camera.shaking:
+        return "moving" if camera.moving else "shaking"
+    return "unknown" if (~camera.known).mean() > 0.5 else "still"
 
 
 def _record(track: str, motion: TrackMotion, shrink: float, metres_per_pixel: float | None) -> MotionRecord:

@@ -113,6 +113,7 @@ _ALIEN = 22.0  # grey levels from all that encloses it, from which on a colour i
 _CLOSER = 0.6
 _HOME = 0.75  # a colour that is there first, last and for this share of the time is the background's
 _PEELS = 12
+_PEELED = 3.0  # times the area removed before: a thing that lay there most of the time did not leave so much behind
 _LEVELS = 3.0  # grey levels of noise that every video is granted
 
 
@@ -166,13 +167,25 @@ def _apart(sample: np.ndarray, picture: np.ndarray) -> np.ndarray:
 def _median(sample: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
     """Median over the frames in which a pixel was seen; over all where it never was."""
     if seen is None:
-        return np.median(sample, axis=0).astype(np.float32)
+        return _byte_median(sample) if len(sample) % 2 else np.median(sample, axis=0).astype(np.float32)
     count = seen.sum(0)
     order = np.where(seen[..., None], sample.astype(np.int16), 999)
     order.sort(axis=0)
     middle = np.maximum(count - 1, 0) // 2
     chosen = np.take_along_axis(order, middle[None, ..., None], axis=0)[0]
     return np.where(count[..., None] > 0, chosen, np.median(sample, axis=0)).astype(np.float32)
+
+
+def _byte_median(sample: np.ndarray) -> np.ndarray:
+    """Median of an odd number of pictures, bit by bit: ten times as fast as sorting every pixel."""
+    found = np.zeros(sample.shape[1:], np.uint8)
+    for bit in (128, 64, 32, 16, 8, 4, 2, 1):
+        trial = found | np.uint8(bit)
+        below = np.zeros(sample.shape[1:], np.uint8)
+        for picture in sample:
+            below += picture < trial
+        np.copyto(found, trial, where=below <= len(sample) // 2)
+    return found.astype(np.float32)
 
 
 def _choose(sample: np.ndarray, first: np.ndarray, apart: np.ndarray, limit: np.ndarray) -> np.ndarray:
@@ -188,6 +201,8 @@ def _choose(sample: np.ndarray, first: np.ndarray, apart: np.ndarray, limit: np.
     reach = max(1, round(max(first.shape) / 64))
     region = cv2.dilate(changing, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     region |= _holes(region)
+    if region.mean() > _MAX_CHANGING:
+        return first
     expected = cv2.inpaint(first.round().astype(np.uint8), region, 3, cv2.INPAINT_TELEA).astype(np.float32)
     rows, columns = np.nonzero(changing)
     history = sample[:, rows, columns].astype(np.int16)
@@ -239,6 +254,7 @@ def _gap(colors: np.ndarray, around: np.ndarray) -> np.ndarray:
 def _peel(picture: np.ndarray, first: np.ndarray, expected: np.ndarray, region: np.ndarray, reach: int) -> np.ndarray:
     """Take away what is left of a thing that lay on its own place: colours like those removed right beside."""
     removed = (largest(np.abs(picture - first)) > 14).astype(np.float32)
+    before, most = picture.copy(), (1 + _PEELED) * float(removed.sum())
     window = (4 * reach + 3, 4 * reach + 3)
     for _ in range(_PEELS):
         weight = cv2.blur(removed, window)
@@ -249,4 +265,6 @@ def _peel(picture: np.ndarray, first: np.ndarray, expected: np.ndarray, region: 
             break
         picture[new] = expected[new]
         removed[new] = 1.0
+        if removed.sum() > most:
+            return before
     return picture

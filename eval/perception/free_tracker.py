@@ -177,18 +177,21 @@ def _linked(things: list[_Thing], seconds: np.ndarray, width: int) -> tuple[list
     Returns the joined things, and the new number of every old one.
     """
     cost = np.full((len(things), len(things)), 1e6)
-    long_enough = [(n, thing) for n, thing in enumerate(things) if len(thing.frames) >= _SHORTEST]
-    areas = {n: thing.typical_area for n, thing in long_enough}
-    for i, gone in long_enough:
-        for j, come in long_enough:
-            gap = seconds[come.frames[0]] - seconds[gone.frames[-1]]
-            if 0 < gap <= _MEMORY:
-                size = abs(np.log(areas[j] / areas[i]))
-                color = unlikeness(gone.histogram, come.histogram)
-                reach = 2 * np.sqrt(areas[i]) + _REACH * width * min(gap, _SEARCHED)
-                away = np.linalg.norm(come.pieces[0].centroid - gone.predict(seconds, come.frames[0]))
-                if color < _ALIKE and size < 0.9 and away < reach:
-                    cost[i, j] = away / reach + color + 0.3 * size
+    long_enough = [n for n, thing in enumerate(things) if len(thing.frames) >= _SHORTEST]
+    areas = {n: things[n].typical_area for n in long_enough}
+    first = np.array([seconds[things[n].frames[0]] for n in long_enough])
+    for i in long_enough:
+        gone = things[i]
+        since = first - seconds[gone.frames[-1]]
+        for k in np.flatnonzero((since > 0) & (since <= _MEMORY)):
+            j, gap = long_enough[k], float(since[k])
+            come, size = things[j], abs(np.log(areas[j] / areas[i]))
+            if size >= 0.9:
+                continue
+            reach = 2 * np.sqrt(areas[i]) + _REACH * width * min(gap, _SEARCHED)
+            away = np.linalg.norm(come.pieces[0].centroid - gone.predict(seconds, come.frames[0]))
+            if away < reach and (color := float(unlikeness(gone.histogram, come.histogram))) < _ALIKE:
+                cost[i, j] = away / reach + color + 0.3 * size
     joined = np.arange(len(things))
     for i, j in zip(*linear_sum_assignment(cost), strict=True):
         if cost[i, j] < 1e6:
@@ -340,9 +343,9 @@ def _union(picture: np.ndarray, first: _Piece, second: _Piece) -> _Piece:
     return _piece(picture, mask, left, top, first.crowded or second.crowded)
 
 
-def unlikeness(first: Float[np.ndarray, "b"], second: Float[np.ndarray, "b"]) -> float:
-    """Bhattacharyya distance of two colour histograms, 0 (equal) to 1 (nothing in common)."""
-    return float(np.sqrt(max(0.0, 1.0 - np.sqrt(first * second).sum())))
+def unlikeness(first: Float[np.ndarray, "*a b"], second: Float[np.ndarray, "*c b"]) -> Float[np.ndarray, "*d"] | float:
+    """Bhattacharyya distance of colour histograms, over the last axis: 0 (equal) to 1 (nothing in common)."""
+    return np.sqrt(np.maximum(0.0, 1.0 - np.sqrt(first * second).sum(-1)))
 
 
 def _reclaim(
@@ -354,20 +357,23 @@ def _reclaim(
     ]
     if not lost or not loose:
         return
-    cost = np.full((len(lost), len(loose)), 1e6)
-    for row, index in enumerate(lost):
-        thing = things[index]
-        gap = seconds[frame] - seconds[thing.frames[-1]]
-        reach = 2 * np.sqrt(thing.usual_area) + _REACH * width * min(gap, _SEARCHED)
-        for column, piece in enumerate(loose):
-            away = min(
-                np.linalg.norm(piece.centroid - thing.predict(seconds, frame)),
-                1.5 * np.linalg.norm(piece.centroid - thing.pieces[-1].centroid),
-            )
-            color = unlikeness(thing.histogram, piece.histogram)
-            size = abs(np.log(piece.area / thing.usual_area))
-            if away < reach and color < _ALIKE and size < 1.6:
-                cost[row, column] = away / reach + color + 0.3 * size
+    forgotten = [things[i] for i in lost]
+    gap = np.array([seconds[frame] - seconds[thing.frames[-1]] for thing in forgotten])
+    usual = np.array([thing.usual_area for thing in forgotten])
+    reach = 2 * np.sqrt(usual) + _REACH * width * np.minimum(gap, _SEARCHED)
+    expected = np.array([thing.predict(seconds, frame) for thing in forgotten])
+    last = np.array([thing.pieces[-1].centroid for thing in forgotten])
+    place = np.array([piece.centroid for piece in loose])
+    away = np.minimum(
+        np.linalg.norm(place[None] - expected[:, None], axis=-1),
+        1.5 * np.linalg.norm(place[None] - last[:, None], axis=-1),
+    )
+    color = unlikeness(
+        np.array([thing.histogram for thing in forgotten])[:, None], np.array([piece.histogram for piece in loose])
+    )
+    size = np.abs(np.log(np.array([piece.area for piece in loose])[None] / usual[:, None]))
+    fits = (away < reach[:, None]) & (color < _ALIKE) & (size < 1.6)
+    cost = np.where(fits, away / reach[:, None] + color + 0.3 * size, 1e6)
     taken = []
     for row, column in zip(*linear_sum_assignment(cost), strict=True):
         if cost[row, column] < 1e6:

@@ -110,19 +110,30 @@ def take_apart(rgb: UInt8[np.ndarray, "t h w 3"]) -> Scene:
     height, width = rgb.shape[1:3]
     to_canvas, (canvas_height, canvas_width) = _canvas(camera, height, width)
     if canvas_height * canvas_width > _LARGEST_CANVAS * height * width:
-        camera = still_camera(len(rgb))
+        camera = still_camera(len(rgb), too_far=True)
         to_canvas, (canvas_height, canvas_width) = _canvas(camera, height, width)
     video, valid = rgb, None
+    if camera.shaking:
+        video = np.stack([_steadied(frame, matrix) for frame, matrix in zip(rgb, to_canvas, strict=True)])
     if camera.moving:
         size = (canvas_width, canvas_height)
         inside = np.full((height, width), 255, np.uint8)
         video = np.stack([cv2.warpPerspective(f, m, size) for f, m in zip(rgb, to_canvas, strict=True)])
         valid = np.stack([cv2.warpPerspective(inside, m, size, flags=cv2.INTER_NEAREST) > 0 for m in to_canvas])
     background = model_free_background(video, valid)
-    foreground = np.stack([_foreground(frame, background, camera.moving) for frame in video])
+    low = high = background.picture
+    if camera.moving or camera.shaking:  # registration may be a pixel off: a neighbour of the background will do
+        low, high = (change(background.picture, np.ones((3, 3))) for change in (cv2.erode, cv2.dilate))
+    foreground = np.stack([_foreground(frame, background, low, high) for frame in video])
     if valid is not None:
         foreground[~valid] = 0
     return Scene(video, valid, background, foreground, to_canvas, camera, (height, width))
+
+
+def _steadied(frame: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Bring a picture of a shaking camera to its place; what comes in at the border repeats the rim."""
+    size = (frame.shape[1], frame.shape[0])
+    return cv2.warpAffine(frame, matrix[:2], size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _dark_things(darkness: np.ndarray, bright: np.ndarray) -> np.ndarray:
@@ -162,14 +173,11 @@ def _canvas(camera: CameraMotion, height: int, width: int) -> tuple[np.ndarray, 
     return shift @ camera.to_first, (int(high[1] - low[1]), int(high[0] - low[0]))
 
 
-def _foreground(frame: np.ndarray, background: FreeBackground, moving: bool) -> np.ndarray:
-    """Pixels that differ from the background by more than noise and by more than a shadow does."""
+def _foreground(frame: np.ndarray, background: FreeBackground, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Pixels that differ from what the background may be, low to high, by more than noise and than a shadow does."""
     picture = background.picture
     pixels = frame.astype(np.float32)
-    difference = largest(cv2.absdiff(pixels, picture))
-    if moving:  # registration is a pixel off where the camera shakes: a neighbour of the background will do
-        low, high = cv2.erode(picture, np.ones((3, 3))), cv2.dilate(picture, np.ones((3, 3)))
-        difference = largest(np.maximum(np.maximum(low - pixels, pixels - high), 0))
+    difference = largest(cv2.absdiff(pixels, picture) if low is high else cv2.max(low - pixels, pixels - high))
     candidates = difference > np.maximum(_CONTRAST, 5 * background.noise)
     if not candidates.any():
         return candidates.astype(np.uint8)
