@@ -106,10 +106,11 @@ def _judge(scene: Scene, tracks: Tracks, index: int, frames: list[int], after: i
     speed = (track.centroid[recent[-1]] - track.centroid[recent[0]]) * share
     pace = float(np.linalg.norm(speed))
 
-    def verdict(strength: float, judged: bool, replaced: float = 0.0) -> End:
-        return End(index, end, after < end, strength, replaced, judged, track.centroid[end], diameter)
-
     at_border = not bool(track.whole[recent[-2:]].all()) or _leaves(scene, track, end, after, speed, diameter)
+
+    def verdict(strength: float, judged: bool, replaced: float = 0.0) -> End:
+        return End(index, end, after < end, strength, replaced, judged or at_border, track.centroid[end], diameter)
+
     if at_border and not _is_cut_off(scene, tracks, index, end, speed, diameter):
         return verdict(0.0, True)  # it goes out of the picture, or comes in
     if track.crowded is not None and track.crowded[recent[-2:]].any():

@@ -1,4 +1,4 @@
-"""Commands that hand a dataset on: ``export`` and ``audit``."""
+"""Commands that hand a dataset on: ``export``, ``copy`` and ``audit``."""
 
 import json
 from dataclasses import asdict
@@ -50,6 +50,26 @@ def export(
     if left_out:
         messages.print(f"{left_out} clips that cannot happen are left out; --include-impossible exports them.")
     messages.print(f"[green]{count} clips[/green] in {escape(str(out))}")
+
+
+def copy(
+    source: Annotated[str, typer.Argument(help="Dataset folder or URL: s3://, gs://, hf://, https://, file://.")],
+    target: Annotated[str, typer.Argument(help="Folder or URL to write.")],
+) -> None:
+    """Copy a dataset from a URL, to one, or between two. The same command resumes: files of the same size stay.
+
+    The index is copied last, so a dataset that is not whole does not open. Datasets behind a URL can also be read
+    without a copy: train, export, stats and score take the URL for the folder, and read clip by clip. Credentials and
+    endpoints are those of the vendors' own tools (for S3 also AWS_ENDPOINT_URL).
+
+    Example: `python -m physics_data copy runs/demo/physics s3://bucket/physics`
+    """
+    from physics_data.core.remote import copy_folder, files_of
+
+    with progress_bar() as progress:
+        bar = progress.add_task("copy", total=sum(files_of(source).values()), note="")
+        copied, there = copy_folder(source, target, lambda _, size: progress.advance(bar, size))
+    messages.print(f"[green]{copied} files copied[/green] to {escape(target)}, {there} were there already")
 
 
 def audit(dataset: DatasetArgument, as_json: JsonOption = False) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from physics_data.core.errors import DataError, StorageError
+from physics_data.core.urls import require_local
 
 LOCK_NAME = ".lock"
 _PARTIAL = re.compile(r"\..*\.partial-([0-9a-f]{16}|\d+)(\.[^.]*)?", re.DOTALL)
@@ -75,7 +76,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk refused; the temporary file is gone and ``path`` is as it was.
     """
-    partial = _partial_of(path, path.suffix)
+    partial = _partial_of(require_local(path, "writing"), path.suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep_once(path.parent)
@@ -99,6 +100,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: see ``atomic_path``; also where ``path`` is a file.
     """
+    require_local(path, "writing")
     partial, former = _partial_of(path, ""), _partial_of(path, "")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +185,7 @@ def require_writable(path: Path) -> None:
     Raises:
         StorageError: the disk refused, or a file stands where a folder is needed.
     """
+    require_local(path, "writing")
     folder = path if path.is_dir() else path.absolute().parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -204,7 +207,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
     Raises:
         StorageError: another process holds it (the message says which), or the folder cannot be made or entered.
     """
-    path = folder / LOCK_NAME
+    path = require_local(folder, "writing") / LOCK_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = _take(path)

@@ -22,7 +22,9 @@ from physics_data.core.config import SHIPPED_CONFIGS, differences, present_names
 from physics_data.core.conventions import DATASET_FORMAT, DATASET_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError, suggest
 from physics_data.core.provenance import sha256_of, write_provenance
+from physics_data.core.remote import cached_copy
 from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta, write_shard
+from physics_data.core.urls import is_remote
 
 RECORD_NAME = "dataset.yaml"
 
@@ -64,7 +66,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 class ShardDataset:
-    """Random access to the clips of a finished dataset folder, physics or footage."""
+    """Random access to the clips of a finished dataset, physics or footage, in a folder or behind a URL."""
 
     def __init__(self, folder: Path) -> None:
         """Read the index.
@@ -73,16 +75,19 @@ class ShardDataset:
             DataError: no dataset, an unfinished one, or one of another format version.
         """
         self.folder = Path(folder)
-        record = self.folder / RECORD_NAME
-        if not record.is_file():
+        if is_remote(self.folder):
+            record, index = (cached_copy(self.folder / name) for name in (RECORD_NAME, INDEX_NAME))
+        else:
+            record, index = self.folder / RECORD_NAME, self.folder / INDEX_NAME
+        if record is None or not record.is_file():
             raise DataError(f"{self.folder} is not a dataset: it has no {RECORD_NAME}. {_how_to_make(self.folder)}")
-        version = read_record(self.folder).get("format")
+        version = read_record(record.parent).get("format")
         if version not in DATASET_FORMATS_READ:
             known = " and ".join(f"'{name}'" for name in DATASET_FORMATS_READ)
             raise DataError(f"{record} has format '{version}', this version reads {known}; build it again.")
-        if not (self.folder / INDEX_NAME).is_file():
+        if index is None or not index.is_file():
             raise DataError(f"{self.folder} is unfinished: {INDEX_NAME} is missing; run its build command again.")
-        self.rows = ClipIndex(self.folder / INDEX_NAME)
+        self.rows = ClipIndex(index)
 
     def __len__(self) -> int:
         return len(self.rows)

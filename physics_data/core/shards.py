@@ -30,6 +30,7 @@ from physics_data.core.clip import Clip, ClipMeta, Rendering
 from physics_data.core.config import StrictModel, validate_config
 from physics_data.core.conventions import CLIP_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, VideoError
+from physics_data.core.remote import read_range
 from physics_data.core.trajectory import Trajectory
 from physics_data.core.video import decode_video, encode_video
 
@@ -238,9 +239,7 @@ def read_members(folder: Path, row: IndexRow) -> dict[str, bytes]:
     path = _shard_of(folder, row)
     where = f"clip '{row.key}' in {path}"
     try:
-        with open(path, "rb") as file:
-            file.seek(row.offset)
-            block = file.read(row.length)
+        block = read_range(path, row.offset, row.length)
     except (OSError, ValueError, OverflowError, MemoryError) as error:
         raise DataError(f"cannot read {where}: {error}; build the dataset again.") from error
     if len(block) != row.length:
@@ -281,12 +280,12 @@ def read_meta(folder: Path, row: IndexRow) -> ClipMeta:
         DataError: the shard is missing or truncated, or no clip lies there.
     """
     try:
-        with open(_shard_of(folder, row), "rb") as file:
-            file.seek(row.offset)
-            info = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "strict")
-            return _decode_record({"json": file.read(info.size)})[0]
+        path = _shard_of(folder, row)
+        info = tarfile.TarInfo.frombuf(read_range(path, row.offset, tarfile.BLOCKSIZE), "utf-8", "strict")
+        return _decode_record({"json": read_range(path, row.offset + tarfile.BLOCKSIZE, info.size)})[0]
     except OSError as error:
-        raise DataError(f"cannot read {folder / row.shard}: {error.strerror}; build the dataset again.") from error
+        reason = error.strerror or error
+        raise DataError(f"cannot read {folder / row.shard}: {reason}; build the dataset again.") from error
     except _DAMAGE as error:
         raise DataError(
             f"clip '{row.key}' in {folder / row.shard} is damaged ({error}); build this shard again."

@@ -16,6 +16,7 @@ from physics_data.core.dataset import RECORD_NAME, ShardDataset, read_manifest, 
 from physics_data.core.errors import ConfigError, DataError, WorldsimError
 from physics_data.core.provenance import sha256_of
 from physics_data.core.shards import IndexRow, index_row, unpack_block
+from physics_data.core.urls import require_local
 from physics_data.pipeline.build_config import BuildConfig
 from physics_data.pipeline.label_checks import check_labels
 from physics_data.pipeline.shard_maker import plan
@@ -53,6 +54,7 @@ class CheckReport:
 
 def check_dataset(dataset: ShardDataset, on_clip: Callable[[], None] = lambda: None) -> CheckReport:
     """Read every byte of a dataset and check it; nothing stops at the first thing that is wrong."""
+    require_local(dataset.folder, "check")
     report = CheckReport()
     _check_shards(dataset, report)
     _check_annotations(dataset, report)
