@@ -11,8 +11,9 @@ from rich.progress import Progress
 
 from physics_data.core.conventions import step_seed
 from physics_data.core.dataset import ShardDataset
-from physics_data.core.errors import DataError
+from physics_data.core.errors import ConfigError, DataError
 from worldsim.config import DataConfig, SourceConfig
+from worldsim.data.buckets import Bucket, BucketedMixture
 from worldsim.data.collate import Crop, VideoBatch, collate
 from worldsim.data.mixture import Mixture
 from worldsim.data.physics_source import PhysicsSource
@@ -28,13 +29,37 @@ def open_mixture(config: DataConfig, *, seed: int, batch_size: int) -> Mixture:
         ConfigError: two sources of one name.
         DataError: a dataset is missing, unfinished, empty, or of another size or rate.
     """
-    sources = [_open(source, config) for source in config.sources]
+    sources = open_sources(config)
     for source in sources if config.packing is None else []:
         require_fit(
             source, num_frames=config.num_frames, height=config.height, width=config.width, frame_rate=config.frame_rate
         )
-    require_no_leak(sources)
     return Mixture(sources, [source.weight for source in config.sources], seed=seed, batch_size=batch_size)
+
+
+def open_sources(config: DataConfig) -> list[ClipSource]:
+    """Open all sources.
+
+    Raises:
+        DataError: a dataset is missing, unfinished or empty, or trains on what another one holds out.
+    """
+    sources = [_open(source, config) for source in config.sources]
+    require_no_leak(sources)
+    return sources
+
+
+def open_buckets(config: DataConfig, buckets: Sequence[Bucket], *, seed: int) -> BucketedMixture:
+    """Open all sources, which are stored, and sort their clips into buckets.
+
+    Raises:
+        ConfigError: two sources of one name, or a weight that changes over the run.
+        DataError: a dataset is missing, unfinished or empty, or none of its clips is in a bucket.
+    """
+    stored = [source for source in open_sources(config) if isinstance(source, ShardSource)]
+    weights = [source.weight for source in config.sources if isinstance(source.weight, float)]
+    if len(stored) != len(config.sources) or len(weights) != len(stored):
+        raise ConfigError("buckets need stored datasets with constant weights; write one number as weight of each.")
+    return BucketedMixture(stored, weights, buckets, frame_rate=config.frame_rate, seed=seed)
 
 
 def _open(source: SourceConfig, config: DataConfig) -> ClipSource:

@@ -6,7 +6,7 @@ Nothing is remembered between steps, so training that resumes at step n sees exa
 import functools
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -49,10 +49,8 @@ class Mixture:
         if len(set(names)) != len(names):
             raise ConfigError(f"data.sources: two sources have one name among {names}; set 'name' to tell them apart.")
         self.sources = list(sources)
-        # The share of source k among the sources k, k + 1, ...: draws are given out by this chain of two-way splits.
         if len(fixed) == len(weights):
-            splits = [weight / sum(fixed[k:]) for k, weight in enumerate(fixed)]
-            self._quotas = [functools.partial(_quota, share=share) for share in splits]
+            self._quotas = quotas(fixed)
         else:
             schedule = Schedule(weights, batch_size)
             self._quotas = [functools.partial(schedule.quota, k) for k in range(len(names))]
@@ -61,7 +59,7 @@ class Mixture:
 
     def draw(self, number: int) -> tuple[int, int]:
         """Return (source, position) of the ``number``-th draw of the run, counted from 0."""
-        source, index = self._assign(number)
+        source, index = assign(self._quotas, number)
         epoch, place = divmod(index, len(self.sources[source]))
         return source, int(self._order(source, epoch)[place])
 
@@ -86,19 +84,32 @@ class Mixture:
         total = max(num_steps * batch_size, 1)
         return {name: count / total for name, count in self.seen(num_steps, batch_size).items()}
 
-    def _assign(self, number: int) -> tuple[int, int]:
-        """Return the source of a draw and how often that source was drawn before."""
-        for source, quota in enumerate(self._quotas):
-            before, after = quota(number), quota(number + 1)
-            if after > before or source == len(self._quotas) - 1:
-                return source, before
-            number -= before
-        raise AssertionError("the last source takes every draw that is left")
-
     def _shuffled(self, source: int, epoch: int) -> np.ndarray:
         key = (zlib.crc32(self.sources[source].name.encode()), epoch)
         order = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
         return order.permutation(len(self.sources[source]))
+
+
+Quota = Callable[[int], int]
+"""How many of the first n draws that reach a source it gets."""
+
+
+def quotas(weights: Sequence[float]) -> list[Quota]:
+    """Return the quotas of constant weights > 0: the share of source k among the sources k, k + 1, ...
+
+    Draws are given out by this chain of two-way splits.
+    """
+    return [functools.partial(_quota, share=weight / sum(weights[k:])) for k, weight in enumerate(weights)]
+
+
+def assign(given: Sequence[Quota], number: int) -> tuple[int, int]:
+    """Return the source of a draw and how often that source was drawn before."""
+    for source, quota in enumerate(given):
+        before, after = quota(number), quota(number + 1)
+        if after > before or source == len(given) - 1:
+            return source, before
+        number -= before
+    raise AssertionError("the last source takes every draw that is left")
 
 
 def _quota(number: int, share: float) -> int:

@@ -1,5 +1,6 @@
 """``ShardSource``: the clips of one split of one dataset, held in memory as pixels if asked."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -238,6 +239,12 @@ class ShardSource:
 
     def __len__(self) -> int:
         return len(self._positions)
+
+    def subset(self, positions: Positions) -> "ShardSource":
+        """Return the source of some of its clips, by position, none of them held in memory."""
+        chosen = copy.copy(self)
+        chosen._positions, chosen._memory = self._positions[positions], None
+        return chosen
 
     @property
     def rows(self) -> Sequence[IndexRow]:

@@ -17,6 +17,7 @@ from physics_data.core.atomic import atomic_path
 from physics_data.core.config import StrictModel
 from physics_data.core.provenance import sha256_of
 from worldsim.config import Count, Share, TrainConfig, ValidationConfig
+from worldsim.data.buckets import Bucket
 from worldsim.data.collate import to_tensor
 from worldsim.data.latent_labels import ClipLabels, latent_labels
 from worldsim.data.sources import PixelClip
@@ -90,6 +91,8 @@ class FamilyTrainConfig(TrainConfig):
     base:      diffusers folder of the model
     adapter:   the adapter; None trains all weights of the networks
     weights:   precision of the frozen base; adapters and fully trained weights are kept in fp32
+    buckets:   sizes and lengths of batches, in place of data.num_frames, height and width; clips are shrunk and cropped
+               to them (see ``worldsim.data.buckets``). Samples have the size of the first one that is no still
     samples:   None = no videos are sampled during training
     probes:    of the auxiliary losses
     """
@@ -100,6 +103,7 @@ class FamilyTrainConfig(TrainConfig):
     weights: Literal["fp32", "bf16"] = "fp32"
     loss: FamilyObjective = FamilyObjective()
     validation: ValidationConfig = ValidationConfig()
+    buckets: tuple[Bucket, ...] = ()
     samples: FamilySamples | None = None
     probes: ProbesConfig = ProbesConfig()
 
@@ -112,11 +116,26 @@ class FamilyTrainConfig(TrainConfig):
             raise ValueError("task family encodes clips once; build the dataset first (python -m physics_data build)")
         if hardware.compile or hardware.sharding:
             raise ValueError("task family does not compile or share out weights; leave hardware.compile, sharding off")
+        if self.buckets:
+            given = sorted({"num_frames", "height", "width"} & data.model_fields_set)
+            if given:
+                raise ValueError(f"buckets say the size of clips; leave data.{', data.'.join(given)} out")
+            if len(set(self.buckets)) < len(self.buckets):
+                raise ValueError("two buckets are equal; leave one of them out")
+            if any(not isinstance(source.weight, float) for source in data.sources):
+                raise ValueError("with buckets the weight of a source is one number; leave its steps out")
         if self.adapter is None and self.weights != "fp32":
             raise ValueError(
                 "all weights are trained in fp32 (hardware.precision: bf16 computes in bf16); weights: fp32"
             )
         return self
+
+    @property
+    def clip(self) -> Bucket:
+        """Size and length of what is sampled; of every clip where there are no buckets."""
+        if not self.buckets:
+            return Bucket(width=self.data.width, height=self.data.height, num_frames=self.data.num_frames)
+        return next((one for one in self.buckets if one.num_frames > 1), self.buckets[0])
 
 
 Tensors = dict[str, torch.Tensor]

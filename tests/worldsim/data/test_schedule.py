@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from physics_data.core.errors import ConfigError
-from worldsim.data.mixture import Mixture, Schedule
+from worldsim.data.mixture import Mixture, Schedule, assign
 from worldsim.data.sources import ShardSource
 
 CURVES = [
@@ -43,7 +43,7 @@ def test_every_source_has_what_its_curve_says_at_every_draw(sources: list[ShardS
     sums = expected(curves, batch_size, draws)
     counts: Counter[int] = Counter()
     for number in range(draws):
-        source, index = mixture._assign(number)
+        source, index = assign(mixture._quotas, number)
         assert index == counts[source]  # no draw of a source is lost or repeated
         counts[source] += 1
         found = np.array([counts[k] for k in range(len(curves))])

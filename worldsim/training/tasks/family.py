@@ -11,20 +11,24 @@ import torch
 from jaxtyping import Float, UInt8
 from rich.progress import Progress
 
+from physics_data.core.atomic import write_text
 from physics_data.core.conventions import step_seed
 from physics_data.core.display import contact_sheet
 from physics_data.core.errors import ConfigError, DataError
 from physics_data.core.program import messages
-from worldsim.config import TrainConfig
+from worldsim.config import DataConfig, TrainConfig
+from worldsim.data.buckets import BucketedMixture, BucketSource, sort_into_buckets
 from worldsim.data.collate import to_rgb
 from worldsim.data.latent_labels import GROUPS, LatentLabels, labels_read_for, stack_latent_labels
 from worldsim.data.loading import (
     describe_splits,
+    open_buckets,
     open_mixture,
     require_validation,
     spread_positions,
     validation_sources,
 )
+from worldsim.data.mixture import Mixture
 from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.diffusion import TimeSampling, sample_t
 from worldsim.families.adapters import add_adapter, save_adapter, save_whole
@@ -51,6 +55,9 @@ from worldsim.training.fine_tuning import TrainedWeights
 
 _DRAWS = 100
 """Draws of t, at most, until all are in the range of the experts that are trained."""
+
+
+Stored = ShardSource | BucketSource
 
 
 @dataclass(frozen=True)
@@ -123,15 +130,18 @@ class FamilyTask:
         if self._groups:
             data = data.model_copy(update={"labels": labels_read_for(self._groups)})
         self._data = data
-        self._shape = generator.latent_shape(data.num_frames, data.height, data.width)
-        self.mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+        self.mixture = _opened(config, data)
+        for one in config.buckets or (config.clip,):
+            generator.latent_shape(one.num_frames, one.height, one.width)
+            if one.num_frames == 1 and generator.max_given and not generator.keeps_clean:
+                raise ConfigError(
+                    f"bucket {one}: this {generator.family} is given the first frame, and a still has no other to "
+                    "learn; leave buckets of 1 frame out."
+                )
         if config.report.validate_every is not None:
             require_validation(config.data)
         for source in self.mixture.sources:
             self._check_length(source)
-        self._time = config.loss.time or TimeSampling(
-            distribution="uniform", shift=generator.training_shift(self._shape)
-        )
         self._ranges = self._trained_ranges()
         self._vae_digest = parts_digest(generator, "vae", "image_encoder", "image_processor", "feature_extractor")
         self._text_digest = parts_digest(generator, *generator.text_parts)
@@ -142,13 +152,14 @@ class FamilyTask:
         """Check configs and the data's index, and plan the run; no weight is read."""
         dtype = torch.bfloat16 if config.weights == "bf16" else torch.float32
         compute = torch.bfloat16 if config.hardware.precision == "bf16" else dtype
-        data = config.data
-        mixture = open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+        mixture = _opened(config, config.data)
+        sizes = config.buckets or (config.clip,)
+        largest = max(sizes, key=lambda one: one.num_frames * one.height * one.width)
         plan = plan_training(
             config.base,
-            data.num_frames,
-            data.height,
-            data.width,
+            largest.num_frames,
+            largest.height,
+            largest.width,
             batch_size=config.batch_size,
             adapter=config.adapter,
             dtype=dtype,
@@ -159,6 +170,8 @@ class FamilyTask:
         shares = mixture.seen_shares(config.num_steps, config.batch_size)
         return [
             *plan.lines(),
+            *([f"counted for the largest bucket, {largest}"] if config.buckets else []),
+            *_bucket_lines(mixture),
             f"{config.num_steps} steps of {config.batch_size} clips: "
             + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()),
             f"would write to {config.out}",
@@ -170,12 +183,12 @@ class FamilyTask:
         The networks wait in the CPU's memory meanwhile: a text encoder is often larger than they are.
         """
         self._move_networks(torch.device("cpu"))
-        sources = list(self.mixture.sources)
-        if self.config.report.validate_every is not None:
-            sources += validation_sources(self._data)
+        if isinstance(self.mixture, BucketedMixture):
+            rows = "".join(f'{",".join(row[:3])},"{row[3]}"\n' for row in self.mixture.table())
+            write_text(self.config.out / "buckets.csv", "source,clip,bucket,done\n" + rows)
+        sources: list[Stored] = [*self._sources, *self._validation_sources()]
         captions = {""}
         for source in sources:
-            assert isinstance(source, ShardSource)
             cache = self._clips(source)
             bar = progress.add_task(f"encode {source.name}", total=len(source), note="")
             for position, row in enumerate(source.rows):
@@ -183,7 +196,7 @@ class FamilyTask:
                 if not cache.has(row.key):
                     cache.put(row.key, encoded_clip(self.generator, source.load(position), self._groups))
                 progress.advance(bar)
-            if self._groups and source in self.mixture.sources:
+            if self._groups and source in self._sources:
                 without = [row.key for row in source.rows if not labels_of(cache.get(row.key))]
                 if without:
                     messages.print(
@@ -206,11 +219,21 @@ class FamilyTask:
         whole = [] if self._matched else ["all weights are trained"]
         validation = [] if self.config.report.validate_every is None else describe_splits(self._data)
         beside = [] if probes is None else [f"probes: {', '.join(probes.members)} learn to read its latents"]
-        return [f"{self.generator.family}: {count:,} weights are trained", *whole, *self._matched, *beside, *validation]
+        return [
+            f"{self.generator.family}: {count:,} weights are trained",
+            *whole,
+            *self._matched,
+            *beside,
+            *validation,
+            *_bucket_lines(self.mixture),
+        ]
 
     def data_identity(self) -> dict[str, str]:
         """Return source name → digest of all its clips, and the digests of the base's parts."""
-        found = {source.name: source.identity() for source in self.mixture.sources}
+        found = {
+            f"{source.name} {source.bucket}" if isinstance(source, BucketSource) else source.name: source.identity()
+            for source in self._sources
+        }
         networks = parts_digest(self.generator, *self.generator.networks)
         return {**found, "(vae)": self._vae_digest, "(text)": self._text_digest, "(networks)": networks}
 
@@ -221,8 +244,7 @@ class FamilyTask:
     def batch(self, step: int) -> FamilyBatch:
         """Return the encoded clips of a step."""
         picks = self.mixture.batch(step, self.config.batch_size)
-        sources: Any = self.mixture.sources
-        return replace(self._collated([(sources[source], position) for source, position in picks]), step=step)
+        return replace(self._collated([(self._sources[source], position) for source, position in picks]), step=step)
 
     def loss(
         self, model: TrainedWeights, batch: FamilyBatch, generator: torch.Generator, shard: RankShard = WHOLE_BATCH
@@ -233,7 +255,7 @@ class FamilyTask:
         """
         settings, x0 = self.config.loss, batch.latents
         count = len(x0)
-        t = self._draw_t(count, generator)
+        t = self._draw_t(count, tuple(x0.shape[1:]), generator)
         noise = torch.randn(x0.shape, generator=generator, device=x0.device)
         conditioning = self._hidden(self._given(batch, generator), generator, settings.condition_dropout)
         if self.config.adapter is not None and self.config.adapter.dropout:
@@ -265,7 +287,7 @@ class FamilyTask:
     @torch.no_grad()
     def pictures(self, model: TrainedWeights, progress: Progress) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
         """Return videos sampled for the fixed prompts."""
-        shown, data = self.config.samples, self.config.data
+        shown, clip = self.config.samples, self.config.clip
         if shown is None:
             return {}
         made = []
@@ -274,11 +296,11 @@ class FamilyTask:
                 seed = torch.Generator().manual_seed(step_seed(self.config.seed, "picture", number))
                 video = self.generator.sample(
                     [prompt],
-                    data.num_frames,
-                    data.height,
-                    data.width,
+                    clip.num_frames,
+                    clip.height,
+                    clip.width,
                     generator=seed,
-                    frame_rate=data.frame_rate,
+                    frame_rate=self.config.data.frame_rate,
                     sampling=Sampling(num_steps=shown.num_steps, guidance_scale=shown.guidance_scale),
                 )
                 made.append(to_rgb(video)[0])
@@ -314,8 +336,8 @@ class FamilyTask:
 
     def export(self, model: TrainedWeights, folder: Path, training: dict[str, Any]) -> None:
         """Write the adapter, or the whole diffusers folder, with a card."""
-        data = self.config.data
-        clip = {name: getattr(data, name) for name in ("num_frames", "height", "width", "frame_rate")}
+        clip: dict[str, Any] = {name: getattr(self.config.clip, name) for name in ("num_frames", "height", "width")}
+        clip["frame_rate"] = self.config.data.frame_rate
         facts = {"base_folder": str(self.config.base), "clip": clip, **training}
         with self._with(model):
             if self.config.adapter is not None:
@@ -326,7 +348,22 @@ class FamilyTask:
         if trained is not None and not trained.config.frozen:
             trained.save(self.config.out)
 
+    @property
+    def _sources(self) -> "list[Stored]":
+        """The sources of the mixture; clips are encoded once, so all are stored."""
+        return [source for source in self.mixture.sources if isinstance(source, ShardSource | BucketSource)]
+
+    def _validation_sources(self) -> "list[Stored]":
+        if self.config.report.validate_every is None:
+            return []
+        found, buckets = validation_sources(self._data), self.config.buckets
+        if not buckets:
+            return [*found]
+        return [one for each in found for one in sort_into_buckets(each, buckets, self._data.frame_rate).sources]
+
     def _check_length(self, source: ClipSource) -> None:
+        if isinstance(source, BucketSource):
+            return
         for row in source.shapes:
             if row.num_frames != self.config.data.num_frames:
                 raise DataError(
@@ -339,9 +376,12 @@ class FamilyTask:
         chosen = None if self.config.adapter is None else self.config.adapter.networks
         return None if chosen is None or set(chosen) == set(self.generator.networks) else chosen
 
-    def _draw_t(self, count: int, generator: torch.Generator) -> Float[torch.Tensor, "b"]:
+    def _draw_t(self, count: int, shape: tuple[int, ...], generator: torch.Generator) -> Float[torch.Tensor, "b"]:
         """Draw t for each sample; where only one expert is trained, within its range."""
-        t = sample_t(count, self._time, generator, self.device)
+        channels, frames, height, width = shape
+        shift = self.generator.training_shift((channels, frames, height, width))
+        time = self.config.loss.time or TimeSampling(distribution="uniform", shift=shift)
+        t = sample_t(count, time, generator, self.device)
         for _ in range(_DRAWS):
             outside = torch.tensor(
                 [self._ranges is not None and self.generator.expert_of(float(one)) not in self._ranges for one in t],
@@ -349,7 +389,7 @@ class FamilyTask:
             )
             if not outside.any():
                 return t
-            t = torch.where(outside, sample_t(count, self._time, generator, self.device), t)
+            t = torch.where(outside, sample_t(count, time, generator, self.device), t)
         raise ConfigError(
             f"loss.time hardly draws noise levels of {', '.join(self._ranges or ())}; write another, e.g. "
             "{distribution: uniform}."
@@ -405,7 +445,7 @@ class FamilyTask:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _collated(self, picks: Sequence[tuple[ShardSource, int]]) -> FamilyBatch:
+    def _collated(self, picks: Sequence[tuple[Stored, int]]) -> FamilyBatch:
         """Read encoded clips and captions; of one that is damaged, the clip is encoded again."""
         stored, texts, rates = [], [], []
         for source, position in picks:
@@ -439,11 +479,13 @@ class FamilyTask:
         if self.config.loss.auxiliary:
             judged = stack_latent_labels([without_added(one, self.generator.added_frames) for one in labels])
             judged = judged.to(self.device)
-        return FamilyBatch(latents, conditioning, position_weight, self._contact_weight(labels), judged)
+        return FamilyBatch(
+            latents, conditioning, position_weight, self._contact_weight(labels, latents.shape[2]), judged
+        )
 
-    def _contact_weight(self, labels: Sequence[Any]) -> Float[torch.Tensor, "b t"] | None:
+    def _contact_weight(self, labels: Sequence[Any], frames: int) -> Float[torch.Tensor, "b t"] | None:
         """Return how much each latent frame counts; the mean of a clip is 1."""
-        gain, frames = self.config.loss.contact_weight, self._shape[1]
+        gain = self.config.loss.contact_weight
         if not gain:
             return None
         weights = torch.ones(len(labels), frames)
@@ -456,10 +498,11 @@ class FamilyTask:
     def _open_held_out(self) -> list[HeldOut]:
         """Read the validation clips that are measured, evenly spread; families that can are given one latent frame."""
         clips = []
-        for source in validation_sources(self._data):
+        for source in self._validation_sources():
             for position in spread_positions(source, self.config.validation.num_clips):
                 batch = self._collated([(source, position)])
-                if self.generator.keeps_clean and self.config.loss.image_to_video_probability:
+                several = batch.latents.shape[2] > 1
+                if several and self.generator.keeps_clean and self.config.loss.image_to_video_probability:
                     told = batch.conditioning
                     told = replace(told, num_clean=told.num_clean + 1, frames={"latents": batch.latents})
                     batch = FamilyBatch(batch.latents, told)
@@ -473,3 +516,13 @@ class FamilyTask:
             network.eval()
         with self.model.holding(model):
             yield
+
+
+def _opened(config: FamilyTrainConfig, data: DataConfig) -> Mixture | BucketedMixture:
+    if config.buckets:
+        return open_buckets(data, config.buckets, seed=config.seed)
+    return open_mixture(data, seed=config.seed, batch_size=config.batch_size)
+
+
+def _bucket_lines(mixture: Mixture | BucketedMixture) -> list[str]:
+    return mixture.lines() if isinstance(mixture, BucketedMixture) else []
