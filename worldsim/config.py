@@ -129,7 +129,8 @@ class DataConfig(StrictModel):
 class OptimizerConfig(StrictModel):
     """How weights are updated.
 
-    name:                 ``adamw`` or ``muon``
+    name:                 ``adamw`` or ``muon``; ``adamw_8bit`` keeps AdamW's moments in 8 bits (bitsandbytes), and
+                          ``paged_adamw_8bit`` lets them move to the CPU's memory where the GPU's is short
     weight_decay:         decoupled weight decay
     beta1, beta2:         decay of the first and second moment
     warmup_steps:         steps of linear warm-up
@@ -141,7 +142,7 @@ class OptimizerConfig(StrictModel):
     clipping:             ``adaptive`` scales down to the mean of past norms + 3 standard deviations where that is less
     """
 
-    name: Literal["adamw", "muon"] = "adamw"
+    name: Literal["adamw", "muon", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
     learning_rate: Positive = 1e-3
     muon_learning_rate: Positive = 1e-2
     adamw_for: tuple[str, ...] = ()
@@ -152,6 +153,11 @@ class OptimizerConfig(StrictModel):
     final_fraction: Share = 0.05
     max_gradient_norm: Positive = 1.0
     clipping: Literal["fixed", "adaptive"] = "fixed"
+
+    @property
+    def has_8bit_moments(self) -> bool:
+        """Whether moments are kept in 8 bits."""
+        return self.name.endswith("8bit")
 
 
 class HardwareConfig(StrictModel):
@@ -247,6 +253,8 @@ class TrainConfig(StrictModel):
                 f"optimizer.warmup_steps {self.optimizer.warmup_steps} must be less than num_steps {self.num_steps}; "
                 f"add --set optimizer.warmup_steps={self.num_steps // 4}"
             )
+        if self.hardware.sharding and self.optimizer.has_8bit_moments:
+            raise ValueError(f"optimizer.name {self.optimizer.name} and hardware.sharding exclude each other; write adamw")
         return self
 
 

@@ -5,6 +5,7 @@ and add. Activations are the storages that autograd keeps, without the matrices 
 keep. It is a count, not a measurement: fragmentation and the workspaces of libraries come on top.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,7 @@ def plan_training(
     compute: torch.dtype | None = None,
     recompute: bool = False,
     averages: int = 1,
+    optimizer: str = "adamw",
 ) -> Plan:
     """Plan a training run.
 
@@ -116,6 +118,7 @@ def plan_training(
         compute: of activations; None = ``dtype``
         recompute: blocks are computed again in the backward pass
         averages: averaged copies of the trained weights
+        optimizer: a name of ``OptimizerConfig``
 
     Raises:
         CheckpointError: no diffusers folder, or one of an unknown family.
@@ -147,7 +150,7 @@ def plan_training(
         tokens=generator.num_tokens(shape),
         weights=sum(weight.numel() * weight.element_size() for weight in weights),
         gradients=4 * trained,
-        optimizer=8 * trained,
+        optimizer=optimizer_bytes([weight.shape for weight in weights if weight.requires_grad], optimizer),
         average=4 * trained * averages,
         kept=kept,
         checkpointed=checkpointed,
@@ -156,6 +159,24 @@ def plan_training(
         step_flop=None if flop is None else flop * passes * batch_size,
         encoders=_encoders(generator, opened, dtype),
     )
+
+
+_SMALL, _BLOCK = 4096, 256
+
+
+def optimizer_bytes(shapes: Iterable[torch.Size], name: str) -> int:
+    """Return bytes of an optimiser's state: two moments of 4 bytes, one for matrices of ``muon``.
+
+    With 8 bits: 1 byte and a scale of 4 for each block of 256 values, and 4 bytes in weights of less than 4096 values.
+    """
+    total = 0
+    for shape in shapes:
+        count = math.prod(shape)
+        if name.endswith("8bit") and count >= _SMALL:
+            total += 2 * (count + 4 * -(-count // _BLOCK))
+        else:
+            total += 4 * count if name == "muon" and len(shape) >= 2 else 8 * count
+    return total
 
 
 def _encoders(generator: DiffusersGenerator, folder: PipelineFolder, dtype: torch.dtype) -> dict[str, int]:

@@ -28,13 +28,16 @@ def learning_rate_factor(step: int, num_steps: int, config: OptimizerConfig) -> 
 def build_optimizers(model: nn.Module, config: OptimizerConfig) -> Optimizers:
     """Return the optimisers that together update every weight.
 
-    ``adamw`` is one AdamW; vectors (biases, gains) are not decayed. ``muon`` gives matrices and convolutions to Muon
+    ``adamw`` is one AdamW; vectors (biases, gains) are not decayed. The ``8bit`` ones are bitsandbytes' AdamW: moments
+    of weights of 4096 or more values have 8 bits, in blocks of 256 with one scale. ``muon`` gives matrices and convolutions to Muon
     and the rest (vectors, embeddings, and what ``config.adamw_for`` names) to AdamW.
 
     Raises:
-        ConfigError: a prefix in ``config.adamw_for`` fits no weight.
+        ConfigError: a prefix in ``config.adamw_for`` fits no weight, bitsandbytes is not installed, or paging is asked
+            for without a GPU.
 
-    Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization; Jordan et al. (2024), Muon.
+    Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization; Jordan et al. (2024), Muon; Dettmers
+    et al. (2022), 8-bit optimizers via block-wise quantization.
     """
     named = model.named_parameters()  # a transformer beside probes keeps its names
     trained = {name.removeprefix("dit."): weight for name, weight in named if weight.requires_grad}
@@ -59,8 +62,11 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> Optimizers:
     groups = [part for group in groups for part in _apart(group)]
     optimizers: Optimizers = []
     if groups:
-        betas = (config.beta1, config.beta2)
-        optimizers.append(torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, fused=True))
+        options: dict[str, Any] = {"lr": config.learning_rate, "betas": (config.beta1, config.beta2)}
+        if config.has_8bit_moments:
+            optimizers.append(_eight_bit(config.name, rest[0].device)(groups, **options))
+        else:
+            optimizers.append(torch.optim.AdamW(groups, fused=True, **options))
     if by_muon:
         matrices = [trained[name] for name in trained if name in by_muon]
         optimizers.append(Muon(matrices, config.muon_learning_rate, weight_decay=config.weight_decay))
@@ -68,6 +74,24 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> Optimizers:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
     return optimizers
+
+
+def _eight_bit(name: str, device: torch.device) -> Any:
+    """Return the class of an optimiser with 8-bit moments."""
+    paged = name.startswith("paged")
+    if paged and device.type != "cuda":
+        raise ConfigError(
+            f"optimizer.name {name} pages between a GPU and the CPU, and the weights are on '{device.type}'; write "
+            "adamw_8bit."
+        )
+    try:
+        from bitsandbytes import optim
+    except ImportError as error:
+        raise ConfigError(
+            f"optimizer.name {name} needs bitsandbytes ({error}); install it: pip install -c constraints.txt "
+            "'worldsim[eight_bit]', or write adamw."
+        ) from error
+    return optim.PagedAdamW8bit if paged else optim.AdamW8bit
 
 
 def weights_in_order(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[str, nn.Parameter]]:

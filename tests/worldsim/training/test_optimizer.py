@@ -1,6 +1,8 @@
 """Learning rates, Muon and the average of the weights, against closed forms."""
 
 import itertools
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import nn
 
 from physics_data.core.errors import ConfigError
 from worldsim.config import OptimizerConfig
+from worldsim.families.planning import optimizer_bytes
 from worldsim.training.optimizer import Muon, build_optimizers, learning_rate_factor, orthogonalise
 from worldsim.training.state import WeightAverage
 
@@ -72,3 +75,60 @@ def test_the_average_follows_its_closed_form() -> None:
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * step
     assert float(average.model.get_parameter("weight").detach()) == pytest.approx(expected, rel=1e-5)
+
+
+class _Layer(nn.Module):
+    """A matrix whose moments have 8 bits, and a vector whose moments do not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.matrix = nn.Parameter(torch.randn(96, 64, generator=generator))
+        self.vector = nn.Parameter(torch.randn(64, generator=generator))
+
+    def train_by(self, optimizer: torch.optim.Optimizer, steps: range) -> None:
+        """Move towards random values, the same for each step."""
+        for step in steps:
+            generator = torch.Generator().manual_seed(step)
+            for weight in (self.matrix, self.vector):
+                weight.grad = weight.detach() - 0.1 * torch.randn(weight.shape, generator=generator)
+            optimizer.step()
+
+
+def test_8_bit_moments_follow_adamw_take_what_is_planned_and_resume_to_the_bit(tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="8-bit moments need bitsandbytes (extra 'eight_bit')")
+    config = OptimizerConfig(name="adamw_8bit", learning_rate=1e-2)
+    plain, whole, half, again = _Layer(), _Layer(), _Layer(), _Layer()
+    start = plain.matrix.detach().clone()
+    (exact,) = build_optimizers(plain, config.model_copy(update={"name": "adamw"}))
+    (small,) = build_optimizers(whole, config)
+    plain.train_by(exact, range(40))
+    whole.train_by(small, range(40))
+    moved = (plain.matrix - start).norm()
+    assert float((whole.matrix - plain.matrix).norm()) < 0.05 * float(moved)
+    assert float((whole.vector - plain.vector).abs().max()) < 1e-5  # kept in 32 bits
+    held = sum(
+        value.nbytes
+        for state in small.state.values()
+        for name, value in state.items()
+        if isinstance(value, torch.Tensor) and not name.startswith("qmap")
+    )
+    assert held == optimizer_bytes([whole.matrix.shape, whole.vector.shape], config.name)
+    assert held < 0.3 * optimizer_bytes([whole.matrix.shape, whole.vector.shape], "adamw")
+    (first,) = build_optimizers(half, config)
+    half.train_by(first, range(15))
+    torch.save(first.state_dict(), tmp_path / "optimizer.pt")
+    again.load_state_dict(half.state_dict())
+    (second,) = build_optimizers(again, config)
+    second.load_state_dict(torch.load(tmp_path / "optimizer.pt", weights_only=True, map_location="cpu"))
+    again.train_by(second, range(15, 40))
+    assert torch.equal(again.matrix, whole.matrix)
+    assert torch.equal(again.vector, whole.vector)
+
+
+def test_8_bit_moments_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="the weights are on 'cpu'; write adamw_8bit"):
+        build_optimizers(_Layer(), OptimizerConfig(name="paged_adamw_8bit"))
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(ConfigError, match=r"adamw_8bit needs bitsandbytes .* pip install .*eight_bit"):
+        build_optimizers(_Layer(), OptimizerConfig(name="adamw_8bit"))

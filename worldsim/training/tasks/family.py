@@ -166,6 +166,7 @@ class FamilyTask:
             compute=compute,
             recompute=config.hardware.recompute,
             averages=1 + len(config.more_ema_decays),
+            optimizer=config.optimizer.name,
         )
         shares = mixture.seen_shares(config.num_steps, config.batch_size)
         return [
