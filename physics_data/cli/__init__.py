@@ -1,7 +1,7 @@
 """The commands of ``python -m physics_data``; heavy parts are imported by the command that needs them."""
 
 from physics_data.cli.build_commands import build, clip, new, simulate, warmup
-from physics_data.cli.export_commands import audit, copy, export
+from physics_data.cli.export_commands import audit, copy, export, import_dataset
 from physics_data.cli.inspect_commands import biases, check, laws, list_members, preview, schema
 from physics_data.cli.scene_commands import counterfactuals, direct, episodes, lesson, storyboard, view
 from physics_data.core.program import make_app
@@ -24,6 +24,7 @@ app.command()(biases)
 app.command()(preview)
 app.command()(export)
 app.command()(copy)
+app.command("import")(import_dataset)
 app.command()(audit)
 app.command()(laws)
 app.command()(schema)

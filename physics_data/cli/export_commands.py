@@ -102,3 +102,28 @@ def run_audit(dataset: Path, as_json: bool) -> None:
         messages.print(table)
     if not report.passes:
         raise typer.Exit(1)
+
+
+def import_dataset(
+    folder: Annotated[Path, typer.Argument(help="Folder in RigidBench's layout, with samples, eval or train.")],
+    out: Annotated[Path, typer.Option(help="Dataset folder to write; it must be new or empty.")],
+) -> None:
+    """Read a folder in RigidBench's layout as a dataset, to train on its clips and to score videos of them.
+
+    Pictures, masks, poses, camera and prompts are taken as they are, depth to 16 bits. What that layout lacks, what is
+    changed, and which samples are skipped is printed.
+
+    Example: `python -m physics_data import runs/rigidbench --out runs/rigidbench_dataset`
+    """
+    from physics_data.pipeline.import_rigidbench import LACKING, import_rigidbench
+
+    with progress_bar() as progress:
+        bar = progress.add_task("from rigidbench", total=None, note="")
+        found = import_rigidbench(folder, out, on_clip=lambda: progress.advance(bar))
+    for line in LACKING:
+        messages.print(f"not in that layout: {line}", markup=False)
+    for line in found.notes:
+        messages.print(line, markup=False)
+    for why, names in found.skipped.items():
+        messages.print(f"{len(names)} samples are skipped ({', '.join(names[:3])}): {why}", markup=False)
+    messages.print(f"[green]{found.clips} clips[/green] in {escape(str(out))}")

@@ -110,13 +110,18 @@ def _rigidbench_sample(clip: Clip, folder: Path) -> dict[str, Any]:
     }
     np.savez_compressed(folder / "trajectories.npz", **motion)  # pyright: ignore[reportArgumentType]
     contacts = trajectory.contacts
-    touches = zip(contacts.frame_index, contacts.body_a, contacts.body_b, contacts.point, strict=True)
+    touches = zip(contacts.frame_index, contacts.body_a, contacts.body_b, contacts.point, contacts.normal, strict=True)
     write_text(
         folder / "contacts.json",
         json.dumps(
             [
-                {"frame": int(frame) + 1, "actor_a": bodies[a], "actor_b": bodies[b], "position": place.tolist()}
-                for frame, a, b, place in touches
+                {
+                    "frame": int(frame),
+                    "obj_a": bodies[a],
+                    "obj_b": bodies[b],
+                    "contacts": [{"point": place.tolist(), "normal": normal.tolist()}],
+                }
+                for frame, a, b, place, normal in touches
             ]
         ),
     )
