@@ -254,7 +254,9 @@ class TrainConfig(StrictModel):
                 f"add --set optimizer.warmup_steps={self.num_steps // 4}"
             )
         if self.hardware.sharding and self.optimizer.has_8bit_moments:
-            raise ValueError(f"optimizer.name {self.optimizer.name} and hardware.sharding exclude each other; write adamw")
+            raise ValueError(
+                f"optimizer.name {self.optimizer.name} and hardware.sharding exclude each other; write adamw"
+            )
         return self
 
 

@@ -27,10 +27,10 @@ Side = Annotated[int, Field(ge=1)]
 
 
 class Bucket(StrictModel):
-    """Size and length of the clips of a batch; 1 frame = stills.
+    """Size and length of the clips of a batch.
 
-    Units:
-        width, height:  pixels
+    width, height:  pixels
+    num_frames:     frames; 1 = stills
     """
 
     width: Side

@@ -114,8 +114,8 @@ class FamilyTrainConfig(TrainConfig):
             raise ValueError("task family encodes whole clips once; leave data.packing, data.crop and data.augment out")
         if any(source.on_the_fly for source in data.sources):
             raise ValueError("task family encodes clips once; build the dataset first (python -m physics_data build)")
-        if hardware.compile or hardware.sharding:
-            raise ValueError("task family does not compile or share out weights; leave hardware.compile, sharding off")
+        if hardware.compile:
+            raise ValueError("task family does not compile; leave hardware.compile off")
         if self.buckets:
             given = sorted({"num_frames", "height", "width"} & data.model_fields_set)
             if given:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 
 from physics_data.core.errors import CheckpointError, ConfigError
 from worldsim.cards import load_tensors, read_card
@@ -17,6 +18,7 @@ from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.probes.probes import Probes
 from worldsim.prompt import TextEncoder, WordTokenizer
 from worldsim.prompt.tokenizer import vocabulary_of
+from worldsim.training.processes import is_sharded, local, placed_like, reshard
 from worldsim.weights import MODEL_FORMAT, model_folder, vocabulary_of_model
 
 
@@ -158,21 +160,63 @@ class TrainedWeights(nn.Module):
         """Take all weights of the networks that have gradients, and the probes that losses read with."""
         super().__init__()
         self.probes = probes
+        self.take(networks)
+
+    def take(self, networks: Mapping[str, nn.Module]) -> None:
+        """Take the weights that the networks hold now, e.g. after they were shared out to processes."""
         for name, network in networks.items():
             for key, weight in network.named_parameters():
                 if weight.requires_grad:
-                    self.register_parameter(f"{name}/{key}".replace(".", "/"), weight)
+                    self.register_parameter(_registered(name, key), weight)
+
+    def place_like(self, other: "TrainedWeights") -> None:
+        """Share out whole weights as those of another are."""
+        for name, weight in other.named_parameters():
+            if is_sharded([weight]):
+                own = placed_like(self.get_parameter(name).data, weight)
+                self.register_parameter(name, nn.Parameter(own, requires_grad=False))
 
     @contextmanager
     def holding(self, other: "TrainedWeights") -> Iterator[None]:
-        """Let the networks have other weights (the averaged ones) meanwhile."""
+        """Let the networks have other weights (the averaged ones) meanwhile, shared out alike."""
         own = dict(self.named_parameters())
-        kept = {} if other is self else {name: weight.data.clone() for name, weight in own.items()}
+        kept = {} if other is self else {name: local(weight.data).clone() for name, weight in own.items()}
         try:
             if kept:
                 for name, weight in other.named_parameters():
-                    own[name].data.copy_(weight.data)
+                    local(own[name].data).copy_(local(weight.data))
             yield
         finally:
             for name, value in kept.items():
-                own[name].data.copy_(value)
+                local(own[name].data).copy_(value)
+
+
+@contextmanager
+def put_together(networks: Mapping[str, nn.Module], weights: TrainedWeights) -> Iterator[None]:
+    """Let sharded networks be plain ones that hold whole trained weights meanwhile, to be saved; they cannot be called.
+
+    Frozen weights stay shared out.
+    """
+    reshard(networks.values())
+    whole, kept, classes = dict(weights.named_parameters()), [], []
+    for name, network in networks.items():
+        for path, module in network.named_modules():
+            for key, weight in list(module.named_parameters(recurse=False)):
+                full = whole.get(_registered(name, f"{path}.{key}" if path else key))
+                if full is not None:
+                    kept.append((module, key, weight))
+                    module._parameters[key] = full  # pyright: ignore[reportArgumentType]
+            if isinstance(module, FSDPModule):
+                classes.append((module, type(module)))
+                module.__class__ = type(module).__mro__[2]  # FSDPModule is put before the module's own class
+    try:
+        yield
+    finally:
+        for module, key, weight in kept:
+            module._parameters[key] = weight
+        for module, found in classes:
+            module.__class__ = found
+
+
+def _registered(network: str, key: str) -> str:
+    return f"{network}/{key}".replace(".", "/")

@@ -16,7 +16,7 @@ from torch import nn
 from physics_data.core.atomic import folder_lock, remove_partials, require_writable, write_text
 from physics_data.core.config import dump_yaml
 from physics_data.core.conventions import step_seed
-from physics_data.core.errors import CheckpointError, WorldsimError
+from physics_data.core.errors import CheckpointError, ConfigError, WorldsimError
 from physics_data.core.program import messages
 from physics_data.core.provenance import write_provenance
 from worldsim.cards import CARD_NAME
@@ -35,6 +35,7 @@ from worldsim.training.optimizer import (
     set_learning_rate,
 )
 from worldsim.training.processes import (
+    SharesNetworks,
     WholeCopy,
     agreed,
     anywhere,
@@ -42,6 +43,7 @@ from worldsim.training.processes import (
     average_values,
     build_accelerator,
     shard,
+    shard_networks,
     shard_of,
     shares_weights,
     sum_over,
@@ -85,6 +87,11 @@ def train(config: TrainConfig, progress: Progress) -> TrainingSummary:
     torch.manual_seed(config.seed)
     task: Task = TASKS.get(config.task)(config, accelerator.device)
     shard = shard_of(accelerator, task)
+    if shard.count > config.batch_size:
+        raise ConfigError(
+            f"batch_size {config.batch_size} leaves some of {shard.count} processes without a clip; write batch_size: "
+            f"{shard.count} or more."
+        )
     with folder_lock(config.out) if accelerator.is_main_process else nullcontext():
         return _train(config, accelerator, task, shard, progress)
 
@@ -94,7 +101,7 @@ def _train(
 ) -> TrainingSummary:
     model = task.model.to(accelerator.device)
     averages = tuple(WeightAverage(model, decay) for decay in (config.ema_decay, *config.more_ema_decays))
-    together = _share_out(accelerator, config, model, averages)
+    together = _share_out(accelerator, config, task, model, averages)
     state = TrainingState(model, averages, build_optimizers(model, config.optimizer))
     data = task.data_identity()
     card = resume(config.out, state, config, data)
@@ -185,9 +192,15 @@ class _Run:
         """
         return average.model if self.together is None else self.together.of(average.model)
 
+    def _measured(self, average: WeightAverage) -> tuple[Any, bool]:
+        """Return what is measured and drawn with, and whether this process does so."""
+        if self.together is not None and isinstance(self.task, SharesNetworks):
+            return average.model, True
+        return self.whole(average), self.accelerator.is_main_process
+
     def _draw(self, progress: Progress) -> None:
-        model = self.whole(self.state.average)
-        if self.accelerator.is_main_process:
+        model, takes_part = self._measured(self.state.average)
+        if takes_part:
             for name, picture in self.task.pictures(model, progress).items():
                 self.logger.picture(self.state.step, name, picture)
 
@@ -254,8 +267,8 @@ class _Run:
             return {}
         found: dict[str, float] = {}
         for average in state.averages:
-            model = self.whole(average)
-            if not self.accelerator.is_main_process:
+            model, takes_part = self._measured(average)
+            if not takes_part:
                 continue
             measured = self.task.validate(model, progress)
             if average is state.average:
@@ -275,12 +288,16 @@ class _Run:
 
 
 def _share_out(
-    accelerator: Accelerator, config: TrainConfig, model: nn.Module, averages: tuple[WeightAverage, ...]
+    accelerator: Accelerator, config: TrainConfig, task: Task, model: nn.Module, averages: tuple[WeightAverage, ...]
 ) -> WholeCopy | None:
     """Leave each process its part of the model and of its averages, if the config asks for that."""
     if not shares_weights(accelerator, config.hardware):
         return None
     together = WholeCopy(model, accelerator)
+    if isinstance(task, SharesNetworks):
+        shard_networks(task.networks.values(), accelerator)
+        task.shared_out([average.model for average in averages])
+        return together
     for one in (model, *(average.model for average in averages)):
         shard(one, accelerator)
     return together

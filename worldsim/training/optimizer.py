@@ -29,8 +29,8 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> Optimizers:
     """Return the optimisers that together update every weight.
 
     ``adamw`` is one AdamW; vectors (biases, gains) are not decayed. The ``8bit`` ones are bitsandbytes' AdamW: moments
-    of weights of 4096 or more values have 8 bits, in blocks of 256 with one scale. ``muon`` gives matrices and convolutions to Muon
-    and the rest (vectors, embeddings, and what ``config.adamw_for`` names) to AdamW.
+    of weights of 4096 or more values have 8 bits, in blocks of 256 with one scale. ``muon`` gives matrices and
+    convolutions to Muon and the rest (vectors, embeddings, and what ``config.adamw_for`` names) to AdamW.
 
     Raises:
         ConfigError: a prefix in ``config.adamw_for`` fits no weight, bitsandbytes is not installed, or paging is asked
@@ -85,7 +85,7 @@ def _eight_bit(name: str, device: torch.device) -> Any:
             "adamw_8bit."
         )
     try:
-        from bitsandbytes import optim
+        from bitsandbytes import optim  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ConfigError(
             f"optimizer.name {name} needs bitsandbytes ({error}); install it: pip install -c constraints.txt "

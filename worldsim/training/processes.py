@@ -17,7 +17,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from physics_data.core.errors import ConfigError
@@ -27,6 +27,20 @@ from worldsim.model import DiT
 from worldsim.model.block import Block
 
 T = TypeVar("T")
+
+
+@runtime_checkable
+class SharesNetworks(Protocol):
+    """A task whose weights are parts of networks that it calls itself; ``shared_out`` tells it once they are sharded.
+
+    All processes then measure and draw together, with sharded averages.
+    """
+
+    networks: Mapping[str, nn.Module]
+
+    def shared_out(self, averages: Iterable[nn.Module]) -> None:
+        """Take the sharded weights in place of the whole ones, and share out the averages alike."""
+        ...
 
 
 @runtime_checkable
@@ -144,6 +158,32 @@ def shard(model: nn.Module, accelerator: Accelerator) -> None:
         fully_shard(module, mesh=mesh).set_reduce_scatter_unused_params(True)
         if isinstance(module, DiT):
             register_fsdp_forward_method(module, "forward_packed")
+
+
+def shard_networks(networks: Iterable[nn.Module], accelerator: Accelerator) -> None:
+    """Leave each process its part of the weights of public networks, frozen ones too; blocks are gathered one by one.
+
+    Blocks are those that the network's own library does not split (``_no_split_modules``).
+    """
+    warnings.filterwarnings("ignore", message=".*returned a view tensor")
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    for network in networks:
+        blocks = set(getattr(network, "_no_split_modules", None) or ())
+        for module in network.modules():
+            if type(module).__name__ in blocks:
+                fully_shard(module, mesh=mesh)
+        fully_shard(network, mesh=mesh).set_reduce_scatter_unused_params(True)
+
+
+def reshard(networks: Iterable[nn.Module]) -> None:
+    """Free what was gathered of sharded networks: after a call without gradients they keep what lies outside of blocks.
+
+    Needed wherever sharded weights are changed in place, so that the next call gathers the new ones.
+    """
+    for network in networks:
+        for module in network.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
 
 
 class WholeCopy:

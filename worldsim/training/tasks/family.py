@@ -1,6 +1,6 @@
 """Training of a public video model on our mixture: a low-rank adapter, or all weights."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from rich.progress import Progress
+from torch import nn
 
 from physics_data.core.atomic import write_text
 from physics_data.core.conventions import step_seed
@@ -51,7 +52,8 @@ from worldsim.training.family_config import (
     parts_digest,
     without_added,
 )
-from worldsim.training.fine_tuning import TrainedWeights
+from worldsim.training.fine_tuning import TrainedWeights, put_together
+from worldsim.training.processes import is_sharded, reshard
 
 _DRAWS = 100
 """Draws of t, at most, until all are in the range of the experts that are trained."""
@@ -138,6 +140,11 @@ class FamilyTask:
                     f"bucket {one}: this {generator.family} is given the first frame, and a still has no other to "
                     "learn; leave buckets of 1 frame out."
                 )
+        if config.hardware.sharding and len(generator.networks) > 1 and self._trained_ranges() is None:
+            raise ConfigError(
+                "hardware.sharding trains one of two experts at a time, since processes draw other noise levels; write "
+                f"adapter.networks: [{next(iter(generator.networks))}]."
+            )
         if config.report.validate_every is not None:
             require_validation(config.data)
         for source in self.mixture.sources:
@@ -146,6 +153,18 @@ class FamilyTask:
         self._vae_digest = parts_digest(generator, "vae", "image_encoder", "image_processor", "feature_extractor")
         self._text_digest = parts_digest(generator, *generator.text_parts)
         self._held_out: list[HeldOut] | None = None
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks whose weights are trained, and the frozen ones beside them."""
+        return self.generator.networks
+
+    def shared_out(self, averages: Iterable[nn.Module]) -> None:
+        """Take the sharded weights of the networks, and share out averages alike."""
+        self.model.take(self.networks)
+        for average in averages:
+            assert isinstance(average, TrainedWeights)
+            average.place_like(self.model)
 
     @staticmethod
     def plan(config: FamilyTrainConfig) -> list[str]:
@@ -261,6 +280,7 @@ class FamilyTask:
         conditioning = self._hidden(self._given(batch, generator), generator, settings.condition_dropout)
         if self.config.adapter is not None and self.config.adapter.dropout:
             torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator, device=x0.device)))
+        all_counted = float((~conditioning.clean(x0.shape[2])).sum()) if self.generator.keeps_clean else None
         rows = torch.arange(shard.rank, count, shard.count, device=x0.device)
         conditioning, x0, noise, t = conditioning.rows(rows), x0[rows], noise[rows], t[rows]
         samples = self.generator.training_target(x0, noise, t, conditioning)
@@ -272,6 +292,8 @@ class FamilyTask:
             weight = weight * batch.frame_weight[rows]
         positions = None if batch.position_weight is None else batch.position_weight[rows]
         denoising = FlowMatching()(prediction, samples.target, weight, positions)
+        if all_counted is not None and shard != WHOLE_BATCH:  # processes may have other numbers of given frames
+            denoising = denoising * (float(samples.counts.sum()) * shard.count / all_counted)
         if batch.labels is None:
             return {"loss": denoising}
         added = self.generator.added_frames  # copies in front, which no label describes
@@ -340,7 +362,8 @@ class FamilyTask:
         clip: dict[str, Any] = {name: getattr(self.config.clip, name) for name in ("num_frames", "height", "width")}
         clip["frame_rate"] = self.config.data.frame_rate
         facts = {"base_folder": str(self.config.base), "clip": clip, **training}
-        with self._with(model):
+        whole = put_together(self.networks, model) if is_sharded(self.model.parameters()) else self._with(model)
+        with whole:
             if self.config.adapter is not None:
                 save_adapter(self.generator, folder, facts)
             else:
@@ -436,6 +459,8 @@ class FamilyTask:
         return TensorCache(self.config.out / "cache" / f"{source.name}-{digest}")
 
     def _move_networks(self, device: torch.device) -> None:
+        if is_sharded(self.model.parameters()):
+            return  # each process holds a part, and FSDP keeps it where it is
         for network in self.generator.networks.values():
             network.to(device)
 
@@ -515,8 +540,12 @@ class FamilyTask:
         """Let the networks have other weights (the averaged ones), in evaluation mode."""
         for network in self.generator.networks.values():
             network.eval()
-        with self.model.holding(model):
-            yield
+        reshard(self.networks.values())
+        try:
+            with self.model.holding(model):
+                yield
+        finally:
+            reshard(self.networks.values())
 
 
 def _opened(config: FamilyTrainConfig, data: DataConfig) -> Mixture | BucketedMixture:
