@@ -379,6 +379,11 @@ class VideoGenerator(ABC):
             image, num_first = self.encode_given(first_frames.to(device), num_frames, last_frame)
         elif last_frame is not None:
             raise DataError("a last frame needs first frames beside it.")
+        elif self.max_given and not self.keeps_clean:
+            raise DataError(
+                f"this {self.family} makes videos from a first frame; give --first-frames (--num-conditioning-frames "
+                "with --reference), or use its text-to-video model."
+            )
         rate = self.default_frame_rate if frame_rate is None else frame_rate
         return Conditioning.of(
             self.encode_text(prompts),

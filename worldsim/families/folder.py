@@ -92,11 +92,10 @@ class PipelineFolder:
 
         Raises:
             CheckpointError: the installed library does not have it.
+            ConfigError: the library is not installed.
         """
         library, class_name = self.components[name]
-        module = (
-            diffusers_module() if library not in ("transformers", "diffusers") else importlib.import_module(library)
-        )
+        module = _library(library if library == "transformers" else "diffusers")
         found = getattr(module, class_name, None)
         if found is None:
             raise CheckpointError(
@@ -200,10 +199,13 @@ def diffusers_module() -> Any:
     Raises:
         ConfigError: it is not installed.
     """
+    return _library("diffusers")
+
+
+def _library(name: str) -> Any:
     try:
-        return importlib.import_module("diffusers")
+        return importlib.import_module(name)
     except ImportError as error:
         raise ConfigError(
-            f"public video models need diffusers ({error}); install them: pip install -c constraints.txt "
-            "'worldsim[models]'."
+            f"public video models need {name} ({error}); install it: pip install -c constraints.txt 'worldsim[models]'."
         ) from error

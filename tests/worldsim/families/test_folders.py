@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from physics_data.core.errors import CheckpointError, DataError
+from physics_data.core.errors import CheckpointError, ConfigError, DataError
 from tests.worldsim.families.test_parity import CASES
 from worldsim.__main__ import app
 from worldsim.families.folder import PipelineFolder
@@ -168,3 +168,20 @@ def test_the_hub_is_asked_only_with_hub(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert asked == ["Owner/Model"]
     assert isinstance(result.exception, CheckpointError)
     assert "Network is unreachable); check the name" in str(result.exception)
+
+
+@pytest.mark.parametrize("library", ["diffusers", "transformers"])
+def test_a_missing_library_is_said(
+    library: str, pipeline_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = PipelineFolder.open(pipeline_folder("wan21_t2v"))
+    monkeypatch.setitem(sys.modules, library, None)
+    component = "transformer" if library == "diffusers" else "text_encoder"
+    with pytest.raises(ConfigError, match=f"need {library} .* pip install -c constraints.txt 'worldsim.models.'"):
+        folder.load(component)
+
+
+def test_an_image_to_video_model_asks_for_its_first_frame(opened: Callable[[str], Any]) -> None:
+    for name in ("wan21_i2v", "cogvideox_i2v"):
+        with pytest.raises(DataError, match="makes videos from a first frame; give --first-frames"):
+            opened(name).conditioning(["a red ball falls"], 5)

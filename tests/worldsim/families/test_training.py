@@ -196,5 +196,8 @@ def test_what_does_not_fit_is_refused(
         FamilyTask(config_of(base, clips, tmp_path / "a", data={"num_frames": 6}), torch.device("cpu"))
     with pytest.raises(CheckpointError, match="there is no folder"):
         FamilyTask(config_of(tmp_path / "nothing", clips, tmp_path / "a"), torch.device("cpu"))
+    samples = {"samples": {"prompts": ["a red ball falls"]}}
+    with pytest.raises(ConfigError, match="prompts are not enough; leave samples out"):
+        describe(config_of(pipeline_folder("wan21_i2v"), clips, tmp_path / "a", **samples))
     with pytest.raises(ConfigError, match="encodes whole clips once"):
         config_of(base, clips, tmp_path / "a", data={"packing": {}})

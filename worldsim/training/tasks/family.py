@@ -1,5 +1,6 @@
 """Training of a public video model on our mixture: a low-rank adapter, or all weights."""
 
+import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,8 +35,9 @@ from worldsim.data.sources import ClipSource, ShardSource
 from worldsim.diffusion import TimeSampling, sample_t
 from worldsim.families.adapters import add_adapter, save_adapter, save_whole
 from worldsim.families.diffusers_generator import DiffusersGenerator
+from worldsim.families.folder import PipelineFolder
 from worldsim.families.planning import plan_training
-from worldsim.generator import Sampling, VideoGenerator
+from worldsim.generator import FAMILIES, Sampling, VideoGenerator
 from worldsim.losses.auxiliary.auxiliary_loss import Prediction
 from worldsim.losses.auxiliary.combination import AuxiliaryLosses, AuxiliaryStep
 from worldsim.losses.denoising import FlowMatching, instance_weight
@@ -132,14 +134,8 @@ class FamilyTask:
         if self._groups:
             data = data.model_copy(update={"labels": labels_read_for(self._groups)})
         self._data = data
+        _require_fit(generator, config)
         self.mixture = _opened(config, data)
-        for one in config.buckets or (config.clip,):
-            generator.latent_shape(one.num_frames, one.height, one.width)
-            if one.num_frames == 1 and generator.max_given and not generator.keeps_clean:
-                raise ConfigError(
-                    f"bucket {one}: this {generator.family} is given the first frame, and a still has no other to "
-                    "learn; leave buckets of 1 frame out."
-                )
         if config.hardware.sharding and len(generator.networks) > 1 and self._trained_ranges() is None:
             raise ConfigError(
                 "hardware.sharding trains one of two experts at a time, since processes draw other noise levels; write "
@@ -171,6 +167,8 @@ class FamilyTask:
         """Check configs and the data's index, and plan the run; no weight is read."""
         dtype = torch.bfloat16 if config.weights == "bf16" else torch.float32
         compute = torch.bfloat16 if config.hardware.precision == "bf16" else dtype
+        opened = PipelineFolder.open(config.base)
+        _require_fit(FAMILIES.get(opened.pipeline)(opened, dtype=dtype, device=torch.device("meta")), config)
         mixture = _opened(config, config.data)
         sizes = config.buckets or (config.clip,)
         largest = max(sizes, key=lambda one: one.num_frames * one.height * one.width)
@@ -192,6 +190,7 @@ class FamilyTask:
             *plan.lines(),
             *([f"counted for the largest bucket, {largest}"] if config.buckets else []),
             *_bucket_lines(mixture),
+            *_missing(config),
             f"{config.num_steps} steps of {config.batch_size} clips: "
             + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()),
             f"would write to {config.out}",
@@ -556,3 +555,32 @@ def _opened(config: FamilyTrainConfig, data: DataConfig) -> Mixture | BucketedMi
 
 def _bucket_lines(mixture: Mixture | BucketedMixture) -> list[str]:
     return mixture.lines() if isinstance(mixture, BucketedMixture) else []
+
+
+def _require_fit(generator: DiffusersGenerator, config: FamilyTrainConfig) -> None:
+    """Check that the family takes clips of every bucket.
+
+    Raises:
+        DataError: it takes no such size or length; names the nearest.
+        ConfigError: a bucket of stills, or samples from prompts alone, for a model that is given the first frame.
+    """
+    needs_first = bool(generator.max_given) and not generator.keeps_clean
+    if needs_first and config.samples is not None:
+        raise ConfigError(
+            f"samples: this {generator.family} makes videos from a first frame, prompts are not enough; leave samples "
+            "out and sample with --first-frames after training."
+        )
+    for one in config.buckets or (config.clip,):
+        generator.latent_shape(one.num_frames, one.height, one.width)
+        if one.num_frames == 1 and needs_first:
+            raise ConfigError(
+                f"bucket {one}: this {generator.family} is given the first frame, and a still has no other to learn; "
+                "leave buckets of 1 frame out."
+            )
+
+
+def _missing(config: FamilyTrainConfig) -> list[str]:
+    """Return what training needs and is not here."""
+    if not config.optimizer.has_8bit_moments or importlib.util.find_spec("bitsandbytes") is not None:
+        return []
+    return [f"optimizer.name {config.optimizer.name} needs bitsandbytes (extra eight_bit), which is not installed here"]
