@@ -168,7 +168,8 @@ class FamilyTask:
         dtype = torch.bfloat16 if config.weights == "bf16" else torch.float32
         compute = torch.bfloat16 if config.hardware.precision == "bf16" else dtype
         opened = PipelineFolder.open(config.base)
-        _require_fit(FAMILIES.get(opened.pipeline)(opened, dtype=dtype, device=torch.device("meta")), config)
+        family: Any = FAMILIES.get(opened.pipeline)
+        _require_fit(family(opened, dtype=dtype, device=torch.device("meta")), config)
         mixture = _opened(config, config.data)
         sizes = config.buckets or (config.clip,)
         largest = max(sizes, key=lambda one: one.num_frames * one.height * one.width)
