@@ -9,6 +9,7 @@ SUITES: Registry[Suite] = Registry(
         "permanence": "benchmarks.suites.rollouts:Permanence",
         "motion": "benchmarks.suites.rollouts:Motion",
         "pairs": "benchmarks.suites.pair_suite:Pairs",
+        "shots": "benchmarks.suites.shots:Shots",
         "folder": "benchmarks.suites.folder:Folder",
     },
     renamed={"twins": "pairs"},

@@ -153,6 +153,11 @@ class ClipMeta(StrictModel):
         """The domain token: physics or real."""
         return DOMAIN_PHYSICS if self.source == "physics" else DOMAIN_REAL
 
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The first frame of every shot but the first; bodies and instance ids are the same in all shots."""
+        return () if self.spec is None else self.spec.cuts
+
     def spec_at(self, frame_index: int) -> SceneSpec:
         """Return the scene that a frame of a physics clip shows: in a clip of two worlds they may have other bodies."""
         assert self.spec is not None, "footage has no scene"

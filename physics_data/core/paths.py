@@ -1,5 +1,6 @@
 """Where scripted bodies and moving cameras are at a time, from the keys in the scene."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,9 @@ from scipy.spatial.transform import Rotation
 from physics_data.core.scene import Body, Camera, Shake
 
 _SHAKE_WAVES = 5
+
+_ON_TIME = 1e-9
+"""Rounding of a time, s, by which a frame may lie before the cut that begins with it."""
 
 
 def scripted_pose(body: Body, seconds: float) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
@@ -54,7 +58,7 @@ def scripted_velocities(
 def camera_at(
     camera: Camera, seconds: Float[np.ndarray, "t"]
 ) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, "t 3"]]:
-    """Return positions and targets of a camera at some times, m, without its shake.
+    """Return positions and targets of a camera at some times, m, without its shake; shots do not blend.
 
     Source: monotone cubic interpolation of Fritsch & Butland (1984), SIAM J. Sci. Stat. Comput. 5, which passes
     through the keys without overshooting them.
@@ -64,7 +68,17 @@ def camera_at(
         return np.broadcast_to(camera.position, shape), np.broadcast_to(camera.target, shape)
     keys = np.array([(*key.position, *key.target) for key in camera.path])
     times = np.array([key.seconds for key in camera.path])
-    both = PchipInterpolator(times, keys)(np.clip(seconds, times[0], times[-1]))
+    starts = [0, *(number for number, key in enumerate(camera.path) if key.cut), len(keys)]
+    shot = np.searchsorted(times[starts[1:-1]], np.asarray(seconds) + _ON_TIME, side="right")
+    both = np.empty((len(seconds), 6))
+    for number, (first, end) in enumerate(itertools.pairwise(starts)):
+        own = shot == number
+        if end - first == 1:
+            both[own] = keys[first]
+        else:
+            both[own] = PchipInterpolator(times[first:end], keys[first:end])(
+                np.clip(np.asarray(seconds)[own], times[first], times[end - 1])
+            )
     return both[:, :3], both[:, 3:]
 
 

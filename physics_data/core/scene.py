@@ -239,11 +239,20 @@ Joint = Annotated[Hinge | Slide | BallJoint, Field(discriminator="kind")]
 
 
 class CameraKey(SceneModel):
-    """Where a camera is and what it looks at, at one time (s from the first frame; m)."""
+    """Where a camera is and what it looks at, at one time (s from the first frame; m).
+
+    cut:  the picture cuts to this view, which begins another shot; the view before stands still until then
+    """
 
     seconds: NonNegative
     position: Vector3
     target: Vector3
+    cut: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_no_cut(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave ``cut`` out where there is none, so that scenes of before it keep their bytes."""
+        return {name: value for name, value in dump(self).items() if name != "cut" or value}
 
 
 class Shake(SceneModel):
@@ -257,7 +266,8 @@ class Shake(SceneModel):
 class Camera(SceneModel):
     """A pinhole camera with square pixels. Position and target in m; vertical field of view in degrees.
 
-    With a ``path`` it moves smoothly through the keys, standing still before the first and after the last.
+    With a ``path`` it moves smoothly through the keys of a shot, standing still before its first and after its last;
+    a key with ``cut`` begins another shot.
     """
 
     position: Vector3
@@ -277,6 +287,8 @@ class Camera(SceneModel):
         seconds = [key.seconds for key in self.path]
         if any(later <= earlier for earlier, later in itertools.pairwise(seconds)):
             raise ValueError(f"the keys of the camera's path lie at {seconds} s; write them in rising order")
+        if self.path and self.path[0].cut:
+            raise ValueError("the camera's first key has cut: true, and nothing is before it to cut from; leave it out")
         if self.path and (self.path[0].position, self.path[0].target) != (self.position, self.target):
             raise ValueError("the camera's first key and its own position and target differ; give both the same")
         return self
@@ -425,6 +437,12 @@ class SceneSpec(SceneModel):
     def seconds(self) -> tuple[float, ...]:
         """Scene time of every frame, s."""
         return tuple(frame / self.frame_rate for frame in range(self.num_frames))
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The first frame of every shot but the first: where the camera's keys cut, inside the clip."""
+        frames = [math.ceil(key.seconds * self.frame_rate - 1e-6) for key in self.camera.path if key.cut]
+        return tuple(frame for frame in frames if frame < self.num_frames)
 
     def body_index(self, name: str) -> int:
         """Return the position of a body in ``bodies``.

@@ -201,6 +201,9 @@ def _setting(rng: np.random.Generator, spec: SceneSpec) -> list[str]:
         for words, count in things.items()
     ]
     camera = pick(rng, ("the camera moves", "a moving camera")) if spec.camera.is_moving else "a fixed camera"
+    if spec.cuts:
+        shots = len(spec.cuts) + 1
+        camera = pick(rng, (f"{number_word(shots)} shots", f"a film of {number_word(shots)} shots"))
     seconds = (spec.num_frames - 1) / spec.frame_rate
     told = [sentence(f"{camera}, {seconds:.1f} s")]
     return told + ([sentence(f"in the scene: {listing(listed)}")] if listed else [])

@@ -59,7 +59,7 @@ MAX_FRAMES = 10_000
 MAX_STEPS = 5_000_000
 """Largest number of frames, and of physics steps, of a scene file: hours of computing."""
 
-_FLAGS = ("static", "floor", "decompose", "hull")
+_FLAGS = ("static", "floor", "decompose", "hull", "cut")
 
 SHAPES = ("sphere", "box", "cylinder", "capsule", "ellipsoid")
 _SKIES = {
@@ -223,11 +223,12 @@ class FloorEntry(StrictModel):
 
 
 class CameraKeyEntry(StrictModel):
-    """Where the camera is and what it looks at (m), at a time (s)."""
+    """Where the camera is and what it looks at (m), at a time (s). cut: the picture cuts to this view."""
 
     time: NonNegative
     position: Vector3
     target: Vector3
+    cut: bool = False
 
 
 class CameraEntry(StrictModel):
@@ -471,7 +472,9 @@ def _scene(file: SceneFile, source: SourceFile, seed: int, index: int) -> Loaded
     width, height = file.size
     camera, fov = file.camera, file.camera.fov
     view = framing(tuple(placed.values()), fov, width / height)
-    keys = tuple(CameraKey(seconds=key.time, position=key.position, target=key.target) for key in camera.path)
+    keys = tuple(
+        CameraKey(seconds=key.time, position=key.position, target=key.target, cut=key.cut) for key in camera.path
+    )
     if camera.position is None and camera.target is None and not keys:
         notes.append(f"camera: at {_shown(view.position)}, looks at {_shown(view.target)} m, to show all bodies")
     with _errors_at(source, ("camera",)):

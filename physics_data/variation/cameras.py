@@ -8,6 +8,10 @@ import numpy as np
 from physics_data.core.scene import Camera, CameraKey, Shake, Vector3
 from physics_data.variation.appearance import spawned
 
+CUT_TURN, CUT_ZOOM, CUT_SHARE = (40.0, 100.0), (0.85, 1.15), (0.35, 0.65)
+"""Angle between the views of two shots, degrees; their distances, as a factor; when the cut comes, as a share of the
+clip."""
+
 ORBIT_SWEEP = (25.0, 60.0)
 """Angle that an orbit goes through, degrees."""
 
@@ -47,7 +51,7 @@ class CameraSettings(Protocol):
 
     @property
     def camera_motion(self) -> str | tuple[str, ...]:
-        """One of "fixed", "orbit", "pan", "look_away", "handheld", or several of which one is drawn."""
+        """One of "fixed", "orbit", "pan", "look_away", "handheld", "cut", or several of which one is drawn."""
         ...
 
     @property
@@ -139,6 +143,7 @@ def sample_camera(rng: np.random.Generator, settings: CameraSettings, *, keeps_s
     look_away:  it sees the scene in the first and last third; in between it turns until nothing of the first view is
                 in the picture, and comes back; in the wide layout when and for how long is drawn
     handheld:   it stands, and shakes
+    cut:        the picture cuts once to a view from 40° to 100° beside the first, of the same target
 
     The side view takes the same draws from ``rng`` for every motion; the motion's own come from a generator spawned
     off it. ``keeps_side`` keeps the direction and distance of the side view in the wide layout too.
@@ -170,6 +175,15 @@ def sample_camera(rng: np.random.Generator, settings: CameraSettings, *, keeps_s
         angles = np.linspace(-0.5 * sweep, 0.5 * sweep, _ORBIT_KEYS)
         path = [(_around(camera.target, camera.position, angle), camera.target) for angle in angles]
         return _with_path(camera, np.linspace(0.0, 1.0, _ORBIT_KEYS) * settings.duration, path)
+    if motion == "cut":
+        around = _around(camera.target, camera.position, side * math.radians(own.uniform(*CUT_TURN)))
+        zoom, share = float(own.uniform(*CUT_ZOOM)), float(own.uniform(*CUT_SHARE))
+        x, y, z = (at + zoom * (place - at) for at, place in zip(camera.target, around, strict=True))
+        first = CameraKey(seconds=0.0, position=camera.position, target=camera.target)
+        second = CameraKey(
+            seconds=share * settings.duration, position=(x, y, max(z, _LOWEST)), target=camera.target, cut=True
+        )
+        return camera.model_copy(update={"path": (first, second)})
     tangent = math.tan(math.radians(camera.fov_y) / 2) * settings.width / settings.height
     field = 2.0 * math.atan(tangent)
     if motion == "pan":

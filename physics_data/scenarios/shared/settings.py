@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from physics_data.core.config import StrictModel
 from physics_data.core.scene import NonNegative, Positive, check_rates
 
-CameraMotion = Literal["fixed", "orbit", "pan", "look_away", "handheld"]
+CameraMotion = Literal["fixed", "orbit", "pan", "look_away", "handheld", "cut"]
 
 
 class SceneSettings(StrictModel):

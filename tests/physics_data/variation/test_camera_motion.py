@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from physics_data.core.conventions import clip_generator
+from physics_data.core.errors import SceneSpecError
 from physics_data.core.geometry import PinholeView, views_at
-from physics_data.core.scene import Camera
+from physics_data.core.paths import camera_at
+from physics_data.core.scene import Camera, CameraKey
 from physics_data.scenarios import SCENARIOS
 from physics_data.scenarios.shared.scenario import SceneSettings
 from physics_data.variation.cameras import sample_camera
@@ -114,3 +116,36 @@ def test_of_several_motions_one_is_drawn_for_each_scene() -> None:
     assert found == set(motions)
     with pytest.raises(ValueError, match="at least 1 item"):
         SceneSettings(camera_motion=())
+
+
+def test_a_cut_is_one_jump_to_a_view_beside_the_first() -> None:
+    for camera in cameras("cut"):
+        first, second = camera.path
+        assert second.cut and 0.35 <= second.seconds <= 0.65
+        places = {tuple(view.origin) for view in views(camera)}
+        assert places == {first.position, second.position}
+        before, after = np.subtract(first.position, first.target), np.subtract(second.position, second.target)
+        level = before[:2] @ after[:2] / np.linalg.norm(before[:2]) / np.linalg.norm(after[:2])
+        assert 39 < np.degrees(np.arccos(level)) < 101
+
+
+def test_shots_do_not_blend_and_each_moves_by_its_own_keys() -> None:
+    keys = [(0.0, 0.0, False), (0.25, 1.0, False), (0.5, 5.0, True), (1.0, 6.0, False)]
+    path = tuple(CameraKey(seconds=t, position=(x, -4.0, 1.0), target=(0, 0, 1), cut=cut) for t, x, cut in keys)
+    camera = Camera(position=path[0].position, target=path[0].target, path=path)
+    places = camera_at(camera, np.array([0.0, 0.25, 0.49, 0.5, 0.75, 1.0, 2.0]))[0][:, 0]
+    np.testing.assert_allclose(places, [0, 1, 1, 5, 5.5, 6, 6], atol=1e-12)
+    assert "cut" not in path[0].model_dump() and path[2].model_dump()["cut"] is True
+    with pytest.raises(SceneSpecError, match="first key has cut"):
+        Camera(position=path[2].position, target=(0, 0, 1), path=path[2:])
+
+
+def test_clips_with_a_cut_are_built_from_scenarios() -> None:
+    from physics_data.pipeline.generate import ClipTask, generate_clip
+
+    for name in ("collide", "occluder_pass"):
+        task = ClipTask(name, "mujoco", 0)
+        clip = generate_clip(task, SceneSettings(camera_motion="cut", width=32, height=32), 0, "raycast").clip
+        (cut,) = clip.meta.cuts
+        jumps = np.abs(np.diff(clip.rgb.astype(float), axis=0)).mean(axis=(1, 2, 3))
+        assert int(jumps.argmax()) + 1 == cut
