@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from physics_data.cli.options import ConfigOption, JsonOption, SetOption
 from physics_data.core.program import Table, messages, progress_bar
+from physics_data.core.urls import url_of
 
 if TYPE_CHECKING:
     from physics_data.pipeline.build import BuildSummary, Estimate
@@ -117,7 +118,7 @@ def simulate(
 
 def build(
     config: ConfigOption,
-    out: Annotated[Path, typer.Option(help="Dataset folder to write.")] = Path("runs/physics"),
+    out: Annotated[Path, typer.Option(help="Dataset folder to write, or its URL.")] = Path("runs/physics"),
     overrides: SetOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of worker processes, one shard each; default: one per core.")
@@ -142,6 +143,9 @@ def build(
 
     On a cluster with a shared file system: `RAY_ADDRESS=auto python -m physics_data build --config C --out /shared/D
     --executor ray --workers 64`
+
+    Without a shared file system: `--out s3://bucket/D` (or gs://, ...). Each machine builds its shards in TMPDIR and
+    uploads them.
     """
     from physics_data.core.config import dump_yaml, load_config
     from physics_data.core.errors import ConfigError
@@ -187,7 +191,7 @@ def _show_plan(planned: "Estimate", out: Path, workers: int) -> None:
     messages.print(table)
     minutes = planned.minutes(workers)
     messages.print(
-        f"{planned.total_clips} clips in {planned.shards} shards would be built in {escape(str(out))}: about "
+        f"{planned.total_clips} clips in {planned.shards} shards would be built in {escape(url_of(out))}: about "
         f"{planned.total_bytes / 1e6:.1f} MB and {minutes:.1f} minutes with {workers} workers, each on a core of its "
         f"own ({planned.sampled} clips were made to measure: {planned.clip_seconds:.2f} s and "
         f"{planned.clip_bytes / 1024:.0f} KiB a clip)."
@@ -204,14 +208,14 @@ def _show_summary(summary: "BuildSummary", out: Path) -> None:
     rate = f", {made / summary.seconds:.1f} clips/s" if made else ""
     rejected = f"{sum(summary.rejections.values())} of {sum(summary.drawn.values())}"
     messages.print(
-        f"[green]{summary.clips} clips[/green] in {escape(str(out))} ({summary.bytes / 1e6:.1f} MB; {made} built now "
-        f"in {summary.seconds:.1f} s{rate}; rejected draws: {rejected})"
+        f"[green]{summary.clips} clips[/green] in {escape(url_of(out))} ({summary.bytes / 1e6:.1f} MB; {made} built "
+        f"now in {summary.seconds:.1f} s{rate}; rejected draws: {rejected})"
     )
 
 
 def _plain(summary: "BuildSummary", out: Path) -> dict[str, Any]:
     return {
-        "dataset": str(out),
+        "dataset": url_of(out),
         "clips": summary.clips,
         "reused": summary.reused,
         "bytes": summary.bytes,

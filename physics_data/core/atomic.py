@@ -14,6 +14,7 @@ import shlex
 import shutil
 import socket
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,27 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             former.replace(path)
         shutil.rmtree(former, ignore_errors=True)
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield an empty folder of this machine (in ``TMPDIR``), deleted at the end; a killed process's by the next.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    home = Path(tempfile.gettempdir()) / f"worldsim-{os.getuid()}"
+    folder = _partial_of(home / "scratch", "")
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep_once(home)
+        folder.mkdir()
+        with _lock_of(folder, os.O_RDONLY):
+            yield folder
+    except OSError as error:
+        raise write_refused(folder, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

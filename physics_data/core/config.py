@@ -11,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from physics_data.core.errors import ConfigError, WorldsimError, suggest
+from physics_data.core.remote import read_whole
+from physics_data.core.urls import is_remote
 
 
 class StrictModel(BaseModel):
@@ -138,7 +140,7 @@ def read_text(path: Path) -> str:
         ConfigError: it cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return read_whole(path).decode("utf-8") if is_remote(path) else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as text: {error}") from error
 

@@ -6,7 +6,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from physics_data.core.config import SHIPPED_CONFIGS, differences, present_names
 from physics_data.core.conventions import DATASET_FORMAT, DATASET_FORMATS_READ
 from physics_data.core.errors import ConfigError, DataError, UnknownNameError, suggest
 from physics_data.core.provenance import sha256_of, write_provenance
-from physics_data.core.remote import cached_copy
+from physics_data.core.remote import cached_copy, listed_files, size_of, staged
 from physics_data.core.shards import IndexRow, decode_pixels, read_clip, read_members, read_meta, write_shard
 from physics_data.core.urls import is_remote
 
@@ -203,7 +204,7 @@ def claim_folder(folder: Path, config: BaseModel, *, identity: Mapping[str, str]
         StorageError: the disk refused.
     """
     record_path = folder / RECORD_NAME
-    if record_path.is_file():
+    if size_of(record_path) is not None:
         record = read_record(folder)
         differing = differences({"format": record.get("format")}, {"format": DATASET_FORMAT})
         differing += differences(record.get("identity", {}), dict(identity or {}))
@@ -217,10 +218,15 @@ def claim_folder(folder: Path, config: BaseModel, *, identity: Mapping[str, str]
         remove_partials(folder)
         remove_partials(folder / "shards")
         return
-    if folder.is_dir() and any(path.name != LOCK_NAME and not is_partial(path) for path in folder.iterdir()):
+    if is_remote(folder):
+        occupied = bool(listed_files(folder))
+    else:
+        occupied = folder.is_dir() and any(p.name != LOCK_NAME and not is_partial(p) for p in folder.iterdir())
+    if occupied:
         raise DataError(f"{folder} is not empty and holds no dataset; choose an empty or new folder with --out.")
     facts = {} if identity is None else {"identity": dict(identity)}
-    write_provenance(record_path, config, format=DATASET_FORMAT, **facts)
+    with staged(folder) as place:
+        write_provenance(place / RECORD_NAME, config, format=DATASET_FORMAT, **facts)
 
 
 def shard_path(folder: Path, name: str) -> Path:
@@ -236,14 +242,44 @@ def write_manifest(tar: Path, rows: Sequence[IndexRow], **facts: Any) -> dict[st
     return manifest
 
 
-def read_manifest(tar: Path) -> dict[str, Any] | None:
+REQUESTS = 16
+"""Manifests that are asked of a server at a time."""
+
+
+def read_manifests(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Any] | None]:
+    """Yield for each shard what ``read_manifest`` returns. Behind a URL, shards that are not there cost no request.
+
+    Raises:
+        DataError: a manifest is damaged, or the server refused.
+    """
+    tars = [shard_path(folder, name) for name in names]
+    if not is_remote(folder):
+        yield from map(read_manifest, tars)
+        return
+    there = listed_files(folder / "shards")
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        for start in range(0, len(tars), 4 * REQUESTS):  # a manifest of 1,000 clips is 1 MB: few are in memory
+            yield from pool.map(lambda tar: read_manifest(tar, there), tars[start : start + 4 * REQUESTS])
+
+
+def shard_names(folder: Path) -> list[str]:
+    """Return the names of the shards that are there, in order."""
+    return sorted(Path(name).stem for name in listed_files(folder / "shards") if name.endswith(".tar"))
+
+
+def read_manifest(tar: Path, sizes: Mapping[str, int] | None = None) -> dict[str, Any] | None:
     """Return the manifest of a finished shard; None where the shard must be made (again).
+
+    Args:
+        tar: the shard, in a folder or behind a URL
+        sizes: name → bytes of the files beside it; None looks for them
 
     Raises:
         DataError: the manifest is damaged.
     """
     path = tar.with_suffix(".json")
-    if not path.is_file() or not tar.is_file():
+    told, there = (size_of(file) if sizes is None else sizes.get(file.name) for file in (path, tar))
+    if told is None or there is None:
         return None
     try:
         manifest = read_json(path)
@@ -259,4 +295,4 @@ def read_manifest(tar: Path) -> dict[str, Any] | None:
         raise DataError(
             f"{error!s} The manifest is damaged; delete {path} and build again: that shard is made again."
         ) from error
-    return manifest if size == tar.stat().st_size else None
+    return manifest if size == there else None

@@ -12,13 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from physics_data.core.atomic import LOCK_NAME, atomic_path, is_partial
+from physics_data.core.atomic import LOCK_NAME, atomic_path, is_partial, scratch_folder
 from physics_data.core.errors import DataError, StorageError
 from physics_data.core.urls import is_remote, url_of
 
 _CHUNK = 8 * 1024 * 1024
 _LAST = ("index.parquet",)
 """Copied last: a dataset that has it is whole."""
+
+_ASK = "check the URL, the credentials and the network"
 
 
 @cache
@@ -77,6 +79,43 @@ def read_range(path: str | Path, offset: int, length: int) -> bytes:
         return bytes(system.cat_file(place, start=offset, end=offset + length))
 
 
+def read_whole(path: str | Path) -> bytes:
+    """Read a small remote file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    system, place = _open(path)
+    with _as_os_error(path):
+        return bytes(system.cat_file(place))
+
+
+def size_of(path: str | Path) -> int | None:
+    """Return the bytes of a file, local or remote; None where there is no such file.
+
+    Raises:
+        DataError: the server refused.
+    """
+    if not is_remote(path):
+        return Path(path).stat().st_size if Path(path).is_file() else None
+    facts = _facts(path)
+    return None if facts is None else int(facts["size"])
+
+
+def _facts(path: str | Path) -> dict[str, Any] | None:
+    """Return what a server says of a file; None where it has no such file."""
+    system, place = _open(path)
+    try:
+        with _as_os_error(path):
+            system.invalidate_cache()  # another process may have written
+            facts = system.info(place)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"cannot read {error}; {_ASK}.") from error
+    return None if facts.get("type") == "directory" else facts
+
+
 @contextlib.contextmanager
 def _as_os_error(path: str | Path) -> Iterator[None]:
     """Turn what client libraries raise into an OSError that names the URL."""
@@ -96,25 +135,18 @@ def cached_copy(path: str | Path) -> Path | None:
     Raises:
         DataError: the server refused.
     """
-    system, place = _open(path)
-    try:
-        with _as_os_error(path):
-            facts = system.info(place)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise DataError(f"cannot read {error}; check the URL, the credentials and the network.") from error
-    if facts.get("type") == "directory":
+    facts = _facts(path)
+    if facts is None:
         return None
     version = [str(facts.get(name)) for name in ("size", "ETag", "etag", "mtime", "last_modified", "LastModified")]
     name = hashlib.sha256("\n".join([url_of(path), *version]).encode()).hexdigest()[:24]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    copy = home / "worldsim" / "remote" / name / Path(place).name
+    copy = home / "worldsim" / "remote" / name / Path(path).name
     if not copy.is_file():
         try:
             _copy_file(path, copy)
         except OSError as error:
-            raise DataError(f"cannot read {error}; check the URL, the credentials and the network.") from error
+            raise DataError(f"cannot read {error}; {_ASK}.") from error
     return copy
 
 
@@ -122,24 +154,85 @@ def files_of(folder: str | Path) -> dict[str, int]:
     """Return the files of a folder and its subfolders, relative name → bytes; locks and unfinished files are left out.
 
     Raises:
-        DataError: there is no such folder, or the server refused.
+        DataError: there is no such folder or nothing in it, or the server refused.
+    """
+    kept = listed_files(folder)
+    if not kept:
+        raise DataError(f"there is nothing at {url_of(folder)}; give the folder of a dataset.")
+    return kept
+
+
+def listed_files(folder: str | Path) -> dict[str, int]:
+    """Return the same as ``files_of``; nothing where there is no such folder.
+
+    Raises:
+        DataError: the server refused.
     """
     if is_remote(folder):
         system, place = _open(folder)
+        found: dict[str, Any] = {}
         try:
-            with _as_os_error(folder):
+            with contextlib.suppress(FileNotFoundError), _as_os_error(folder):
+                system.invalidate_cache()
                 found = system.find(place, detail=True)
         except OSError as error:
-            raise DataError(f"cannot list {error}; check the URL, the credentials and the network.") from error
+            raise DataError(f"cannot list {error}; {_ASK}.") from error
         root = place.strip("/")
         listed = {name.strip("/").removeprefix(root).lstrip("/"): int(facts["size"]) for name, facts in found.items()}
     else:
         files = [file for file in sorted(Path(folder).rglob("*")) if file.is_file()]
         listed = {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
-    kept = {n: size for n, size in listed.items() if Path(n).name != LOCK_NAME and not is_partial(Path(n))}
-    if not kept:
-        raise DataError(f"there is nothing at {url_of(folder)}; give the folder of a dataset.")
-    return kept
+    return {n: size for n, size in listed.items() if Path(n).name != LOCK_NAME and not is_partial(Path(n))}
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Yield where to write files of a folder: there, or, for a URL, in a scratch folder that is then uploaded.
+
+    Shards go before their manifests, as they are written; nothing is uploaded after an error. Objects of a store are
+    whole or absent, and each is asked for its size once it is there.
+
+    Raises:
+        StorageError: the disk or the server refused, or a file arrived with another size.
+    """
+    if not is_remote(folder):
+        yield folder
+        return
+    with scratch_folder() as scratch:
+        yield scratch
+        files = listed_files(scratch)
+        for name in sorted(files, key=_order):
+            target = _inside(folder, name)
+            try:
+                _copy_file(scratch / name, target)
+                arrived = size_of(target)
+            except (OSError, DataError) as error:
+                raise StorageError(f"cannot write {url_of(target)}: {error}. The same command resumes.") from error
+            if arrived != files[name]:
+                raise StorageError(
+                    f"{url_of(target)} arrived with {arrived} of {files[name]} bytes. The same command resumes."
+                )
+
+
+def remove_files(folder: Path) -> None:
+    """Delete all files behind a URL: the index first, so that what is left does not open, and the record last.
+
+    Raises:
+        StorageError: the server refused.
+    """
+    for name in sorted(listed_files(folder), key=lambda name: (name not in _LAST, name == "dataset.yaml", name)):
+        target = _inside(folder, name)
+        system, place = _open(target)
+        try:
+            with _as_os_error(target):
+                system.rm_file(place)
+        except OSError as error:
+            raise StorageError(f"cannot delete {error}; {_ASK}.") from error
+
+
+def _order(name: str) -> tuple[bool, bool, str]:
+    """Sort key of the files of a dataset: shards before their manifests, the index at the end."""
+    return name in _LAST, not name.endswith(".tar"), name
 
 
 def copy_folder(source: str | Path, target: str | Path, on_file: Callable[[str, int], None]) -> tuple[int, int]:
@@ -160,12 +253,8 @@ def copy_folder(source: str | Path, target: str | Path, on_file: Callable[[str, 
         DataError: nothing is there, or the source cannot be read.
         StorageError: the target refused.
     """
-    wanted = files_of(source)
-    try:
-        there = files_of(target)
-    except DataError:
-        there = {}
-    names = sorted(wanted, key=lambda name: (name in _LAST, not name.endswith(".tar"), name))
+    wanted, there = files_of(source), listed_files(target)
+    names = sorted(wanted, key=_order)
     copied = 0
     for name in names:
         if there.get(name) != wanted[name] or name in _LAST:

@@ -1,5 +1,6 @@
 """Datasets of shards that workers make in any order with equal bytes, resumable; the estimate of time and size."""
 
+import contextlib
 import shutil
 import time
 from collections import Counter
@@ -12,10 +13,12 @@ from physics_data import __version__
 from physics_data.core.atomic import LOCK_NAME, folder_lock, remove_partials
 from physics_data.core.clip_index import write_index
 from physics_data.core.config import fingerprint
-from physics_data.core.dataset import RECORD_NAME, claim_folder, read_manifest, shard_path
+from physics_data.core.dataset import RECORD_NAME, claim_folder, read_manifests
 from physics_data.core.errors import ConfigError, DataError, MissingPackageError
 from physics_data.core.provenance import package_versions
+from physics_data.core.remote import remove_files, size_of, staged
 from physics_data.core.shards import IndexRow, encode_clip
+from physics_data.core.urls import is_remote
 from physics_data.editors import EDITORS
 from physics_data.engines import ENGINES
 from physics_data.pipeline.build_config import BuildConfig
@@ -63,7 +66,8 @@ def build(
 
     Args:
         config: what to build
-        out: dataset folder
+        out: dataset folder, or its URL: each shard is then made in a scratch folder of this machine and uploaded. There
+            is no lock behind a URL; two builds of one config at a time write equal bytes twice
         workers: shards that are made at the same time; never changes the result
         executor: who makes them, see ``executors``; never changes the result
         fresh: delete what is in ``out`` first
@@ -74,9 +78,9 @@ def build(
         ConfigError: clips of the settings cannot show one of the scenarios; nothing is made then.
         EngineError: workers keep dying.
         MissingPackageError: an engine of the config is not installed; nothing is made then.
-        StorageError: the disk refused, or another process writes there; finished shards stay.
+        StorageError: the disk or the server refused, or another process writes there; finished shards stay.
     """
-    with folder_lock(out):
+    with contextlib.nullcontext() if is_remote(out) else folder_lock(out):
         return _build(config, out, workers, executor, fresh, on_clips)
 
 
@@ -89,16 +93,15 @@ def _build(
     on_clips: Callable[[int], None],
 ) -> BuildSummary:
     started = time.monotonic()
-    if fresh or not (out / RECORD_NAME).is_file():
+    if fresh or size_of(out / RECORD_NAME) is None:
         _check_shown(config)
     _claim(config, out, fresh)
-    make = ShardMaker(config, out.absolute())
+    make = ShardMaker(config, out if is_remote(out) else out.absolute())
     names = list(plan(config))
     summary = BuildSummary()
     waiting = []
-    for name in names:
-        manifest = _finished(make, name)
-        if manifest is None:
+    for name, manifest in zip(names, read_manifests(out, names), strict=True):
+        if manifest is None or manifest.get("recipe") != make.recipe(name):
             waiting.append(name)
         else:
             summary.add(manifest)
@@ -111,7 +114,8 @@ def _build(
             summary.add(manifest)
     finally:
         remove_partials(out / "shards")  # of workers that died or were stopped on the way
-    write_index(out, _rows(out, names))
+    with staged(out) as folder:
+        write_index(folder, _rows(out, names))
     summary.seconds = time.monotonic() - started
     return summary
 
@@ -122,8 +126,7 @@ def _rows(out: Path, names: Sequence[str]) -> Iterator[IndexRow]:
     Raises:
         DataError: a manifest vanished or was damaged meanwhile.
     """
-    for name in names:
-        manifest = read_manifest(shard_path(out, name))
+    for name, manifest in zip(names, read_manifests(out, names), strict=True):
         if manifest is None:
             raise DataError(f"shard '{name}' of {out} vanished or changed while the dataset was built; build it again.")
         yield from (IndexRow(**row) for row in manifest["rows"])
@@ -166,14 +169,11 @@ def count_draws(
         rejections[scenario, engine, reason] += count
 
 
-def _finished(make: ShardMaker, name: str) -> dict[str, Any] | None:
-    manifest = read_manifest(shard_path(make.out, name))
-    return manifest if manifest is not None and manifest.get("recipe") == make.recipe(name) else None
-
-
 def _claim(config: BuildConfig, out: Path, fresh: bool) -> None:
-    if fresh and (out / RECORD_NAME).is_file():
-        for path in (path for path in out.iterdir() if path.name != LOCK_NAME):
+    if fresh and size_of(out / RECORD_NAME) is not None:
+        if is_remote(out):
+            remove_files(out)
+        for path in () if is_remote(out) else [path for path in out.iterdir() if path.name != LOCK_NAME]:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     versions = {name: version for name, version in package_versions().items() if name in _VERSIONS_THAT_MATTER}
     identity = {"config": fingerprint(config), "worldsim": __version__, **versions}

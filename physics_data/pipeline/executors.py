@@ -122,7 +122,7 @@ def _work(work: Work, name: str) -> Manifest:
 def _with_ray(
     work: Work, names: Sequence[str], workers: int, on_clips: Callable[[int], None]
 ) -> Iterator[tuple[str, Manifest]]:
-    """Run on a Ray cluster whose machines all see the dataset's folder under the same path."""
+    """Run on a Ray cluster whose machines all see the dataset's folder under the same path, or reach its URL."""
     try:
         import ray  # pyright: ignore[reportMissingImports]
         import ray.exceptions  # pyright: ignore[reportMissingImports]
@@ -152,7 +152,7 @@ def _with_ray(
                     raise error.cause from None
                 raise EngineError(
                     f"a Ray worker failed on shard '{name}'; every machine of the cluster needs this version of "
-                    f"worldsim and the dataset's folder. It says:\n{error}"
+                    f"worldsim and the dataset's folder, or its URL. It says:\n{error}"
                 ) from error
             except ray.exceptions.RayError as error:
                 raise EngineError(

@@ -14,6 +14,7 @@ from physics_data.core.config import fingerprint, validate_config
 from physics_data.core.dataset import RECORD_NAME, ShardDataset, read_record, shard_path, write_manifest
 from physics_data.core.errors import DataError
 from physics_data.core.provenance import sha256_of
+from physics_data.core.remote import staged
 from physics_data.core.shards import encode_clip, write_shard
 from physics_data.engines import ENGINES
 from physics_data.pipeline.build_config import BuildConfig
@@ -27,7 +28,7 @@ Manifest = dict[str, Any]
 @dataclass(frozen=True)
 class ShardMaker:
     """Makes the shards of one dataset by name. It is all that a worker is sent, so it names things instead of holding
-    them: the work is the same in any process, on any machine that sees the folder.
+    them: the work is the same in any process, on any machine that sees the folder or reaches the URL.
     """
 
     config: BuildConfig
@@ -45,7 +46,7 @@ class ShardMaker:
 
         Raises:
             ClipRejectedError: no draw of a clip kept the quality limits.
-            StorageError: the disk refused; no shard is left.
+            StorageError: the disk or the server refused; no shard is left.
         """
         rejections: Counter[tuple[str, str, str]] = Counter()
         drawn: Counter[tuple[str, str]] = Counter()
@@ -59,16 +60,17 @@ class ShardMaker:
                 yield clip
                 on_clip()
 
-        path = shard_path(self.out, name)
-        rows = write_shard(path, clips())
-        return write_manifest(
-            path,
-            rows,
-            recipe=self.recipe(name),
-            sha256=sha256_of(path),
-            drawn=[[*source, count] for source, count in sorted(drawn.items())],
-            rejections=[[*source, count] for source, count in sorted(rejections.items())],
-        )
+        with staged(self.out) as folder:
+            path = shard_path(folder, name)
+            rows = write_shard(path, clips())
+            return write_manifest(
+                path,
+                rows,
+                recipe=self.recipe(name),
+                sha256=sha256_of(path),
+                drawn=[[*source, count] for source, count in sorted(drawn.items())],
+                rejections=[[*source, count] for source, count in sorted(rejections.items())],
+            )
 
     def recipe(self, name: str) -> str:
         """Return the address of a shard's content: equal recipes give equal bytes (with equal library versions)."""

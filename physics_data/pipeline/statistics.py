@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 
 from physics_data.core.clip import ClipMeta, Split
 from physics_data.core.conventions import clip_generator
-from physics_data.core.dataset import ShardDataset, read_manifest
+from physics_data.core.dataset import ShardDataset, read_manifests, shard_names
 from physics_data.core.geometry import views_of
 from physics_data.core.scene import SceneSpec
 from physics_data.core.trajectory import Trajectory
@@ -76,8 +76,7 @@ def dataset_statistics(dataset: ShardDataset) -> DatasetStatistics:
         if meta.source == "physics":
             counted.events.update((name, kind) for kind in {event.kind for event in meta.events})
             counted.outcomes[name, outcome(meta)] += 1
-    for tar in sorted((dataset.folder / "shards").glob("*.tar")):
-        record = read_manifest(tar)
+    for record in read_manifests(dataset.folder, shard_names(dataset.folder)):
         if record is not None and "drawn" in record:
             count_draws(record, counted.drawn, counted.rejections)
     return counted

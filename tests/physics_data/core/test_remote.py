@@ -1,6 +1,5 @@
 """Datasets behind URLs: read clip by clip, copied either way, and never taken for a local folder."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -150,10 +149,12 @@ def test_a_url_without_a_dataset_is_one_sentence(url: str, words: str):
         ShardDataset(Path(url))
 
 
-def test_commands_that_write_folders_refuse_urls_and_make_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_commands_that_write_folders_refuse_urls_and_make_none(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
-    found = CliRunner().invoke(app, ["build", "--config", "data_tiny.yaml", "--out", "s3://bucket/x"])
-    assert found.exit_code != 0
+    found = CliRunner().invoke(app, ["export", str(dataset), "--to", "frames", "--out", "s3://bucket/x"])
+    assert isinstance(found.exception, StorageError) and "worldsim-data copy" in str(found.exception)
     assert not list(tmp_path.glob("s3*"))
 
 
@@ -189,24 +190,6 @@ def test_workers_read_through_the_url(dataset: Path, tmp_path: Path):
     batches = zip(DataLoader(local, batch_size=None), DataLoader(remote, batch_size=None, num_workers=2), strict=True)
     for here, there in batches:
         np.testing.assert_array_equal(here["video"], there["video"])
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """A local S3 server (moto) with an empty bucket; skipped where it is not installed."""
-    server = pytest.importorskip("moto.server", reason="moto[server] is not installed").ThreadedMotoServer(port=0)
-    server.start()
-    _, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_REGION", "us-east-1")
-        import boto3
-
-        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1").create_bucket(Bucket="b")
-        yield "s3://b"
-    server.stop()
 
 
 def test_a_dataset_on_an_s3_server_is_copied_read_and_resumed(s3: str, dataset: Path, tmp_path: Path):
