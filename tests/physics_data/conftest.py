@@ -8,7 +8,9 @@ import pytest
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """A local S3 server (moto) with an empty bucket; skipped where it is not installed."""
-    server = pytest.importorskip("moto.server", reason="moto[server] is not installed").ThreadedMotoServer(port=0)
+    server = pytest.importorskip("moto.server", reason="moto[server] is not installed").ThreadedMotoServer(
+        ip_address="127.0.0.1", port=0
+    )
     server.start()
     _, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
@@ -18,6 +20,8 @@ def s3() -> Iterator[str]:
         patch.setenv("AWS_REGION", "us-east-1")
         import boto3
 
-        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1").create_bucket(Bucket="b")
-        yield "s3://b"
+        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1").create_bucket(
+            Bucket="bucket"
+        )
+        yield "s3://bucket"
     server.stop()
