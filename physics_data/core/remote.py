@@ -64,6 +64,13 @@ def _open(path: str | Path) -> tuple[Any, str]:
     return _filesystem(protocol, os.getpid()), f"/{rest.lstrip('/')}" if protocol == "file" else rest
 
 
+def _options(system: Any) -> dict[str, Any]:
+    """Return what reading a range needs: pyarrow reads from the start of a file as a stream, which cannot seek."""
+    from fsspec.implementations.arrow import ArrowFSWrapper
+
+    return {"seekable": True} if isinstance(system, ArrowFSWrapper) else {}
+
+
 def read_range(path: str | Path, offset: int, length: int) -> bytes:
     """Read some bytes of a file, local or remote; fewer where it ends before.
 
@@ -76,7 +83,7 @@ def read_range(path: str | Path, offset: int, length: int) -> bytes:
             return file.read(length)
     system, place = _open(path)
     with _as_os_error(path):
-        return bytes(system.cat_file(place, start=offset, end=offset + length))
+        return bytes(system.cat_file(place, start=offset, end=offset + length, **_options(system)))
 
 
 def read_whole(path: str | Path) -> bytes:
