@@ -8,9 +8,8 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from physics_data.core.clip import Clip
-from physics_data.core.conventions import srgb_decode
+from physics_data.core.conventions import COLORS, srgb_decode
 from physics_data.core.errors import DataError
-from physics_data.variation.colors import COLORS
 
 SHOT_COLUMNS = {
     "shot_color": "objects keep their colour across the cut, 0 to 1",

@@ -60,3 +60,16 @@ def srgb_encode(linear: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shap
 def srgb_decode(encoded: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Return the linear light of sRGB values, both in [0, 1]. Source: IEC 61966-2-1 (1999)."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+COLORS: dict[str, tuple[float, float, float]] = {
+    "red": (0.75, 0.03, 0.03),
+    "blue": (0.02, 0.12, 0.75),
+    "green": (0.03, 0.42, 0.06),
+    "yellow": (0.88, 0.70, 0.03),
+    "purple": (0.36, 0.03, 0.50),
+    "orange": (0.92, 0.28, 0.02),
+    "white": (0.90, 0.90, 0.90),
+    "black": (0.02, 0.02, 0.02),
+}
+"""Albedos in linear light; any two are at least 0.3 apart."""

@@ -4,20 +4,9 @@ import math
 
 import numpy as np
 
+from physics_data.core.conventions import COLORS as COLORS
 from physics_data.core.errors import ConfigError, suggest
-from physics_data.core.scene import Appearance, Color, Lighting
-
-COLORS: dict[str, Color] = {
-    "red": (0.75, 0.03, 0.03),
-    "blue": (0.02, 0.12, 0.75),
-    "green": (0.03, 0.42, 0.06),
-    "yellow": (0.88, 0.70, 0.03),
-    "purple": (0.36, 0.03, 0.50),
-    "orange": (0.92, 0.28, 0.02),
-    "white": (0.90, 0.90, 0.90),
-    "black": (0.02, 0.02, 0.02),
-}
-"""Albedos in linear light; any two are at least 0.3 apart."""
+from physics_data.core.scene import Appearance, Lighting
 
 FLOORS: dict[str, Appearance] = {
     "grey": Appearance(color_name="grey", albedo=(0.32, 0.32, 0.32), specular=0.0),
