@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """A local S3 server (moto) with an empty bucket; skipped where it is not installed."""
-    server = pytest.importorskip("moto.server", reason="moto[server] is not installed").ThreadedMotoServer(
+    server = pytest.importorskip("moto.server", reason="moto with flask is not installed").ThreadedMotoServer(
         ip_address="127.0.0.1", port=0
     )
     server.start()

@@ -193,6 +193,10 @@ def test_workers_read_through_the_url(dataset: Path, tmp_path: Path):
 
 
 def test_a_dataset_on_an_s3_server_is_copied_read_and_resumed(s3: str, dataset: Path, tmp_path: Path):
+    from torch.utils.data import DataLoader
+
+    import worldsim as ws
+
     files = contents(dataset)
     copy_folder(dataset, f"{s3}/data", quiet)
     assert copy_folder(dataset, f"{s3}/data", quiet) == (1, len(files) - 1)
@@ -200,6 +204,10 @@ def test_a_dataset_on_an_s3_server_is_copied_read_and_resumed(s3: str, dataset: 
     assert there.digest == here.digest
     for position in range(len(here)):
         np.testing.assert_array_equal(there.load(position).rgb, here.load(position).rgb)
+        assert there.load_meta(position) == here.load_meta(position)
+    loader = DataLoader(ws.ClipDataset(f"{s3}/data"), batch_size=None, num_workers=2)  # forked from one that has read
+    for local, remote in zip(DataLoader(ws.ClipDataset(dataset), batch_size=None), loader, strict=True):
+        np.testing.assert_array_equal(local["video"], remote["video"])
     copy_folder(f"{s3}/data", tmp_path / "back", quiet)
     assert contents(tmp_path / "back") == files
     with pytest.raises(DataError, match="is not a dataset"):
