@@ -66,7 +66,11 @@ def test_the_pipeline_loads_what_we_save(
         assert torch.allclose(prediction(generator, name, t), expected, atol=1e-4)
     generator.save(tmp_path / "whole")
     whole = VideoGenerator.from_pretrained(tmp_path / "whole")
-    assert torch.equal(prediction(whole, name), prediction(generator, name))
+    for network, merged in zip(whole.networks.values(), generator.networks.values(), strict=True):
+        saved = merged.state_dict()
+        assert all(torch.equal(weight, saved[key]) for key, weight in network.state_dict().items())
+    # the weights are equal; their layout in memory is not, and on some processors that changes the order of sums
+    assert torch.allclose(prediction(whole, name), prediction(generator, name), atol=1e-6)
 
 
 def test_an_adapter_of_another_base_is_refused(pipeline_folder: Callable[[str], Path], tmp_path: Path) -> None:
