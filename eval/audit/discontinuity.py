@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
 from eval.audit.result import ramp
 from eval.perception.scene import Scene
@@ -26,10 +26,10 @@ def discontinuity(scene: Scene, tracks: Tracks, index: int, frame: int) -> float
     blurred is found on neither side; what the tracker merely loses is found on both.
     """
     track = tracks.tracks[index]
-    mask = tracks.labels[frame] == index + 1
-    if not mask.any():
+    outline = np.nonzero(tracks.labels[frame] == index + 1)
+    if not len(outline[0]):
         return 0.0
-    diameter = 2 * np.sqrt(float(mask.sum()) / np.pi)
+    diameter = 2 * np.sqrt(len(outline[0]) / np.pi)
     missing = []
     for side in (-1, 1):
         behind = frame - side
@@ -37,13 +37,13 @@ def discontinuity(scene: Scene, tracks: Tracks, index: int, frame: int) -> float
         speed = track.centroid[frame] - track.centroid[behind] if seen else np.zeros(2)
         reach = max(2, round(_REACH * diameter + 0.5 * float(np.linalg.norm(speed))))
         shares = [
-            _missing(scene.video[frame], scene.video[frame + side * lag], mask, lag * speed, reach)
+            _missing(scene.video[frame], scene.video[frame + side * lag], outline, lag * speed, reach)
             for lag in (1, _LATER)
             if 0 <= frame + side * lag < len(scene.video)
         ]
         if not shares:
             return 0.0
-        near = min(shares) > 0 and _is_near(scene, frame, frame + side, mask, speed, diameter)
+        near = min(shares) > 0 and _is_near(scene, frame, frame + side, outline, speed, diameter)
         missing.append(0.0 if near else min(shares))
     return ramp(max(missing) - min(missing), _SUDDEN)
 
@@ -51,13 +51,16 @@ def discontinuity(scene: Scene, tracks: Tracks, index: int, frame: int) -> float
 def _missing(
     here: UInt8[np.ndarray, "h w 3"],
     there: UInt8[np.ndarray, "h w 3"],
-    mask: Bool[np.ndarray, "h w"],
+    outline: tuple[np.ndarray, ...],
     step: np.ndarray,
     reach: int,
 ) -> float:
-    """Share of the pixels of a mask whose colour is found neither near where they were nor near where they would be."""
-    rows, columns = np.nonzero(mask)
-    height, width = mask.shape
+    """Share of the pixels of a thing whose colour is found neither near where they were nor near where they would be.
+
+    outline:  rows and columns of these pixels
+    """
+    rows, columns = outline
+    height, width = here.shape[:2]
     pixels = here[rows, columns].astype(np.int16)
     found = np.zeros(len(rows), bool)
     for across, down in {(0, 0), (round(float(step[0])), round(float(step[1])))}:
@@ -72,10 +75,10 @@ def _missing(
 
 
 def _is_near(
-    scene: Scene, frame: int, other: int, mask: Bool[np.ndarray, "h w"], step: np.ndarray, diameter: float
+    scene: Scene, frame: int, other: int, outline: tuple[np.ndarray, ...], step: np.ndarray, diameter: float
 ) -> bool:
     """Whether something has the thing's contrast to the background, blurred by motion or not, where it may be now."""
-    rows, columns = np.nonzero(mask)
+    rows, columns = outline
     reach = _LEAP * diameter + float(np.linalg.norm(step))
     side = 2 * round(0.5 * _PART * diameter) + 1
     low = np.maximum(np.array([rows.mean(), columns.mean()]) - reach, 0).astype(int)

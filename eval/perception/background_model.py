@@ -177,7 +177,7 @@ def _median(sample: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
 
 
 def _byte_median(sample: np.ndarray) -> np.ndarray:
-    """Median of an odd number of pictures, bit by bit: ten times as fast as sorting every pixel."""
+    """Median of an odd number of pictures, bit by bit: four times as fast as ``np.median``."""
     found = np.zeros(sample.shape[1:], np.uint8)
     for bit in (128, 64, 32, 16, 8, 4, 2, 1):
         trial = found | np.uint8(bit)

@@ -28,8 +28,8 @@ class CameraMotion:
         to_first:  homography of each frame: its pixels → pixels of the first frame
         known:     False = no motion of the picture as a whole could be told; the frame is taken not to have moved
         moving:    whether the camera goes somewhere, so that the pictures need a canvas of their own
-    shaking:   whether it trembles about one place; ``to_first`` then leads to the picture in the middle
-    too_far:   whether it goes further than one canvas reaches; it is then taken to stand still
+        shaking:   whether it trembles about one place; ``to_first`` then leads to the picture in the middle
+        too_far:   whether it goes further than one canvas reaches; it is then taken to stand still
     """
 
     to_first: Float[np.ndarray, "t 3 3"]
